@@ -1,0 +1,108 @@
+/* runtime.h - make the box: an OCI spec and a rootfs in, a process out.
+ *
+ * The door of runtime/. It is called as a library by the monitor (in process, single-threaded, the
+ * monitor becomes the parent of every process started here) and by the program corten-runtime.
+ * The caller must be single-threaded: the runtime clones.
+ *
+ * Owns: the container's cgroup directories (made by runtime_create, removed by runtime_delete) and
+ * nothing else: no state directory, no registry of containers. Keeps nothing durable.
+ *
+ * Order of a start (OCI runtime spec 1.2, "Lifecycle"): runtime_create() makes cgroups, namespaces,
+ * mounts, identity, seccomp and stops right before execve; runtime_start() lets it exec and reports
+ * the result of execve itself. A failed create leaves nothing behind.
+ * Limits that cannot be applied are errors; rlimits are clamped to the inherited hard limit when
+ * CAP_SYS_RESOURCE is missing (config says more than is possible: clamp and note, see reference).
+ * Tests: test/kernel/runtime-*.c, test/unit/runtime.
+ */
+#pragma once
+#include "base/err.h"
+#include "spec/runtime_config.h" /* struct oci_config: OCI runtime-spec 1.2 config.json */
+#include <sys/types.h>
+
+struct runtime_box; /* one container: pidfd, cgroup descriptors, namespaces */
+
+/* A process that the runtime started; the caller is its parent and must reap it by pidfd. */
+struct runtime_process {
+    pid_t pid;           /* in the caller's pid namespace */
+    int pidfd;           /* owned by the receiver; CLOEXEC */
+    int pty_master;      /* owned; -1 unless process.terminal */
+    uint64_t start_time; /* field 22 of /proc/PID/stat, clock ticks: identity across pid reuse */
+};
+
+/* Standard streams of a process without terminal; borrowed. -1 means /dev/null of the container. */
+struct runtime_stdio {
+    int in, out, err;
+};
+
+struct runtime_create_options {
+    const char *id;                  /* for messages and the cgroup's name */
+    const struct oci_config *config; /* linux.cgroupsPath names the cgroup (relative to the root) */
+    int rootfs_fd; /* detached mount tree (fsmount/open_tree), borrowed; -1: config root.path */
+    int netns_fd;  /* joined instead of a new network namespace; borrowed; -1: as config says */
+    struct runtime_stdio stdio;
+    /* Bind sources handed in as detached trees: mounts[i].source "fd:N" refers to mount_fds[N]. */
+    const int *mount_fds;
+    size_t mount_fds_n;
+};
+
+/* Creates the container up to just before exec. On success *ret_box and *ret_init are set. */
+struct err runtime_create(const struct runtime_create_options *o, struct runtime_box **ret_box,
+                          struct runtime_process *ret_init);
+/* Lets the created process exec. Error kinds: ERR_NOT_FOUND (no such program: the API's 127),
+ * ERR_FORBIDDEN (not executable, permission: 126), else SYSTEM. After an error the init is dead. */
+struct err runtime_start(struct runtime_box *b);
+
+/* Starts another process in the running container: namespaces, cgroup, identity, seccomp as the
+ * container, values of `process` (OCI "process" object). Same error kinds as runtime_start. */
+struct err runtime_exec(struct runtime_box *b, const struct oci_process *process,
+                        const struct runtime_stdio *stdio, struct runtime_process *ret);
+
+/* Sends signo to the init by pidfd. ERR_NOT_FOUND when it is gone. */
+struct err runtime_kill(struct runtime_box *b, int signo);
+/* SIGKILLs everything in the container's cgroup (cgroup.kill, or freeze + walk on v1). */
+struct err runtime_kill_all(struct runtime_box *b);
+struct err runtime_pause(struct runtime_box *b);
+struct err runtime_resume(struct runtime_box *b);
+/* Descriptor that becomes readable on an OOM kill (eventfd on v1, inotify on memory.events on v2);
+ * -1 when unavailable. Owned by the box. runtime_oom_count: OOM kills so far. */
+int runtime_oom_fd(struct runtime_box *b);
+uint64_t runtime_oom_count(struct runtime_box *b);
+/* Kills what is left, removes the cgroups, frees b. NULL allowed. */
+struct err runtime_delete(struct runtime_box *b);
+
+/* The cgroup alone, by the container's cgroup path, for a caller that is not the parent (the daemon:
+ * update, stats, pause). All hierarchies that hold it are found by name. */
+struct err runtime_cgroup_update(const char *cgroup_path, const struct oci_resources *r);
+struct err runtime_cgroup_freeze(const char *cgroup_path, bool frozen);
+struct runtime_usage {
+    uint64_t cpu_ns, cpu_user_ns, cpu_system_ns;
+    uint64_t memory_bytes, memory_limit_bytes, memory_inactive_file_bytes, memory_peak_bytes;
+    uint64_t pids, pids_limit, oom_kills;
+    uint64_t io_read_bytes, io_write_bytes;
+    uint64_t throttled_periods, periods, throttled_ns;
+};
+struct err runtime_cgroup_usage(const char *cgroup_path, struct runtime_usage *ret);
+/* Pids (host view) in the container, caller frees *ret_pids. */
+struct err runtime_cgroup_pids(const char *cgroup_path, pid_t **ret_pids, size_t *ret_n);
+/* Removes the cgroup directories of a container that is dead (crash recovery). Missing: success. */
+struct err runtime_cgroup_remove(const char *cgroup_path);
+
+/* What this kernel and host offer; detected once. */
+struct runtime_features {
+    bool cgroup_v2, cgroup_hybrid; /* v2 only; v1 with a cgroup2 mount beside it */
+    bool seccomp, apparmor, userns, memory, swap, pids, cpu, cpuset, blkio;
+};
+struct err runtime_detect(struct runtime_features *ret);
+
+/* Default profile pieces (reference/security.md rule 14), used by container/ to compose config.json:
+ * the capability list, masked and read-only paths, default devices rules, default seccomp filter. */
+extern const char *const runtime_default_capabilities[]; /* NULL-terminated, "CAP_…" */
+extern const char *const runtime_all_capabilities[];     /* NULL-terminated; what this build knows */
+extern const char *const runtime_masked_paths[];
+extern const char *const runtime_readonly_paths[];
+
+/* Seccomp filters are compiled once as a range tree and cached by digest as raw BPF files in
+ * cache_dir ("<hex>.bpf"). Compiles the built-in default profile for the given capability set (the
+ * profile depends on it) and returns the BPF program; the monitor gets it as a descriptor/bytes and never links the
+ * compiler's cost on the hot path. *ret_fd: read-only memfd with the raw struct sock_filter array. */
+struct err runtime_seccomp_default(const char *cache_dir, const struct strs *capabilities, int *ret_fd);

@@ -1,0 +1,120 @@
+/* spec/fields.h - one row per JSON field: the table that decodes and encodes every document.
+ *
+ * A struct that exists as JSON has a table of rows; handlers see structs, never JSON. Decoding
+ * allocates only in the given arena; all pointers in the struct point into it. Encoding writes the
+ * rows in table order.
+ *
+ * Decoding: unknown keys are ignored (as the peer does) unless FIELDS_STRICT; a value of the wrong JSON type is
+ * ERR_INVALID naming the full path ("HostConfig.Memory: expected integer, got string"); integers are
+ * range-checked against the row's C type; strings with NUL are refused; null leaves the zero value.
+ * Keys match exactly, or, failing that, ASCII case-insensitively (as Go's encoding/json does).
+ * Encoding: SINCE/UNTIL rows are left out for other API versions. Absent pointers, zero-length arrays
+ * and maps print as the row's flags say.
+ *
+ * C types by kind (row offset points at):
+ *   F_STR      char *                    NULL = absent; printed "" (or null with F_NULLABLE)
+ *   F_BOOL     bool
+ *   F_BOOLPTR  bool *                    NULL = absent/null
+ *   F_I32 F_I64 F_U32 F_U64   intN_t / uintN_t
+ *   F_I64PTR   int64_t *                 NULL = absent/null
+ *   F_DOUBLE   double
+ *   F_TIME     int64_t                   wall ns, RFC 3339 text on the wire; 0 = Go's zero time
+ *   F_STRS     struct strs               array of strings
+ *   F_STRMAP   struct strmap             object of strings, order kept
+ *   F_SET      struct strs               object with empty-object values (Go map[string]struct{})
+ *   F_OBJ      nested struct in place    sub = its table
+ *   F_OBJPTR   struct x *                NULL = absent/null
+ *   F_ARRAY    struct objs               array of structs (objs.items has elements of sub->size)
+ *   F_OBJMAP   struct objmap             object of structs, order kept
+ *   F_ARRMAP   struct objmap             object of arrays of structs (Go map[string][]T); each
+ *                                        value is a struct objs
+ *   F_STRSMAP  struct objmap             object of string arrays; each value is a struct strs
+ *   F_RAW      struct str                any JSON, kept as text
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/json.h"
+
+struct strs {
+    char **items;
+    size_t n;
+    bool present; /* [] and null differ for some fields (Cmd, Entrypoint) */
+};
+struct strpair {
+    char *key, *value;
+};
+struct strmap {
+    struct strpair *items;
+    size_t n;
+    bool present;
+};
+struct objs {
+    void *items;
+    size_t n;
+    bool present;
+};
+struct objmap_slot {
+    char *key;
+    void *value; /* struct of the sub table; struct objs for F_ARRMAP; NULL for JSON null */
+};
+struct objmap {
+    struct objmap_slot *items;
+    size_t n;
+    bool present;
+};
+
+enum field_kind {
+    F_STR, F_BOOL, F_BOOLPTR, F_I32, F_I64, F_U32, F_U64, F_I64PTR, F_DOUBLE, F_TIME, F_STRS,
+    F_STRMAP, F_SET, F_OBJ, F_OBJPTR, F_ARRAY, F_OBJMAP, F_ARRMAP, F_STRSMAP, F_RAW,
+};
+
+enum field_flag {
+    OMIT_EMPTY = 1 << 0,  /* left out when zero/NULL/empty */
+    F_NULLABLE = 1 << 1,  /* empty prints null instead of "", [], {} */
+    F_READONLY = 1 << 2,  /* encoded, ignored when decoding */
+    F_WRITEONLY = 1 << 3, /* decoded, never encoded */
+    F_REQUIRED = 1 << 4,  /* decoding without it is ERR_INVALID */
+};
+
+struct fields;
+struct field {
+    const char *name;
+    size_t offset;
+    enum field_kind kind;
+    unsigned flags;
+    const struct fields *sub;
+    int since, until; /* API minor version 1.N, 0: always */
+};
+struct fields {
+    const char *name; /* of the document, for errors */
+    size_t size;      /* sizeof the struct */
+    const struct field *rows;
+    size_t n;
+};
+
+#define FIELD(struct_, member, json_name, kind_, ...)                                              \
+    { .name = (json_name), .offset = offsetof(struct_, member), .kind = (kind_), __VA_ARGS__ }
+#define FIELDS(var, struct_, ...)                                                                  \
+    static const struct field var##_rows[] = {__VA_ARGS__};                                        \
+    const struct fields var = {#struct_, sizeof(struct_), var##_rows, ARRAY_LEN(var##_rows)}
+
+/* Decodes text into *ret (which must be table->size bytes; zeroed first). */
+struct err fields_decode(const struct fields *table, struct str text, struct arena *a, void *ret);
+/* The same from an already parsed node; path is put in front of error names ("" for none). */
+struct err fields_decode_json(const struct fields *table, const struct json *j, const char *path,
+                              struct arena *a, void *ret);
+/* As fields_decode, but an unknown key is ERR_INVALID (our own documents, config.json checks). */
+struct err fields_decode_strict(const struct fields *table, struct str text, struct arena *a, void *ret);
+/* Appends the object. minor = API minor version (44 for 1.44), 0 = newest. */
+void fields_encode(const struct fields *table, const void *obj, int minor, struct json_out *out);
+void fields_print(const struct fields *table, const void *obj, struct buf *out); /* minor 0 */
+
+/* Helpers on the containers above; all memory from the arena. */
+const char *strmap_get(const struct strmap *m, const char *key); /* NULL: absent */
+void strmap_set(struct strmap *m, struct arena *a, const char *key, const char *value);
+void strs_add(struct strs *v, struct arena *a, const char *z);
+bool strs_has(const struct strs *v, const char *z);
+void *objmap_get(const struct objmap *m, const char *key);
+void *objmap_add(struct objmap *m, struct arena *a, const char *key, size_t size); /* zeroed value */
+void *objs_add(struct objs *v, struct arena *a, size_t size);                      /* zeroed element */
