@@ -1,0 +1,68 @@
+/* loop/loop.h - the event loop: watchers, timers, children, the job pool. libuv inside, seen nowhere
+ * else. One thread, the loop, owns every fact; pool threads see only their job.
+ *
+ * Every callback runs on the loop thread. Objects are made and freed there too. The loop names any
+ * callback that holds it for more than 10 ms of its own CPU time (log_warn, counted; see loop_slow).
+ * The monitor uses watchers, timers and children only: it never submits jobs, so libuv never starts
+ * its threads there. Tests: test/unit/loop.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/list.h"
+#include <sys/types.h>
+
+struct loop;
+struct loop *loop_new(void);
+void loop_free(struct loop *l); /* all watchers must be gone; NULL allowed */
+/* Runs until loop_stop. */
+void loop_run(struct loop *l);
+void loop_stop(struct loop *l);
+/* Runs pending callbacks once without blocking (tests). */
+void loop_step(struct loop *l);
+/* Callbacks over the 10 ms budget since start. */
+uint64_t loop_slow(const struct loop *l);
+/* Pool threads to use; call before the first job. Default 8. */
+void loop_set_pool_size(unsigned n);
+
+/* --- descriptors --------------------------------------------------------------------------- */
+enum watch_event { WATCH_READ = 1, WATCH_WRITE = 2, WATCH_HANGUP = 4 };
+struct watch;
+typedef void watch_fn(void *arg, unsigned events);
+/* Watches fd (borrowed, must be pollable; level-triggered). Errors and hang-ups are reported as all
+ * asked events. */
+struct watch *watch_new(struct loop *l, int fd, unsigned events, watch_fn *fn, void *arg);
+void watch_set(struct watch *w, unsigned events); /* 0 pauses */
+/* Removes from epoll at once (before the caller closes or passes fd). NULL allowed; returns NULL.
+ * May be called from its own callback. */
+struct watch *watch_free(struct watch *w);
+
+/* --- timers -------------------------------------------------------------------------------- */
+struct timer;
+typedef void timer_fn(void *arg);
+/* One shot after delay_ns (monotonic); repeat_ns > 0 repeats. */
+struct timer *timer_new(struct loop *l, int64_t delay_ns, int64_t repeat_ns, timer_fn *fn, void *arg);
+void timer_set(struct timer *t, int64_t delay_ns); /* re-arms */
+struct timer *timer_free(struct timer *t);         /* NULL allowed; from its own callback too */
+
+/* Calls fn once on the loop, after the current callback. Any thread may call it. */
+void loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
+
+/* --- signals ------------------------------------------------------------------------------- */
+typedef void signal_fn(void *arg, int signo);
+struct sigwatch;
+struct sigwatch *sigwatch_new(struct loop *l, int signo, signal_fn *fn, void *arg);
+struct sigwatch *sigwatch_free(struct sigwatch *s);
+
+/* --- children ------------------------------------------------------------------------------ */
+/* Watches a child by pidfd, reaps it, calls fn once with the wait status (as waitpid). pidfd is
+ * borrowed until then. */
+typedef void child_fn(void *arg, int wait_status);
+struct child;
+struct child *child_watch(struct loop *l, pid_t pid, int pidfd, child_fn *fn, void *arg);
+struct child *child_free(struct child *c); /* stops watching; does not kill; NULL allowed */
+
+/* --- jobs ---------------------------------------------------------------------------------- */
+/* work runs on a pool thread and sees only arg; done runs on the loop after it. Quick kernel work
+ * and local disk only: what can hang goes into a worker process. */
+void job_submit(struct loop *l, struct err (*work)(void *arg),
+                void (*done)(void *arg, struct err result), void *arg);
