@@ -1,0 +1,162 @@
+/* monitor.h - the per-container process, seen from the daemon, and the protocol to it.
+ *
+ * corten-monitor is the parent of a container: it makes the rootfs mount, calls the runtime as a
+ * library, holds stdio and pty, writes logs, serves attach, wait and exec on clients' sockets that
+ * the daemon gives away, runs the stop grace period, records the exit. It survives the daemon.
+ *
+ * Volatile state, under <run-root>/container/<id>/ (made by the daemon, mode 0700):
+ *   monitor.sock  SEQPACKET socket; every new daemon dials it, the newest connection wins
+ *   exit          exit record (JSON: code, time, oom, execs), written only while no daemon is there
+ *                 to acknowledge; the next daemon reads it first and removes it
+ *   hosts, hostname, resolv.conf   written by container/
+ * Protocol: monitor/protocol.h (numbered, append-only); messages of loop/msg.h.
+ *
+ * Exit before EOF: streams and waiters are answered only after the exit was acknowledged by the daemon
+ * (monitor_ack_exit) or, when the daemon is away, recorded in `exit`. An exec's stream additionally
+ * waits up to 10 s for a daemon to come back, because clients ask it for the exit code after EOF.
+ *
+ * Thread: monitor_spawn/monitor_dial block (pool thread or start-up); everything else: loop.
+ * Tests: test/unit/monitor (protocol, recordings), test/kernel/monitor-*.c (real containers).
+ */
+#pragma once
+#include "http/http.h"
+#include "loop/msg.h"
+#include "runtime/runtime.h"
+
+/* A client's socket that the monitor shall serve; http_take made it. */
+struct monitor_client {
+    struct http_taken *taken; /* consumed: fd closed in this process, early bytes freed */
+    const char *content_type; /* of the hijack head: raw-stream or multiplexed-stream */
+};
+struct monitor_attach {
+    bool in, out, err;    /* streams wanted */
+    bool replay;          /* logs=1: not served by the monitor (refused by name) */
+    const char *detach_keys; /* "" or NULL: the default ctrl-p,ctrl-q */
+};
+enum monitor_wait_for { MONITOR_WAIT_EXIT, MONITOR_WAIT_REMOVED };
+
+struct monitor_start {
+    const char *program;   /* absolute path of corten-monitor */
+    const char *id;
+    int run_dir_fd;        /* <run-root>/container/<id>, borrowed */
+    struct str config;     /* OCI config.json text */
+    /* rootfs: an overlay of layers (short names below layers_dir_fd, top first) + upper + work
+     * (directories below data_dir_fd, "upper" and "work"). read_only_root is in config. */
+    int layers_dir_fd, data_dir_fd;
+    const char *const *layers;
+    size_t layers_n;
+    int netns_fd;          /* joined; -1: as config says */
+    int seccomp_fd;        /* raw BPF for config.linux.seccomp == default; -1: none */
+    const int *held_fds;   /* published ports' bound sockets, held while the container lives */
+    size_t held_fds_n;
+    /* stdio */
+    bool terminal, open_stdin, stdin_once;
+    /* log */
+    const char *log_driver; /* "json-file", "none" */
+    int log_dir_fd;         /* directory of the log files; -1 for none */
+    const char *log_name;   /* file name in it: "<id>-json.log" */
+    int64_t log_max_size;   /* bytes per file, -1: unbounded */
+    int log_max_file;
+    /* behaviour */
+    bool auto_remove;       /* keep `removed` waiters until monitor_removed */
+    /* Clients that came before the start, in order. */
+    struct monitor_prestart {
+        struct monitor_client client;
+        bool is_wait;
+        struct monitor_attach attach;
+        enum monitor_wait_for wait;
+    } *prestart;
+    size_t prestart_n;
+};
+struct monitor_started {
+    int conn;            /* message socket, for monitor_new */
+    pid_t monitor_pid;
+    pid_t pid;           /* container init, host view */
+    uint64_t start_time; /* of init, /proc/PID/stat field 22 */
+    int64_t started_at;  /* wall ns */
+};
+/* Spawns a monitor and waits until the program in the container runs or the start failed (kinds as
+ * runtime_start). After a failure nothing is left but the clients: they have been answered. Blocks. */
+struct err monitor_spawn(const struct monitor_start *s, struct monitor_started *ret);
+
+/* --- the connection --------------------------------------------------------------------------- */
+struct monitor_exit {
+    int code;            /* 0..255; 128+signo when killed by a signal */
+    int64_t finished_at; /* wall ns */
+    bool oom_killed;
+    const char *error;   /* "" or text */
+};
+struct monitor;
+struct monitor_events {
+    /* The container's init ended. Answer with monitor_ack_exit once the fact is recorded. */
+    void (*exited)(void *arg, const struct monitor_exit *x);
+    void (*exec_exited)(void *arg, const char *exec_id, int code, int64_t finished_at);
+    void (*oom)(void *arg);
+    /* A `removed` waiter of a container that is not auto-removed comes back after the exit: the
+     * daemon holds it from here on. */
+    void (*waiter_back)(void *arg, int fd, int exit_code);
+    /* Connection lost: the monitor is gone (normal after the acknowledged exit, else killed). */
+    void (*closed)(void *arg);
+};
+/* Takes conn over. */
+struct monitor *monitor_new(struct loop *l, int conn, const struct monitor_events *ev, void *arg);
+struct monitor *monitor_free(struct monitor *m);
+
+/* Replies: called exactly once; with ERR_UNAVAILABLE when the monitor died before answering. */
+typedef void monitor_reply(void *arg, struct err e);
+
+void monitor_ack_exit(struct monitor *m);
+/* The container is removed: `removed` waiters are answered. */
+void monitor_removed(struct monitor *m);
+void monitor_signal(struct monitor *m, int signo, monitor_reply *done, void *arg);
+/* signo first, SIGKILL to everything after timeout_ns (< 0: never). Replies at once; the end is
+ * reported by `exited`. */
+void monitor_stop(struct monitor *m, int signo, int64_t timeout_ns, monitor_reply *done, void *arg);
+/* exec_id NULL or "": the container's own terminal. */
+void monitor_resize(struct monitor *m, const char *exec_id, unsigned rows, unsigned columns,
+                    monitor_reply *done, void *arg);
+/* The monitor writes the head and serves; on refusal it answers the HTTP error itself and done gets it. */
+void monitor_attach(struct monitor *m, struct monitor_client c, const struct monitor_attach *a,
+                    monitor_reply *done, void *arg);
+void monitor_wait(struct monitor *m, struct monitor_client c, enum monitor_wait_for w,
+                  monitor_reply *done, void *arg);
+struct monitor_exec {
+    const char *id;           /* exec id, 64 hex */
+    struct str process;       /* OCI process object, JSON */
+    bool terminal, in, out, err;
+    const char *detach_keys;
+    unsigned rows, columns;   /* initial size, 0: none */
+    struct monitor_client client; /* taken NULL: detached exec */
+};
+/* done after exec(2) succeeded or failed (kinds as runtime_start). On failure with a client the
+ * monitor has answered it as the peer does. ret pid through exec_started. */
+void monitor_exec(struct monitor *m, const struct monitor_exec *x,
+                  void (*done)(void *arg, struct err e, pid_t pid), void *arg);
+
+/* --- after a restart of the daemon ------------------------------------------------------------- */
+struct monitor_hello {
+    struct monitor_started started; /* conn valid */
+    bool exited;
+    struct monitor_exit exit;
+    struct monitor_hello_exec {
+        char *id;
+        pid_t pid;
+        bool running;
+        int code;
+    } *execs;
+    size_t execs_n;
+};
+/* Dials the monitor in run_dir_fd and asks for its facts. ERR_NOT_FOUND: no monitor lives there (then
+ * look for the exit record). */
+struct err monitor_dial(int run_dir_fd, struct monitor_hello *ret);
+void monitor_hello_done(struct monitor_hello *h);
+/* Reads and removes an exit record; ERR_NOT_FOUND when there is none. */
+struct err monitor_read_exit(int run_dir_fd, struct monitor_hello *ret);
+
+/* --- the monitor process (src/bin/corten-monitor.c) --------------------------------------------- */
+/* Message socket to the daemon on descriptor 3. Returns the exit status of main. */
+int monitor_main(int argc, char **argv);
+/* For the log reader in a worker: dials the monitor and subscribes. *ret_fd becomes readable (one
+ * SEQPACKET message per wake, coalesced) when the log grew, and reports EOF once the last line is
+ * written. ERR_NOT_FOUND when no monitor lives. */
+struct err monitor_follow_log(int run_dir_fd, int *ret_fd);
