@@ -27,6 +27,7 @@
 struct monitor_client {
     struct http_taken *taken; /* consumed: fd closed in this process, early bytes freed */
     const char *content_type; /* of the hijack head: raw-stream or multiplexed-stream */
+    bool head_sent;           /* the daemon has written the head already (client came before start) */
 };
 struct monitor_attach {
     bool in, out, err;    /* streams wanted */
@@ -49,6 +50,12 @@ struct monitor_start {
     int seccomp_fd;        /* raw BPF for config.linux.seccomp == default; -1: none */
     const int *held_fds;   /* published ports' bound sockets, held while the container lives */
     size_t held_fds_n;
+    /* User as the API says it ("", "name", "uid", "name:group", "uid:gid") and extra groups: resolved
+     * by the monitor against /etc/passwd and /etc/group of the rootfs (bounded, openat2), then put
+     * into process.user; HOME is added to the environment when unset. */
+    const char *user;
+    const char *const *groups;
+    size_t groups_n;
     /* stdio */
     bool terminal, open_stdin, stdin_once;
     /* log */
@@ -123,6 +130,7 @@ void monitor_wait(struct monitor *m, struct monitor_client c, enum monitor_wait_
 struct monitor_exec {
     const char *id;           /* exec id, 64 hex */
     struct str process;       /* OCI process object, JSON */
+    const char *user;         /* as monitor_start.user; "" means the container's own user */
     bool terminal, in, out, err;
     const char *detach_keys;
     unsigned rows, columns;   /* initial size, 0: none */
