@@ -39,6 +39,8 @@ struct runtime_create_options {
     const struct oci_config *config; /* linux.cgroupsPath names the cgroup (relative to the root) */
     int rootfs_fd; /* detached mount tree (fsmount/open_tree), borrowed; -1: config root.path */
     int netns_fd;  /* joined instead of a new network namespace; borrowed; -1: as config says */
+    int seccomp_fd; /* raw struct sock_filter array (runtime_seccomp_default), loaded by the init and by
+                       every exec, borrowed; -1: config.linux.seccomp or none */
     struct runtime_stdio stdio;
     /* Bind sources handed in as detached trees: mounts[i].source "fd:N" refers to mount_fds[N]. */
     const int *mount_fds;
