@@ -1,0 +1,44 @@
+/* api.h - the Docker Engine API: one table of routes (route.c), one file of handlers per noun, error
+ * kind → HTTP status in one file (status.c).
+ *
+ * Owns nothing durable. Runs on the loop. A request becomes a `struct api_call`, which lives until
+ * exactly one of the api_reply_* or api_take functions was called on it, also when the client has gone
+ * in the meantime (then the reply is dropped). So a handler may start an op and answer from its
+ * callback without caring about the client.
+ * Versions 1.24 to 1.51 by path prefix; extension routes of our own lie under /corten/.
+ * Tests: test/unit/api, test/e2e.
+ */
+#pragma once
+#include "container/container.h"
+#include "http/http.h"
+#include "image/image.h"
+#include "network/network.h"
+#include "spec/fields.h"
+#include "store/store.h"
+#include "volume/volume.h"
+
+#define API_MINOR_MIN 24
+#define API_MINOR_MAX 51
+#define API_BODY_MAX (4u << 20) /* JSON bodies */
+
+/* What the handlers work on; filled by daemon/, constant afterwards. */
+struct api {
+    struct loop *loop;
+    struct store *store;
+    struct images *images;
+    struct networks *networks;
+    struct volumes *volumes;
+    struct containers *containers;
+    const char *data_root, *run_root;
+    const char *host;           /* "unix:///run/corten/corten.sock" */
+    const char *id;             /* daemon id, kept in the store */
+    const char *build_program;  /* absolute path of corten-build */
+    const char *worker_program;
+    int64_t started_at;         /* wall ns */
+};
+
+/* Serves one listener; the struct api must outlive it. */
+void api_attach(const struct api *api, struct http_server *server);
+http_handler api_handle; /* arg: const struct api * */
+/* The head lines of every answer ("Api-Version: 1.51\r\n…"). */
+extern const char api_common_headers[];

@@ -1,0 +1,259 @@
+#include "api/container_view.h"
+#include "base/time.h"
+#include <arpa/inet.h>
+#include <string.h>
+
+static char *text_of_address(struct in_addr ip, struct arena *a) {
+    char text[INET_ADDRSTRLEN];
+    return arena_strz(a, inet_ntop(AF_INET, &ip, text, sizeof text));
+}
+
+/* --- network ------------------------------------------------------------------------------------------------ */
+
+static struct api_endpoint *view_endpoint(const struct container *c, struct arena *a) {
+    struct api_endpoint *e = arena_alloc(a, sizeof *e);
+    const struct api_endpoint *given = c->networking ? objmap_get(&c->networking->endpoints, c->host->network_mode) : NULL;
+    const struct endpoint_plan *p = container_endpoint(c);
+    if (given) {
+        e->ipam_config = given->ipam_config;
+        e->gw_priority = given->gw_priority;
+    }
+    e->endpoint_id = e->gateway = e->ip_address = e->mac_address = e->network_id = arena_strz(a, "");
+    e->ipv6_gateway = e->global_ipv6_address = e->network_id;
+    struct network *w = network_find(container_networks(c), c->host->network_mode);
+    if (w)
+        e->network_id = w->id;
+    if (!p)
+        return e;
+    char mac[18];
+    e->endpoint_id = arena_strz(a, p->endpoint_id);
+    e->gateway = text_of_address(p->gateway, a);
+    e->ip_address = text_of_address(p->address, a);
+    e->ip_prefix_len = p->prefix;
+    e->mac_address = arena_strz(a, mac_format(p->mac, mac));
+    return e;
+}
+
+static void view_ports(const struct container *c, struct arena *a, struct objmap *ret) {
+    const struct endpoint_plan *p = container_endpoint(c);
+    ret->present = true;
+    if (!p)
+        return;
+    for (size_t i = 0; i < c->config->exposed_ports.n; i++) {
+        const char *port = c->config->exposed_ports.items[i];
+        const char *key = strchr(port, '/') ? port : arena_printf(a, "%s/tcp", port);
+        objmap_add(ret, a, key, sizeof(struct objs));
+        ret->items[ret->n - 1].value = NULL;
+    }
+    for (size_t i = 0; i < p->ports.n; i++) {
+        const struct port_mapping *m = &p->ports.items[i];
+        const char *key = arena_printf(a, "%u/%s", m->container_port, port_proto_name(m->proto));
+        struct objs *list = objmap_get(ret, key);
+        if (!list) {
+            list = arena_alloc(a, sizeof *list);
+            size_t k = 0;
+            while (k < ret->n && strcmp(ret->items[k].key, key) != 0)
+                k++;
+            if (k == ret->n)
+                list = objmap_add(ret, a, key, sizeof *list);
+            else
+                ret->items[k].value = list;
+            list->present = true;
+        }
+        struct api_port_binding *b = objs_add(list, a, sizeof *b);
+        b->host_ip = text_of_address(m->host_ip, a);
+        b->host_port = arena_printf(a, "%u", m->host_port);
+    }
+}
+
+static void view_network(const struct container *c, struct arena *a, struct api_network_settings *ret) {
+    struct api_endpoint *e = view_endpoint(c, a);
+    ret->bridge = ret->link_local_ipv6_address = ret->ipv6_gateway = ret->global_ipv6_address = arena_strz(a, "");
+    ret->sandbox_id = ret->sandbox_key = ret->bridge;
+    ret->endpoint_id = ret->gateway = ret->ip_address = ret->mac_address = ret->bridge;
+    if (c->pid) {
+        ret->sandbox_id = arena_strz(a, c->id);
+        ret->sandbox_key = arena_printf(a, "/proc/%d/ns/net", (int)c->pid);
+    }
+    view_ports(c, a, &ret->ports);
+    if (!strcmp(c->host->network_mode, "bridge")) {
+        ret->endpoint_id = e->endpoint_id;
+        ret->gateway = e->gateway;
+        ret->ip_address = e->ip_address;
+        ret->ip_prefix_len = e->ip_prefix_len;
+        ret->mac_address = e->mac_address;
+    }
+    ret->networks.items = arena_alloc(a, sizeof *ret->networks.items);
+    ret->networks.items[0] = (struct objmap_slot){c->host->network_mode, e};
+    ret->networks.n = 1;
+    ret->networks.present = true;
+}
+
+/* --- mounts, state -------------------------------------------------------------------------------------------- */
+
+static void view_mounts(const struct container *c, struct arena *a, struct objs *ret) {
+    ret->present = true;
+    for (size_t i = 0; i < c->mounts_n; i++) {
+        const struct container_mount *m = &c->mounts[i];
+        /* --tmpfs entries are shown in HostConfig.Tmpfs only, as the peer does. */
+        if (!strcmp(m->type, "tmpfs") && strmap_get(&c->host->tmpfs, m->destination))
+            continue;
+        struct api_mount_point *p = objs_add(ret, a, sizeof *p);
+        bool volume = !strcmp(m->type, "volume");
+        *p = (struct api_mount_point){
+            .type = m->type,
+            .name = volume ? m->name : arena_strz(a, ""),
+            .source = m->source ? m->source : arena_strz(a, ""),
+            .destination = m->destination,
+            .driver = arena_strz(a, volume ? "local" : ""),
+            .mode = m->mode,
+            .rw = m->rw,
+            .propagation = m->propagation,
+        };
+    }
+}
+
+static void view_state(const struct container *c, struct arena *a, struct api_container_state *ret) {
+    ret->status = arena_strz(a, container_state_name(c->state));
+    ret->running = c->state == CONTAINER_RUNNING || c->state == CONTAINER_PAUSED || c->state == CONTAINER_RESTARTING;
+    ret->paused = c->state == CONTAINER_PAUSED;
+    ret->restarting = c->state == CONTAINER_RESTARTING;
+    ret->dead = c->state == CONTAINER_DEAD;
+    ret->oom_killed = c->oom_killed;
+    ret->pid = c->pid;
+    ret->exit_code = c->exit_code;
+    ret->error = c->error;
+    ret->started_at = c->started_at;
+    ret->finished_at = c->finished_at;
+}
+
+static void view_execs(const struct container *c, struct arena *a, struct strs *ret) {
+    LIST_FOR((struct list *)&c->execs, n) {
+        struct container_exec *x = CONTAINER_OF(n, struct container_exec, link);
+        if (x->running)
+            strs_add(ret, a, x->id);
+    }
+}
+
+/* --- inspect ---------------------------------------------------------------------------------------------------- */
+
+/* What the peer prints for values that were not given. */
+static void fill_host(const struct container *c, struct arena *a, struct api_container *ret) {
+    struct api_host_config *h = arena_alloc(a, sizeof *h);
+    *h = *c->host;
+    char **texts[] = {&h->restart_policy.name, &h->ipc_mode, &h->cgroupns_mode, &h->runtime};
+    const char *defaults[] = {"no", "private", "private", "corten"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (!*texts[i] || !**texts[i])
+            *texts[i] = arena_strz(a, defaults[i]);
+    if (!h->shm_size)
+        h->shm_size = 64 << 20;
+    for (size_t i = 0; !h->masked_paths.present && runtime_masked_paths[i]; i++)
+        strs_add(&h->masked_paths, a, runtime_masked_paths[i]);
+    for (size_t i = 0; !h->readonly_paths.present && runtime_readonly_paths[i]; i++)
+        strs_add(&h->readonly_paths, a, runtime_readonly_paths[i]);
+    ret->host = h;
+}
+
+void view_container(const struct container *c, int minor UNUSED, struct arena *a, struct api_container *ret) {
+    *ret = (struct api_container){0};
+    const struct strs *entry = &c->config->entrypoint, *cmd = &c->config->cmd;
+    const char *run = arena_printf(a, "%s/container/%s", container_run_root(c), c->id);
+    ret->id = arena_strz(a, c->id);
+    ret->created = c->created;
+    ret->args.present = true;
+    for (size_t i = 0; i < entry->n + cmd->n; i++) {
+        char *word = i < entry->n ? entry->items[i] : cmd->items[i - entry->n];
+        if (i == 0)
+            ret->path = word;
+        else
+            strs_add(&ret->args, a, word);
+    }
+    view_state(c, a, &ret->state);
+    ret->image = c->image_id;
+    ret->resolv_conf_path = arena_printf(a, "%s/resolv.conf", run);
+    ret->hostname_path = arena_printf(a, "%s/hostname", run);
+    ret->hosts_path = arena_printf(a, "%s/hosts", run);
+    bool logs = !c->host->log_config.type || strcmp(c->host->log_config.type, "none") != 0;
+    ret->log_path = logs ? arena_printf(a, "%s/%s", c->directory, container_log_name(c, a)) : arena_strz(a, "");
+    ret->name = arena_printf(a, "/%s", c->name);
+    ret->restart_count = c->restart_count;
+    ret->driver = arena_strz(a, "overlay2");
+    ret->platform = arena_strz(a, "linux");
+    ret->mount_label = ret->process_label = ret->apparmor_profile = arena_strz(a, "");
+    view_execs(c, a, &ret->exec_ids);
+    fill_host(c, a, ret);
+    ret->graph_driver.name = arena_strz(a, "overlay2");
+    strmap_set(&ret->graph_driver.data, a, "UpperDir", arena_printf(a, "%s/upper", c->directory));
+    strmap_set(&ret->graph_driver.data, a, "WorkDir", arena_printf(a, "%s/work", c->directory));
+    view_mounts(c, a, &ret->mounts);
+    ret->config = c->config;
+    view_network(c, a, &ret->network);
+}
+
+/* --- list -------------------------------------------------------------------------------------------------------- */
+
+static char *view_command(const struct container *c, struct arena *a) {
+    CLEAN_BUF struct buf text = {0};
+    const struct strs *entry = &c->config->entrypoint, *cmd = &c->config->cmd;
+    for (size_t i = 0; i < entry->n + cmd->n; i++) {
+        const char *word = i < entry->n ? entry->items[i] : cmd->items[i - entry->n];
+        if (i)
+            buf_addc(&text, ' ');
+        bool plain = *word && !strpbrk(word, " \t\n'\"\\");
+        buf_adds(&text, plain || i == 0 ? "" : "'");
+        buf_adds(&text, word);
+        buf_adds(&text, plain || i == 0 ? "" : "'");
+    }
+    return arena_str(a, buf_str(&text));
+}
+
+static void view_port_list(const struct container *c, struct arena *a, struct objs *ret) {
+    const struct endpoint_plan *p = container_endpoint(c);
+    ret->present = true;
+    for (size_t i = 0; p && i < p->ports.n; i++) {
+        const struct port_mapping *m = &p->ports.items[i];
+        struct api_port *port = objs_add(ret, a, sizeof *port);
+        *port = (struct api_port){.ip = text_of_address(m->host_ip, a),
+                                  .private_port = m->container_port,
+                                  .public_port = m->host_port,
+                                  .type = arena_strz(a, port_proto_name(m->proto))};
+    }
+    for (size_t i = 0; p && i < c->config->exposed_ports.n; i++) {
+        uint8_t proto = 0;
+        uint16_t number = 0;
+        struct err e = port_parse(str_of(c->config->exposed_ports.items[i]), &proto, &number);
+        bool published = err_failed(e);
+        err_ignore(e); /* checked at create */
+        for (size_t k = 0; k < p->ports.n; k++)
+            published |= p->ports.items[k].container_port == number && p->ports.items[k].proto == proto;
+        if (published)
+            continue;
+        struct api_port *port = objs_add(ret, a, sizeof *port);
+        port->private_port = number;
+        port->type = arena_strz(a, port_proto_name(proto));
+    }
+}
+
+void view_summary(const struct container *c, int minor UNUSED, struct arena *a, struct api_container_summary *ret) {
+    *ret = (struct api_container_summary){0};
+    CLEAN_BUF struct buf status = {0};
+    container_status_text(c, &status);
+    ret->id = arena_strz(a, c->id);
+    strs_add(&ret->names, a, arena_printf(a, "/%s", c->name));
+    ret->image = c->image_ref;
+    ret->image_id = c->image_id;
+    ret->command = view_command(c, a);
+    ret->created = c->created / NSEC_PER_SEC;
+    view_port_list(c, a, &ret->ports);
+    ret->labels = c->config->labels;
+    ret->labels.present = true;
+    ret->state = arena_strz(a, container_state_name(c->state));
+    ret->status = arena_str(a, buf_str(&status));
+    ret->host.network_mode = c->host->network_mode;
+    ret->network.networks.items = arena_alloc(a, sizeof *ret->network.networks.items);
+    ret->network.networks.items[0] = (struct objmap_slot){c->host->network_mode, view_endpoint(c, a)};
+    ret->network.networks.n = 1;
+    ret->network.networks.present = true;
+    view_mounts(c, a, &ret->mounts);
+}

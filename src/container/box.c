@@ -1,0 +1,365 @@
+/* The box of a container: its OCI config.json, from the API's config, the security defaults
+ * (reference/security.md rule 14) and the host's network files. */
+#include "container/private.h"
+#include "runtime/runtime.h"
+#include "spec/runtime_config.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define SHM_SIZE_DEFAULT (INT64_C(64) << 20)
+#define PIDS_LIMIT_DEFAULT 16384
+#define CPU_PERIOD_DEFAULT 100000
+
+static struct strs strs_copy(const char *const *from, struct arena *a) {
+    struct strs v = {.present = true};
+    for (size_t i = 0; from[i]; i++)
+        strs_add(&v, a, from[i]);
+    return v;
+}
+
+static int64_t *box_i64(struct arena *a, int64_t value) {
+    int64_t *p = arena_alloc(a, sizeof *p);
+    *p = value;
+    return p;
+}
+
+/* --- process ---------------------------------------------------------------------------------------- */
+
+static bool cap_named(const struct strs *list, const char *cap) {
+    for (size_t i = 0; i < list->n; i++) {
+        const char *name = list->items[i];
+        if (!strcasecmp(name, cap) || !strcasecmp(name, cap + 4) || !strcasecmp(name, "ALL"))
+            return true;
+    }
+    return false;
+}
+
+/* Default set, plus cap_add, minus cap_drop; "ALL" first, single names win over it. */
+static struct strs capability_set(const struct container *c, struct arena *a) {
+    struct strs caps = {.present = true};
+    const struct strs *add = &c->host->cap_add, *drop = &c->host->cap_drop;
+    bool drop_all = strs_has(drop, "ALL") || strs_has(drop, "all");
+    bool add_all = strs_has(add, "ALL") || strs_has(add, "all");
+    for (size_t i = 0; runtime_all_capabilities[i]; i++) {
+        const char *cap = runtime_all_capabilities[i];
+        bool is_default = false;
+        for (size_t k = 0; runtime_default_capabilities[k]; k++)
+            is_default |= !strcmp(cap, runtime_default_capabilities[k]);
+        bool wanted = drop_all ? cap_named(add, cap) && !add_all : is_default || cap_named(add, cap);
+        if (drop_all && add_all)
+            wanted = true;
+        if (!drop_all && cap_named(drop, cap))
+            wanted = false;
+        if (wanted)
+            strs_add(&caps, a, cap);
+    }
+    return caps;
+}
+
+static bool env_has(const struct strs *env, const char *name) {
+    size_t n = strlen(name);
+    for (size_t i = 0; i < env->n; i++)
+        if (!strncmp(env->items[i], name, n) && env->items[i][n] == '=')
+            return true;
+    return false;
+}
+
+static struct strs environment(const struct container *c, bool tty, const struct strs *extra, struct arena *a) {
+    const struct strs *own = &c->config->env;
+    struct strs env = {.present = true};
+    if (!env_has(own, "PATH"))
+        strs_add(&env, a, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    if (!env_has(own, "HOSTNAME"))
+        strs_add(&env, a, arena_printf(a, "HOSTNAME=%s", c->config->hostname));
+    if (tty && !env_has(own, "TERM"))
+        strs_add(&env, a, "TERM=xterm");
+    for (size_t i = 0; i < own->n; i++) {
+        struct str name, value;
+        str_cut(str_of(own->items[i]), '=', &name, &value);
+        CLEAN_FREE char *key = str_dup(name);
+        if (!extra || !env_has(extra, key))
+            strs_add(&env, a, own->items[i]);
+    }
+    for (size_t i = 0; extra && i < extra->n; i++)
+        strs_add(&env, a, extra->items[i]);
+    return env;
+}
+
+bool container_security_opt(const struct container *c, const char *name) {
+    const struct strs *opts = &c->host->security_opt;
+    size_t n = strlen(name);
+    for (size_t i = 0; i < opts->n; i++)
+        if (!strncmp(opts->items[i], name, n) && (opts->items[i][n] == '\0' || !strcmp(opts->items[i] + n, ":true") ||
+                                                  !strcmp(opts->items[i] + n, "=true")))
+            return true;
+    return false;
+}
+
+static void add_rlimits(const struct container *c, struct oci_process *p, struct arena *a) {
+    const struct objs *limits = &c->host->resources.ulimits;
+    const struct api_ulimit *items = limits->items;
+    for (size_t i = 0; i < limits->n; i++) {
+        struct oci_rlimit *r = objs_add(&p->rlimits, a, sizeof *r);
+        r->type = arena_printf(a, "RLIMIT_%s", items[i].name);
+        for (char *t = r->type; *t; t++)
+            *t = *t >= 'a' && *t <= 'z' ? (char)(*t - 32) : *t;
+        r->soft = items[i].soft < 0 ? UINT64_MAX : (uint64_t)items[i].soft;
+        r->hard = items[i].hard < 0 ? UINT64_MAX : (uint64_t)items[i].hard;
+    }
+}
+
+static struct oci_process *make_process(const struct container *c, struct arena *a) {
+    struct oci_process *p = arena_alloc(a, sizeof *p);
+    p->terminal = c->config->tty;
+    if (c->config->tty && c->host->console_size[0]) {
+        p->console_size = arena_alloc(a, sizeof *p->console_size);
+        *p->console_size = (struct oci_box){c->host->console_size[0], c->host->console_size[1]};
+    }
+    p->args.present = true;
+    for (size_t i = 0; i < c->config->entrypoint.n; i++)
+        strs_add(&p->args, a, c->config->entrypoint.items[i]);
+    for (size_t i = 0; i < c->config->cmd.n; i++)
+        strs_add(&p->args, a, c->config->cmd.items[i]);
+    p->env = environment(c, c->config->tty, NULL, a);
+    const char *cwd = c->config->working_dir;
+    p->cwd = arena_strz(a, cwd && *cwd ? cwd : "/");
+    p->capabilities = arena_alloc(a, sizeof *p->capabilities);
+    struct strs caps = capability_set(c, a);
+    p->capabilities->bounding = p->capabilities->effective = p->capabilities->permitted = caps;
+    p->no_new_privileges = container_security_opt(c, "no-new-privileges");
+    if (c->host->oom_score_adj)
+        p->oom_score_adj = box_i64(a, c->host->oom_score_adj);
+    add_rlimits(c, p, a);
+    return p;
+}
+
+struct err container_exec_process(const struct container_exec *x, struct arena *a, struct buf *ret_json) {
+    const struct container *c = x->container;
+    const struct api_exec_create *e = x->config;
+    struct oci_process *p = make_process(c, a);
+    p->terminal = e->tty;
+    p->console_size = NULL;
+    if (e->tty && e->console_size[0]) {
+        p->console_size = arena_alloc(a, sizeof *p->console_size);
+        *p->console_size = (struct oci_box){e->console_size[0], e->console_size[1]};
+    }
+    p->args = e->cmd;
+    p->env = environment(c, e->tty, &e->env, a);
+    if (e->working_dir && *e->working_dir)
+        p->cwd = e->working_dir;
+    fields_print(&oci_process_fields, p, ret_json);
+    return OK;
+}
+
+/* --- mounts ----------------------------------------------------------------------------------------- */
+
+static void add_mount(struct oci_config *o, struct arena *a, const char *type, const char *source,
+                      const char *destination, const char *const *options) {
+    struct oci_mount *m = objs_add(&o->mounts, a, sizeof *m);
+    m->type = arena_strz(a, type);
+    m->source = arena_strz(a, source);
+    m->destination = arena_strz(a, destination);
+    m->options.present = true;
+    for (size_t i = 0; options[i]; i++)
+        strs_add(&m->options, a, options[i]);
+}
+
+#define OPTIONS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void add_system_mounts(const struct container *c, struct oci_config *o, struct arena *a) {
+    int64_t shm = c->host->shm_size ? c->host->shm_size : SHM_SIZE_DEFAULT;
+    const char *size = arena_printf(a, "size=%lld", (long long)shm);
+    add_mount(o, a, "proc", "proc", "/proc", OPTIONS("nosuid", "noexec", "nodev"));
+    add_mount(o, a, "tmpfs", "tmpfs", "/dev", OPTIONS("nosuid", "strictatime", "mode=755", "size=65536k"));
+    add_mount(o, a, "devpts", "devpts", "/dev/pts",
+              OPTIONS("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"));
+    add_mount(o, a, "sysfs", "sysfs", "/sys", OPTIONS("nosuid", "noexec", "nodev", "ro"));
+    add_mount(o, a, "cgroup", "cgroup", "/sys/fs/cgroup", OPTIONS("ro", "nosuid", "noexec", "nodev"));
+    add_mount(o, a, "mqueue", "mqueue", "/dev/mqueue", OPTIONS("nosuid", "noexec", "nodev"));
+    if (!c->host->ipc_mode || strcmp(c->host->ipc_mode, "none") != 0) {
+        if (c->host->ipc_mode && !strcmp(c->host->ipc_mode, "host"))
+            add_mount(o, a, "bind", "/dev/shm", "/dev/shm", OPTIONS("rbind", "rprivate"));
+        else
+            add_mount(o, a, "tmpfs", "shm", "/dev/shm", OPTIONS("nosuid", "noexec", "nodev", "mode=1777", size));
+    }
+}
+
+static bool user_mounted(const struct container *c, const char *destination) {
+    for (size_t i = 0; i < c->mounts_n; i++)
+        if (!strcmp(c->mounts[i].destination, destination))
+            return true;
+    return false;
+}
+
+static void add_file(const struct container *c, struct oci_config *o, struct arena *a, const char *source,
+                     const char *destination) {
+    if (source && !user_mounted(c, destination))
+        add_mount(o, a, "bind", source, destination,
+                  OPTIONS("rbind", "rprivate", c->host->readonly_rootfs ? "ro" : "rw"));
+}
+
+static void add_tmpfs(const struct container_mount *m, struct oci_config *o, struct arena *a) {
+    struct oci_mount *t = objs_add(&o->mounts, a, sizeof *t);
+    t->type = arena_strz(a, "tmpfs");
+    t->source = arena_strz(a, "tmpfs");
+    t->destination = arena_strz(a, m->destination);
+    t->options.present = true;
+    strs_add(&t->options, a, "nosuid");
+    strs_add(&t->options, a, "nodev");
+    strs_add(&t->options, a, "noexec");
+    struct str rest = str_of(m->tmpfs_options ? m->tmpfs_options : ""), field;
+    while (str_next(&rest, ',', &field))
+        if (field.len)
+            strs_add(&t->options, a, arena_str(a, field));
+}
+
+static void add_user_mounts(const struct container *c, struct oci_config *o, struct arena *a) {
+    for (size_t i = 0; i < c->mounts_n; i++) {
+        const struct container_mount *m = &c->mounts[i];
+        if (!strcmp(m->type, "tmpfs")) {
+            add_tmpfs(m, o, a);
+            continue;
+        }
+        const char *propagation = m->propagation && *m->propagation ? m->propagation : "rprivate";
+        add_mount(o, a, "bind", m->source, m->destination, OPTIONS("rbind", propagation, m->rw ? "rw" : "ro"));
+    }
+}
+
+/* --- linux ------------------------------------------------------------------------------------------ */
+
+static void add_namespace(struct oci_linux *l, struct arena *a, const char *type) {
+    struct oci_namespace *ns = objs_add(&l->namespaces, a, sizeof *ns);
+    ns->type = arena_strz(a, type);
+}
+
+static bool mode_is_host(const char *mode) {
+    return mode && !strcmp(mode, "host");
+}
+
+static void add_namespaces(const struct container *c, struct oci_linux *l, struct arena *a) {
+    add_namespace(l, a, "mount");
+    if (!mode_is_host(c->host->pid_mode))
+        add_namespace(l, a, "pid");
+    if (!mode_is_host(c->host->ipc_mode))
+        add_namespace(l, a, "ipc");
+    if (!mode_is_host(c->host->uts_mode))
+        add_namespace(l, a, "uts");
+    if (!mode_is_host(c->host->cgroupns_mode))
+        add_namespace(l, a, "cgroup");
+    if (!mode_is_host(c->host->network_mode))
+        add_namespace(l, a, "network");
+}
+
+static struct oci_cpu *cpu_limits(const struct api_resources *r, struct arena *a) {
+    if (!r->cpu_shares && !r->nano_cpus && !r->cpu_quota && !r->cpu_period && !r->cpuset_cpus && !r->cpuset_mems)
+        return NULL;
+    struct oci_cpu *cpu = arena_alloc(a, sizeof *cpu);
+    if (r->cpu_shares)
+        cpu->shares = box_i64(a, r->cpu_shares);
+    if (r->nano_cpus) {
+        cpu->period = box_i64(a, CPU_PERIOD_DEFAULT);
+        cpu->quota = box_i64(a, r->nano_cpus / (1000000000 / CPU_PERIOD_DEFAULT));
+    }
+    if (r->cpu_period)
+        cpu->period = box_i64(a, r->cpu_period);
+    if (r->cpu_quota)
+        cpu->quota = box_i64(a, r->cpu_quota);
+    cpu->cpus = r->cpuset_cpus && *r->cpuset_cpus ? r->cpuset_cpus : NULL;
+    cpu->mems = r->cpuset_mems && *r->cpuset_mems ? r->cpuset_mems : NULL;
+    return cpu;
+}
+
+static struct oci_memory *memory_limits(const struct api_resources *r, struct arena *a) {
+    if (!r->memory && !r->memory_reservation && !r->memory_swap && !r->memory_swappiness)
+        return NULL;
+    struct oci_memory *m = arena_alloc(a, sizeof *m);
+    if (r->memory)
+        m->limit = box_i64(a, r->memory);
+    if (r->memory_reservation)
+        m->reservation = box_i64(a, r->memory_reservation);
+    if (r->memory_swap)
+        m->swap = box_i64(a, r->memory_swap);
+    m->swappiness = r->memory_swappiness;
+    return m;
+}
+
+static struct oci_resources *make_resources(const struct container *c, struct arena *a) {
+    const struct api_resources *r = &c->host->resources;
+    struct oci_resources *o = arena_alloc(a, sizeof *o);
+    o->memory = memory_limits(r, a);
+    o->cpu = cpu_limits(r, a);
+    o->pids = arena_alloc(a, sizeof *o->pids);
+    bool asked = r->pids_limit && *r->pids_limit != 0;
+    o->pids->limit = box_i64(a, asked ? *r->pids_limit : PIDS_LIMIT_DEFAULT);
+    if (r->blkio_weight) {
+        o->block_io = arena_alloc(a, sizeof *o->block_io);
+        o->block_io->weight = box_i64(a, r->blkio_weight);
+    }
+    return o;
+}
+
+struct err container_box(const struct container *c, const struct box_files *files, struct arena *a,
+                         struct buf *ret_json) {
+    struct oci_config o = {.oci_version = arena_strz(a, "1.2.0")};
+    struct oci_root root = {.path = arena_strz(a, "rootfs"), .readonly = c->host->readonly_rootfs};
+    struct oci_linux l = {0};
+    o.root = &root;
+    o.process = make_process(c, a);
+    if (o.process->args.n == 0)
+        return err_new(ERR_INVALID, "no command specified");
+    if (!mode_is_host(c->host->uts_mode)) {
+        o.hostname = c->config->hostname;
+        o.domainname = c->config->domainname && *c->config->domainname ? c->config->domainname : NULL;
+    }
+    add_system_mounts(c, &o, a);
+    add_file(c, &o, a, files->resolv_conf, "/etc/resolv.conf");
+    add_file(c, &o, a, files->hostname, "/etc/hostname");
+    add_file(c, &o, a, files->hosts, "/etc/hosts");
+    add_user_mounts(c, &o, a);
+    l.sysctl = c->host->sysctls;
+    l.resources = make_resources(c, a);
+    CLEAN_FREE char *cgroup = container_cgroup_path(c);
+    l.cgroups_path = arena_strz(a, cgroup);
+    add_namespaces(c, &l, a);
+    l.masked_paths = c->host->masked_paths.present ? c->host->masked_paths : strs_copy(runtime_masked_paths, a);
+    l.readonly_paths = c->host->readonly_paths.present ? c->host->readonly_paths : strs_copy(runtime_readonly_paths, a);
+    if (container_security_opt(c, "systempaths=unconfined"))
+        l.masked_paths = l.readonly_paths = (struct strs){.present = true};
+    o.linux_ = &l;
+    fields_print(&oci_config_fields, &o, ret_json);
+    return OK;
+}
+
+char *container_cgroup_path(const struct container *c) {
+    return mem_printf("/%s/%s", c->all->config.instance, c->id);
+}
+
+/* --- seccomp ---------------------------------------------------------------------------------------- */
+
+static char *seccomp_cache(const struct containers *cs) {
+    return mem_printf("%s/seccomp", cs->config.data_root);
+}
+
+struct err container_seccomp_prepare(struct containers *cs) {
+    CLEAN_ARENA struct arena a = {0};
+    CLEAN_FREE char *cache = seccomp_cache(cs);
+    struct strs caps = strs_copy(runtime_default_capabilities, &a);
+    return runtime_seccomp_default(cache, &caps, &cs->seccomp_fd);
+}
+
+struct err container_seccomp_open(const struct container *c, int *ret_fd) {
+    CLEAN_ARENA struct arena a = {0};
+    if (container_security_opt(c, "seccomp=unconfined")) {
+        *ret_fd = -1;
+        return OK;
+    }
+    if (c->host->cap_add.n == 0 && c->host->cap_drop.n == 0) {
+        *ret_fd = fcntl(c->all->seccomp_fd, F_DUPFD_CLOEXEC, 3);
+        return *ret_fd < 0 ? err_errno(errno, "duplicate the seccomp filter") : OK;
+    }
+    CLEAN_FREE char *cache = seccomp_cache(c->all);
+    struct strs caps = capability_set(c, &a);
+    return runtime_seccomp_default(cache, &caps, ret_fd);
+}

@@ -1,0 +1,200 @@
+/* container.h - the noun: facts of every container, one state table, one file per verb.
+ *
+ * Owns, durable: the row of a container (table `container`), its directory
+ *     <data-root>/container/<id>/            upper, work, <id>-json.log
+ *     <data-root>/ephemeral/<boot id>/<id>/  the same for auto-removed containers (swept after a boot)
+ * Owns, volatile: <run-root>/container/<id>/ with the monitor's socket, the exit record, endpoint.json
+ * and the files hosts, hostname, resolv.conf.
+ *
+ * Thread: every function here is for the loop. Verbs take a callback that is called exactly once, at
+ * once or later. Verbs on one container queue behind each other (struct op_queue); kill, resize,
+ * attach, wait and exec go to the monitor without queueing.
+ *
+ * Durability (DESIGN section 3): create, remove, rename and the user's stop are on disk before the reply;
+ * exits, starts and restart counts are lazy; everything about auto-removed containers is lazy.
+ *
+ * Crash: on open each row is compared with what lives: a monitor that answers is adopted, an exit
+ * record is applied, a running row without either becomes exited with code 255.
+ * Limits: CONTAINERS_MAX. Tests: test/unit/container, test/e2e/t2*.sh, t9*.sh.
+ */
+#pragma once
+#include "base/map.h"
+#include "image/image.h"
+#include "loop/bus.h"
+#include "loop/op.h"
+#include "loop/worker.h"
+#include "monitor/monitor.h"
+#include "network/network.h"
+#include "spec/api_container.h"
+#include "store/store.h"
+#include "volume/volume.h"
+
+#define CONTAINERS_MAX 100000
+#define CONTAINER_STOP_TIMEOUT 10 /* seconds, when neither call nor config says */
+
+enum container_state {
+    CONTAINER_CREATED,
+    CONTAINER_RUNNING,
+    CONTAINER_PAUSED,
+    CONTAINER_RESTARTING, /* exited; the restart policy waits for its delay */
+    CONTAINER_REMOVING,
+    CONTAINER_EXITED,
+    CONTAINER_DEAD, /* removal failed half way; remove again */
+    CONTAINER_STATE_COUNT
+};
+const char *container_state_name(enum container_state s); /* "created", "running", … */
+
+/* A mount as the API shows it and the box gets it. */
+struct container_mount {
+    char *type;        /* "bind", "volume", "tmpfs" */
+    char *name;        /* of the volume, else NULL */
+    char *source;      /* host path, NULL for tmpfs */
+    char *destination; /* absolute path in the container */
+    char *mode;        /* as given after the last colon: "ro", "z" …; "" */
+    char *propagation; /* "" or "rprivate" … */
+    char *tmpfs_options;
+    bool rw, no_copy, anonymous;
+    bool held; /* the volume `name` is held by this container */
+};
+
+struct container_waiter;
+struct container {
+    struct containers *all;
+    struct arena arena; /* config and everything that lives as long as the container */
+    char id[65];
+    char *name; /* owned; without slash */
+    int64_t created;
+    bool auto_remove;
+    struct api_config *config;          /* merged with the image's */
+    struct api_host_config *host;
+    struct api_networking_config *networking;
+    char *image_ref;                    /* as the create call said it */
+    char *image_id;                     /* "sha256:…" */
+    struct image_hold hold;             /* hold.image: NULL while being removed */
+    struct container_mount *mounts;
+    size_t mounts_n;
+    char *directory;                    /* data directory, absolute */
+
+    enum container_state state;
+    bool oom_killed, stopped_by_user, network_up;
+    bool other_boot; /* loaded from a row of an earlier boot */
+    int exit_code;
+    char *error; /* owned, "" or why the last start failed */
+    int64_t started_at, finished_at;
+    pid_t pid;           /* 0 unless running */
+    uint64_t start_time;
+    int64_t restart_count;
+
+    /* private to container/ */
+    struct op_queue queue;
+    struct monitor *monitor;
+    struct endpoint_plan *endpoint; /* NULL: none */
+    struct op_run *until_exit;      /* op that holds the queue until the exit (stop, remove -f) */
+    void (*exit_continue)(struct container *c);
+    struct list prestart, removed_waiters, exit_calls;
+    struct list execs;
+    struct timer *restart_timer;
+    int64_t restart_delay;
+    bool gone; /* removed from the registry; freed when the queue is idle */
+};
+
+/* An exec instance; known until the container stops. */
+struct container_exec {
+    struct list link;
+    struct container *container;
+    struct arena arena;
+    char id[65];
+    struct api_exec_create *config;
+    bool started, running;
+    int exit_code;
+    pid_t pid;
+};
+
+struct containers_config {
+    struct loop *loop;
+    struct store *store;
+    struct images *images;
+    struct networks *networks;
+    struct volumes *volumes;
+    const char *data_root, *run_root, *instance, *monitor_program, *worker_program;
+};
+struct containers;
+/* Loads all rows, adopts living monitors, then lets restart policies act. */
+struct err containers_open(const struct containers_config *config, struct containers **ret);
+/* Lets go of the monitors without touching the containers. */
+void containers_close(struct containers *cs);
+
+struct container_event {
+    const char *action; /* create start die stop kill destroy rename attach exec_create exec_start exec_die … */
+    const struct container *container;
+    const char *attributes[8]; /* extra key, value pairs, NULL-terminated */
+    int64_t time;
+};
+struct bus *containers_bus(struct containers *cs); /* events: struct container_event */
+
+/* By full id, name (with or without '/'), or unambiguous id prefix, in this order. NOT_FOUND "No such container: x". */
+struct err container_find(struct containers *cs, const char *ref, struct container **ret);
+/* All, newest first. *n is a snapshot; valid until the next verb finishes. */
+struct container *const *containers_all(struct containers *cs, size_t *ret_n);
+/* Text of the `Status` column: "Up 5 minutes", "Exited (0) 3 seconds ago". */
+void container_status_text(const struct container *c, struct buf *out);
+/* Directory of the container's log files and their base name. */
+const char *container_log_name(const struct container *c, struct arena *a);
+/* Published ports as they are now (running), for inspect and list. */
+const struct endpoint_plan *container_endpoint(const struct container *c);
+
+struct networks *container_networks(const struct container *c);
+const char *container_run_root(const struct container *c);
+/* "5 minutes", "About an hour": as the peer rounds. */
+void container_duration_text(int64_t ns, struct buf *out);
+/* Signal by number, name, or name with SIG, any case; RTMIN+n, RTMAX-n. */
+bool container_signal_parse(const char *text, int *ret);
+/* Path of the container's cgroup below each hierarchy's root: "/<instance>/<id>". Owned. */
+char *container_cgroup_path(const struct container *c);
+
+typedef void container_done(void *arg, struct err e);
+
+/* doc is moved: the container takes its own copy. name NULL: one is made up. */
+void container_create(struct containers *cs, const char *name, const struct api_container_create *doc,
+                      void (*done)(void *arg, struct err e, struct container *c, const struct strs *warnings),
+                      void *arg);
+void container_start(struct container *c, container_done *done, void *arg);
+/* signo 0: the configured one. timeout in seconds; INT64_MIN: the configured one; < 0: for ever. */
+void container_stop(struct container *c, int signo, int64_t timeout, container_done *done, void *arg);
+void container_restart(struct container *c, int signo, int64_t timeout, container_done *done, void *arg);
+void container_kill(struct container *c, int signo, container_done *done, void *arg);
+void container_pause(struct container *c, bool pause, container_done *done, void *arg);
+void container_rename(struct container *c, const char *name, container_done *done, void *arg);
+void container_remove(struct container *c, bool force, bool volumes, container_done *done, void *arg);
+void container_resize(struct container *c, unsigned rows, unsigned columns, container_done *done, void *arg);
+
+enum container_wait { CONTAINER_WAIT_NOT_RUNNING, CONTAINER_WAIT_NEXT_EXIT, CONTAINER_WAIT_REMOVED };
+/* Serves the client's socket until the condition holds (taken is consumed). */
+void container_wait(struct container *c, enum container_wait condition, struct http_taken *taken);
+/* Refuses (before the socket is taken) what cannot be attached to. */
+struct err container_attach_check(const struct container *c);
+void container_attach(struct container *c, const struct monitor_attach *a, const char *content_type,
+                      struct http_taken *taken);
+/* Log reader in a worker on the client's socket. args: JSON of the reader's options (logs/logs.h). */
+struct err container_logs_check(const struct container *c);
+struct container_logs {
+    bool follow, out, err, timestamps, details;
+    int64_t since, until; /* wall ns, 0: unbounded */
+    int64_t tail;         /* lines, -1: all */
+};
+void container_logs(struct container *c, const struct container_logs *o, struct http_taken *taken);
+
+struct err container_exec_create(struct container *c, const struct api_exec_create *doc,
+                                 struct container_exec **ret);
+struct err container_exec_find(struct containers *cs, const char *id, struct container_exec **ret);
+/* taken NULL: detached; then done is called when exec(2) succeeded or failed. With a socket the monitor answers
+ * the client and done only informs. */
+void container_exec_start(struct container_exec *x, bool tty, unsigned rows, unsigned columns,
+                          struct http_taken *taken, container_done *done, void *arg);
+void container_exec_resize(struct container_exec *x, unsigned rows, unsigned columns,
+                           container_done *done, void *arg);
+
+/* The builder's: makes a layer of what a stopped container wrote by adopting its upper directory, registers
+ * the image, removes the container. */
+void container_adopt(struct container *c, struct image_commit *commit,
+                     void (*done)(void *arg, struct err e, const char *image_id), void *arg);

@@ -1,0 +1,262 @@
+/* create: validate and reserve on the loop, make the volumes, make the row durable, make the
+ * directories, answer. Until the row is durable nobody else sees more than a reserved name. */
+#include "base/file.h"
+#include "base/random.h"
+#include "container/private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct create_job {
+    struct containers *cs;
+    struct container *c;
+    struct arena arena;
+    struct strs warnings;
+    struct buf record;
+    size_t next_mount;
+    void (*done)(void *arg, struct err e, struct container *c, const struct strs *warnings);
+    void *arg;
+};
+
+static void create_end(struct create_job *j, struct err e) {
+    struct container *c = j->c;
+    if (err_failed(e)) {
+        for (size_t i = 0; i < c->mounts_n; i++)
+            if (c->mounts[i].held)
+                volume_unhold(j->cs->config.volumes, c->mounts[i].name, c->id);
+        if (c->hold.image)
+            image_unhold(j->cs->config.images, &c->hold);
+        if (c->name)
+            container_unreserve(c);
+        container_free(c);
+        c = NULL;
+    } else {
+        container_publish(c, "create", NULL, NULL);
+    }
+    j->done(j->arg, e, c, &j->warnings);
+    buf_done(&j->record);
+    arena_done(&j->arena);
+    free(j);
+}
+
+/* --- merging with the image ------------------------------------------------------------------------------ */
+
+static bool same_variable(const char *a, const char *b) {
+    size_t n = strcspn(a, "=");
+    return n == strcspn(b, "=") && !memcmp(a, b, n);
+}
+
+/* Image's variables first, in order, each replaced by the caller's; "NAME" alone unsets. */
+static void merge_env(struct api_config *c, const struct api_config *image, struct arena *a) {
+    struct strs env = {.present = true};
+    for (size_t i = 0; i < image->env.n; i++) {
+        const char *value = image->env.items[i];
+        bool replaced = false;
+        for (size_t k = 0; k < c->env.n; k++)
+            replaced |= same_variable(value, c->env.items[k]);
+        if (!replaced)
+            strs_add(&env, a, value);
+    }
+    for (size_t i = 0; i < c->env.n; i++)
+        if (strchr(c->env.items[i], '='))
+            strs_add(&env, a, c->env.items[i]);
+    c->env = env;
+}
+
+static void merge_set(struct strs *set, const struct strs *image, struct arena *a) {
+    for (size_t i = 0; i < image->n; i++)
+        if (!strs_has(set, image->items[i]))
+            strs_add(set, a, image->items[i]);
+}
+
+static void merge_text(char **text, char *image) {
+    if (!*text || !**text)
+        *text = image;
+}
+
+static void merge_config(struct api_config *c, const struct api_config *image, struct arena *a) {
+    if (c->entrypoint.n == 0) {
+        if (c->cmd.n == 0)
+            c->cmd = image->cmd;
+        if (!c->entrypoint.present)
+            c->entrypoint = image->entrypoint;
+    }
+    if (c->entrypoint.n == 1 && !c->entrypoint.items[0][0])
+        c->entrypoint = (struct strs){0};
+    merge_env(c, image, a);
+    merge_set(&c->exposed_ports, &image->exposed_ports, a);
+    merge_set(&c->volumes, &image->volumes, a);
+    merge_text(&c->working_dir, image->working_dir);
+    merge_text(&c->user, image->user);
+    merge_text(&c->stop_signal, image->stop_signal);
+    for (size_t i = 0; i < image->labels.n; i++)
+        if (!strmap_get(&c->labels, image->labels.items[i].key))
+            strmap_set(&c->labels, a, image->labels.items[i].key, image->labels.items[i].value);
+}
+
+/* --- steps ------------------------------------------------------------------------------------------------ */
+
+static struct err find_image(struct create_job *j, const char *ref, struct image **ret) {
+    if (!ref || !*ref)
+        return err_new(ERR_INVALID, "no image specified: the body needs 'Image'");
+    TRY(image_find(j->cs->config.images, str_of(ref), ret));
+    const struct api_config *ic = &image_config(*ret)->config;
+    if (ic->healthcheck && ic->healthcheck->test.n && strcmp(ic->healthcheck->test.items[0], "NONE") != 0)
+        strs_add(&j->warnings, &j->arena, "the image's HEALTHCHECK is not run: health checks are not supported");
+    return OK;
+}
+
+static struct err host_name(struct create_job *j, struct api_container_create *doc) {
+    struct container *c = j->c;
+    if (doc->config.hostname && *doc->config.hostname) {
+        size_t n = strlen(doc->config.hostname);
+        if (n > 63 || strspn(doc->config.hostname, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != n)
+            return err_new(ERR_INVALID, "invalid hostname: %s", doc->config.hostname);
+        return OK;
+    }
+    char name[65] = "";
+    const char *mode = doc->host->network_mode, *uts = doc->host->uts_mode;
+    bool of_host = (mode && !strcmp(mode, "host")) || (uts && !strcmp(uts, "host"));
+    if (!of_host || gethostname(name, sizeof name - 1) != 0)
+        memcpy(name, c->id, 12);
+    doc->config.hostname = arena_strz(&j->arena, name);
+    return OK;
+}
+
+/* Fills j->c from the document; the name is not reserved yet. */
+static struct err compose(struct create_job *j, const struct api_container_create *given) {
+    struct container *c = j->c;
+    struct api_container_create doc = *given;
+    struct api_host_config no_host = {0};
+    struct image *image = NULL;
+    if (!doc.host)
+        doc.host = &no_host;
+    TRY(find_image(j, doc.config.image, &image));
+    TRY(container_validate(&doc, &j->arena, &j->warnings));
+    merge_config(&doc.config, &image_config(image)->config, &j->arena);
+    if (doc.config.entrypoint.n + doc.config.cmd.n == 0)
+        return err_new(ERR_INVALID, "no command specified");
+    TRY(host_name(j, &doc));
+    struct api_host_config host = *doc.host;
+    if (!host.log_config.type || !*host.log_config.type)
+        host.log_config.type = arena_strz(&j->arena, "json-file");
+    if (!host.network_mode || !*host.network_mode || !strcmp(host.network_mode, "default"))
+        host.network_mode = arena_strz(&j->arena, "bridge");
+    struct api_resources *r = &host.resources;
+    if (r->memory > 0 && r->memory_swap == 0)
+        r->memory_swap = r->memory * 2;
+    struct network *w;
+    TRY(network_get(c->all->config.networks, host.network_mode, &w));
+    struct container_record record = {
+        .config = &doc.config,
+        .host = &host,
+        .networking = doc.networking,
+        .image_ref = doc.config.image,
+        .image_id = image->id_text,
+    };
+    CLEAN_BUF struct buf text = {0};
+    container_record_print(&record, &text);
+    TRY(container_record_apply(c, buf_str(&text)));
+    container_set_directory(c, c->all->boot_id);
+    TRY(container_plan_mounts(c));
+    c->hold.container_id = c->id;
+    image_hold(image, &c->hold);
+    return OK;
+}
+
+static void make_row(struct create_job *j);
+
+static void volume_made(void *arg, struct err e, struct volume *v) {
+    struct create_job *j = arg;
+    struct container_mount *m = &j->c->mounts[j->next_mount - 1];
+    if (!err_failed(e)) {
+        m->source = arena_strz(&j->c->arena, v->mountpoint);
+        e = volume_hold(j->cs->config.volumes, m->name, j->c->id);
+    }
+    if (err_failed(e)) {
+        create_end(j, e);
+        return;
+    }
+    m->held = true;
+    make_row(j);
+}
+
+static struct err directories_work(void *arg) {
+    struct create_job *j = arg;
+    int parent = j->c->auto_remove ? j->cs->ephemeral_fd : j->cs->data_fd;
+    if (mkdirat(parent, j->c->id, 0700) != 0 && errno != EEXIST)
+        return err_errno(errno, "make '%s'", j->c->directory);
+    CLEAN_FD int dir = openat(parent, j->c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return err_errno(errno, "open '%s'", j->c->directory);
+    if ((mkdirat(dir, "upper", 0755) != 0 || mkdirat(dir, "work", 0700) != 0) && errno != EEXIST)
+        return err_errno(errno, "make directories in '%s'", j->c->directory);
+    return OK;
+}
+
+static void directories_done(void *arg, struct err e) {
+    struct create_job *j = arg;
+    if (err_failed(e)) {
+        struct store_txn *t = store_txn_new();
+        container_record_delete(j->c, t);
+        store_commit(j->cs->config.store, t, STORE_LAZY, NULL, NULL);
+    }
+    create_end(j, e);
+}
+
+static void row_made(void *arg, struct err e) {
+    struct create_job *j = arg;
+    if (err_failed(e))
+        create_end(j, e);
+    else
+        job_submit(j->cs->config.loop, directories_work, directories_done, j);
+}
+
+/* Makes the next missing volume, or, when all are there, the row. */
+static void make_row(struct create_job *j) {
+    struct container *c = j->c;
+    while (j->next_mount < c->mounts_n) {
+        struct container_mount *m = &c->mounts[j->next_mount++];
+        if (strcmp(m->type, "volume") != 0)
+            continue;
+        struct volume_request r = {.name = m->name, .lazy = c->auto_remove};
+        if (m->anonymous)
+            strmap_set(&r.labels, &j->arena, "com.docker.volume.anonymous", "");
+        volume_create(j->cs->config.volumes, &r, volume_made, j);
+        return;
+    }
+    struct container_record record = {c->config, c->host, c->networking, c->image_ref, c->image_id,
+                                      {c->mounts, c->mounts_n, true}};
+    container_record_print(&record, &j->record);
+    struct store_txn *t = store_txn_new();
+    container_record_insert(c, buf_str(&j->record), t);
+    store_commit(j->cs->config.store, t, c->auto_remove ? STORE_LAZY : STORE_DURABLE, row_made, j);
+}
+
+void container_create(struct containers *cs, const char *name, const struct api_container_create *doc,
+                      void (*done)(void *arg, struct err e, struct container *c, const struct strs *warnings),
+                      void *arg) {
+    struct create_job *j = NEW(struct create_job);
+    j->cs = cs;
+    j->done = done;
+    j->arg = arg;
+    j->c = container_new(cs);
+    random_id(j->c->id);
+    j->c->created = time_now();
+    CLEAN_FREE char *made_up = NULL;
+    if (!name || !*name)
+        name = made_up = container_make_name(cs);
+    else if (*name == '/')
+        name++;
+    struct err e = container_check_name(name);
+    if (!err_failed(e))
+        e = container_reserve(cs, j->c, name);
+    if (!err_failed(e))
+        e = compose(j, doc);
+    if (err_failed(e))
+        create_end(j, e);
+    else
+        make_row(j);
+}

@@ -1,0 +1,199 @@
+/* exec: facts of exec instances; the monitor runs them. An instance is forgotten when its container
+ * stops, as with the peer. */
+#include "base/random.h"
+#include "container/private.h"
+#include <stdlib.h>
+
+#define EXECS_MAX 10000 /* kept per daemon; ended ones go first */
+
+static void exec_drop(struct container_exec *x) {
+    map_del(&x->container->all->execs, str_of(x->id));
+    list_remove(&x->link);
+    arena_done(&x->arena);
+    free(x);
+}
+
+void container_execs_drop(struct container *c) {
+    for (struct list *n; (n = list_pop(&c->execs));)
+        exec_drop(CONTAINER_OF(n, struct container_exec, link));
+}
+
+static struct container_exec *exec_new(struct container *c, const char *id) {
+    struct container_exec *x = NEW(struct container_exec);
+    x->container = c;
+    memcpy(x->id, id, 65);
+    list_push(&c->execs, &x->link);
+    map_set(&c->all->execs, str_of(x->id), x);
+    return x;
+}
+
+/* The oldest ended instances make room. */
+static struct err make_room(struct container *c) {
+    if (c->all->execs.n < EXECS_MAX)
+        return OK;
+    LIST_FOR(&c->execs, n) {
+        struct container_exec *x = CONTAINER_OF(n, struct container_exec, link);
+        if (x->started && !x->running) {
+            exec_drop(x);
+            return OK;
+        }
+    }
+    return err_new(ERR_UNAVAILABLE, "there are %d exec instances, the most this daemon keeps", EXECS_MAX);
+}
+
+static struct err check_running(const struct container *c) {
+    if (c->state == CONTAINER_PAUSED)
+        return err_new(ERR_CONFLICT, "container %s is paused, unpause the container before exec", c->name);
+    if (c->state == CONTAINER_RESTARTING)
+        return err_new(ERR_CONFLICT, "container %s is restarting, wait until the container is running", c->id);
+    if (!container_is_alive(c) || !c->monitor)
+        return err_new(ERR_CONFLICT, "container %s is not running", c->id);
+    return OK;
+}
+
+struct err container_exec_create(struct container *c, const struct api_exec_create *doc,
+                                 struct container_exec **ret) {
+    char id[65];
+    TRY(check_running(c));
+    if (doc->cmd.n == 0)
+        return err_new(ERR_INVALID, "No exec command specified");
+    if (doc->privileged)
+        return err_new(ERR_UNSUPPORTED, "Privileged is not supported");
+    if (doc->working_dir && *doc->working_dir && doc->working_dir[0] != '/')
+        return err_new(ERR_INVALID, "the working directory '%s' is invalid, it needs to be an absolute path",
+                       doc->working_dir);
+    TRY(make_room(c));
+    random_id(id);
+    struct container_exec *x = exec_new(c, id);
+    CLEAN_BUF struct buf text = {0};
+    fields_print(&api_exec_create_fields, doc, &text);
+    x->config = arena_alloc(&x->arena, sizeof *x->config);
+    struct err e = fields_decode(&api_exec_create_fields, buf_str(&text), &x->arena, x->config);
+    if (err_failed(e)) {
+        exec_drop(x);
+        return e;
+    }
+    container_publish(c, "exec_create", "execID", x->id);
+    *ret = x;
+    return OK;
+}
+
+struct err container_exec_find(struct containers *cs, const char *id, struct container_exec **ret) {
+    struct container_exec *x = map_getz(&cs->execs, id);
+    if (!x)
+        return err_new(ERR_NOT_FOUND, "No such exec instance: %s", id);
+    *ret = x;
+    return OK;
+}
+
+/* --- start ------------------------------------------------------------------------------------------------ */
+
+struct exec_job {
+    struct containers *cs;
+    char id[65];
+    container_done *done;
+    void *arg;
+};
+
+static void exec_started(void *arg, struct err e, pid_t pid) {
+    struct exec_job *j = arg;
+    struct container_exec *x = map_getz(&j->cs->execs, j->id);
+    if (x && err_failed(e)) {
+        x->running = false;
+        x->exit_code = err_kind(e) == ERR_NOT_FOUND ? 127 : err_kind(e) == ERR_FORBIDDEN ? 126 : 128;
+    } else if (x) {
+        x->pid = pid;
+        container_publish(x->container, "exec_start", "execID", x->id);
+    }
+    if (err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_FORBIDDEN)
+        e = err_as(e, ERR_INVALID);
+    j->done(j->arg, e);
+    free(j);
+}
+
+void container_exec_start(struct container_exec *x, bool tty, unsigned rows, unsigned columns,
+                          struct http_taken *taken, container_done *done, void *arg) {
+    CLEAN_ARENA struct arena a = {0};
+    CLEAN_BUF struct buf process = {0};
+    struct container *c = x->container;
+    struct err e = check_running(c);
+    if (!err_failed(e) && x->started)
+        e = err_new(ERR_CONFLICT, "exec instance %s has already run", x->id);
+    if (!err_failed(e)) {
+        x->config->tty = tty;
+        e = container_exec_process(x, &a, &process);
+    }
+    if (err_failed(e)) {
+        done(arg, e);
+        return;
+    }
+    struct exec_job *j = NEW(struct exec_job);
+    *j = (struct exec_job){.cs = c->all, .done = done, .arg = arg};
+    memcpy(j->id, x->id, sizeof j->id);
+    x->started = x->running = true;
+    const struct api_exec_create *config = x->config;
+    struct monitor_exec m = {
+        .id = x->id,
+        .process = buf_str(&process),
+        .user = config->user && *config->user ? config->user : c->config->user,
+        .terminal = tty,
+        .in = config->attach_stdin,
+        .out = config->attach_stdout,
+        .err = config->attach_stderr,
+        .detach_keys = config->detach_keys,
+        .rows = rows,
+        .columns = columns,
+        .client = {.taken = taken,
+                   .content_type = tty ? "application/vnd.docker.raw-stream"
+                                       : "application/vnd.docker.multiplexed-stream"},
+    };
+    monitor_exec(c->monitor, &m, exec_started, j);
+}
+
+void container_exec_ended(struct container *c, const char *exec_id, int code) {
+    struct container_exec *x = map_getz(&c->all->execs, exec_id);
+    if (!x)
+        return;
+    char text[16];
+    snprintf(text, sizeof text, "%d", code);
+    x->running = false;
+    x->exit_code = code;
+    x->pid = 0;
+    container_publish(c, "exec_die", "exitCode", text);
+}
+
+/* An instance that an earlier daemon started. */
+void container_exec_adopt(struct container *c, const struct monitor_hello_exec *h) {
+    if (!h->id || strlen(h->id) != 64 || map_getz(&c->all->execs, h->id))
+        return;
+    struct container_exec *x = exec_new(c, h->id);
+    x->config = arena_alloc(&x->arena, sizeof *x->config);
+    x->started = true;
+    x->running = h->running;
+    x->exit_code = h->code;
+    x->pid = h->pid;
+}
+
+/* --- resize ----------------------------------------------------------------------------------------------- */
+
+struct resize_job {
+    container_done *done;
+    void *arg;
+};
+
+static void resized(void *arg, struct err e) {
+    struct resize_job *j = arg;
+    j->done(j->arg, e);
+    free(j);
+}
+
+void container_exec_resize(struct container_exec *x, unsigned rows, unsigned columns, container_done *done,
+                           void *arg) {
+    if (!x->running || !x->container->monitor) {
+        done(arg, err_new(ERR_CONFLICT, "exec instance %s is not running", x->id));
+        return;
+    }
+    struct resize_job *j = NEW(struct resize_job);
+    *j = (struct resize_job){done, arg};
+    monitor_resize(x->container->monitor, x->id, rows, columns, resized, j);
+}

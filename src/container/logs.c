@@ -1,0 +1,62 @@
+/* logs: a worker reads the files and answers on the client's socket; the monitor wakes it. */
+#include "base/path.h"
+#include "container/private.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct err container_logs_check(const struct container *c) {
+    const char *driver = c->host->log_config.type;
+    if (driver && !strcmp(driver, "none"))
+        return err_new(ERR_UNSUPPORTED, "configured logging driver does not support reading");
+    return OK;
+}
+
+const char *container_log_name(const struct container *c, struct arena *a) {
+    return arena_printf(a, "%s-json.log", c->id);
+}
+
+static void logs_done(void *arg UNUSED, struct str result UNUSED, struct err e) {
+    if (err_kind(e) == ERR_CANCELLED)
+        err_ignore(e); /* the client left */
+    else
+        log_err(LOG_WARN, e, "read logs");
+}
+
+static void write_args(const struct container *c, const struct container_logs *o, struct arena *a,
+                       struct buf *out) {
+    struct json_out jo = {.out = out};
+    jo_obj(&jo);
+    jo_kstr(&jo, "name", container_log_name(c, a));
+    jo_kbool(&jo, "follow", o->follow && container_is_alive(c));
+    jo_kbool(&jo, "stdout", o->out);
+    jo_kbool(&jo, "stderr", o->err);
+    jo_kbool(&jo, "timestamps", o->timestamps);
+    jo_kbool(&jo, "details", o->details);
+    jo_kbool(&jo, "tty", c->config->tty);
+    jo_ki64(&jo, "since", o->since);
+    jo_ki64(&jo, "until", o->until);
+    jo_ki64(&jo, "tail", o->tail);
+    jo_obj_end(&jo);
+}
+
+void container_logs(struct container *c, const struct container_logs *o, struct http_taken *taken) {
+    CLEAN_ARENA struct arena a = {0};
+    CLEAN_BUF struct buf args = {0};
+    CLEAN_FD int log_fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int run_fd = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    write_args(c, o, &a, &args);
+    int fds[3] = {taken->fd, log_fd, run_fd};
+    if (log_fd >= 0) {
+        struct worker_start s = {
+            .program = c->all->config.worker_program,
+            .job = "logs-read",
+            .args = buf_str(&args),
+            .fds = fds,
+            .fds_n = run_fd >= 0 ? 3 : 2,
+            .done = logs_done,
+        };
+        worker_start(c->all->config.loop, &s);
+    }
+    http_taken_done(taken);
+}

@@ -1,0 +1,129 @@
+/* Private to container/: the registry's inside and the steps that verbs share. */
+#pragma once
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "container/container.h"
+#include <assert.h>
+#include <string.h>
+
+struct containers {
+    struct containers_config config;
+    struct map by_id, by_name, execs;
+    struct container **sorted; /* by creation, newest first */
+    size_t n, cap;
+    struct bus bus;
+    char boot_id[40];
+    int seccomp_fd;            /* compiled default filter (memfd) */
+    int data_fd, ephemeral_fd; /* <data-root>/container, <data-root>/ephemeral/<boot id> */
+    int run_fd;                /* <run-root>/container */
+    char *resolv_conf;         /* path of the host's */
+};
+
+/* A client that came before the start, or waits for the removal: its socket is held here, its head has
+ * been written. */
+struct container_waiter {
+    struct list link;
+    struct http_taken taken;
+    bool is_wait;
+    enum monitor_wait_for wait;
+    struct monitor_attach attach;
+    char *content_type, *detach_keys; /* owned */
+};
+struct container_waiter *container_waiter_free(struct container_waiter *w);
+/* Writes {"StatusCode":code} to a waiter whose head was sent, ends the stream, frees w. */
+void container_waiter_answer(struct container_waiter *w, int code);
+
+/* registry.c */
+struct container *container_new(struct containers *cs);
+void container_free(struct container *c);
+/* ERR_CONFLICT when the name is taken, with the peer's words. */
+struct err container_reserve(struct containers *cs, struct container *c, const char *name);
+void container_unreserve(struct container *c);
+struct err container_check_name(const char *name);
+/* names.c: an unused "adjective_noun"; owned. */
+char *container_make_name(struct containers *cs);
+
+/* state.c */
+bool container_state_from_name(const char *name, enum container_state *ret);
+void container_set_state(struct container *c, enum container_state s); /* asserts the table */
+bool container_is_alive(const struct container *c);
+
+/* record.c: the row. */
+struct container_record { /* what never changes, as it is kept */
+    struct api_config *config;
+    struct api_host_config *host;
+    struct api_networking_config *networking;
+    char *image_ref, *image_id;
+    struct objs mounts; /* of struct container_mount */
+};
+struct err container_load_all(struct containers *cs);
+void container_record_print(const struct container_record *r, struct buf *out);
+/* Decodes text into the container's arena and sets the members that come from it. */
+struct err container_record_apply(struct container *c, struct str text);
+void container_set_directory(struct container *c, const char *boot_id);
+void container_record_insert(struct container *c, struct str config, struct store_txn *t);
+void container_record_state(struct container *c, struct store_txn *t);
+void container_record_delete(struct container *c, struct store_txn *t);
+/* Writes the state columns without waiting. */
+void container_save_lazy(struct container *c);
+
+/* events */
+void container_publish(struct container *c, const char *action, const char *key, const char *value);
+
+/* exit.c */
+void container_watch_monitor(struct container *c, int conn);
+void container_apply_exit(struct container *c, const struct monitor_exit *x);
+/* Adds a callback for the end of the running program and the network's tear-down. */
+void container_on_exit(struct container *c, container_done *done, void *arg);
+/* Kills and lets fn go on, queue held, once the exit is complete. */
+void container_hold_until_exit(struct container *c, struct op_run *run, void (*fn)(struct container *c));
+struct err container_network_down(struct container *c);
+
+/* restart.c */
+bool container_wants_restart(const struct container *c);
+void container_schedule_restart(struct container *c);
+void container_cancel_restart(struct container *c);
+
+/* remove.c */
+void container_remove_now(struct container *c, bool volumes, struct op_run *run, container_done *done,
+                          void *arg);
+
+/* validate.c: refuses by name what is not supported or is wrong; collects warnings. */
+struct err container_validate(const struct api_container_create *doc, struct arena *a,
+                              struct strs *ret_warnings);
+/* mounts.c: Binds, Mounts, Tmpfs and the image's volumes → c->mounts (names and paths only). */
+struct err container_plan_mounts(struct container *c);
+
+/* box.c: config.json of the OCI runtime. All memory in a. */
+struct box_files {
+    const char *hosts, *hostname, *resolv_conf; /* paths, NULL: not mounted */
+};
+struct err container_box(const struct container *c, const struct box_files *files, struct arena *a,
+                         struct buf *ret_json);
+/* The process object of an exec. */
+struct err container_exec_process(const struct container_exec *x, struct arena *a, struct buf *ret_json);
+
+/* The compiled default filter for the container's capabilities, owned; -1 when it asked for none. */
+struct err container_seccomp_open(const struct container *c, int *ret_fd);
+struct err container_seccomp_prepare(struct containers *cs);
+/* Is this --security-opt given ("name", "name:true", "name=true")? */
+bool container_security_opt(const struct container *c, const char *name);
+
+/* ports.c: what the container asks its network for. Memory in a. */
+struct err container_port_requests(const struct container *c, const struct network *w, struct arena *a,
+                                   struct port_requests *ret);
+/* Settings given for this network in the create call; NULL: none. */
+const struct api_endpoint *container_endpoint_settings(const struct container *c, const char *network);
+/* Fixed MAC address or NULL. */
+const char *container_mac(const struct container *c, const struct api_endpoint *e);
+/* max-size and max-file of the json-file driver. */
+struct err container_log_limits(const struct api_log_config *log, int64_t *ret_max_size, int *ret_max_file);
+
+/* exec.c */
+void container_execs_drop(struct container *c);
+void container_exec_adopt(struct container *c, const struct monitor_hello_exec *h);
+void container_exec_ended(struct container *c, const char *exec_id, int code);
+
+/* restore.c */
+void container_restore_one(struct container *c);

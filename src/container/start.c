@@ -1,0 +1,338 @@
+/* start: reserve the network and compose the box on the loop; make files, network and monitor on the
+ * pool; commit on the loop. The reply comes when the program runs (execve succeeded). */
+#include "base/file.h"
+#include "container/private.h"
+#include "kernel/mount.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct start_job {
+    struct container *c;
+    container_done *done;
+    void *arg;
+    struct arena arena;
+    struct op_run *run;
+    /* filled by prepare, read by work */
+    struct buf config, hosts, hostname, resolv;
+    struct network_files files;
+    struct endpoint_plan *plan; /* NULL: none */
+    enum network_driver driver;
+    const char *const *layers;
+    size_t layers_n;
+    struct monitor_prestart *prestart;
+    size_t prestart_n;
+    struct strv copy_up; /* pairs: mountpoint of a volume, path in the image */
+    struct list taken;   /* the waiters that moved into prestart */
+    /* filled by work */
+    struct monitor_started started;
+    struct buf endpoint_text;
+    bool up;
+};
+
+static void start_free(struct start_job *j) {
+    for (struct list *n; (n = list_pop(&j->taken));)
+        container_waiter_free(CONTAINER_OF(n, struct container_waiter, link));
+    buf_done(&j->config);
+    buf_done(&j->hosts);
+    buf_done(&j->hostname);
+    buf_done(&j->resolv);
+    buf_done(&j->endpoint_text);
+    strv_done(&j->copy_up);
+    endpoint_plan_free(j->plan);
+    arena_done(&j->arena);
+    free(j);
+}
+
+/* --- prepare ------------------------------------------------------------------------------------- */
+
+static struct err reserve_network(struct start_job *j) {
+    struct container *c = j->c;
+    struct networks *networks = c->all->config.networks;
+    struct network *w = NULL;
+    const char *mode = c->host->network_mode;
+    if (!mode || !*mode || !strcmp(mode, "default"))
+        mode = "bridge";
+    TRY(network_get(networks, mode, &w));
+    j->driver = w->driver;
+    if (w->driver != NETWORK_BRIDGE)
+        return OK;
+    struct port_requests ports = {0};
+    TRY(container_port_requests(c, w, &j->arena, &ports));
+    const struct api_endpoint *e = container_endpoint_settings(c, mode);
+    struct endpoint_request r = {
+        .container_id = c->id,
+        .container_name = c->name,
+        .ports = ports,
+        .ip = e && e->ipam_config && e->ipam_config->ipv4_address && *e->ipam_config->ipv4_address
+                  ? e->ipam_config->ipv4_address
+                  : NULL,
+        .mac = container_mac(c, e),
+    };
+    return endpoint_reserve(networks, w, &r, &j->plan);
+}
+
+static void compose_files(struct start_job *j) {
+    struct container *c = j->c;
+    j->files = (struct network_files){
+        .hostname = c->config->hostname,
+        .domainname = c->config->domainname,
+        .driver = j->driver,
+        .address = j->plan ? j->plan->address : (struct in_addr){0},
+        .gateway = j->plan ? j->plan->gateway : (struct in_addr){0},
+        .dns = c->host->dns,
+        .dns_search = c->host->dns_search,
+        .dns_options = c->host->dns_options,
+        .extra_hosts = c->host->extra_hosts,
+    };
+}
+
+/* The sockets that wait for this start move into the job. */
+static void collect_prestart(struct start_job *j) {
+    size_t n = 0;
+    LIST_FOR(&j->c->prestart, l) n++;
+    j->prestart = arena_array(&j->arena, n + 1, sizeof *j->prestart);
+    LIST_FOR(&j->c->prestart, link) {
+        struct container_waiter *w = CONTAINER_OF(link, struct container_waiter, link);
+        list_remove(link);
+        list_push(&j->taken, link);
+        j->prestart[j->prestart_n++] = (struct monitor_prestart){
+            .client = {.taken = &w->taken, .content_type = w->content_type, .head_sent = true},
+            .is_wait = w->is_wait,
+            .attach = w->attach,
+            .wait = w->wait,
+        };
+    }
+}
+
+static struct err compose(struct start_job *j) {
+    struct container *c = j->c;
+    TRY(image_layer_names(c->hold.image, &j->arena, &j->layers, &j->layers_n));
+    TRY(reserve_network(j));
+    compose_files(j);
+    char *run = arena_printf(&j->arena, "%s/container/%s", c->all->config.run_root, c->id);
+    struct box_files files = {
+        .hosts = arena_printf(&j->arena, "%s/hosts", run),
+        .hostname = arena_printf(&j->arena, "%s/hostname", run),
+        .resolv_conf = arena_printf(&j->arena, "%s/resolv.conf", run),
+    };
+    for (size_t i = 0; i < c->mounts_n; i++) {
+        struct container_mount *m = &c->mounts[i];
+        if (!strcmp(m->type, "volume") && !m->no_copy) {
+            strv_add(&j->copy_up, m->source);
+            strv_add(&j->copy_up, m->destination);
+        }
+    }
+    return container_box(c, &files, &j->arena, &j->config);
+}
+
+static struct err start_prepare(void *job) {
+    struct start_job *j = job;
+    struct container *c = j->c;
+    if (c->state == CONTAINER_PAUSED)
+        return err_new(ERR_CONFLICT, "cannot start a paused container, try unpause instead");
+    if (c->state == CONTAINER_RUNNING)
+        return err_new(ERR_NOT_MODIFIED, "container %s is already running", c->id);
+    if (c->state == CONTAINER_REMOVING || c->state == CONTAINER_DEAD || c->gone)
+        return err_new(ERR_CONFLICT, "container is marked for removal and cannot be started");
+    c->restart_timer = timer_free(c->restart_timer);
+    TRY(compose(j));
+    collect_prestart(j);
+    return OK;
+}
+
+/* --- work ---------------------------------------------------------------------------------------- */
+
+static struct err write_files(struct start_job *j, int run_dir) {
+    CLEAN_FREE char *resolv = NULL;
+    CLEAN_FREE char *hosts = NULL;
+    TRY(network_host_files(&resolv, &hosts));
+    j->files.host_resolv = resolv;
+    j->files.host_hosts = hosts;
+    network_hosts(&j->files, &j->hosts);
+    network_resolv(&j->files, &j->resolv);
+    network_hostname(&j->files, &j->hostname);
+    j->files.host_resolv = j->files.host_hosts = NULL;
+    TRY(file_replace_at(run_dir, "hosts", buf_str(&j->hosts), 0644, false));
+    TRY(file_replace_at(run_dir, "resolv.conf", buf_str(&j->resolv), 0644, false));
+    return file_replace_at(run_dir, "hostname", buf_str(&j->hostname), 0644, false);
+}
+
+/* Fills new named volumes with what the image has at their place. */
+static struct err fill_volumes(struct start_job *j) {
+    CLEAN_FD int rootfs = -1;
+    for (size_t i = 0; i + 1 < j->copy_up.n; i += 2) {
+        CLEAN_FD int volume = -1;
+        TRY(volume_open_dir(j->copy_up.items[i], &volume));
+        if (rootfs < 0) {
+            struct mount_overlay o = {
+                .layers_fd = images_layers_dirfd(j->c->all->config.images),
+                .layers = j->layers,
+                .layers_n = j->layers_n,
+                .upper_fd = -1,
+                .work_fd = -1,
+            };
+            TRY(mount_overlay_detached(&o, &rootfs));
+        }
+        bool copied = false;
+        TRYF(volume_copy_up(rootfs, j->copy_up.items[i + 1], volume, &copied), "fill volume for '%s'",
+             j->copy_up.items[i + 1]);
+    }
+    return OK;
+}
+
+static struct err connect_network(struct start_job *j, int run_dir, struct endpoint_live *live) {
+    *live = (struct endpoint_live){.netns_fd = -1};
+    if (!j->plan)
+        return OK;
+    TRY(endpoint_up(j->plan, -1, live));
+    j->up = true;
+    endpoint_encode(j->plan, &j->endpoint_text);
+    return file_replace_at(run_dir, "endpoint.json", buf_str(&j->endpoint_text), 0600, false);
+}
+
+static struct err run_monitor(struct start_job *j, int run_dir, const struct endpoint_live *live) {
+    struct container *c = j->c;
+    const struct api_log_config *log = &c->host->log_config;
+    CLEAN_FD int data = -1;
+    CLEAN_FD int seccomp = -1;
+    TRY(dir_open(c->directory, &data));
+    TRY(container_seccomp_open(c, &seccomp));
+    struct monitor_start s = {
+        .program = c->all->config.monitor_program,
+        .id = c->id,
+        .run_dir_fd = run_dir,
+        .config = buf_str(&j->config),
+        .layers_dir_fd = images_layers_dirfd(c->all->config.images),
+        .data_dir_fd = data,
+        .layers = j->layers,
+        .layers_n = j->layers_n,
+        .netns_fd = live->netns_fd,
+        .seccomp_fd = seccomp,
+        .held_fds = live->held_fds,
+        .held_fds_n = live->held_n,
+        .terminal = c->config->tty,
+        .user = c->config->user,
+        .groups = (const char *const *)c->host->group_add.items,
+        .groups_n = c->host->group_add.n,
+        .open_stdin = c->config->open_stdin,
+        .stdin_once = c->config->stdin_once,
+        .log_driver = log->type && *log->type ? log->type : "json-file",
+        .log_dir_fd = data,
+        .log_name = container_log_name(c, &j->arena),
+        .auto_remove = c->auto_remove,
+        .prestart = j->prestart,
+        .prestart_n = j->prestart_n,
+    };
+    TRY(container_log_limits(log, &s.log_max_size, &s.log_max_file));
+    return monitor_spawn(&s, &j->started);
+}
+
+static struct err start_steps(struct start_job *j) {
+    struct container *c = j->c;
+    if (mkdirat(c->all->run_fd, c->id, 0700) != 0 && errno != EEXIST)
+        return err_errno(errno, "make the run directory");
+    CLEAN_FD int run_dir = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (run_dir < 0)
+        return err_errno(errno, "open the run directory");
+    TRY(write_files(j, run_dir));
+    TRY(fill_volumes(j));
+    CLEAN_ENDPOINT_LIVE struct endpoint_live live = {.netns_fd = -1};
+    TRY(connect_network(j, run_dir, &live));
+    return run_monitor(j, run_dir, &live);
+}
+
+static struct err start_work(void *job) {
+    struct start_job *j = job;
+    struct err e = start_steps(j);
+    if (err_failed(e)) {
+        if (j->up)
+            err_ignore(endpoint_down(j->plan)); /* the start's own error is the one to tell */
+        err_ignore(dir_remove(j->c->all->run_fd, j->c->id));
+    }
+    return e;
+}
+
+/* --- finish -------------------------------------------------------------------------------------- */
+
+/* Exit codes of a program that never ran, as shells and the peer have them. */
+static int failure_code(enum err_kind kind) {
+    return kind == ERR_NOT_FOUND ? 127 : kind == ERR_FORBIDDEN ? 126 : 128;
+}
+
+static void start_failed(struct start_job *j, struct err e) {
+    struct container *c = j->c;
+    if (err_kind(e) == ERR_NOT_MODIFIED || c->state == CONTAINER_PAUSED || c->state == CONTAINER_REMOVING ||
+        c->state == CONTAINER_DEAD || c->gone) {
+        j->done(j->arg, e);
+        op_end(j->run);
+        start_free(j);
+        return;
+    }
+    if (j->plan)
+        endpoint_release(c->all->config.networks, j->plan->endpoint_id);
+    for (struct list *n; (n = list_pop(&c->prestart));)
+        container_waiter_free(CONTAINER_OF(n, struct container_waiter, link));
+    free(c->error);
+    c->error = mem_strdup(err_msg(e));
+    c->exit_code = failure_code(err_kind(e));
+    if (c->state == CONTAINER_RESTARTING)
+        container_set_state(c, CONTAINER_EXITED);
+    container_save_lazy(c);
+    struct op_run *run = j->run;
+    /* What the program's absence is to the runtime is a bad request to the caller. */
+    enum err_kind kind = err_kind(e);
+    if (kind == ERR_NOT_FOUND || kind == ERR_FORBIDDEN)
+        e = err_as(e, ERR_INVALID);
+    j->done(j->arg, e);
+    start_free(j);
+    if (c->auto_remove)
+        container_remove_now(c, true, run, NULL, NULL);
+    else
+        op_end(run);
+}
+
+static void start_finish(void *job, struct err e, struct op_run *run) {
+    struct start_job *j = job;
+    struct container *c = j->c;
+    j->run = run;
+    if (err_failed(e)) {
+        start_failed(j, e);
+        return;
+    }
+    container_execs_drop(c); /* of the run before */
+    c->hold.running = true;
+    c->pid = j->started.pid;
+    c->start_time = j->started.start_time;
+    c->started_at = j->started.started_at;
+    c->stopped_by_user = false;
+    c->oom_killed = false;
+    c->exit_code = 0;
+    free(c->error);
+    c->error = mem_strdup("");
+    container_set_state(c, CONTAINER_RUNNING);
+    if (j->plan) {
+        endpoint_settle(c->all->config.networks, j->plan);
+        c->endpoint = TAKE(j->plan);
+        c->network_up = true;
+    }
+    container_watch_monitor(c, j->started.conn);
+    container_save_lazy(c);
+    container_publish(c, "start", NULL, NULL);
+    j->done(j->arg, OK);
+    start_free(j);
+    op_end(run);
+}
+
+static const struct op start_op = {"container start", start_prepare, start_work, start_finish};
+
+void container_start(struct container *c, container_done *done, void *arg) {
+    struct start_job *j = NEW(struct start_job);
+    j->c = c;
+    j->done = done;
+    j->arg = arg;
+    list_init(&j->taken);
+    op_start(c->all->config.loop, &c->queue, &start_op, j);
+}

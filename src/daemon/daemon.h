@@ -1,0 +1,39 @@
+/* daemon.h - cortend: configuration, start order, restore, shutdown.
+ *
+ * daemon_main is the whole program: options and configuration file → struct daemon_config → nouns
+ * opened in the order of the server line → listener → loop. SIGTERM and SIGINT end the daemon and
+ * leave every container running (live restore always); crash-only: kill -9 is an ordinary end.
+ * Tests: test/unit/daemon (configuration), test/e2e/t0*.sh.
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/err.h"
+
+#define DAEMON_DATA_ROOT "/var/lib/corten"
+#define DAEMON_RUN_ROOT "/run/corten"
+#define DAEMON_CONFIG "/etc/corten/daemon.json"
+
+struct daemon_config {
+    struct arena arena;
+    char *host;      /* "unix:///path" */
+    char *data_root; /* absolute */
+    char *run_root;  /* absolute */
+    char *bridge;    /* name of the default bridge; NULL: from the instance */
+    char *bip;       /* "172.20.0.1/16"; NULL: first free pool */
+    char *default_ip; /* host address that ports bind to; "0.0.0.0" */
+    char *group;     /* of the socket; NULL: root */
+    char *log_level; /* debug info warn error */
+    int64_t mtu;     /* of the default bridge; 0: the kernel's default */
+    /* Derived: names of things outside our roots. "corten" for the default data root, else
+     * "corten-<4 hex of a hash of the data root>". */
+    char *instance;
+    bool validate;   /* --validate: check the configuration and end */
+};
+
+/* Command line over configuration file over defaults. *ret_help: usage or version was printed.
+ * Unknown options and keys are ERR_INVALID by name. */
+struct err daemon_config_read(int argc, char **argv, struct daemon_config *ret, bool *ret_help);
+void daemon_config_done(struct daemon_config *c);
+
+/* Exit status of main: 0 orderly, 1 start failed, 2 usage. */
+int daemon_main(int argc, char **argv);
