@@ -33,7 +33,7 @@ enum err_kind {
 };
 
 struct err_info;
-struct __attribute__((warn_unused_result)) err {
+struct [[nodiscard]] err {
     struct err_info *info;
 };
 

@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include <string.h>
+#include <sys/types.h>
 
 struct str {
     const char *p;
@@ -51,6 +52,8 @@ bool str_next(struct str *rest, char c, struct str *ret_field);
 char *str_dup(struct str s);
 bool str_has_nul(struct str s);
 bool str_is_utf8(struct str s);
+/* Bytes of the well-formed UTF-8 sequence that s begins with; 0: malformed or empty. */
+size_t str_utf8_len(struct str s);
 uint64_t str_hash(struct str s);
 
 /* Strict numbers: the whole string, decimal digits only (and one leading '-' for i64), no blanks,
