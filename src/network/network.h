@@ -1,0 +1,278 @@
+/* network.h - the noun "network": who is connected where, with which address and which ports.
+ *
+ * The door of network/. Facts live in `struct networks` on the loop: networks, address pools,
+ * endpoints (one container on one network) and the table of published ports. The kernel's side is one
+ * bridge per network, one veth pair per endpoint, one nftables table per daemon (named after the
+ * instance; src/network/ruleset.nft is the whole of it) and one map element per published port.
+ *
+ * State
+ *   durable   row per network in the store (predefined ones too: their ids are stable)
+ *   volatile  endpoints: addresses, ports, names of interfaces. The container's record keeps the text
+ *             of endpoint_encode under /run and hands it back after a daemon restart (endpoint_adopt).
+ *   kernel    bridge, table and forwarding switch are made when the first endpoint needs them, never
+ *             before: a daemon that runs no bridged container leaves no trace on the host. They stay
+ *             when the daemon ends, so connections through published ports survive its restart;
+ *             networks_settle compares and mends, it never flushes.
+ *
+ * Threads: everything runs on the loop, but the functions marked *pool*: these block (netlink, one exec
+ * of `nft` in the life of a table) and see only what they are given.
+ *
+ * Life of an endpoint (prepare, work, finish):
+ *   endpoint_reserve (loop) → endpoint_up (pool) → endpoint_settle (loop) → … runs …
+ *   → endpoint_down (pool) → endpoint_release (loop)
+ * A failed endpoint_up leaves nothing in the kernel; then only endpoint_release remains to be called.
+ * Interfaces are never deleted on this path (RTM_DELLINK waits for RCU under the lock that everybody
+ * needs: 27 ms): they die with the network namespace, that is when the last process and the last
+ * descriptor of it are gone. Addresses rotate through the subnet, so one is reused as late as possible.
+ *
+ * Published ports: DNAT by one map lookup for new connections to local addresses, from other hosts,
+ * from the host itself by any of its addresses and by 127.0.0.1, and from containers (hairpin). A bound
+ * socket per port, held by the monitor, makes conflicts visible in both directions. route_localnet is
+ * on for our bridges only, together with a rule that drops what a bridge sends to 127.0.0.0/8.
+ *
+ * Not here: names (containers on user-defined networks do not find each other by name), IPv6,
+ * `container:ID`, drivers other than bridge, host, none: refused by name.
+ * Limits: NETWORK_*_MAX below. Tests: test/unit/network, test/kernel/network-*.c (real traffic between
+ * namespaces).
+ */
+#pragma once
+#include "base/err.h"
+#include "base/vec.h"
+#include "loop/bus.h"
+#include "loop/loop.h"
+#include "spec/fields.h"
+#include "store/store.h"
+#include <net/if.h>
+#include <netinet/in.h>
+
+#define NETWORK_NAME_LEN_MAX 128
+#define NETWORK_PORTS_MAX 4096 /* published ports of one endpoint */
+
+/* --- ports --------------------------------------------------------------------------------- */
+
+/* What a container asks for. Addresses are in network byte order, ports in host order. */
+struct port_request {
+    uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
+    uint16_t container_port;
+    struct in_addr host_ip;          /* 0.0.0.0: every local address */
+    uint16_t host_first, host_last; /* equal: that port; a range: the first free of it; 0,0: any */
+};
+struct port_requests VEC_BODY(struct port_request);
+
+/* What it has got. */
+struct port_mapping {
+    uint8_t proto;
+    uint16_t container_port;
+    struct in_addr host_ip;
+    uint16_t host_port;
+};
+struct port_mappings VEC_BODY(struct port_mapping);
+
+/* "80/tcp", "53/udp", "80" (tcp). ERR_INVALID names what is wrong; sctp is ERR_UNSUPPORTED. */
+struct err port_parse(struct str text, uint8_t *ret_proto, uint16_t *ret_port);
+/* One entry of HostConfig.PortBindings: key "80/tcp", HostIp ("" : the default bind address; IPv6 is
+ * ERR_UNSUPPORTED, except "::", which asks for what IPv4 cannot give and is refused by name too),
+ * HostPort ("", "0": any; "8080"; "8000-8010"). */
+struct err port_request_parse(const char *key, const char *host_ip, const char *host_port,
+                              struct in_addr default_ip, struct port_request *ret);
+/* "tcp", "udp". */
+const char *port_proto_name(uint8_t proto);
+
+/* --- the registry -------------------------------------------------------------------------- */
+
+struct networks_config {
+    const char *instance;    /* "": the default instance (bridge corten0, table corten); else up to 4
+                                hex digits: bridge "corten-<hex>", table "corten-<hex>" */
+    const char *bridge_name; /* NULL: by instance */
+    const char *bip;         /* "10.9.0.1/24": address and subnet of the default bridge; NULL: first free
+                                pool of 172.17-31.0.0/16, then 192.168.0-240.0/20 */
+    const char *bind_ip;     /* default address for published ports; NULL: 0.0.0.0 */
+    const char *run_dir;     /* <run-root>/network, made here (mode 0700) */
+    unsigned mtu;            /* 0: 1500 */
+    const char *nft_program; /* NULL: /usr/sbin/nft */
+};
+
+struct networks;
+/* Loads the rows, makes the predefined networks (bridge, host, none) on the first start. Touches
+ * nothing in the kernel. Strings of config are copied. */
+struct err networks_open(struct store *s, struct loop *l, const struct networks_config *config,
+                         struct networks **ret);
+/* Frees memory only; the kernel's side stays. NULL allowed; returns NULL. No ops may be under way. */
+struct networks *networks_close(struct networks *n);
+
+/* Compares the kernel with the adopted endpoints and mends the difference: removes map elements that
+ * belong to no endpoint, adds missing ones, loads the table again when somebody flushed it. To be
+ * called once after all endpoint_adopt calls. A job on the pool; done (may be NULL) on the loop. */
+void networks_settle(struct networks *n, void (*done)(void *arg, struct err e), void *arg);
+
+/* Facts for `info`: text lines of warnings ("table filter, chain FORWARD drops …"), collected by the
+ * last job that touched the kernel; borrowed, valid until the next one. */
+const struct strv *networks_warnings(const struct networks *n);
+/* Did a corten daemon switch net.ipv4.ip_forward on since boot? */
+bool networks_forwarding_ours(const struct networks *n);
+
+/* --- networks ------------------------------------------------------------------------------ */
+
+enum network_driver { NETWORK_BRIDGE, NETWORK_HOST, NETWORK_NONE };
+
+/* Read-only for others; changed only in network/. */
+struct network {
+    char id[65];
+    char *name;
+    enum network_driver driver; /* printed "bridge", "host", "null" */
+    bool predefined, internal, attachable;
+    int64_t created;              /* wall ns */
+    struct in_addr subnet;        /* bridge only; all in network byte order */
+    struct in_addr gateway;       /* address of the bridge itself */
+    struct in_addr range;         /* addresses are given from range/range_prefix */
+    unsigned prefix, range_prefix;
+    bool icc, masquerade;
+    unsigned mtu;
+    struct in_addr bind_ip;       /* default address of published ports */
+    char bridge[IFNAMSIZ];
+    struct strmap labels, options; /* options as the user gave them */
+    struct list endpoints;         /* struct endpoint.link */
+    size_t endpoints_n;
+    struct network_pool *pool;     /* private */
+    struct arena *arena;           /* private: labels, options */
+    bool removing;                 /* private */
+};
+const char *network_driver_name(enum network_driver d);
+
+/* By full id, name, or unique id prefix (in this order). NULL: none, or a prefix of several. */
+struct network *network_find(const struct networks *n, const char *ref);
+/* As network_find; ERR_NOT_FOUND "network X not found", ERR_INVALID for an ambiguous prefix. */
+struct err network_get(const struct networks *n, const char *ref, struct network **ret);
+/* In order of creation: `size_t it = 0; while ((w = network_next(n, &it)))`. */
+struct network *network_next(const struct networks *n, size_t *it);
+
+/* User-defined bridge network. Text fields as in POST /networks/create; NULL and zero: default. */
+struct network_request {
+    const char *name, *driver;
+    const char *subnet, *gateway, *ip_range; /* "10.1.0.0/24", "10.1.0.1", "10.1.0.128/25" */
+    bool internal, attachable;
+    struct strmap labels;
+    /* com.docker.network.bridge.name, .enable_icc, .enable_ip_masquerade, .host_binding_ipv4,
+     * com.docker.network.driver.mtu; any other is ERR_UNSUPPORTED by name. */
+    struct strmap options;
+};
+/* done on the loop, after the row is durable. Errors: INVALID (field named), CONFLICT (name, bridge),
+ * FORBIDDEN (subnet overlaps, predefined name), UNSUPPORTED. Interfaces come with the first endpoint. */
+void network_create(struct networks *n, const struct network_request *r,
+                    void (*done)(void *arg, struct err e, struct network *w), void *arg);
+/* FORBIDDEN for predefined ones and for networks with endpoints. Takes bridge and rules away. */
+void network_remove(struct networks *n, struct network *w, void (*done)(void *arg, struct err e),
+                    void *arg);
+
+/* --- endpoints ----------------------------------------------------------------------------- */
+
+struct endpoint {
+    struct list link; /* network.endpoints */
+    struct network *network;
+    char id[65], container_id[65];
+    char *container_name;
+    struct in_addr address;
+    uint8_t mac[6];
+    struct port_mappings ports; /* final, after endpoint_settle */
+    bool live;                  /* between endpoint_settle/adopt and release */
+};
+struct endpoint_request {
+    const char *container_id, *container_name;
+    struct port_requests ports;  /* borrowed */
+    const char *ip;              /* fixed address; NULL: from the pool. User-defined networks only */
+    const char *mac;             /* NULL: derived from the address, 02:42:… */
+    unsigned index;              /* interface name in the container: eth<index> */
+};
+
+/* The self-contained job of endpoint_up and endpoint_down. Opaque text but for what is shown here. */
+struct endpoint_plan {
+    char endpoint_id[65], container_id[65], network_id[65];
+    char *container_name;
+    struct in_addr address, gateway, subnet;
+    unsigned prefix, mtu, index;
+    uint8_t mac[6];
+    bool internal, icc, masquerade;
+    bool check_host; /* the bridge may not be there yet: make it */
+    char bridge[IFNAMSIZ], host_if[IFNAMSIZ];
+    char table[32];
+    char *nft_program, *run_dir;
+    struct port_requests requests;
+    struct port_mappings ports; /* filled by endpoint_up */
+    struct strv warnings;       /* filled by endpoint_up */
+    bool host_checked;          /* filled by endpoint_up */
+    bool table_loaded;          /* filled by endpoint_up: the table was missing */
+};
+struct endpoint_plan *endpoint_plan_free(struct endpoint_plan *p); /* NULL allowed; returns NULL */
+
+/* Loop. Takes an address and the asked ports from the own tables. w must be a bridge network; `none`
+ * and `host` have no endpoints: the caller gives the container an empty namespace, or the host's.
+ * A port that another endpoint of ours has is ERR_SYSTEM "Bind for 0.0.0.0:8080 failed: port is
+ * already allocated (by container web)": 500, as the peer answers. */
+struct err endpoint_reserve(struct networks *n, struct network *w, const struct endpoint_request *r,
+                            struct endpoint_plan **ret);
+
+struct endpoint_live {
+    int netns_fd;  /* the container's network namespace; pass to monitor_start.netns_fd */
+    int *held_fds; /* bound sockets; pass to monitor_start.held_fds, then close */
+    size_t held_n;
+};
+void endpoint_live_done(struct endpoint_live *l);
+#define CLEAN_ENDPOINT_LIVE OWN(endpoint_live_done)
+/* *Pool*, blocks about a millisecond. netns_fd -1: makes a new network namespace (lo up, IPv6 off for
+ * all but lo, no router advertisements); else connects to that one (borrowed; *ret's is a copy).
+ * A port that another program has is ERR_SYSTEM "listen tcp4 0.0.0.0:8080: bind: address already in
+ * use", as the peer. ret holds descriptors until endpoint_live_done. */
+struct err endpoint_up(struct endpoint_plan *p, int netns_fd, struct endpoint_live *ret);
+/* A network namespace with lo up and nothing else, for network `none`. *Pool*. */
+struct err network_none_up(int *ret_netns_fd);
+/* Loop, after a successful endpoint_up: the facts become visible (inspect, port list), event connect. */
+const struct endpoint *endpoint_settle(struct networks *n, const struct endpoint_plan *p);
+/* *Pool*. Removes the map elements; the rest dies with the namespace. A missing one is no error. */
+struct err endpoint_down(const struct endpoint_plan *p);
+/* Loop: address and ports are free again (also after a failed endpoint_up), event disconnect when it
+ * was settled. Unknown ids are ignored. */
+void endpoint_release(struct networks *n, const char *endpoint_id);
+
+/* The plan as JSON text for the container's record under /run, and back. */
+void endpoint_encode(const struct endpoint_plan *p, struct buf *out);
+struct err endpoint_decode(struct str text, struct endpoint_plan **ret);
+/* Loop, at start: a container that still runs has this endpoint. ERR_NOT_FOUND when the network is
+ * gone, ERR_CONFLICT when the address is taken. */
+struct err endpoint_adopt(struct networks *n, const struct endpoint_plan *p);
+
+/* Endpoint by id, or the endpoint of a container on a network. NULL: none. */
+struct endpoint *endpoint_find(const struct networks *n, const char *endpoint_id);
+struct endpoint *endpoint_of(const struct network *w, const char *container_id);
+/* The container's name in messages and inspect. */
+void endpoint_renamed(struct networks *n, const char *container_id, const char *name);
+/* "02:42:ac:11:00:02" */
+char *mac_format(const uint8_t mac[6], char out[18]);
+
+/* --- events -------------------------------------------------------------------------------- */
+struct network_event {
+    const char *action; /* create destroy connect disconnect */
+    const struct network *network;
+    const char *container_id; /* connect, disconnect; else NULL */
+};
+/* Payload: struct network_event. */
+struct bus *networks_bus(struct networks *n);
+
+/* --- files in the container ------------------------------------------------------------------ */
+
+/* One --add-host value "name:ip" ("name=ip" too); ip may be "host-gateway". ERR_INVALID as the peer. */
+struct err network_extra_host_check(const char *text);
+struct network_files {
+    const char *hostname, *domainname; /* domainname may be NULL or "" */
+    enum network_driver driver;
+    struct in_addr address, gateway; /* 0: none. gateway is what host-gateway stands for */
+    struct strs dns, dns_search, dns_options, extra_hosts;
+    const char *host_resolv; /* text of the host's /etc/resolv.conf; NULL: none */
+    const char *host_hosts;  /* text of the host's /etc/hosts, used with driver host; NULL: none */
+};
+/* Appends the file's text. */
+void network_hosts(const struct network_files *f, struct buf *out);
+void network_resolv(const struct network_files *f, struct buf *out);
+void network_hostname(const struct network_files *f, struct buf *out);
+/* Reads /etc/resolv.conf (or systemd-resolved's upstream list when only 127.0.0.53 is in it) and
+ * /etc/hosts of this host. Small local files; missing ones give "". */
+struct err network_host_files(char **ret_resolv, char **ret_hosts);

@@ -1,0 +1,93 @@
+/* volume.h - the noun "volume": directories that outlive containers.
+ *
+ * The door of volume/. Owns <data-root>/volume/<name>/_data (directories 0711/0755, made by us) and the
+ * rows of the store that name them. A volume is registered durably before its directory is made and
+ * unregistered after it is gone: a crash leaves at most a row without a directory, which the
+ * next volume_open_dir makes again.
+ * Which container uses which volume is held in memory only; container/ holds again while it restores.
+ *
+ * Only driver `local` without options. Other drivers and options are refused by name.
+ * Thread: the loop, but for the functions marked *pool*. Callbacks run on the loop, and never before
+ * the call that takes them returns.
+ * Limits: VOLUME_*_MAX. Tests: test/unit/volume, test/kernel/volume-*.c.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/vec.h"
+#include "loop/bus.h"
+#include "loop/loop.h"
+#include "spec/fields.h"
+#include "store/store.h"
+
+#define VOLUME_NAME_LEN_MAX 255
+#define VOLUME_COPY_DEPTH_MAX 512 /* directories below each other, copy-up */
+
+struct volumes;
+/* Loads the rows; data_root is copied. */
+struct err volumes_open(struct store *s, struct loop *l, const char *data_root, struct volumes **ret);
+struct volumes *volumes_close(struct volumes *v); /* NULL allowed; returns NULL */
+
+enum volume_state { VOLUME_CREATING, VOLUME_READY, VOLUME_REMOVING };
+/* Read-only for others. Valid until it is removed: keep names, not pointers, over a job. */
+struct volume {
+    char *name;
+    bool anonymous;
+    int64_t created;     /* wall ns */
+    struct strmap labels; /* an anonymous volume has com.docker.volume.anonymous="" too */
+    char *mountpoint;    /* <data-root>/volume/<name>/_data */
+    struct strv holders; /* ids of containers that use it, sorted by time */
+    enum volume_state state;
+    struct volume_private *own; /* private */
+};
+
+/* ERR_INVALID with the peer's words for a name that is not [a-zA-Z0-9][a-zA-Z0-9_.-]+. */
+struct err volume_name_check(const char *name);
+/* NULL: none. Volumes that are being created or removed are not found. */
+struct volume *volume_find(const struct volumes *v, const char *name);
+/* ERR_NOT_FOUND "get X: no such volume". */
+struct err volume_get(const struct volumes *v, const char *name, struct volume **ret);
+/* By name: `size_t it = 0; while ((x = volume_next(v, &it)))`; no changes in between. */
+struct volume *volume_next(const struct volumes *v, size_t *it);
+
+struct volume_request {
+    const char *name;   /* NULL or "": anonymous, 64 hex digits */
+    const char *driver; /* NULL, "" or "local" */
+    struct strmap labels, options;
+    bool lazy; /* belongs to an auto-removed container: no fsync */
+};
+/* A volume that exists already is success and comes back unchanged (as the peer does). */
+void volume_create(struct volumes *v, const struct volume_request *r,
+                   void (*done)(void *arg, struct err e, struct volume *x), void *arg);
+
+/* While held a volume cannot be removed. Holding twice by one container counts once. */
+struct err volume_hold(struct volumes *v, const char *name, const char *container_id);
+/* Unknown names and containers are ignored. */
+void volume_unhold(struct volumes *v, const char *name, const char *container_id);
+
+/* ERR_CONFLICT "remove X: volume is in use - [id, id]". Deletes the data in a job. */
+void volume_remove(struct volumes *v, const char *name, void (*done)(void *arg, struct err e),
+                   void *arg);
+/* Removes every volume that nobody holds and that `wanted` (NULL: all) accepts. bytes is what `du` said
+ * of the removed data. The first failure stops and is handed over together with what was done. */
+void volumes_prune(struct volumes *v, bool (*wanted)(void *arg, const struct volume *x),
+                   void (*done)(void *arg, struct err e, const struct strv *removed, uint64_t bytes),
+                   void *arg);
+
+/* *Pool*. Opens the data directory (mountpoint), making it again when only the row survived. */
+struct err volume_open_dir(const char *mountpoint, int *ret_fd);
+/* *Pool*. Bytes on disk (st_blocks, each inode once) below the directory. */
+struct err volume_usage(int dir_fd, uint64_t *ret_bytes);
+
+/* *Pool or worker*. What an empty volume shows when it is first mounted over `path` of an image: copies
+ * the directory's content with owners, modes, times, xattrs, links and hard links, and gives the
+ * volume's root the owner and mode of the image's directory. Does nothing (*ret_copied false) when the
+ * volume is not empty or path is missing or no directory. rootfs_fd is the root of a mounted root file
+ * system; path is resolved inside it with openat2, links never lead out. */
+struct err volume_copy_up(int rootfs_fd, const char *path, int volume_fd, bool *ret_copied);
+
+struct volume_event {
+    const char *action; /* create destroy prune */
+    const char *name;
+};
+/* Payload: struct volume_event. */
+struct bus *volumes_bus(struct volumes *v);
