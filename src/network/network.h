@@ -134,8 +134,10 @@ struct network {
     struct list endpoints;         /* struct endpoint.link */
     size_t endpoints_n;
     struct network_pool *pool;     /* private */
-    struct arena *arena;           /* private: labels, options */
-    bool removing;                 /* private */
+    struct arena arena;            /* private: labels, options */
+    bool removing;                 /* private, as the next two */
+    bool fixed;                    /* subnet asked for by the user or the configuration */
+    bool host_ready;               /* this daemon has seen bridge and rules in the kernel */
 };
 const char *network_driver_name(enum network_driver d);
 
@@ -229,6 +231,9 @@ struct err network_none_up(int *ret_netns_fd);
 const struct endpoint *endpoint_settle(struct networks *n, const struct endpoint_plan *p);
 /* *Pool*. Removes the map elements; the rest dies with the namespace. A missing one is no error. */
 struct err endpoint_down(const struct endpoint_plan *p);
+/* *Pool*. As endpoint_down, and takes the interface out of a container that goes on running
+ * (network disconnect). Slow: the kernel waits for RCU. */
+struct err endpoint_disconnect(const struct endpoint_plan *p);
 /* Loop: address and ports are free again (also after a failed endpoint_up), event disconnect when it
  * was settled. Unknown ids are ignored. */
 void endpoint_release(struct networks *n, const char *endpoint_id);
