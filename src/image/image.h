@@ -1,0 +1,233 @@
+/* image.h - images: blobs by digest, layers, tags, root filesystems. The door of image/.
+ *
+ * What it owns
+ *   durable: the tables image, image_tag, layer, layer_blob, blob and build_cache of the store, and
+ *     <data-root>/image/blob/sha256/<xx>/<hex>  foreign bytes as they came: compressed layers,
+ *                                               configs, manifests; each has the digest it is named by
+ *     <data-root>/image/layer/<row>/            one unpacked layer each: the tree itself, with
+ *                                               overlay whiteouts (char 0:0, trusted.overlay.opaque)
+ *     <data-root>/image/ingest/<job>/           what a job writes before its digest is known
+ *   volatile: the index of all of it, in memory, on the loop; who holds what.
+ *   Everything is registered in the store before it is created: a layer's row is `pending` while its
+ *   directory grows, a blob's while its file is renamed into place; the rows turn `present` in the
+ *   same durable transaction that makes the image visible. On start, pending rows are undone and
+ *   orphan ingest directories removed in the background; nothing is scanned.
+ *   A layer directory is rebuildable from its blob: the image is answered as soon as the layer is
+ *   complete; it is `unsynced` until a background syncfs, and after an unclean boot an unsynced layer
+ *   is unpacked again (until then image_layer_names refuses with ERR_UNAVAILABLE).
+ *
+ * Threads: everything in this header runs on the loop, except the section for jobs in the worker.
+ * Foreign bytes (tar, gzip, zstd, JSON of manifests) are parsed in corten-worker only; what reaches
+ * the daemon from there is checked again (digests, counts, sizes, the config document).
+ *
+ * It gives mounts, never mounts: image_layer_names and images_layers_dirfd feed
+ * kernel/mount.h mount_overlay_detached in the monitor.
+ *
+ * Limits: IMAGE_LAYERS_MAX layers an image, IMAGE_CONFIG_MAX bytes of config. Names: reference.h.
+ * Pull and push are registry/registry.h, on top of image_job_start.
+ * Sources: OCI image-spec 1.1 (config, layer, image-layout), docker image spec 1.2 (manifest.json),
+ * Engine API 1.24-1.51 "Image"; messages as the peer's daemon/images.
+ * Tests: test/unit/image, test/unit/archive, test/e2e/t1*, fuzz: reference, tar, image-manifest.
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/sha256.h"
+#include "http/http.h"
+#include "image/reference.h"
+#include "loop/bus.h"
+#include "loop/worker.h"
+#include "spec/oci_image.h"
+#include "store/store.h"
+
+#define IMAGE_LAYERS_MAX 127             /* what one overlay mount takes by every route */
+#define IMAGE_CONFIG_MAX (4u << 20)      /* bytes of a config document */
+#define IMAGE_ID_SHORT 12                /* digits in messages and tables */
+
+struct images;
+
+struct images_options {
+    struct store *store;
+    struct loop *loop;
+    const char *data_root;      /* absolute; "image" below it is made when missing (0700) */
+    const char *worker_program; /* absolute path of corten-worker */
+};
+/* Loads the facts (blocking, at start-up) and starts the background clean-up. */
+struct err images_open(const struct images_options *o, struct images **ret);
+/* Called once after containers have been restored and hold their images: sweeps images that were
+ * removed by force and that nobody holds any more. */
+void images_restored(struct images *im);
+/* Cancels running jobs, frees everything. NULL allowed. */
+void images_close(struct images *im);
+
+/* --- facts ------------------------------------------------------------------------------------ */
+/* One unpacked layer; shared by images with the same diff id. Read-only outside image/. */
+struct layer {
+    struct digest diff_id;
+    char name[16];  /* directory below images_layers_dirfd */
+    uint64_t size;  /* bytes of its files */
+};
+/* A tag or a digest by which an image is known. */
+struct image_tag {
+    struct list link;         /* image.tags, oldest first */
+    struct reference ref;     /* with a tag, or with a digest (then it is a "repo digest") */
+    struct image *image;
+};
+/* One user of an image; embedded in a container. While held, the layers stay. */
+struct image_hold {
+    struct list link;
+    struct image *image;
+    const char *container_id; /* borrowed, 64 hex */
+    bool running;             /* kept true by the container while it runs */
+};
+struct image {
+    struct digest id;             /* sha256 of the config's bytes */
+    char id_text[DIGEST_TEXT_MAX]; /* "sha256:…" */
+    struct str config_text;       /* the raw bytes of the config */
+    struct layer **layers;        /* bottom first */
+    size_t layers_n;
+    uint64_t size;                /* sum of its layers */
+    int64_t created;              /* wall ns, from the config; 0: never said */
+    int64_t tagged_at;            /* wall ns of the last tag; 0: never */
+    struct list tags;             /* struct image_tag */
+    struct image *parent;         /* the local image that it was built on, or NULL */
+    unsigned children;            /* images that have it as parent */
+    struct list holds;            /* struct image_hold */
+    unsigned holds_n;
+    bool removed;                 /* hidden: only holds keep it */
+};
+
+/* The decoded config; decoded on first use and kept. Never fails: it was checked when it came. */
+const struct oci_image *image_config(struct image *i);
+/* Iteration over visible images in no order: `size_t it = 0; while ((i = images_next(im, &it)))`.
+ * Nothing may be added or removed meanwhile. */
+struct image *images_next(struct images *im, size_t *it);
+size_t images_count(const struct images *im);
+/* Bytes on disk of all layers (each once) and of all blobs, for system df. */
+void images_usage(const struct images *im, uint64_t *ret_layers, uint64_t *ret_blobs);
+
+/* By name, name:tag, name@digest, name:tag@digest, id or unambiguous prefix of an id. ERR_NOT_FOUND
+ * "No such image: foo:latest"; ERR_INVALID "invalid reference format". */
+struct err image_find(struct images *im, struct str ref, struct image **ret);
+/* By full id ("sha256:…" or 64 hex digits), hidden ones too: for restored containers. NULL: none. */
+struct image *image_by_id(struct images *im, struct str id);
+/* No tags and no children: what `dangling=true` means. */
+bool image_is_dangling(const struct image *i);
+/* Does text (as given by the client) name i by a prefix of its id rather than by a reference? */
+bool image_named_by_id(const struct image *i, struct str text);
+
+/* The name under which a client would call it: first tag "busybox:latest", else "sha256:…". */
+void image_print_name(const struct image *i, char out[REFERENCE_TEXT_MAX]);
+
+/* Holding: hold.container_id and .running are set by the caller. */
+void image_hold(struct image *i, struct image_hold *hold);
+void image_unhold(struct images *im, struct image_hold *hold);
+
+/* --- root filesystem -------------------------------------------------------------------------- */
+/* Directory that the names are relative to; borrowed. */
+int images_layers_dirfd(const struct images *im);
+/* Short directory names, top layer first, in the arena. An image without layers has none: the
+ * caller then mounts only the container's own directory. ERR_UNAVAILABLE while a layer is rebuilt
+ * after an unclean boot. */
+struct err image_layer_names(const struct image *i, struct arena *a, const char *const **ret_names,
+                             size_t *ret_n);
+
+/* --- changes ---------------------------------------------------------------------------------- */
+typedef void image_done(void *arg, struct err e);
+
+/* Gives ref (tag defaulted) to i, taking it from another image when that has it. Durable. */
+void image_tag(struct images *im, struct image *i, const struct reference *ref, image_done *done,
+               void *arg);
+
+struct image_removal {
+    char *untagged, *deleted; /* one of them; owned */
+};
+struct image_removals VEC_BODY(struct image_removal);
+/* Removes a tag or an image as the peer does, with its conflict rules and messages: by reference
+ * takes that tag away (and the image with its last one); by id needs force when several tags or a
+ * stopped container refer to it; a running container or a child image can never be overridden.
+ * Untagged parents go as well unless noprune. done gets the list (valid during the call) even when e
+ * says that a part failed. */
+void image_remove(struct images *im, struct str ref, bool force, bool noprune,
+                  void (*done)(void *arg, const struct image_removals *r, struct err e), void *arg);
+/* Removes every image that nobody holds: dangling ones, or all unused. wanted (NULL: all) may spare
+ * some; it must not change anything. */
+void image_prune(struct images *im, bool dangling_only,
+                 bool (*wanted)(void *arg, struct image *i),
+                 void (*done)(void *arg, const struct image_removals *r, uint64_t reclaimed,
+                              struct err e),
+                 void *arg);
+
+/* --- jobs with a client ----------------------------------------------------------------------- */
+/* Each takes the client's connection (http_take; NULL: nobody listens), runs in a worker, which
+ * writes the whole HTTP answer; a failure before its head is an HTTP error with {"message"}, one after
+ * it is an {"errorDetail"} line, as the peer does. When the client goes away the worker is killed
+ * and nothing is left. done (NULL allowed) is for logs and waiting. */
+
+/* POST /images/load: docker-archive or OCI layout, plain, gzip or zstd, in the request's body. */
+void image_load(struct images *im, struct http_taken *client, bool quiet, image_done *done, void *arg);
+/* GET /images/get: an archive of these references that is both docker-archive and OCI layout. */
+void image_save(struct images *im, struct http_taken *client, const struct strv *refs,
+                image_done *done, void *arg);
+/* POST /images/create?fromSrc=-: a tar (plain, gzip, zstd) becomes a one-layer image. */
+struct image_import {
+    const char *repo, *tag;   /* "" or NULL: untagged */
+    const char *message;      /* "" gives the peer's "Imported from -" */
+    const char *platform;     /* "" or "linux/amd64" */
+    struct str config;        /* JSON of the config object ("changes" applied by the caller), or empty */
+};
+void image_import(struct images *im, struct http_taken *client, const struct image_import *o,
+                  image_done *done, void *arg);
+
+/* --- commit: one more layer ------------------------------------------------------------------- */
+struct image_commit {
+    struct image *parent;     /* NULL: from scratch */
+    /* Where the layer comes from, at most one: neither gives no layer (metadata only). */
+    int upper_dirfd;          /* directory that holds `upper`; borrowed; -1: none */
+    const char *upper;        /* name in it: an overlay upper directory */
+    bool adopt;               /* rename it into place instead of copying (nobody may use it any more) */
+    int tar_fd;               /* a tar stream (plain), read to its end; borrowed; -1: none */
+    bool drop_empty;          /* a layer without entries is left out (history says empty_layer) */
+    /* The image's config document: `config` is the JSON of its inner "config" object; the rest
+     * (created, history, rootfs, architecture and os of the parent or this machine) is filled in. */
+    struct str config;
+    const char *author, *comment, *created_by; /* NULL allowed */
+    int64_t created;          /* wall ns; 0: now */
+    const struct reference *tags;
+    size_t tags_n;
+    bool durable;             /* do not answer before layer and image would survive a power cut */
+};
+/* done: the image (visible, in memory) or the error; nothing is left after an error, except that an
+ * adopted directory may already have moved. */
+void image_commit(struct images *im, const struct image_commit *c,
+                  void (*done)(void *arg, struct image *image, struct err e), void *arg);
+
+/* --- the builder's cache ---------------------------------------------------------------------- */
+/* Keys are made by the builder: a digest over the step and everything that it reads. NULL: no. */
+struct image *image_cache_get(struct images *im, struct str key);
+/* Lazy; forgotten with the image. */
+void image_cache_put(struct images *im, struct str key, struct image *i);
+/* Forgets all entries (the images go by image_prune). */
+void image_cache_clear(struct images *im);
+
+/* --- events ----------------------------------------------------------------------------------- */
+struct image_event {
+    const char *action;  /* pull push tag untag delete load import save */
+    const char *id;      /* actor id: "sha256:…", for pull and push the reference */
+    const char *name;    /* attribute "name" */
+    struct image *image; /* for its labels; NULL when it is gone or not local */
+};
+struct bus *images_events(struct images *im);
+
+/* --- for registry/: jobs of other folders that bring or read images ----------------------------- */
+/* Starts the job in a worker. The questions of image/ingest.h are answered by image/; `client` as
+ * above. args is a JSON object's inside ("\"ref\":…" without braces), completed by image/. */
+struct image_job_start {
+    const char *job;
+    struct str args;
+    struct http_taken *client; /* NULL: none */
+    bool body;                 /* the worker reads a request body */
+    image_done *done;
+    void *arg;
+};
+void image_job_start(struct images *im, const struct image_job_start *s);
