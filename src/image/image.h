@@ -1,9 +1,10 @@
 /* image.h - images: blobs by digest, layers, tags, root filesystems. The door of image/.
  *
  * What it owns
- *   durable: the tables image, image_tag, layer, layer_blob, blob and build_cache of the store, and
- *     <data-root>/image/blob/sha256/<xx>/<hex>  foreign bytes as they came: compressed layers,
- *                                               configs, manifests; each has the digest it is named by
+ *   durable: the tables image (with its config's bytes), image_tag, layer, blob and build_cache of
+ *     the store, and
+ *     <data-root>/image/blob/sha256/<xx>/<hex>  layers as they came or as they were compressed for
+ *                                               a push; the digest of the bytes is the name
  *     <data-root>/image/layer/<row>/            one unpacked layer each: the tree itself, with
  *                                               overlay whiteouts (char 0:0, trusted.overlay.opaque)
  *     <data-root>/image/ingest/<job>/           what a job writes before its digest is known
@@ -41,7 +42,7 @@
 #include "store/store.h"
 
 #define IMAGE_LAYERS_MAX 127             /* what one overlay mount takes by every route */
-#define IMAGE_CONFIG_MAX (4u << 20)      /* bytes of a config document */
+#define IMAGE_CONFIG_MAX (1u << 20)      /* bytes of a config document */
 #define IMAGE_ID_SHORT 12                /* digits in messages and tables */
 
 struct images;
@@ -98,7 +99,7 @@ struct image {
 };
 
 /* The decoded config; decoded on first use and kept. Never fails: it was checked when it came. */
-const struct oci_image *image_config(struct image *i);
+const struct oci_image_config *image_config(struct image *i);
 /* Iteration over visible images in no order: `size_t it = 0; while ((i = images_next(im, &it)))`.
  * Nothing may be added or removed meanwhile. */
 struct image *images_next(struct images *im, size_t *it);
@@ -227,7 +228,11 @@ struct image_job_start {
     struct str args;
     struct http_taken *client; /* NULL: none */
     bool body;                 /* the worker reads a request body */
+    struct image *const *images; /* read by the job, kept until its end */
+    size_t images_n;
     image_done *done;
     void *arg;
 };
 void image_job_start(struct images *im, const struct image_job_start *s);
+/* Refuses before a job was started: writes the error to the client, calls done. Consumes both. */
+void image_job_refuse(struct http_taken *client, image_done *done, void *arg, struct err e);

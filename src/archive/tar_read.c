@@ -1,0 +1,315 @@
+#include "archive/tar_read.h"
+#include "archive/tar_pax.h"
+#include "base/time.h"
+
+/* The 512 bytes of a header, POSIX.1-2017 "ustar Interchange Format". */
+struct header {
+    char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, linkname[100],
+        magic[6], version[2], uname[32], gname[32], major[8], minor[8], prefix[155], pad[12];
+};
+_Static_assert(sizeof(struct header) == TAR_BLOCK, "a header is one block");
+
+struct tar_reader {
+    struct stream *in;
+    struct arena arena; /* of the current entry */
+    struct tar_pax pax;
+    const char *long_name, *long_link; /* GNU types L and K */
+    struct tar_entry entry;
+    uint64_t left;    /* data of the entry that is not read yet */
+    unsigned padding; /* after it */
+    bool end;
+};
+
+struct tar_reader *tar_reader_new(struct stream *s) {
+    struct tar_reader *t = NEW(struct tar_reader);
+    t->in = s;
+    return t;
+}
+
+void tar_reader_free(struct tar_reader *t) {
+    if (!t)
+        return;
+    vec_done(&t->pax.xattrs);
+    arena_done(&t->arena);
+    free(t);
+}
+
+void tar_reader_clean(struct tar_reader **t) {
+    tar_reader_free(*t);
+    *t = NULL;
+}
+
+/* --- numbers and text of a header -------------------------------------------------------------- */
+/* Octal digits with blanks or NULs around them, or big-endian base 256 when the top bit is set. */
+static struct err header_number(const char *field, size_t n, const char *what, int64_t *ret) {
+    const unsigned char *p = (const unsigned char *)field;
+    if (p[0] & 0x80) {
+        bool negative = p[0] & 0x40;
+        uint64_t v = 0;
+        for (size_t i = 0; i < n; i++) {
+            unsigned char c = p[i];
+            if (negative)
+                c = (unsigned char)~c;
+            if (i == 0)
+                c &= 0x7f; /* the marker; for negative numbers its complement is 0 already */
+            if (v >> 55)
+                return err_new(ERR_INVALID, "%s is out of range", what);
+            v = v << 8 | c;
+        }
+        *ret = negative ? -(int64_t)v - 1 : (int64_t)v;
+        return OK;
+    }
+    size_t i = 0;
+    int64_t v = 0;
+    while (i < n && (p[i] == ' ' || p[i] == '\0'))
+        i++;
+    for (; i < n && p[i] >= '0' && p[i] <= '7'; i++) /* 12 digits cannot overflow */
+        v = v << 3 | (p[i] - '0');
+    for (; i < n; i++)
+        if (p[i] != ' ' && p[i] != '\0')
+            return err_new(ERR_INVALID, "%s is not a number", what);
+    *ret = v;
+    return OK;
+}
+
+static struct err header_u32(const char *field, size_t n, const char *what, uint32_t max,
+                             uint32_t *ret) {
+    int64_t v;
+    TRY(header_number(field, n, what, &v));
+    if (v < 0 || v > (int64_t)max)
+        return err_new(ERR_INVALID, "%s %lld is out of range", what, (long long)v);
+    *ret = (uint32_t)v;
+    return OK;
+}
+
+static bool header_checksum_right(const struct header *h) {
+    const unsigned char *p = (const unsigned char *)h;
+    int64_t wanted, plain = 0, with_sign = 0; /* some old writers summed signed bytes */
+    for (size_t i = 0; i < TAR_BLOCK; i++) {
+        bool own = i >= offsetof(struct header, checksum) && i < offsetof(struct header, type);
+        plain += own ? ' ' : p[i];
+        with_sign += own ? ' ' : (signed char)p[i];
+    }
+    struct err e = header_number(h->checksum, sizeof(h->checksum), "checksum", &wanted);
+    bool right = !err_failed(e) && (wanted == plain || wanted == with_sign);
+    err_ignore(e); /* the caller says that the checksum is wrong */
+    return right;
+}
+
+static struct str header_text(const char *field, size_t n) {
+    return str_n(field, strnlen(field, n));
+}
+
+static const char *header_name(struct tar_reader *t, const struct header *h) {
+    struct str name = header_text(h->name, sizeof(h->name));
+    struct str prefix = header_text(h->prefix, sizeof(h->prefix));
+    /* GNU archives ("ustar  ") have times where POSIX ones have the prefix. */
+    if (memcmp(h->magic, "ustar", 6) != 0 || prefix.len == 0)
+        return arena_str(&t->arena, name);
+    return arena_printf(&t->arena, "%.*s/%.*s", STR_ARG(prefix), STR_ARG(name));
+}
+
+/* --- headers ----------------------------------------------------------------------------------- */
+static struct err tar_read_block(struct tar_reader *t, struct header *h, bool *ret_end) {
+    static const struct header zero;
+    size_t n;
+    TRY(stream_read_full(t->in, h, TAR_BLOCK, &n));
+    /* Some writers leave the two closing blocks out: the end of the stream is the end. */
+    *ret_end = n == 0 || (n == TAR_BLOCK && memcmp(h, &zero, TAR_BLOCK) == 0);
+    if (*ret_end)
+        return OK;
+    if (n < TAR_BLOCK)
+        return err_new(ERR_INVALID, "unexpected end of archive");
+    if (!header_checksum_right(h))
+        return err_new(ERR_INVALID, "wrong checksum in the header of an entry (not a tar archive?)");
+    return OK;
+}
+
+static void tar_set_data(struct tar_reader *t, uint64_t size) {
+    t->left = size;
+    t->padding = (unsigned)((TAR_BLOCK - size % TAR_BLOCK) % TAR_BLOCK);
+}
+
+static struct err tar_skip_data(struct tar_reader *t) {
+    TRYF(stream_skip(t->in, t->left), "archive");
+    t->left = 0;
+    TRYF(stream_skip(t->in, t->padding), "archive");
+    t->padding = 0;
+    return OK;
+}
+
+/* The data of a pax or long-name header. */
+static struct err tar_read_extension(struct tar_reader *t, const struct header *h, struct str *ret) {
+    int64_t size;
+    TRY(header_number(h->size, sizeof(h->size), "size", &size));
+    if (size < 0 || size > TAR_HEADER_MAX || t->arena.total > TAR_HEADER_MAX)
+        return err_new(ERR_INVALID, "extended header is larger than %u bytes", TAR_HEADER_MAX);
+    tar_set_data(t, (uint64_t)size);
+    char *p = arena_alloc(&t->arena, (size_t)size + 1);
+    size_t n;
+    TRY(stream_read_full(t->in, p, (size_t)size, &n));
+    if (n < (size_t)size)
+        return err_new(ERR_INVALID, "unexpected end of archive");
+    t->left = 0;
+    TRY(tar_skip_data(t));
+    *ret = str_n(p, n);
+    return OK;
+}
+
+/* Types that speak about the next entry; *ret_was = false when h is an entry itself. */
+static struct err tar_extension(struct tar_reader *t, const struct header *h, bool *ret_was) {
+    struct str data;
+    *ret_was = true;
+    switch (h->type) {
+    case 'x':
+        TRY(tar_read_extension(t, h, &data));
+        return tar_pax_parse(data, &t->arena, &t->pax);
+    case 'g':
+        return tar_read_extension(t, h, &data);
+    case 'L':
+    case 'K':
+        TRY(tar_read_extension(t, h, &data));
+        *(h->type == 'L' ? &t->long_name : &t->long_link) = data.p; /* arena memory ends with NUL */
+        return OK;
+    default:
+        *ret_was = false;
+        return OK;
+    }
+}
+
+static struct err entry_type(const struct header *h, const char *path, enum tar_type *ret) {
+    static const struct {
+        char flag;
+        enum tar_type type;
+    } types[] = {{'0', TAR_FILE}, {'\0', TAR_FILE}, {'7', TAR_FILE},     {'1', TAR_LINK},
+                 {'2', TAR_SYMLINK}, {'3', TAR_CHAR}, {'4', TAR_BLOCKDEV}, {'5', TAR_DIR},
+                 {'6', TAR_FIFO}};
+    if (h->type == 'S')
+        return err_new(ERR_UNSUPPORTED, "sparse files in archives are not supported (%s)", path);
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (types[i].flag == h->type) {
+            *ret = types[i].type;
+            if (*ret == TAR_FILE && h->type != '7' && str_ends(str_of(path), STR("/")))
+                *ret = TAR_DIR; /* before POSIX a slash was all that made a directory */
+            return OK;
+        }
+    return err_new(ERR_UNSUPPORTED, "entry '%s' has the unknown type 0x%02x", path,
+                   (unsigned char)h->type);
+}
+
+static struct err entry_fill(struct tar_reader *t, const struct header *h) {
+    struct tar_entry *e = &t->entry;
+    const struct tar_pax *pax = &t->pax;
+    int64_t size, mtime;
+    *e = (struct tar_entry){.target = "", .xattrs = pax->xattrs};
+    e->path = pax->path ? pax->path : t->long_name ? t->long_name : header_name(t, h);
+    TRY(entry_type(h, e->path, &e->type));
+    if (e->type == TAR_LINK || e->type == TAR_SYMLINK) {
+        struct str own = header_text(h->linkname, sizeof(h->linkname));
+        e->target = pax->target    ? pax->target
+                    : t->long_link ? t->long_link
+                                   : arena_str(&t->arena, own);
+    }
+    TRY(header_number(h->size, sizeof(h->size), "size", &size));
+    if (size < 0 && !pax->has_size)
+        return err_new(ERR_INVALID, "size %lld is out of range", (long long)size);
+    if (e->type == TAR_FILE)
+        e->size = pax->has_size ? pax->size : (uint64_t)size;
+    uint32_t mode;
+    TRY(header_u32(h->mode, sizeof(h->mode), "mode", UINT32_MAX, &mode));
+    e->mode = mode & 07777;
+    if (pax->has_uid)
+        e->uid = pax->uid;
+    else
+        TRY(header_u32(h->uid, sizeof(h->uid), "uid", UINT32_MAX - 1, &e->uid));
+    if (pax->has_gid)
+        e->gid = pax->gid;
+    else
+        TRY(header_u32(h->gid, sizeof(h->gid), "gid", UINT32_MAX - 1, &e->gid));
+    if (e->type == TAR_CHAR || e->type == TAR_BLOCKDEV) {
+        TRY(header_u32(h->major, sizeof(h->major), "major number", 0xfff, &e->major));
+        TRY(header_u32(h->minor, sizeof(h->minor), "minor number", 0xfffff, &e->minor));
+    }
+    TRY(header_number(h->mtime, sizeof(h->mtime), "mtime", &mtime));
+    if (mtime > INT64_MAX / NSEC_PER_SEC - 1 || mtime < INT64_MIN / NSEC_PER_SEC + 1)
+        return err_new(ERR_INVALID, "mtime %lld is out of range", (long long)mtime);
+    e->mtime = pax->has_mtime ? pax->mtime : mtime * NSEC_PER_SEC;
+    return OK;
+}
+
+struct err tar_next(struct tar_reader *t, const struct tar_entry **ret) {
+    *ret = NULL;
+    if (t->end)
+        return OK;
+    TRY(tar_skip_data(t));
+    arena_done(&t->arena);
+    vec_done(&t->pax.xattrs);
+    t->pax = (struct tar_pax){0};
+    t->long_name = t->long_link = NULL;
+    struct header h;
+    bool extension;
+    do {
+        TRY(tar_read_block(t, &h, &t->end));
+        if (t->end)
+            return OK;
+        TRY(tar_extension(t, &h, &extension));
+    } while (extension);
+    struct err e = entry_fill(t, &h);
+    if (err_failed(e))
+        return t->entry.path ? err_wrap(e, "entry '%s'", t->entry.path) : e;
+    tar_set_data(t, t->entry.size);
+    *ret = &t->entry;
+    return OK;
+}
+
+/* --- data --------------------------------------------------------------------------------------- */
+struct err tar_read(struct tar_reader *t, void *p, size_t n, size_t *ret_n) {
+    *ret_n = 0;
+    if (t->left == 0)
+        return OK;
+    size_t k;
+    TRY(stream_read(t->in, p, MIN(n, t->left), &k));
+    if (k == 0)
+        return err_new(ERR_INVALID, "unexpected end of archive in '%s'", t->entry.path);
+    t->left -= k;
+    *ret_n = k;
+    return OK;
+}
+
+struct err tar_read_all(struct tar_reader *t, size_t max, struct buf *ret) {
+    if (t->left > max)
+        return err_new(ERR_INVALID, "'%s' is larger than %zu bytes", t->entry.path, max);
+    size_t k;
+    do {
+        char *p = buf_room(ret, 16 << 10);
+        TRY(tar_read(t, p, 16 << 10, &k));
+        buf_added(ret, k);
+    } while (k > 0);
+    return OK;
+}
+
+struct data_stream {
+    struct stream s;
+    struct tar_reader *tar;
+};
+
+static struct err data_stream_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
+    return tar_read(CONTAINER_OF(s, struct data_stream, s)->tar, p, n, ret_n);
+}
+
+static void data_stream_done(struct stream *s) {
+    free(CONTAINER_OF(s, struct data_stream, s));
+}
+
+struct stream *tar_data(struct tar_reader *t) {
+    struct data_stream *d = NEW(struct data_stream);
+    d->s = (struct stream){data_stream_read, data_stream_done, NULL};
+    d->tar = t;
+    return &d->s;
+}
+
+struct err tar_finish(struct tar_reader *t) {
+    if (!t->end)
+        TRY(tar_skip_data(t));
+    return stream_drain(t->in);
+}
