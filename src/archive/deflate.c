@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include <isa-l/igzip_lib.h>
+#include <stdlib.h>
 
 #define OUT_SIZE (128u << 10)
 

@@ -1,8 +1,8 @@
 /* deflate.h - gzip for layers that go to a registry or into an archive: ISA-L level 1.
  *
- * Deterministic: the same bytes give the same output whatever the sizes of the writes, because input
- * is gathered into blocks of DEFLATE_BLOCK first. No name, no time in the header.
- * Tests: test/unit/archive/inflate.c (there and back).
+ * Deterministic: the same bytes give the same output whatever the sizes of the writes, because
+ * input is gathered into blocks of DEFLATE_BLOCK first. No name, no time in the header. Tests:
+ * test/unit/archive/inflate.c (there and back).
  */
 #pragma once
 #include "base/err.h"

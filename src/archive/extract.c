@@ -5,6 +5,7 @@
 #include "kernel/beneath.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -39,14 +40,16 @@ struct place {
     const char *name; /* last component; "." for the root itself */
 };
 
-/* --- paths ---------------------------------------------------------------------------------------- */
+/* --- paths
+ * ---------------------------------------------------------------------------------------- */
 static struct err clean_path(const char *raw, char **ret) {
     struct str s = str_of(raw);
     if (s.len > EXTRACT_PATH_MAX)
         return err_new(ERR_INVALID, "path is longer than %d bytes", EXTRACT_PATH_MAX);
     while (str_starts(s, STR("/")))
         s = str_from(s, 1);
-    CLEAN_FREE char *path = path_clean(s);
+    CLEAN_FREE
+    char *path = path_clean(s);
     if (strcmp(path, "..") == 0 || str_starts(str_of(path), STR("../")))
         return err_new(ERR_INVALID, "path leads out of the archive's root");
     unsigned depth = 0;
@@ -66,13 +69,15 @@ static void forget_parent(struct extractor *x) {
     x->parent = fd_close(x->parent);
 }
 
-/* Directory and name of a cleaned path; missing directories are made. path must outlive the place. */
+/* Directory and name of a cleaned path; missing directories are made. path must outlive the place.
+ */
 static struct err find_place(struct extractor *x, const char *path, struct place *ret) {
     const char *slash = strrchr(path, '/');
     size_t dir_len = slash ? (size_t)(slash - path) : 0;
     if (x->parent < 0 || strlen(x->parent_path) != dir_len ||
         memcmp(x->parent_path, path, dir_len) != 0) {
-        CLEAN_FD int dir = -1;
+        CLEAN_FD
+        int dir = -1;
         const char *name;
         if (strcmp(path, ".") == 0)
             TRY(beneath_open(x->root, ".", O_PATH | O_DIRECTORY, 0, &dir));
@@ -115,7 +120,8 @@ static struct err place_remove(struct place at) {
     return dir_remove(at.dir, at.name);
 }
 
-/* --- attributes ----------------------------------------------------------------------------------- */
+/* --- attributes
+ * ----------------------------------------------------------------------------------- */
 static bool xattr_kept(const char *name) {
     struct str s = str_of(name);
     if (str_starts(s, STR("user.")))
@@ -145,7 +151,8 @@ static void entry_times(int64_t mtime, struct timespec ret[2]) {
     ret[0] = ret[1] = (struct timespec){s, ns};
 }
 
-/* Owner before mode (chown clears set-id bits), capabilities after the owner for the same reason. */
+/* Owner before mode (chown clears set-id bits), capabilities after the owner for the same reason.
+ */
 static struct err set_attributes(int fd, const struct tar_entry *e) {
     if (fchown(fd, e->uid, e->gid) < 0)
         return err_errno(errno, "chown to %u:%u", e->uid, e->gid);
@@ -176,7 +183,8 @@ static struct err set_opaque(int fd) {
     return OK;
 }
 
-/* --- one kind of entry each ----------------------------------------------------------------------- */
+/* --- one kind of entry each
+ * ----------------------------------------------------------------------- */
 static struct err extract_dir(struct extractor *x, struct place at, const char *path,
                               const struct tar_entry *e) {
     struct stat st;
@@ -187,7 +195,8 @@ static struct err extract_dir(struct extractor *x, struct place at, const char *
     }
     if (!there && mkdirat(at.dir, at.name, 0700) < 0)
         return err_errno(errno, "mkdir");
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     TRY(place_open(at, O_RDONLY | O_DIRECTORY, &fd));
     if (was_whiteout && (x->flags & EXTRACT_LAYER))
         TRY(set_opaque(fd));
@@ -200,8 +209,8 @@ static struct err extract_file(struct extractor *x, struct place at, const struc
     if (e->size > x->limits->bytes - x->done.bytes)
         return err_new(ERR_INVALID, "the archive holds more than %llu bytes",
                        (unsigned long long)x->limits->bytes);
-    CLEAN_FD int fd = openat(at.dir, at.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                             0600);
+    CLEAN_FD
+    int fd = openat(at.dir, at.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_errno(errno, "create");
     for (;;) {
@@ -218,9 +227,11 @@ static struct err extract_file(struct extractor *x, struct place at, const struc
 }
 
 static struct err extract_link(struct extractor *x, struct place at, const struct tar_entry *e) {
-    CLEAN_FREE char *target = NULL;
+    CLEAN_FREE
+    char *target = NULL;
     TRYF(clean_path(e->target, &target), "target '%s'", e->target);
-    CLEAN_FD int dir = -1;
+    CLEAN_FD
+    int dir = -1;
     const char *name;
     if (strcmp(target, ".") == 0)
         return err_new(ERR_INVALID, "hard link to a directory");
@@ -261,13 +272,16 @@ static struct err extract_node(struct place at, const struct tar_entry *e) {
     return set_attributes_at(at, e);
 }
 
-/* --- whiteouts --------------------------------------------------------------------------------------- */
+/* --- whiteouts
+ * --------------------------------------------------------------------------------------- */
 static struct err extract_opaque(struct extractor *x, const char *path) {
     const char *slash = strrchr(path, '/');
-    CLEAN_FREE char *dir = str_dup(slash ? str_n(path, (size_t)(slash - path)) : STR("."));
+    CLEAN_FREE
+    char *dir = str_dup(slash ? str_n(path, (size_t)(slash - path)) : STR("."));
     struct place at;
     TRY(find_place(x, path, &at)); /* makes the directory when it has no entry of its own */
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     TRY(beneath_open(x->root, dir, O_RDONLY | O_DIRECTORY, 0, &fd));
     return set_opaque(fd);
 }
@@ -280,7 +294,8 @@ static struct err extract_whiteout(struct place at, const char *hidden) {
     if (place_stat(at, &st)) {
         if (!S_ISDIR(st.st_mode))
             return OK;
-        CLEAN_FD int fd = -1;
+        CLEAN_FD
+        int fd = -1;
         TRY(place_open(at, O_RDONLY | O_DIRECTORY, &fd));
         return set_opaque(fd);
     }
@@ -290,7 +305,8 @@ static struct err extract_whiteout(struct place at, const char *hidden) {
 }
 
 static struct err extract_entry(struct extractor *x, const struct tar_entry *e) {
-    CLEAN_FREE char *path = NULL;
+    CLEAN_FREE
+    char *path = NULL;
     TRY(clean_path(e->path, &path));
     struct place at;
     struct str base = path_base(str_of(path));
@@ -320,7 +336,8 @@ static struct err extract_entry(struct extractor *x, const struct tar_entry *e) 
 /* Writing into a directory changes its time, so these come last. Children first does not matter. */
 static struct err set_dir_times(struct extractor *x) {
     for (size_t i = 0; i < x->dirs.n; i++) {
-        CLEAN_FD int fd = -1;
+        CLEAN_FD
+        int fd = -1;
         struct err e = beneath_open(x->root, x->dirs.items[i].path,
                                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd);
         if (err_failed(e)) { /* a later entry took its place */

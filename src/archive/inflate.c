@@ -1,6 +1,7 @@
 #include "archive/inflate.h"
 #include "base/mem.h"
 #include <isa-l/igzip_lib.h>
+#include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -14,9 +15,9 @@ struct inflate {
     struct err (*step)(struct inflate *f, void *out, size_t n, size_t *ret_n);
     unsigned char *in;
     size_t in_pos, in_len;
-    bool in_end;     /* the source has no more */
-    bool between;    /* no member or frame is open */
-    bool any;        /* at least one member was complete */
+    bool in_end;  /* the source has no more */
+    bool between; /* no member or frame is open */
+    bool any;     /* at least one member was complete */
     uint64_t total_in, total_out;
     struct inflate_state *isal;
     z_stream *zlib;
@@ -35,7 +36,8 @@ static struct err inflate_fill(struct inflate *f) {
     return OK;
 }
 
-/* Between two members: the end, zero padding up to the end (tapes, some tools), or another member. */
+/* Between two members: the end, zero padding up to the end (tapes, some tools), or another member.
+ */
 static struct err inflate_next_member(struct inflate *f, unsigned char magic, bool *ret_more) {
     TRY(inflate_fill(f));
     *ret_more = false;
@@ -244,7 +246,7 @@ struct err inflate_open(struct stream *from, unsigned flags, struct stream **ret
     h->s = (struct stream){sniffed_read, sniffed_done, from};
     CLEAN_STREAM struct stream *s = &h->s;
     TRY(stream_read_full(from, h->head, SNIFF_SIZE, &h->len));
-    enum compression kind;
+    enum compression kind = COMPRESSION_NONE;
     TRY(inflate_kind(h, &kind));
     if (kind != COMPRESSION_NONE)
         s = &inflate_new(s, kind, flags)->s;

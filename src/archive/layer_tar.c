@@ -73,7 +73,8 @@ static void pop_level(struct walk *w) {
     strv_done(&l->names);
 }
 
-/* --- extended attributes --------------------------------------------------------------------------- */
+/* --- extended attributes
+ * --------------------------------------------------------------------------- */
 static bool xattr_written(const char *name) {
     return (strncmp(name, "user.", 5) == 0 && strncmp(name, "user.overlay.", 13) != 0) ||
            strcmp(name, "security.capability") == 0 ||
@@ -89,7 +90,8 @@ static struct err refuse_partial(const char *name) {
     return OK;
 }
 
-/* fd: O_PATH descriptor. Names come in the order of the file system: sorted, to be always the same. */
+/* fd: O_PATH descriptor. Names come in the order of the file system: sorted, to be always the same.
+ */
 static struct err read_xattrs(int fd, struct arena *a, struct tar_xattrs *ret, bool *ret_opaque) {
     CLEAN_STRV struct strv names = {0};
     TRY(xattr_list(fd, &names));
@@ -112,7 +114,8 @@ static struct err read_xattrs(int fd, struct arena *a, struct tar_xattrs *ret, b
     return OK;
 }
 
-/* --- entries ----------------------------------------------------------------------------------------- */
+/* --- entries
+ * ----------------------------------------------------------------------------------------- */
 static struct err put_marker(struct walk *w, struct str dir, const char *name, int64_t mtime) {
     CLEAN_BUF struct buf path = {0};
     buf_add_str(&path, dir);
@@ -122,7 +125,8 @@ static struct err put_marker(struct walk *w, struct str dir, const char *name, i
 }
 
 static struct err put_data(struct walk *w, int dir, const char *name, uint64_t size) {
-    CLEAN_FD int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    CLEAN_FD
+    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return err_errno(errno, "open");
     uint64_t left = size;
@@ -153,13 +157,26 @@ static const char *first_name(struct walk *w, const struct stat *st, const char 
 
 static bool entry_type(const struct stat *st, enum tar_type *ret) {
     switch (st->st_mode & S_IFMT) {
-    case S_IFREG: *ret = TAR_FILE; return true;
-    case S_IFDIR: *ret = TAR_DIR; return true;
-    case S_IFLNK: *ret = TAR_SYMLINK; return true;
-    case S_IFCHR: *ret = TAR_CHAR; return true;
-    case S_IFBLK: *ret = TAR_BLOCKDEV; return true;
-    case S_IFIFO: *ret = TAR_FIFO; return true;
-    default: return false; /* sockets live as long as their process */
+    case S_IFREG:
+        *ret = TAR_FILE;
+        return true;
+    case S_IFDIR:
+        *ret = TAR_DIR;
+        return true;
+    case S_IFLNK:
+        *ret = TAR_SYMLINK;
+        return true;
+    case S_IFCHR:
+        *ret = TAR_CHAR;
+        return true;
+    case S_IFBLK:
+        *ret = TAR_BLOCKDEV;
+        return true;
+    case S_IFIFO:
+        *ret = TAR_FIFO;
+        return true;
+    default:
+        return false; /* sockets live as long as their process */
     }
 }
 
@@ -216,13 +233,15 @@ static struct err put_entry(struct walk *w, int dir, const char *name, int fd,
 
 static struct err visit(struct walk *w, const char *name) {
     int dir = w->levels.items[w->levels.n - 1].fd;
-    CLEAN_FD int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    CLEAN_FD
+    int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_errno(errno, "'%s'", name);
     size_t dir_len = w->path.len;
     if (S_ISCHR(st.st_mode) && st.st_rdev == 0 && !(w->flags & LAYER_TAR_PLAIN)) {
-        CLEAN_FREE char *marker = mem_printf(".wh.%s", name);
+        CLEAN_FREE
+        char *marker = mem_printf(".wh.%s", name);
         return put_marker(w, buf_str(&w->path), marker, st.st_mtim.tv_sec * NSEC_PER_SEC);
     }
     if (strncmp(name, ".wh.", 4) == 0 && !(w->flags & LAYER_TAR_PLAIN))

@@ -1,12 +1,12 @@
 /* layer_tar.h - a directory as a tar stream: a layer directory, or a container's upper directory.
  *
- * The walk is in byte order of names, parents before children, the root not mentioned; a second name of a
- * file is a hard link to the first. Overlay whiteouts come out as ".wh.name", opaque directories with
- * a ".wh..wh..opq" first. Sockets are left out. trusted.* attributes are the overlay's and stay behind.
- * The same tree gives the same bytes (tar_write.h), so the stream of a layer made here can be made
- * again for a push and has the same diff id.
- * What overlay would need more than the tree for (redirected or metadata-only copies) is refused;
- * corten mounts with both off.
+ * The walk is in byte order of names, parents before children, the root not mentioned; a second
+ * name of a file is a hard link to the first. Overlay whiteouts come out as ".wh.name", opaque
+ * directories with a ".wh..wh..opq" first. Sockets are left out. trusted.* attributes are the
+ * overlay's and stay behind. The same tree gives the same bytes (tar_write.h), so the stream of a
+ * layer made here can be made again for a push and has the same diff id. What overlay would need
+ * more than the tree for (redirected or metadata-only copies) is refused; corten mounts with both
+ * off.
  *
  * No recursion: depth is bounded by LAYER_TAR_DEPTH_MAX open directories. Directories are opened
  * relative to their parent's descriptor, links are never followed.

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define COPY_SIZE (256u << 10)
@@ -27,7 +28,8 @@ struct err stream_read_full(struct stream *s, void *p, size_t n, size_t *ret_n) 
 }
 
 struct err stream_drain(struct stream *s) {
-    CLEAN_FREE char *p = mem_alloc(COPY_SIZE);
+    CLEAN_FREE
+    char *p = mem_alloc(COPY_SIZE);
     size_t k;
     do
         TRY(stream_read(s, p, COPY_SIZE, &k));
@@ -48,7 +50,8 @@ struct err stream_skip(struct stream *s, uint64_t n) {
 }
 
 struct err stream_copy_fd(struct stream *s, int fd, uint64_t *ret_n) {
-    CLEAN_FREE char *p = mem_alloc(COPY_SIZE);
+    CLEAN_FREE
+    char *p = mem_alloc(COPY_SIZE);
     uint64_t total = 0;
     for (;;) {
         size_t k;
@@ -221,7 +224,8 @@ struct threaded_stream {
 
 static void *threaded_main(void *arg) {
     struct threaded_stream *t = arg;
-    CLEAN_FREE char *p = mem_alloc(COPY_SIZE);
+    CLEAN_FREE
+    char *p = mem_alloc(COPY_SIZE);
     for (;;) {
         size_t k;
         t->result = stream_read(t->source, p, COPY_SIZE, &k);

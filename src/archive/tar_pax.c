@@ -22,7 +22,8 @@ static struct err pax_time(struct str value, int64_t *ret) {
     return OK;
 }
 
-static struct err pax_xattr(struct tar_pax *pax, struct str name, struct str value, struct arena *a) {
+static struct err pax_xattr(struct tar_pax *pax, struct str name, struct str value,
+                            struct arena *a) {
     if (name.len == 0 || name.len > TAR_XATTR_NAME_MAX || str_has_nul(name))
         return err_new(ERR_INVALID, "bad name of an extended attribute");
     if (value.len > TAR_XATTR_SIZE_MAX)
@@ -56,7 +57,8 @@ static struct err pax_id(struct str value, bool *ret_has, uint32_t *ret) {
     return OK;
 }
 
-static struct err pax_record(struct tar_pax *pax, struct str key, struct str value, struct arena *a) {
+static struct err pax_record(struct tar_pax *pax, struct str key, struct str value,
+                             struct arena *a) {
     if (str_eqz(key, "path"))
         return pax_text(key, value, a, &pax->path);
     if (str_eqz(key, "linkpath"))

@@ -1,6 +1,7 @@
 #include "archive/tar_read.h"
 #include "archive/tar_pax.h"
 #include "base/time.h"
+#include <stdlib.h>
 
 /* The 512 bytes of a header, POSIX.1-2017 "ustar Interchange Format". */
 struct header {
@@ -39,7 +40,8 @@ void tar_reader_clean(struct tar_reader **t) {
     *t = NULL;
 }
 
-/* --- numbers and text of a header -------------------------------------------------------------- */
+/* --- numbers and text of a header --------------------------------------------------------------
+ */
 /* Octal digits with blanks or NULs around them, or big-endian base 256 when the top bit is set. */
 static struct err header_number(const char *field, size_t n, const char *what, int64_t *ret) {
     const unsigned char *p = (const unsigned char *)field;
@@ -109,7 +111,8 @@ static const char *header_name(struct tar_reader *t, const struct header *h) {
     return arena_printf(&t->arena, "%.*s/%.*s", STR_ARG(prefix), STR_ARG(name));
 }
 
-/* --- headers ----------------------------------------------------------------------------------- */
+/* --- headers -----------------------------------------------------------------------------------
+ */
 static struct err tar_read_block(struct tar_reader *t, struct header *h, bool *ret_end) {
     static const struct header zero;
     size_t n;
@@ -121,7 +124,8 @@ static struct err tar_read_block(struct tar_reader *t, struct header *h, bool *r
     if (n < TAR_BLOCK)
         return err_new(ERR_INVALID, "unexpected end of archive");
     if (!header_checksum_right(h))
-        return err_new(ERR_INVALID, "wrong checksum in the header of an entry (not a tar archive?)");
+        return err_new(ERR_INVALID,
+                       "wrong checksum in the header of an entry (not a tar archive?)");
     return OK;
 }
 
@@ -139,7 +143,8 @@ static struct err tar_skip_data(struct tar_reader *t) {
 }
 
 /* The data of a pax or long-name header. */
-static struct err tar_read_extension(struct tar_reader *t, const struct header *h, struct str *ret) {
+static struct err tar_read_extension(struct tar_reader *t, const struct header *h,
+                                     struct str *ret) {
     int64_t size;
     TRY(header_number(h->size, sizeof(h->size), "size", &size));
     if (size < 0 || size > TAR_HEADER_MAX || t->arena.total > TAR_HEADER_MAX)
@@ -181,9 +186,9 @@ static struct err entry_type(const struct header *h, const char *path, enum tar_
     static const struct {
         char flag;
         enum tar_type type;
-    } types[] = {{'0', TAR_FILE}, {'\0', TAR_FILE}, {'7', TAR_FILE},     {'1', TAR_LINK},
-                 {'2', TAR_SYMLINK}, {'3', TAR_CHAR}, {'4', TAR_BLOCKDEV}, {'5', TAR_DIR},
-                 {'6', TAR_FIFO}};
+    } types[] = {{'0', TAR_FILE},     {'\0', TAR_FILE},   {'7', TAR_FILE},
+                 {'1', TAR_LINK},     {'2', TAR_SYMLINK}, {'3', TAR_CHAR},
+                 {'4', TAR_BLOCKDEV}, {'5', TAR_DIR},     {'6', TAR_FIFO}};
     if (h->type == 'S')
         return err_new(ERR_UNSUPPORTED, "sparse files in archives are not supported (%s)", path);
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
@@ -262,7 +267,8 @@ struct err tar_next(struct tar_reader *t, const struct tar_entry **ret) {
     return OK;
 }
 
-/* --- data --------------------------------------------------------------------------------------- */
+/* --- data ---------------------------------------------------------------------------------------
+ */
 struct err tar_read(struct tar_reader *t, void *p, size_t n, size_t *ret_n) {
     *ret_n = 0;
     if (t->left == 0)

@@ -4,25 +4,25 @@
  * next call. The stream is consumed to its end by tar_finish (a diff id covers the padding too).
  *
  * Strictness: checksums must be right; numbers must be whole, not negative and in range (octal or
- * base 256); pax records must have the length they say; NUL in names is refused; one header may have
- * TAR_HEADER_MAX bytes of pax records or long names; a stream that ends inside an entry is refused.
- * Sizes of links, devices, directories and fifos mean nothing (as for everybody else). Global pax
- * headers are skipped. Sparse files (GNU.sparse, type 'S'), multi-volume parts and unknown types are
- * refused by name.
- * Extended attributes: SCHILY.xattr.* (as Go, GNU tar and libarchive write them).
- * Sources: POSIX.1-2017 pax interchange format; GNU tar manual, "Basic Tar Format".
- * Tests: test/unit/archive/tar.c; fuzz: test/fuzz/tar.c.
+ * base 256); pax records must have the length they say; NUL in names is refused; one header may
+ * have TAR_HEADER_MAX bytes of pax records or long names; a stream that ends inside an entry is
+ * refused. Sizes of links, devices, directories and fifos mean nothing (as for everybody else).
+ * Global pax headers are skipped. Sparse files (GNU.sparse, type 'S'), multi-volume parts and
+ * unknown types are refused by name. Extended attributes: SCHILY.xattr.* (as Go, GNU tar and
+ * libarchive write them). Sources: POSIX.1-2017 pax interchange format; GNU tar manual, "Basic Tar
+ * Format". Tests: test/unit/archive/tar.c; fuzz: test/fuzz/tar.c.
  */
 #pragma once
 #include "archive/stream.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/vec.h"
 
 #define TAR_BLOCK 512
 #define TAR_HEADER_MAX (1u << 20)
 #define TAR_XATTRS_MAX 256
-#define TAR_XATTR_NAME_MAX 255    /* XATTR_NAME_MAX */
-#define TAR_XATTR_SIZE_MAX 65536  /* XATTR_SIZE_MAX */
+#define TAR_XATTR_NAME_MAX 255   /* XATTR_NAME_MAX */
+#define TAR_XATTR_SIZE_MAX 65536 /* XATTR_SIZE_MAX */
 
 enum tar_type { TAR_FILE, TAR_DIR, TAR_SYMLINK, TAR_LINK, TAR_CHAR, TAR_BLOCKDEV, TAR_FIFO };
 
@@ -40,7 +40,7 @@ struct tar_entry { /* pointers are valid until the next tar_next */
     uint32_t mode;      /* 07777 */
     uint32_t uid, gid;
     uint32_t major, minor;
-    int64_t mtime;      /* wall ns */
+    int64_t mtime; /* wall ns */
     struct tar_xattrs xattrs;
 };
 

@@ -73,7 +73,8 @@ static void put_record_time(struct buf *out, int64_t ns) {
     bool negative = ns < 0;
     uint64_t v = negative ? 0 - (uint64_t)ns : (uint64_t)ns;
     int n = snprintf(text, sizeof(text), "%s%llu.%09llu", negative ? "-" : "",
-                     (unsigned long long)(v / NSEC_PER_SEC), (unsigned long long)(v % NSEC_PER_SEC));
+                     (unsigned long long)(v / NSEC_PER_SEC),
+                     (unsigned long long)(v % NSEC_PER_SEC));
     while (n > 0 && text[n - 1] == '0')
         text[--n] = '\0';
     if (n > 0 && text[n - 1] == '.')
@@ -102,8 +103,9 @@ static void pax_records(const struct tar_entry *e, struct buf *out) {
 static void put_common(char *block, char type, uint64_t size) {
     put_octal(block, AT_SIZE, 12, size > OCTAL11_MAX ? 0 : size);
     block[AT_TYPE] = type;
-    memcpy(block + AT_MAGIC, "ustar\0"
-                             "00",
+    memcpy(block + AT_MAGIC,
+           "ustar\0"
+           "00",
            8);
 }
 
@@ -157,9 +159,14 @@ struct err tar_put_end(const struct tar_sink *s) {
     return s->write(s->arg, zeros, 2 * TAR_BLOCK);
 }
 
-struct err tar_put_file(const struct tar_sink *s, const char *path, struct str data, int64_t mtime) {
-    struct tar_entry e = {.type = TAR_FILE, .path = path, .target = "", .size = data.len,
-                          .mode = 0644, .mtime = mtime};
+struct err tar_put_file(const struct tar_sink *s, const char *path, struct str data,
+                        int64_t mtime) {
+    struct tar_entry e = {.type = TAR_FILE,
+                          .path = path,
+                          .target = "",
+                          .size = data.len,
+                          .mode = 0644,
+                          .mtime = mtime};
     TRY(tar_put_header(s, &e));
     TRY(tar_put_data(s, data.p, data.len));
     return tar_put_padding(s, data.len);

@@ -4,15 +4,24 @@
 
 int answer_status(enum err_kind kind) {
     switch (kind) {
-    case ERR_INVALID: return 400;
-    case ERR_UNAUTHORIZED: return 401;
-    case ERR_FORBIDDEN: return 403;
-    case ERR_NOT_FOUND: return 404;
-    case ERR_CONFLICT: return 409;
-    case ERR_UNSUPPORTED: return 501;
-    case ERR_UNAVAILABLE: return 503;
-    case ERR_TIMEOUT: return 504;
-    default: return 500;
+    case ERR_INVALID:
+        return 400;
+    case ERR_UNAUTHORIZED:
+        return 401;
+    case ERR_FORBIDDEN:
+        return 403;
+    case ERR_NOT_FOUND:
+        return 404;
+    case ERR_CONFLICT:
+        return 409;
+    case ERR_UNSUPPORTED:
+        return 501;
+    case ERR_UNAVAILABLE:
+        return 503;
+    case ERR_TIMEOUT:
+        return 504;
+    default:
+        return 500;
     }
 }
 

@@ -1,5 +1,6 @@
 /* change.c - one change of the facts at a time: build the rows, commit, then change memory. */
 #include "image/facts.h"
+#include <stdlib.h>
 
 static void change_run(struct images *im);
 

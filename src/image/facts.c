@@ -1,5 +1,6 @@
 #include "image/facts.h"
 #include "base/log.h"
+#include <stdlib.h>
 
 struct layer_fact *layer_fact_new(int64_t row, const struct digest *diff_id) {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -65,7 +66,7 @@ void image_fact_hide(struct images *im, struct image_fact *f) {
 
 void image_fact_free(struct images *im, struct image_fact *f) {
     image_fact_hide(im, f);
-    LIST_FOR(&f->image.tags, n)
+    LIST_FOR (&f->image.tags, n)
         tag_free(im, CONTAINER_OF(n, struct image_tag, link));
     map_del(&im->by_id, digest_key(&f->image.id));
     for (size_t n = 0; n < f->image.layers_n; n++)
@@ -98,7 +99,8 @@ void image_publish(struct images *im, const char *action, struct image *i, const
     bus_publish(&im->events, &e);
 }
 
-/* --- what others ask ----------------------------------------------------------------------------------- */
+/* --- what others ask
+ * ----------------------------------------------------------------------------------- */
 const struct oci_image_config *image_config(struct image *i) {
     struct image_fact *f = fact_of(i);
     if (!f->config) {
@@ -156,9 +158,10 @@ struct err image_layer_names(const struct image *i, struct arena *a, const char 
     for (size_t n = 0; n < i->layers_n; n++) {
         struct layer *l = i->layers[i->layers_n - 1 - n];
         if (layer_fact_of(l)->suspect)
-            return err_new(ERR_UNAVAILABLE,
-                           "image %.19s is being restored after an unclean shutdown, try again later",
-                           i->id_text);
+            return err_new(
+                ERR_UNAVAILABLE,
+                "image %.19s is being restored after an unclean shutdown, try again later",
+                i->id_text);
         names[n] = arena_strz(a, l->name);
     }
     *ret_names = names;

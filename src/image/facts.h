@@ -1,7 +1,7 @@
 /* facts.h - the inside of struct images: the index, changes, reaping. Private to image/.
  *
- * Every change of what the store says goes through one queue (change_start), so memory is always what
- * was committed last, plus nothing. Loop thread only.
+ * Every change of what the store says goes through one queue (change_start), so memory is always
+ * what was committed last, plus nothing. Loop thread only.
  */
 #pragma once
 #include "base/map.h"
@@ -15,30 +15,30 @@ struct layer_fact {
     struct layer layer; /* what others see */
     int64_t row;
     enum row_state state;
-    bool suspect;       /* unsynced before an unclean boot: being rebuilt */
+    bool suspect; /* unsynced before an unclean boot: being rebuilt */
     bool unsynced;
-    unsigned refs;      /* images, hidden ones too */
-    unsigned pins;      /* jobs */
-    struct blob *blob;  /* its bytes as a tar, or NULL */
+    unsigned refs;     /* images, hidden ones too */
+    unsigned pins;     /* jobs */
+    struct blob *blob; /* its bytes as a tar, or NULL */
 };
 
 /* A file below blob/: the tar of one layer, plain or compressed. */
 struct blob {
     struct digest digest, diff_id;
     uint64_t size;
-    int compression;    /* enum compression of archive/inflate.h */
+    int compression; /* enum compression of archive/inflate.h */
     enum row_state state;
-    unsigned pins;      /* jobs */
-    char *source;       /* "host/repository" where it can be mounted from in a push, or NULL */
+    unsigned pins; /* jobs */
+    char *source;  /* "host/repository" where it can be mounted from in a push, or NULL */
 };
 
 struct image_fact {
     struct image image;
     struct images *images;
-    struct arena arena;               /* of config */
-    struct oci_image_config *config;  /* decoded on first use */
-    unsigned pins;                    /* jobs that read it */
-    VEC(char *) cache_keys;           /* entries of the build cache that name it */
+    struct arena arena;              /* of config */
+    struct oci_image_config *config; /* decoded on first use */
+    unsigned pins;                   /* jobs that read it */
+    VEC(char *) cache_keys;          /* entries of the build cache that name it */
 };
 
 struct images {
@@ -47,20 +47,20 @@ struct images {
     char *data_root, *worker_program;
     int root_fd, layer_fd, blob_fd, ingest_fd;
     struct bus events;
-    struct map by_id;      /* 32 bytes → image_fact; hidden ones too */
-    struct map by_ref;     /* canonical text → image_tag */
-    struct map layers;     /* diff id → layer_fact, present ones */
-    struct map blobs;      /* digest → blob, all states */
-    struct map blob_of;    /* diff id → blob, present ones */
-    struct map cache;      /* key → image_fact */
+    struct map by_id;   /* 32 bytes → image_fact; hidden ones too */
+    struct map by_ref;  /* canonical text → image_tag */
+    struct map layers;  /* diff id → layer_fact, present ones */
+    struct map blobs;   /* digest → blob, all states */
+    struct map blob_of; /* diff id → blob, present ones */
+    struct map cache;   /* key → image_fact */
     size_t visible;
     int64_t next_layer_row;
     uint64_t next_job;
     char boot_id[40];
 
-    struct list changes;   /* struct change, first one is running */
-    struct list jobs;      /* struct image_job */
-    struct list deferred;  /* struct deferred: questions that wait for the reaper */
+    struct list changes;  /* struct change, first one is running */
+    struct list jobs;     /* struct image_job */
+    struct list deferred; /* struct deferred: questions that wait for the reaper */
     struct reaper *reaper;
     struct timer *sync_timer;
     struct sync *sync; /* the running one */
@@ -81,7 +81,8 @@ static inline struct str digest_key(const struct digest *d) {
     return str_n(d->bytes, SHA256_SIZE);
 }
 
-/* --- facts.c: memory only ------------------------------------------------------------------------- */
+/* --- facts.c: memory only
+ * ------------------------------------------------------------------------- */
 /* Layer with its directory name made from row. */
 struct layer_fact *layer_fact_new(int64_t row, const struct digest *diff_id);
 /* An image with its layers (refs are counted); takes config_text over. Not yet in the index. */
@@ -99,10 +100,12 @@ void tag_free(struct images *im, struct image_tag *t);
 void image_set_tag(struct images *im, struct image *i, const struct reference *ref, int64_t now);
 void image_publish(struct images *im, const char *action, struct image *i, const char *name);
 
-/* --- load.c: the store's rows ---------------------------------------------------------------------- */
+/* --- load.c: the store's rows
+ * ---------------------------------------------------------------------- */
 struct err facts_load(struct images *im);
 
-/* --- change.c ---------------------------------------------------------------------------------------- */
+/* --- change.c
+ * ---------------------------------------------------------------------------------------- */
 /* One change: build adds statements (may refuse: then apply is called with that error); apply
  * changes memory when e is success, answers, frees what holds `change`. */
 struct change {
@@ -114,7 +117,8 @@ struct change {
 };
 void change_start(struct images *im, struct change *c);
 
-/* --- reap.c ------------------------------------------------------------------------------------------ */
+/* --- reap.c
+ * ------------------------------------------------------------------------------------------ */
 /* Finds layers (and their blobs) that nobody uses, marks and removes them. */
 void images_collect(struct images *im);
 /* Queues what is marked ROW_REMOVING already; takes l / b over. */
@@ -133,11 +137,13 @@ void sync_detach(struct images *im);
 /* Calls fn when no file of a blob is being removed. */
 void after_reaping(struct images *im, void (*fn)(void *arg), void *arg);
 
-/* --- remove.c ------------------------------------------------------------------------------------------ */
+/* --- remove.c
+ * ------------------------------------------------------------------------------------------ */
 /* Deletes a hidden image that nobody holds or reads any more. */
 void image_forget(struct image_fact *f);
 
-/* --- job.c ------------------------------------------------------------------------------------------- */
+/* --- job.c
+ * ------------------------------------------------------------------------------------------- */
 void jobs_cancel(struct images *im);
 /* Unpacks suspect layers again. */
 void images_rebuild(struct images *im);

@@ -68,7 +68,7 @@ struct err image_find(struct images *im, struct str ref, struct image **ret) {
 }
 
 bool image_is_dangling(const struct image *i) {
-    LIST_FOR(&i->tags, n)
+    LIST_FOR (&i->tags, n)
         if (CONTAINER_OF(n, struct image_tag, link)->ref.tag[0])
             return false;
     return i->children == 0;
@@ -80,7 +80,7 @@ bool image_named_by_id(const struct image *i, struct str text) {
 }
 
 void image_print_name(const struct image *i, char out[REFERENCE_TEXT_MAX]) {
-    LIST_FOR(&i->tags, n) {
+    LIST_FOR (&i->tags, n) {
         const struct image_tag *t = CONTAINER_OF(n, struct image_tag, link);
         if (t->ref.tag[0]) {
             reference_familiar(&t->ref, out);

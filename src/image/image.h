@@ -6,16 +6,16 @@
  *     <data-root>/image/blob/sha256/<xx>/<hex>  layers as they came or as they were compressed for
  *                                               a push; the digest of the bytes is the name
  *     <data-root>/image/layer/<row>/            one unpacked layer each: the tree itself, with
- *                                               overlay whiteouts (char 0:0, trusted.overlay.opaque)
- *     <data-root>/image/ingest/<job>/           what a job writes before its digest is known
- *   volatile: the index of all of it, in memory, on the loop; who holds what.
- *   Everything is registered in the store before it is created: a layer's row is `pending` while its
- *   directory grows, a blob's while its file is renamed into place; the rows turn `present` in the
- *   same durable transaction that makes the image visible. On start, pending rows are undone and
+ *                                               overlay whiteouts (char 0:0,
+ * trusted.overlay.opaque) <data-root>/image/ingest/<job>/           what a job writes before its
+ * digest is known volatile: the index of all of it, in memory, on the loop; who holds what.
+ *   Everything is registered in the store before it is created: a layer's row is `pending` while
+ * its directory grows, a blob's while its file is renamed into place; the rows turn `present` in
+ * the same durable transaction that makes the image visible. On start, pending rows are undone and
  *   orphan ingest directories removed in the background; nothing is scanned.
  *   A layer directory is rebuildable from its blob: the image is answered as soon as the layer is
- *   complete; it is `unsynced` until a background syncfs, and after an unclean boot an unsynced layer
- *   is unpacked again (until then image_layer_names refuses with ERR_UNAVAILABLE).
+ *   complete; it is `unsynced` until a background syncfs, and after an unclean boot an unsynced
+ * layer is unpacked again (until then image_layer_names refuses with ERR_UNAVAILABLE).
  *
  * Threads: everything in this header runs on the loop, except the section for jobs in the worker.
  * Foreign bytes (tar, gzip, zstd, JSON of manifests) are parsed in corten-worker only; what reaches
@@ -41,9 +41,9 @@
 #include "spec/oci_image.h"
 #include "store/store.h"
 
-#define IMAGE_LAYERS_MAX 127             /* what one overlay mount takes by every route */
-#define IMAGE_CONFIG_MAX (1u << 20)      /* bytes of a config document */
-#define IMAGE_ID_SHORT 12                /* digits in messages and tables */
+#define IMAGE_LAYERS_MAX 127        /* what one overlay mount takes by every route */
+#define IMAGE_CONFIG_MAX (1u << 20) /* bytes of a config document */
+#define IMAGE_ID_SHORT 12           /* digits in messages and tables */
 
 struct images;
 
@@ -65,13 +65,13 @@ void images_close(struct images *im);
 /* One unpacked layer; shared by images with the same diff id. Read-only outside image/. */
 struct layer {
     struct digest diff_id;
-    char name[16];  /* directory below images_layers_dirfd */
-    uint64_t size;  /* bytes of its files */
+    char name[16]; /* directory below images_layers_dirfd */
+    uint64_t size; /* bytes of its files */
 };
 /* A tag or a digest by which an image is known. */
 struct image_tag {
-    struct list link;         /* image.tags, oldest first */
-    struct reference ref;     /* with a tag, or with a digest (then it is a "repo digest") */
+    struct list link;     /* image.tags, oldest first */
+    struct reference ref; /* with a tag, or with a digest (then it is a "repo digest") */
     struct image *image;
 };
 /* One user of an image; embedded in a container. While held, the layers stay. */
@@ -82,20 +82,20 @@ struct image_hold {
     bool running;             /* kept true by the container while it runs */
 };
 struct image {
-    struct digest id;             /* sha256 of the config's bytes */
+    struct digest id;              /* sha256 of the config's bytes */
     char id_text[DIGEST_TEXT_MAX]; /* "sha256:…" */
-    struct str config_text;       /* the raw bytes of the config */
-    struct layer **layers;        /* bottom first */
+    struct str config_text;        /* the raw bytes of the config */
+    struct layer **layers;         /* bottom first */
     size_t layers_n;
-    uint64_t size;                /* sum of its layers */
-    int64_t created;              /* wall ns, from the config; 0: never said */
-    int64_t tagged_at;            /* wall ns of the last tag; 0: never */
-    struct list tags;             /* struct image_tag */
-    struct image *parent;         /* the local image that it was built on, or NULL */
-    unsigned children;            /* images that have it as parent */
-    struct list holds;            /* struct image_hold */
+    uint64_t size;        /* sum of its layers */
+    int64_t created;      /* wall ns, from the config; 0: never said */
+    int64_t tagged_at;    /* wall ns of the last tag; 0: never */
+    struct list tags;     /* struct image_tag */
+    struct image *parent; /* the local image that it was built on, or NULL */
+    unsigned children;    /* images that have it as parent */
+    struct list holds;    /* struct image_hold */
     unsigned holds_n;
-    bool removed;                 /* hidden: only holds keep it */
+    bool removed; /* hidden: only holds keep it */
 };
 
 /* The decoded config; decoded on first use and kept. Never fails: it was checked when it came. */
@@ -110,7 +110,8 @@ void images_usage(const struct images *im, uint64_t *ret_layers, uint64_t *ret_b
 /* By name, name:tag, name@digest, name:tag@digest, id or unambiguous prefix of an id. ERR_NOT_FOUND
  * "No such image: foo:latest"; ERR_INVALID "invalid reference format". */
 struct err image_find(struct images *im, struct str ref, struct image **ret);
-/* By full id ("sha256:…" or 64 hex digits), hidden ones too: for restored containers. NULL: none. */
+/* By full id ("sha256:…" or 64 hex digits), hidden ones too: for restored containers. NULL: none.
+ */
 struct image *image_by_id(struct images *im, struct str id);
 /* No tags and no children: what `dangling=true` means. */
 bool image_is_dangling(const struct image *i);
@@ -147,56 +148,57 @@ struct image_removals VEC_BODY(struct image_removal);
 /* Removes a tag or an image as the peer does, with its conflict rules and messages: by reference
  * takes that tag away (and the image with its last one); by id needs force when several tags or a
  * stopped container refer to it; a running container or a child image can never be overridden.
- * Untagged parents go as well unless noprune. done gets the list (valid during the call) even when e
- * says that a part failed. */
+ * Untagged parents go as well unless noprune. done gets the list (valid during the call) even when
+ * e says that a part failed. */
 void image_remove(struct images *im, struct str ref, bool force, bool noprune,
                   void (*done)(void *arg, const struct image_removals *r, struct err e), void *arg);
 /* Removes every image that nobody holds: dangling ones, or all unused. wanted (NULL: all) may spare
  * some; it must not change anything. */
-void image_prune(struct images *im, bool dangling_only,
-                 bool (*wanted)(void *arg, struct image *i),
+void image_prune(struct images *im, bool dangling_only, bool (*wanted)(void *arg, struct image *i),
                  void (*done)(void *arg, const struct image_removals *r, uint64_t reclaimed,
                               struct err e),
                  void *arg);
 
 /* --- jobs with a client ----------------------------------------------------------------------- */
 /* Each takes the client's connection (http_take; NULL: nobody listens), runs in a worker, which
- * writes the whole HTTP answer; a failure before its head is an HTTP error with {"message"}, one after
- * it is an {"errorDetail"} line, as the peer does. When the client goes away the worker is killed
- * and nothing is left. done (NULL allowed) is for logs and waiting. */
+ * writes the whole HTTP answer; a failure before its head is an HTTP error with {"message"}, one
+ * after it is an {"errorDetail"} line, as the peer does. When the client goes away the worker is
+ * killed and nothing is left. done (NULL allowed) is for logs and waiting. */
 
 /* POST /images/load: docker-archive or OCI layout, plain, gzip or zstd, in the request's body. */
-void image_load(struct images *im, struct http_taken *client, bool quiet, image_done *done, void *arg);
+void image_load(struct images *im, struct http_taken *client, bool quiet, image_done *done,
+                void *arg);
 /* GET /images/get: an archive of these references that is both docker-archive and OCI layout. */
 void image_save(struct images *im, struct http_taken *client, const struct strv *refs,
                 image_done *done, void *arg);
 /* POST /images/create?fromSrc=-: a tar (plain, gzip, zstd) becomes a one-layer image. */
 struct image_import {
-    const char *repo, *tag;   /* "" or NULL: untagged */
-    const char *message;      /* "" gives the peer's "Imported from -" */
-    const char *platform;     /* "" or "linux/amd64" */
-    struct str config;        /* JSON of the config object ("changes" applied by the caller), or empty */
+    const char *repo, *tag; /* "" or NULL: untagged */
+    const char *message;    /* "" gives the peer's "Imported from -" */
+    const char *platform;   /* "" or "linux/amd64" */
+    struct str config; /* JSON of the config object ("changes" applied by the caller), or empty */
 };
 void image_import(struct images *im, struct http_taken *client, const struct image_import *o,
                   image_done *done, void *arg);
 
 /* --- commit: one more layer ------------------------------------------------------------------- */
 struct image_commit {
-    struct image *parent;     /* NULL: from scratch */
+    struct image *parent; /* NULL: from scratch */
     /* Where the layer comes from, at most one: neither gives no layer (metadata only). */
-    int upper_dirfd;          /* directory that holds `upper`; borrowed; -1: none */
-    const char *upper;        /* name in it: an overlay upper directory */
-    bool adopt;               /* rename it into place instead of copying (nobody may use it any more) */
-    int tar_fd;               /* a tar stream (plain), read to its end; borrowed; -1: none */
-    bool drop_empty;          /* a layer without entries is left out (history says empty_layer) */
+    int upper_dirfd;   /* directory that holds `upper`; borrowed; -1: none */
+    const char *upper; /* name in it: an overlay upper directory */
+    bool adopt;        /* rename it into place instead of copying (nobody may use it any more) */
+    int tar_fd;        /* a tar stream (plain), read to its end; borrowed; -1: none */
+    bool drop_empty;   /* a layer without entries is left out (history says empty_layer) */
     /* The image's config document: `config` is the JSON of its inner "config" object; the rest
-     * (created, history, rootfs, architecture and os of the parent or this machine) is filled in. */
+     * (created, history, rootfs, architecture and os of the parent or this machine) is filled in.
+     */
     struct str config;
     const char *author, *comment, *created_by; /* NULL allowed */
-    int64_t created;          /* wall ns; 0: now */
+    int64_t created;                           /* wall ns; 0: now */
     const struct reference *tags;
     size_t tags_n;
-    bool durable;             /* do not answer before layer and image would survive a power cut */
+    bool durable; /* do not answer before layer and image would survive a power cut */
 };
 /* done: the image (visible, in memory) or the error; nothing is left after an error, except that an
  * adopted directory may already have moved. */
@@ -220,14 +222,15 @@ struct image_event {
 };
 struct bus *images_events(struct images *im);
 
-/* --- for registry/: jobs of other folders that bring or read images ----------------------------- */
+/* --- for registry/: jobs of other folders that bring or read images -----------------------------
+ */
 /* Starts the job in a worker. The questions of image/ingest.h are answered by image/; `client` as
  * above. args is a JSON object's inside ("\"ref\":…" without braces), completed by image/. */
 struct image_job_start {
     const char *job;
     struct str args;
-    struct http_taken *client; /* NULL: none */
-    bool body;                 /* the worker reads a request body */
+    struct http_taken *client;   /* NULL: none */
+    bool body;                   /* the worker reads a request body */
     struct image *const *images; /* read by the job, kept until its end */
     size_t images_n;
     image_done *done;

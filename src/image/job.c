@@ -8,11 +8,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- the end ------------------------------------------------------------------------------------------ */
+/* --- the end
+ * ------------------------------------------------------------------------------------------ */
 static void job_release_layers(struct image_job *j) {
     struct images *im = j->images;
     bool unused = false;
@@ -100,8 +102,8 @@ static void job_notice(void *arg, struct worker *w, struct msg *m) {
         job_question(j, w, m);
 }
 
-/* The client hung up. Half a close of a client that still waits for the answer is none, except where
- * nothing can be told from it (TCP) and no body explains it. */
+/* The client hung up. Half a close of a client that still waits for the answer is none, except
+ * where nothing can be told from it (TCP) and no body explains it. */
 static void client_event(void *arg, unsigned events) {
     struct image_job *j = arg;
     struct pollfd p = {.fd = j->client, .events = POLLRDHUP};
@@ -125,7 +127,8 @@ void jobs_cancel(struct images *im) {
     }
 }
 
-/* --- the start ---------------------------------------------------------------------------------------- */
+/* --- the start
+ * ---------------------------------------------------------------------------------------- */
 static void describe_layer(struct json_out *o, const struct layer *layer) {
     const struct layer_fact *l = CONTAINER_OF(layer, struct layer_fact, layer);
     char text[DIGEST_TEXT_MAX];
@@ -156,7 +159,7 @@ static void describe_image(struct json_out *o, const struct image *i) {
     jo_arr_end(o);
     jo_key(o, "tags");
     jo_arr(o);
-    LIST_FOR(&i->tags, l)
+    LIST_FOR (&i->tags, l)
         jo_strz(o, reference_text(&CONTAINER_OF(l, struct image_tag, link)->ref, text));
     jo_arr_end(o);
     jo_obj_end(o);
@@ -184,7 +187,8 @@ static void build_args(struct image_job *j, const struct image_job_new *n, struc
 static struct err pack_body(const struct http_taken *t, int *ret_fd) {
     CLEAN_BUF struct buf packed = {0};
     http_body_pack(&t->body, buf_str(&t->early), &packed);
-    CLEAN_FD int fd = memfd_create("corten-body", MFD_CLOEXEC);
+    CLEAN_FD
+    int fd = memfd_create("corten-body", MFD_CLOEXEC);
     if (fd < 0 || pwrite(fd, packed.data, packed.len, 0) != (ssize_t)packed.len)
         return err_errno(errno, "pass the request's body on");
     *ret_fd = TAKE_FD(fd);
@@ -238,7 +242,8 @@ void job_start(struct images *im, const struct image_job_new *n) {
         fact_of(n->images[i])->pins++;
         vec_push(&j->reads, fact_of(n->images[i]));
     }
-    CLEAN_FD int body = -1;
+    CLEAN_FD
+    int body = -1;
     struct err e = take_client(j, n, &body);
     if (n->client)
         http_taken_done(n->client);
@@ -263,8 +268,13 @@ void image_job_refuse(struct http_taken *client, image_done *done, void *arg, st
 }
 
 void image_job_start(struct images *im, const struct image_job_start *s) {
-    struct image_job_new n = {.job = s->job, .args = s->args, .client = s->client, .body = s->body,
-                              .images = s->images, .images_n = s->images_n, .done = s->done,
+    struct image_job_new n = {.job = s->job,
+                              .args = s->args,
+                              .client = s->client,
+                              .body = s->body,
+                              .images = s->images,
+                              .images_n = s->images_n,
+                              .done = s->done,
                               .arg = s->arg};
     job_start(im, &n);
 }

@@ -6,17 +6,17 @@ struct image_job {
     struct list link;
     struct images *images; /* NULL once they are closed */
     struct worker *worker;
-    char name[24];         /* of its ingest directory */
-    int client;            /* duplicate of the client's socket, -1: none */
+    char name[24]; /* of its ingest directory */
+    int client;    /* duplicate of the client's socket, -1: none */
     bool body;
     struct watch *watch;
     bool head_sent;
     VEC(struct layer_fact *) pending; /* rows of this job; owned until committed */
     VEC(struct layer_fact *) pinned;
-    VEC(struct blob *) blobs;         /* pinned */
-    VEC(struct image_fact *) reads;   /* pinned */
+    VEC(struct blob *) blobs;       /* pinned */
+    VEC(struct image_fact *) reads; /* pinned */
     bool committed;
-    struct digest image;              /* the last one that was committed */
+    struct digest image; /* the last one that was committed */
     image_done *done;
     void (*committed_fn)(void *arg, struct image *image, struct err e);
     void *arg;
@@ -24,12 +24,12 @@ struct image_job {
 
 struct image_job_new {
     const char *job;
-    struct str args;             /* inside of a JSON object */
-    struct http_taken *client;   /* consumed */
+    struct str args;           /* inside of a JSON object */
+    struct http_taken *client; /* consumed */
     bool body;
     struct image *const *images; /* described in args.images, pinned while the job runs */
     size_t images_n;
-    const int *fds;              /* borrowed */
+    const int *fds; /* borrowed */
     size_t fds_n;
     image_done *done;
     void (*committed_fn)(void *arg, struct image *image, struct err e);

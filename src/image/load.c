@@ -1,6 +1,7 @@
 /* load.c - reads the rows of the store at start-up. No file is looked at. */
 #include "base/log.h"
 #include "image/facts.h"
+#include <stdlib.h>
 
 /* A row that cannot be right is set aside: it costs its object, not the daemon. */
 static bool row_digest(struct store_row *r, int column, struct digest *ret) {

@@ -5,17 +5,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static struct err open_below(const char *root, const char *name, int *ret_fd) {
-    CLEAN_FREE char *path = path_join(root, name);
+    CLEAN_FREE
+    char *path = path_join(root, name);
     TRY(dir_make(path, 0700));
     return dir_open(path, ret_fd);
 }
 
 static struct err open_dirs(struct images *im) {
-    CLEAN_FREE char *root = path_join(im->data_root, "image");
+    CLEAN_FREE
+    char *root = path_join(im->data_root, "image");
     TRY(dir_make(root, 0700));
     TRY(dir_open(root, &im->root_fd));
     TRY(open_below(root, "layer", &im->layer_fd));
@@ -77,7 +80,7 @@ static void free_facts(struct images *im) {
     void *p;
     while (map_next(&im->by_id, &it, NULL, &p)) {
         struct image_fact *f = p;
-        LIST_FOR(&f->image.tags, n)
+        LIST_FOR (&f->image.tags, n)
             free(CONTAINER_OF(n, struct image_tag, link));
         for (size_t i = 0; i < f->cache_keys.n; i++)
             free(f->cache_keys.items[i]);

@@ -1,21 +1,22 @@
 /* protocol.h - what an image job in a worker asks the daemon: message types and tags of loop/msg.h.
  * Both ends are built together, numbers are append-only all the same. Private to image/.
  *
- * Descriptors of a job: 0 the image directory (image/ of the data root) · then, when args.client, the
- * client's socket · when args.body, a memfd with http_body_pack's bytes · then the job's own.
+ * Descriptors of a job: 0 the image directory (image/ of the data root) · then, when args.client,
+ * the client's socket · when args.body, a memfd with http_body_pack's bytes · then the job's own.
  */
 #pragma once
 
 enum image_message {
-    /* Notice: the head of the answer is about to be written; errors are the worker's from here on. */
+    /* Notice: the head of the answer is about to be written; errors are the worker's from here on.
+     */
     IMAGE_HEAD = 100,
     /* Question. LAYER: a diff id that is wanted. BLOB: a blob_record that will be there. Answer, in
-     * the same order: NAME is the directory to fill, "" when the layer is there already; HAVE 1 when
-     * the blob is. What is there stays there until the job ends. */
+     * the same order: NAME is the directory to fill, "" when the layer is there already; HAVE 1
+     * when the blob is. What is there stays there until the job ends. */
     IMAGE_RESERVE = 101,
-    /* Question. LAYER_DONE: layer_record of a directory that was reserved and is complete. BLOB: digest of
-     * a reserved blob that is in place. With CONFIG also an image: PARENT, TAGs. Everything becomes
-     * visible at once, or nothing. */
+    /* Question. LAYER_DONE: layer_record of a directory that was reserved and is complete. BLOB:
+     * digest of a reserved blob that is in place. With CONFIG also an image: PARENT, TAGs.
+     * Everything becomes visible at once, or nothing. */
     IMAGE_COMMIT = 102,
 };
 
@@ -28,10 +29,10 @@ enum image_tag_number {
     TAG_CONFIG = 6,
     TAG_PARENT = 7,
     TAG_TAG = 8,
-    TAG_EVENT = 9,      /* action, published with the first tag (or the id) as name */
+    TAG_EVENT = 9, /* action, published with the first tag (or the id) as name */
     TAG_EVENT_NAME = 10,
-    TAG_SOURCE = 11,    /* "host/repository" of the blobs in this message */
-    TAG_ERROR = 20,     /* three tags: msg_put_err */
+    TAG_SOURCE = 11, /* "host/repository" of the blobs in this message */
+    TAG_ERROR = 20,  /* three tags: msg_put_err */
 };
 
 /* Fixed-size records, native endian (same host). */

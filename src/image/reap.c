@@ -1,10 +1,10 @@
 /* reap.c - removes directories and files that nothing refers to any more.
  *
  * The rows are marked first (images_collect, one durable change), then a pool job removes what they
- * name, then the rows go (lazily: a row too many is found and repeated at the next start). One batch
- * runs at a time. A blob is named by its content, so the same blob may be wanted again while its file is being
- * removed: such wishes wait for the end of the batch (after_reaping). Layers have a name of their
- * own each and are never wanted again.
+ * name, then the rows go (lazily: a row too many is found and repeated at the next start). One
+ * batch runs at a time. A blob is named by its content, so the same blob may be wanted again while
+ * its file is being removed: such wishes wait for the end of the batch (after_reaping). Layers have
+ * a name of their own each and are never wanted again.
  */
 #include "base/file.h"
 #include "base/log.h"
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define SYNC_DELAY (2 * INT64_C(1000000000))
@@ -35,7 +36,7 @@ struct waiting {
 struct reaper {
     struct images *images; /* NULL once they are closed */
     struct batch *next, *running;
-    bool posted;          /* a start is under way in the loop */
+    bool posted; /* a start is under way in the loop */
     struct list waiting;
 };
 
@@ -76,7 +77,8 @@ void reaper_free(struct reaper *r) {
         free(r);
 }
 
-/* --- the pool job ------------------------------------------------------------------------------------ */
+/* --- the pool job
+ * ------------------------------------------------------------------------------------ */
 static struct err remove_all_ingest(int ingest_fd) {
     int fd = openat(ingest_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -212,7 +214,8 @@ void after_reaping(struct images *im, void (*fn)(void *arg), void *arg) {
     list_push(&im->reaper->waiting, &w->link);
 }
 
-/* --- collecting --------------------------------------------------------------------------------------- */
+/* --- collecting
+ * --------------------------------------------------------------------------------------- */
 struct collect {
     struct change change;
     VEC(struct layer_fact *) layers;
@@ -276,7 +279,8 @@ void images_collect(struct images *im) {
     change_start(im, &o->change);
 }
 
-/* --- syncfs ------------------------------------------------------------------------------------------- */
+/* --- syncfs
+ * ------------------------------------------------------------------------------------------- */
 struct sync {
     struct images *images; /* NULL once they are closed */
     int fd;

@@ -13,7 +13,8 @@ static bool is_alnum(char c) {
     return is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
 }
 
-/* path-component := alpha-numeric { separator alpha-numeric }, separator := "." | "_" | "__" | "-"+ */
+/* path-component := alpha-numeric { separator alpha-numeric }, separator := "." | "_" | "__" | "-"+
+ */
 static bool component_valid(struct str s) {
     size_t i = 0;
     for (;;) {

@@ -1,19 +1,21 @@
 /* remove.c - removing tags and images, with the rules and words of the peer (daemon/images
- * image_delete.go of moby 20.10-28): a reference goes first; an image goes when nothing refers to it. */
+ * image_delete.go of moby 20.10-28): a reference goes first; an image goes when nothing refers to
+ * it. */
 #include "base/log.h"
 #include "image/facts.h"
+#include <stdlib.h>
 
 struct removal {
     struct change change;
-    char *ref;                     /* as the client gave it; NULL: `wanted` images (prune) */
+    char *ref; /* as the client gave it; NULL: `wanted` images (prune) */
     bool force, noprune, dangling_only;
     bool (*wanted)(void *arg, struct image *i);
     void (*done)(void *arg, const struct image_removals *r, struct err e);
     void (*done_prune)(void *arg, const struct image_removals *r, uint64_t reclaimed, struct err e);
     void *arg;
     /* decided by build */
-    struct err refused;            /* said after what could be done was done */
-    VEC(struct image_tag *) tags;  /* to go */
+    struct err refused;              /* said after what could be done was done */
+    VEC(struct image_tag *) tags;    /* to go */
     VEC(struct image_fact *) images; /* to go, children before parents */
 };
 
@@ -33,7 +35,7 @@ static bool image_goes(const struct removal *r, const struct image *i) {
 
 static size_t tags_left(const struct removal *r, const struct image *i) {
     size_t n = 0;
-    LIST_FOR(&i->tags, l)
+    LIST_FOR (&i->tags, l)
         n += !tag_goes(r, CONTAINER_OF(l, struct image_tag, link));
     return n;
 }
@@ -42,7 +44,7 @@ static size_t tags_left(const struct removal *r, const struct image *i) {
 static bool single_reference(const struct image *i) {
     const struct image_tag *tag = NULL, *digest = NULL;
     size_t n = 0;
-    LIST_FOR(&i->tags, l) {
+    LIST_FOR (&i->tags, l) {
         const struct image_tag *t = CONTAINER_OF(l, struct image_tag, link);
         n++;
         if (!t->ref.has_digest && tag)
@@ -53,7 +55,7 @@ static bool single_reference(const struct image *i) {
         return true;
     char a[REFERENCE_TEXT_MAX], b[REFERENCE_TEXT_MAX];
     const struct image_tag *one = tag ? tag : digest;
-    LIST_FOR(&i->tags, l) {
+    LIST_FOR (&i->tags, l) {
         const struct image_tag *t = CONTAINER_OF(l, struct image_tag, link);
         if (strcmp(reference_name(&t->ref, a), reference_name(&one->ref, b)) != 0)
             return false;
@@ -62,7 +64,7 @@ static bool single_reference(const struct image *i) {
 }
 
 static const struct image_hold *first_hold(const struct image *i, bool running) {
-    LIST_FOR(&i->holds, l) {
+    LIST_FOR (&i->holds, l) {
         const struct image_hold *h = CONTAINER_OF(l, struct image_hold, link);
         if (h->running == running)
             return h;
@@ -78,19 +80,22 @@ static unsigned children_left(const struct removal *r, const struct image *i) {
 }
 
 /* What speaks against removing the image itself. soft: also what force overrides. */
-static struct err conflict(const struct removal *r, const struct image *i, bool soft, bool references) {
+static struct err conflict(const struct removal *r, const struct image *i, bool soft,
+                           bool references) {
     const char *id = i->id_text + strlen("sha256:");
     const struct image_hold *h;
     if (children_left(r, i) > 0)
-        return err_new(ERR_CONFLICT,
-                       "conflict: unable to delete %.12s (cannot be forced) - image has dependent child "
-                       "images",
-                       id);
+        return err_new(
+            ERR_CONFLICT,
+            "conflict: unable to delete %.12s (cannot be forced) - image has dependent child "
+            "images",
+            id);
     if ((h = first_hold(i, true)) != NULL)
-        return err_new(ERR_CONFLICT,
-                       "conflict: unable to delete %.12s (cannot be forced) - image is being used by "
-                       "running container %.12s",
-                       id, h->container_id);
+        return err_new(
+            ERR_CONFLICT,
+            "conflict: unable to delete %.12s (cannot be forced) - image is being used by "
+            "running container %.12s",
+            id, h->container_id);
     if (soft && references && tags_left(r, i) > 0)
         return err_new(ERR_CONFLICT,
                        "conflict: unable to delete %.12s (must be forced) - image is referenced in "
@@ -105,7 +110,7 @@ static struct err conflict(const struct removal *r, const struct image *i, bool 
 }
 
 static void all_tags_go(struct removal *r, struct image *i) {
-    LIST_FOR(&i->tags, l) {
+    LIST_FOR (&i->tags, l) {
         struct image_tag *t = CONTAINER_OF(l, struct image_tag, link);
         if (!tag_goes(r, t))
             vec_push(&r->tags, t);
@@ -132,15 +137,16 @@ static struct err image_and_parents_go(struct removal *r, struct image *i, bool 
 }
 
 /* Digests of a repository whose last tag went say nothing to anybody. */
-static void digests_of_repository_go(struct removal *r, struct image *i, const struct reference *ref) {
+static void digests_of_repository_go(struct removal *r, struct image *i,
+                                     const struct reference *ref) {
     char a[REFERENCE_TEXT_MAX], b[REFERENCE_TEXT_MAX];
-    LIST_FOR(&i->tags, l) {
+    LIST_FOR (&i->tags, l) {
         const struct image_tag *t = CONTAINER_OF(l, struct image_tag, link);
         if (!tag_goes(r, t) && !t->ref.has_digest &&
             strcmp(reference_name(&t->ref, a), reference_name(ref, b)) == 0)
             return;
     }
-    LIST_FOR(&i->tags, l) {
+    LIST_FOR (&i->tags, l) {
         struct image_tag *t = CONTAINER_OF(l, struct image_tag, link);
         if (!tag_goes(r, t) && t->ref.has_digest &&
             strcmp(reference_name(&t->ref, a), reference_name(ref, b)) == 0)
@@ -154,10 +160,11 @@ static struct err by_reference(struct removal *r, struct image *i) {
     if (!h)
         h = first_hold(i, false);
     if (!r->force && single_reference(i) && h)
-        return err_new(ERR_CONFLICT,
-                       "conflict: unable to remove repository reference \"%s\" (must force) - container "
-                       "%.12s is using its referenced image %.12s",
-                       r->ref, h->container_id, i->id_text + strlen("sha256:"));
+        return err_new(
+            ERR_CONFLICT,
+            "conflict: unable to remove repository reference \"%s\" (must force) - container "
+            "%.12s is using its referenced image %.12s",
+            r->ref, h->container_id, i->id_text + strlen("sha256:"));
     struct reference ref;
     TRY(reference_parse(str_of(r->ref), &ref));
     if (ref.has_digest)
@@ -245,7 +252,8 @@ static uint64_t unique_size(const struct image *i) {
     return n;
 }
 
-static void removal_commit(struct removal *r, struct image_removals *list, uint64_t *ret_reclaimed) {
+static void removal_commit(struct removal *r, struct image_removals *list,
+                           uint64_t *ret_reclaimed) {
     struct images *im = r->change.images;
     char text[REFERENCE_TEXT_MAX];
     for (size_t i = 0; i < r->tags.n; i++) {
@@ -310,7 +318,8 @@ static struct removal *removal_new(void *arg) {
 }
 
 void image_remove(struct images *im, struct str ref, bool force, bool noprune,
-                  void (*done)(void *arg, const struct image_removals *r, struct err e), void *arg) {
+                  void (*done)(void *arg, const struct image_removals *r, struct err e),
+                  void *arg) {
     struct removal *r = removal_new(arg);
     r->ref = str_dup(ref);
     r->force = force;
@@ -330,7 +339,8 @@ void image_prune(struct images *im, bool dangling_only, bool (*wanted)(void *arg
     change_start(im, &r->change);
 }
 
-/* --- hidden images ----------------------------------------------------------------------------------- */
+/* --- hidden images
+ * ----------------------------------------------------------------------------------- */
 struct forgetting {
     struct change change;
     struct digest id;
@@ -357,8 +367,7 @@ static void forget_apply(struct change *c, struct err e) {
 
 void image_forget(struct image_fact *f) {
     struct forgetting *g = NEW(struct forgetting);
-    g->change =
-        (struct change){.mode = STORE_LAZY, .build = forget_build, .apply = forget_apply};
+    g->change = (struct change){.mode = STORE_LAZY, .build = forget_build, .apply = forget_apply};
     g->id = f->image.id;
     change_start(f->images, &g->change);
 }

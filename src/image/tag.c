@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "image/facts.h"
+#include <stdlib.h>
 
 struct tagging {
     struct change change;
@@ -64,7 +65,8 @@ void image_tag(struct images *im, struct image *i, const struct reference *ref, 
     change_start(im, &g->change);
 }
 
-/* --- the builder's cache ------------------------------------------------------------------------------ */
+/* --- the builder's cache
+ * ------------------------------------------------------------------------------ */
 static void cache_unlink(struct images *im, struct str key) {
     struct image_fact *old = map_del(&im->cache, key);
     for (size_t n = 0; old && n < old->cache_keys.n; n++)
