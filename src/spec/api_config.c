@@ -68,7 +68,7 @@ FIELDS(api_image_config_fields, struct api_config,
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct api_config, member, name, kind, ##__VA_ARGS__)
-FIELDS(oci_config_fields, struct api_config,
+FIELDS(oci_run_fields, struct api_config,
        F(user, "User", F_STR, .flags = OMIT_EMPTY),
        F(exposed_ports, "ExposedPorts", F_SET, .flags = OMIT_EMPTY),
        F(env, "Env", F_STRS, .flags = OMIT_EMPTY),

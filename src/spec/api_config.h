@@ -6,7 +6,7 @@
  *   api_config_fields        container create, commit and inspect: every member is printed
  *   api_image_config_fields  GET /images/{name}/json: since 1.50 without the members that make no
  *                            sense in an image
- *   oci_config_fields        inside of an image's config blob: empty members are left out
+ *   oci_run_fields        inside of an image's config blob: empty members are left out
  * Decoding is the same in all three. Durations are nanoseconds; stop_timeout is seconds.
  */
 #pragma once
@@ -54,4 +54,4 @@ extern const struct fields api_config_fields;
 
 extern const struct fields api_image_config_fields;
 
-extern const struct fields oci_config_fields;
+extern const struct fields oci_run_fields;

@@ -68,13 +68,13 @@ FIELDS(oci_image_config_fields, struct oci_image_config,
        F(os_version, "os.version", F_STR, .flags = OMIT_EMPTY),
        F(os_features, "os.features", F_STRS, .flags = OMIT_EMPTY),
        F(variant, "variant", F_STR, .flags = OMIT_EMPTY),
-       F(config, "config", F_OBJ, .sub = &oci_config_fields),
+       F(config, "config", F_OBJ, .sub = &oci_run_fields),
        F(rootfs, "rootfs", F_OBJ, .flags = F_REQUIRED, .sub = &oci_rootfs_fields),
        F(history, "history", F_ARRAY, .flags = OMIT_EMPTY, .sub = &oci_history_fields),
        F(parent, "parent", F_STR, .flags = OMIT_EMPTY),
        F(comment, "comment", F_STR, .flags = OMIT_EMPTY),
        F(container, "container", F_STR, .flags = OMIT_EMPTY),
-       F(container_config, "container_config", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &oci_config_fields),
+       F(container_config, "container_config", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &oci_run_fields),
        F(docker_version, "docker_version", F_STR, .flags = OMIT_EMPTY));
 #undef F
 

@@ -34,7 +34,7 @@
 
 /* Limits on what is read; a registry refuses manifests over 4 MiB as well. */
 #define OCI_MANIFEST_MAX (4u << 20)
-#define OCI_CONFIG_MAX (8u << 20)
+#define OCI_IMAGE_CONFIG_MAX (8u << 20)
 #define OCI_LAYERS_MAX 4096 /* in a document; image/ allows fewer in a rootfs */
 #define OCI_INDEX_ENTRIES_MAX 4096
 #define OCI_HISTORY_MAX 16384

@@ -161,7 +161,7 @@ static struct err check_image_config(const struct oci_image_config *c) {
 
 struct err oci_image_config_parse(struct str text, struct arena *a, struct oci_image_config *ret) {
     struct oci_image_config c;
-    TRY(check_size(text, OCI_CONFIG_MAX, "image config"));
+    TRY(check_size(text, OCI_IMAGE_CONFIG_MAX, "image config"));
     TRYF(fields_decode(&oci_image_config_fields, text, a, &c), "image config");
     TRYF(check_image_config(&c), "image config");
     *ret = c;
