@@ -1,0 +1,185 @@
+#include "kernel/spawn.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STACK_SIZE (64 << 10)
+
+/* What parent and child share; the child writes errnum and what, the parent sleeps meanwhile. */
+struct child {
+    const struct spawn *spawn;
+    pid_t parent;
+    int errnum;
+    const char *what;
+    int (*fn)(void *arg);
+    void *arg;
+    int result;
+};
+
+static int child_failed(struct child *c, const char *what) {
+    c->errnum = errno;
+    c->what = what;
+    return 127;
+}
+
+/* Handlers point into the caller's code and must not run on the caller's memory; ignored signals
+ * would stay ignored across exec. */
+static void reset_signals(void) {
+    struct sigaction dfl = {.sa_handler = SIG_DFL};
+    for (int s = 1; s < NSIG; s++)
+        if (s != SIGKILL && s != SIGSTOP)
+            sigaction(s, &dfl, NULL); /* fails for the two that libc keeps: those have no handler */
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static bool is_target(const struct spawn *s, int fd) {
+    for (size_t i = 0; i < s->fds_n; i++)
+        if (s->fds[i].target == fd)
+            return true;
+    return false;
+}
+
+/* Sources are first lifted above every target, so that no dup3 can hit a source still needed. */
+static int map_fds(const struct spawn *s) {
+    int high = 2, lifted[SPAWN_FDS_MAX];
+    for (size_t i = 0; i < s->fds_n; i++)
+        high = s->fds[i].target > high ? s->fds[i].target : high;
+    for (size_t i = 0; i < s->fds_n; i++) {
+        lifted[i] = fcntl(s->fds[i].source, F_DUPFD_CLOEXEC, high + 1);
+        if (lifted[i] < 0)
+            return -1;
+    }
+    int program = -1;
+    if (!s->program) {
+        program = fcntl(s->program_fd, F_DUPFD_CLOEXEC, high + 1);
+        if (program < 0)
+            return -1;
+    }
+    int null = -1;
+    for (int fd = 0; fd <= high; fd++) {
+        if (is_target(s, fd))
+            continue;
+        close(fd);
+        if (fd > 2)
+            continue;
+        if (null < 0 && (null = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0)
+            return -1;
+        if (null != fd && dup3(null, fd, 0) < 0)
+            return -1;
+        if (null == fd && fcntl(fd, F_SETFD, 0) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < s->fds_n; i++)
+        if (dup3(lifted[i], s->fds[i].target, 0) < 0)
+            return -1;
+    /* Where close_range is missing every descriptor is CLOEXEC by the rule of the house. */
+    if (close_range((unsigned)high + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS &&
+        errno != EINVAL)
+        return -1;
+    return program < 0 ? 0 : program;
+}
+
+static int run_program(void *p) {
+    struct child *c = p;
+    const struct spawn *s = c->spawn;
+    static char *const no_env[] = {NULL};
+    reset_signals();
+    if (s->new_session && setsid() < 0)
+        return child_failed(c, "setsid");
+    if (s->death_signal && prctl(PR_SET_PDEATHSIG, s->death_signal) < 0)
+        return child_failed(c, "prctl(PR_SET_PDEATHSIG)");
+    if (s->death_signal && getppid() != c->parent) {
+        errno = ESRCH;
+        return child_failed(c, "parent ended");
+    }
+    if (s->new_mount_ns && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return child_failed(c, "make mounts private");
+    if (s->cwd && chdir(s->cwd) < 0)
+        return child_failed(c, "change to working directory");
+    umask(022);
+    int program = map_fds(s);
+    if (program < 0)
+        return child_failed(c, "set up descriptors");
+    char *const *env = s->env ? s->env : no_env;
+    if (s->program)
+        execve(s->program, s->argv, env);
+    else
+        syscall(SYS_execveat, program, "", s->argv, env, AT_EMPTY_PATH);
+    return child_failed(c, "exec");
+}
+
+static int run_fn(void *p) {
+    struct child *c = p;
+    c->result = c->fn(c->arg);
+    return 0;
+}
+
+/* The child's stack lies in this frame: the caller sleeps in clone() until the child is done with
+ * it. noinline keeps it out of the frames above. */
+__attribute__((noinline, no_sanitize("address"))) static pid_t
+clone_vfork(int (*fn)(void *), unsigned flags, struct child *c, int *ret_pidfd) {
+    char stack[STACK_SIZE] __attribute__((aligned(16)));
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    pid_t pid = clone(fn, stack + STACK_SIZE, (int)(flags | CLONE_VM | CLONE_VFORK), c, ret_pidfd);
+    int errnum = errno;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    errno = errnum;
+    return pid;
+}
+
+static struct err check_map(const struct spawn *s) {
+    if (s->fds_n > SPAWN_FDS_MAX)
+        return err_new(ERR_INVALID, "spawn: more than %d descriptors", SPAWN_FDS_MAX);
+    for (size_t i = 0; i < s->fds_n; i++)
+        if (s->fds[i].source < 0 || s->fds[i].target < 0 || s->fds[i].target > SPAWN_FD_MAX)
+            return err_new(ERR_INVALID, "spawn: descriptor %d cannot become number %d",
+                           s->fds[i].source, s->fds[i].target);
+    return OK;
+}
+
+static enum err_kind exec_kind(int errnum) {
+    return errnum == ENOENT ? ERR_NOT_FOUND : errnum == EACCES ? ERR_FORBIDDEN : ERR_SYSTEM;
+}
+
+struct err spawn(const struct spawn *s, struct spawned *ret) {
+    TRY(check_map(s));
+    const char *name = s->program ? s->program : s->argv[0];
+    struct child c = {.spawn = s, .parent = getpid()};
+    CLEAN_FD int pidfd = -1;
+    unsigned flags = CLONE_PIDFD | SIGCHLD | (s->new_mount_ns ? CLONE_NEWNS : 0);
+    pid_t pid = clone_vfork(run_program, flags, &c, &pidfd);
+    if (pid < 0) {
+        int errnum = errno;
+        pidfd = -1;
+        return err_errno(errnum, "start '%s': clone", name);
+    }
+    if (c.what) {
+        while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+            ;
+        return err_kind_errno(exec_kind(c.errnum), c.errnum, "start '%s': %s", name, c.what);
+    }
+    *ret = (struct spawned){.pid = pid, .pidfd = TAKE_FD(pidfd)};
+    return OK;
+}
+
+int spawn_call(unsigned flags, int (*fn)(void *arg), void *arg) {
+    struct child c = {.fn = fn, .arg = arg, .result = -ECHILD};
+    /* No exit signal: a SIGCHLD handler or waitpid(-1) of the caller never sees this child. */
+    pid_t pid = clone_vfork(run_fn, flags | CLONE_FILES, &c, NULL);
+    if (pid < 0)
+        return -errno;
+    while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+        ;
+    return c.result;
+}
