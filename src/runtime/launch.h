@@ -1,0 +1,61 @@
+/* runtime/launch.h - one process on its way into a container: what it needs, decided before clone by
+ * the parent, and the steps that it takes itself. Private to runtime/.
+ *
+ * The child is a fork of a single-threaded program: it reads these structs from its copy of the
+ * memory, may allocate, and ends with execve or sync_fail. It is not dumpable from its first
+ * instruction on (the parent is not either), so nothing in the container can look into it.
+ */
+#pragma once
+#include "kernel/caps.h"
+#include "kernel/cgroup.h"
+#include "kernel/seccomp.h"
+#include "runtime/runtime.h"
+#include "runtime/sync.h"
+#include <sys/resource.h>
+
+#define LAUNCH_RLIMITS_MAX 16
+
+struct launch {
+    const char *id;
+    const struct oci_process *process;
+    struct runtime_stdio stdio;
+    struct caps caps;
+    struct {
+        int resource;
+        struct rlimit value;
+    } rlimits[LAUNCH_RLIMITS_MAX];
+    size_t rlimits_n;
+    gid_t *gids; /* owned */
+    size_t gids_n;
+    const struct seccomp_program *seccomp; /* borrowed; NULL: none */
+    int64_t oom_score_adj;
+    bool set_oom_score_adj;
+    const struct cgroup *cgroup; /* NULL: stays where the caller is */
+    bool in_core;                /* clone3 has put it into the cgroup2 directory */
+    int sync;                    /* the child's end */
+    int root;                    /* in the child: O_PATH of the container's root */
+    int proc;                    /* in the child: private procfs instance; -1: none needed */
+};
+void launch_done(struct launch *l);
+#define CLEAN_LAUNCH OWN(launch_done)
+
+/* Parent: turns the process object into what the child needs. */
+struct err launch_prepare(struct launch *l, const struct oci_process *p);
+
+/* Child, in this order. */
+void launch_reset_signals(void);
+struct err launch_enter_cgroup(const struct launch *l); /* and sets oom_score_adj: needs the host's /proc */
+struct err launch_session(const struct launch *l);      /* setsid, keyring */
+struct err launch_rlimits(const struct launch *l);
+struct err launch_open_proc(struct launch *l);          /* when something must be written to /proc */
+struct err launch_terminal(struct launch *l, bool bind_console);
+struct err launch_stdio(struct launch *l);
+/* Working directory, user, capabilities, filter, execve. Returns only an error. */
+struct err launch_program(struct launch *l);
+
+/* Clones; in the child *ret_pid is 0. flags: CLONE_NEW…; cgroup_dir: -1 or a cgroup2 directory.
+ * *ret_in_core tells whether the kernel has put the child there. */
+struct err launch_clone(uint64_t flags, int cgroup_dir, pid_t *ret_pid, int *ret_pidfd,
+                        bool *ret_in_core);
+/* Parent: sums up a started process; on error the process is killed and reaped by the caller. */
+struct err launch_describe(pid_t pid, int pidfd, int pty, struct runtime_process *ret);

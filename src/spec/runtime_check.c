@@ -1,0 +1,304 @@
+/* What can be judged of a config.json without touching the system; see spec/runtime_config.h. */
+#include "base/path.h"
+#include "spec/runtime_config.h"
+#include <string.h>
+
+#define TEXT_MAX 4096 /* a path, a name */
+#define OPTIONS_MAX 256
+
+/* Nothing said: absent, null, or an empty object or array. */
+static bool says_nothing(struct str raw) {
+    raw = str_trim(raw);
+    return !raw.len || str_eqz(raw, "null") || str_eqz(raw, "{}") || str_eqz(raw, "[]");
+}
+
+static struct err refuse(struct str raw, const char *name) {
+    return says_nothing(raw) ? OK : err_new(ERR_UNSUPPORTED, "%s is not supported", name);
+}
+
+static struct err check_count(size_t n, size_t max, const char *name) {
+    return n <= max ? OK : err_new(ERR_INVALID, "%s has %zu entries, %zu are allowed", name, n, max);
+}
+
+static struct err check_abs(const char *path, const char *name) {
+    struct str p = str_of(path);
+    if (!p.len || p.p[0] != '/')
+        return err_new(ERR_INVALID, "%s '%s' is not an absolute path", name, path ? path : "");
+    if (p.len >= TEXT_MAX)
+        return err_new(ERR_INVALID, "%s is longer than %d bytes", name, TEXT_MAX - 1);
+    return OK;
+}
+
+static struct err check_paths(const struct strs *v, const char *name) {
+    TRY(check_count(v->n, OCI_PATHS_MAX, name));
+    for (size_t i = 0; i < v->n; i++)
+        TRY(check_abs(v->items[i], name));
+    return OK;
+}
+
+static bool one_of(const char *text, const char *const *list) {
+    for (; *list; list++)
+        if (text && strcmp(text, *list) == 0)
+            return true;
+    return false;
+}
+
+/* --- process ------------------------------------------------------------------------------------------ */
+
+static struct err check_rlimits(const struct objs *v) {
+    TRY(check_count(v->n, 32, "process.rlimits"));
+    const struct oci_rlimit *r = v->items;
+    for (size_t i = 0; i < v->n; i++) {
+        if (!r[i].type || !r[i].type[0])
+            return err_new(ERR_INVALID, "process.rlimits: type is missing");
+        if (r[i].soft > r[i].hard)
+            return err_new(ERR_INVALID, "process.rlimits: %s: soft is larger than hard", r[i].type);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(r[i].type, r[j].type) == 0)
+                return err_new(ERR_INVALID, "process.rlimits: %s is given twice", r[i].type);
+    }
+    return OK;
+}
+
+static struct err check_ids(const struct oci_user *u) {
+    /* (uid_t)-1 means "leave it" to the kernel: it would keep root. */
+    if (u->uid == UINT32_MAX)
+        return err_new(ERR_INVALID, "process.user.uid is out of range");
+    if (u->gid == UINT32_MAX)
+        return err_new(ERR_INVALID, "process.user.gid is out of range");
+    if (u->umask && (*u->umask < 0 || *u->umask > 0777))
+        return err_new(ERR_INVALID, "process.user.umask is out of range");
+    CLEAN_ARENA struct arena a = {0};
+    uint32_t *gids;
+    size_t n;
+    return oci_gids(u, &a, &gids, &n);
+}
+
+struct err oci_process_check(const struct oci_process *p) {
+    TRY(refuse(p->refused_scheduler, "process.scheduler"));
+    TRY(refuse(p->refused_io_priority, "process.ioPriority"));
+    TRY(refuse(p->refused_exec_cpu_affinity, "process.execCPUAffinity"));
+    TRY(refuse(p->refused_command_line, "process.commandLine"));
+    if (p->selinux_label && p->selinux_label[0])
+        return err_new(ERR_UNSUPPORTED, "process.selinuxLabel is not supported");
+    if (!p->args.n || !p->args.items[0][0])
+        return err_new(ERR_INVALID, "process.args must not be empty");
+    TRY(check_count(p->args.n, OCI_ARGS_MAX, "process.args"));
+    TRY(check_count(p->env.n, OCI_ARGS_MAX, "process.env"));
+    TRY(check_abs(p->cwd, "process.cwd"));
+    if (p->console_size && (p->console_size->height > UINT16_MAX ||
+                            p->console_size->width > UINT16_MAX))
+        return err_new(ERR_INVALID, "process.consoleSize is out of range");
+    if (p->oom_score_adj && (*p->oom_score_adj < -1000 || *p->oom_score_adj > 1000))
+        return err_new(ERR_INVALID, "process.oomScoreAdj is out of range");
+    TRY(check_rlimits(&p->rlimits));
+    return check_ids(&p->user);
+}
+
+struct err oci_gids(const struct oci_user *u, struct arena *a, uint32_t **ret, size_t *ret_n) {
+    *ret = NULL;
+    *ret_n = 0;
+    if (says_nothing(u->additional_gids))
+        return OK;
+    CLEAN_JSON struct json *root = NULL;
+    TRYF(json_parse(u->additional_gids, &root), "process.user.additionalGids");
+    if (json_type(root) != JSON_ARRAY)
+        return err_new(ERR_INVALID, "process.user.additionalGids: expected array, got %s",
+                       json_type_name(json_type(root)));
+    size_t n = json_len(root);
+    TRY(check_count(n, OCI_GIDS_MAX, "process.user.additionalGids"));
+    uint32_t *gids = arena_array(a, n, sizeof(*gids));
+    for (size_t i = 0; i < n; i++) {
+        uint64_t v;
+        if (!json_u64(json_at(root, i), &v) || v >= UINT32_MAX)
+            return err_new(ERR_INVALID, "process.user.additionalGids[%zu] is not a group id", i);
+        gids[i] = (uint32_t)v;
+    }
+    *ret = gids;
+    *ret_n = n;
+    return OK;
+}
+
+/* --- linux ----------------------------------------------------------------------------------------------- */
+
+bool oci_namespace(const struct oci_config *c, const char *type, const char **ret_path) {
+    if (!c->linux_)
+        return false;
+    const struct oci_namespace *v = c->linux_->namespaces.items;
+    for (size_t i = 0; i < c->linux_->namespaces.n; i++) {
+        if (strcmp(v[i].type, type) != 0)
+            continue;
+        if (ret_path)
+            *ret_path = v[i].path && v[i].path[0] ? v[i].path : NULL;
+        return true;
+    }
+    return false;
+}
+
+static struct err check_namespaces(const struct objs *v) {
+    static const char *const known[] = {"pid", "network", "mount", "ipc", "uts", "cgroup", NULL};
+    static const char *const later[] = {"user", "time", NULL};
+    const struct oci_namespace *ns = v->items;
+    bool mount = false;
+    for (size_t i = 0; i < v->n; i++) {
+        if (one_of(ns[i].type, later))
+            return err_new(ERR_UNSUPPORTED, "linux.namespaces: type '%s' is not supported",
+                           ns[i].type);
+        if (!one_of(ns[i].type, known))
+            return err_new(ERR_INVALID, "linux.namespaces: unknown type '%s'", ns[i].type);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(ns[i].type, ns[j].type) == 0)
+                return err_new(ERR_INVALID, "linux.namespaces: '%s' is given twice", ns[i].type);
+        if (ns[i].path && ns[i].path[0])
+            TRY(check_abs(ns[i].path, "linux.namespaces: path"));
+        if (strcmp(ns[i].type, "mount") == 0) {
+            mount = true;
+            if (ns[i].path && ns[i].path[0])
+                return err_new(ERR_UNSUPPORTED,
+                               "linux.namespaces: joining a mount namespace is not supported");
+        }
+    }
+    return mount ? OK : err_new(ERR_INVALID, "linux.namespaces: 'mount' is required");
+}
+
+static struct err check_devices(const struct objs *v) {
+    static const char *const types[] = {"c", "b", "u", "p", NULL};
+    TRY(check_count(v->n, OCI_DEVICES_MAX, "linux.devices"));
+    const struct oci_device *d = v->items;
+    for (size_t i = 0; i < v->n; i++) {
+        TRY(check_abs(d[i].path, "linux.devices: path"));
+        if (!one_of(d[i].type, types))
+            return err_new(ERR_INVALID, "linux.devices: unknown type '%s'", d[i].type);
+        if (d[i].major < 0 || d[i].major > 4095 || d[i].minor < 0 || d[i].minor > 0xfffff)
+            return err_new(ERR_INVALID, "linux.devices: '%s': number out of range", d[i].path);
+        /* The type's bits may be there as stat(2) gives them; they are not used. */
+        if (d[i].file_mode && (*d[i].file_mode & ~INT64_C(0177777)))
+            return err_new(ERR_INVALID, "linux.devices: '%s': fileMode out of range", d[i].path);
+    }
+    return OK;
+}
+
+static struct err check_device_rules(const struct objs *v) {
+    static const char *const types[] = {"", "a", "b", "c", NULL};
+    TRY(check_count(v->n, OCI_DEVICES_MAX, "linux.resources.devices"));
+    const struct oci_device_rule *r = v->items;
+    for (size_t i = 0; i < v->n; i++) {
+        if (r[i].type && !one_of(r[i].type, types))
+            return err_new(ERR_INVALID, "linux.resources.devices: unknown type '%s'", r[i].type);
+        const char *access = r[i].access ? r[i].access : "";
+        if (strlen(access) > 3 || access[strspn(access, "rwm")])
+            return err_new(ERR_INVALID, "linux.resources.devices: access '%s' is not of \"rwm\"",
+                           access);
+        if ((r[i].major && (*r[i].major < -1 || *r[i].major > 4095)) ||
+            (r[i].minor && (*r[i].minor < -1 || *r[i].minor > 0xfffff)))
+            return err_new(ERR_INVALID, "linux.resources.devices: number out of range");
+    }
+    return OK;
+}
+
+static bool set(const int64_t *v) {
+    return v && *v != 0 && *v != -1;
+}
+
+static struct err check_resources(const struct oci_resources *r) {
+    TRY(refuse(r->refused_hugepage_limits, "linux.resources.hugepageLimits"));
+    TRY(refuse(r->refused_network, "linux.resources.network"));
+    TRY(refuse(r->refused_rdma, "linux.resources.rdma"));
+    if (r->memory && (set(r->memory->kernel) || set(r->memory->kernel_tcp)))
+        return err_new(ERR_UNSUPPORTED, "linux.resources.memory.kernel is not supported");
+    if (r->cpu && (set(r->cpu->realtime_runtime) || set(r->cpu->realtime_period)))
+        return err_new(ERR_UNSUPPORTED, "linux.resources.cpu.realtimeRuntime is not supported");
+    TRY(check_count(r->unified.n, 256, "linux.resources.unified"));
+    for (size_t i = 0; i < r->unified.n; i++)
+        if (!path_is_name(str_of(r->unified.items[i].key)))
+            return err_new(ERR_INVALID, "linux.resources.unified: '%s' is not a file name",
+                           r->unified.items[i].key);
+    return check_device_rules(&r->devices);
+}
+
+static struct err check_sysctl(const struct strmap *v) {
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./@:";
+    TRY(check_count(v->n, 512, "linux.sysctl"));
+    for (size_t i = 0; i < v->n; i++) {
+        const char *key = v->items[i].key, *value = v->items[i].value;
+        size_t len = strlen(key);
+        if (!len || len > 255 || strspn(key, allowed) != len || strstr(key, "..") ||
+            key[0] == '/' || key[0] == '.')
+            return err_new(ERR_INVALID, "linux.sysctl: '%s' is not a name", key);
+        if (!value || strlen(value) >= TEXT_MAX || strchr(value, '\n'))
+            return err_new(ERR_INVALID, "linux.sysctl: bad value for '%s'", key);
+    }
+    return OK;
+}
+
+static struct err check_linux(const struct oci_linux *l) {
+    static const char *const propagations[] = {"",      "private",  "rprivate", "slave",
+                                               "rslave", NULL};
+    TRY(refuse(l->refused_uid_mappings, "linux.uidMappings"));
+    TRY(refuse(l->refused_gid_mappings, "linux.gidMappings"));
+    TRY(refuse(l->refused_intel_rdt, "linux.intelRdt"));
+    TRY(refuse(l->refused_personality, "linux.personality"));
+    TRY(refuse(l->refused_time_offsets, "linux.timeOffsets"));
+    TRY(refuse(l->refused_net_devices, "linux.netDevices"));
+    TRY(refuse(l->refused_memory_policy, "linux.memoryPolicy"));
+    if (l->mount_label && l->mount_label[0])
+        return err_new(ERR_UNSUPPORTED, "linux.mountLabel is not supported");
+    if (l->rootfs_propagation && !one_of(l->rootfs_propagation, propagations))
+        return err_new(ERR_UNSUPPORTED, "linux.rootfsPropagation '%s' is not supported",
+                       l->rootfs_propagation);
+    TRY(check_namespaces(&l->namespaces));
+    TRY(check_devices(&l->devices));
+    if (l->resources)
+        TRY(check_resources(l->resources));
+    TRY(check_sysctl(&l->sysctl));
+    TRY(check_paths(&l->masked_paths, "linux.maskedPaths"));
+    return check_paths(&l->readonly_paths, "linux.readonlyPaths");
+}
+
+/* --- the whole ------------------------------------------------------------------------------------------- */
+
+static struct err check_mounts(const struct objs *v) {
+    TRY(check_count(v->n, OCI_MOUNTS_MAX, "mounts"));
+    const struct oci_mount *m = v->items;
+    for (size_t i = 0; i < v->n; i++) {
+        TRY(check_abs(m[i].destination, "mounts: destination"));
+        TRY(refuse(m[i].refused_uid_mappings, "mounts: uidMappings"));
+        TRY(refuse(m[i].refused_gid_mappings, "mounts: gidMappings"));
+        TRY(check_count(m[i].options.n, OPTIONS_MAX, "mounts: options"));
+        if (m[i].source && strlen(m[i].source) >= TEXT_MAX)
+            return err_new(ERR_INVALID, "mounts: source is longer than %d bytes", TEXT_MAX - 1);
+    }
+    return OK;
+}
+
+static struct err check_name(const char *text, const char *name) {
+    if (text && strlen(text) > 64)
+        return err_new(ERR_INVALID, "%s is longer than 64 bytes", name);
+    return OK;
+}
+
+struct err oci_config_check(const struct oci_config *c) {
+    if (!c->oci_version || strncmp(c->oci_version, "1.", 2) != 0)
+        return err_new(ERR_INVALID, "ociVersion '%s' is not 1.x",
+                       c->oci_version ? c->oci_version : "");
+    TRY(refuse(c->refused_hooks, "hooks"));
+    TRY(refuse(c->refused_solaris, "solaris"));
+    TRY(refuse(c->refused_windows, "windows"));
+    TRY(refuse(c->refused_vm, "vm"));
+    TRY(refuse(c->refused_zos, "zos"));
+    if (!c->process)
+        return err_new(ERR_INVALID, "process is missing");
+    if (!c->root)
+        return err_new(ERR_INVALID, "root is missing");
+    if (!c->linux_)
+        return err_new(ERR_INVALID, "linux is missing");
+    TRY(oci_process_check(c->process));
+    TRY(check_name(c->hostname, "hostname"));
+    TRY(check_name(c->domainname, "domainname"));
+    if ((c->hostname && c->hostname[0]) || (c->domainname && c->domainname[0]))
+        if (!oci_namespace(c, "uts", NULL))
+            return err_new(ERR_INVALID, "hostname needs a uts namespace of its own");
+    TRY(check_mounts(&c->mounts));
+    return check_linux(c->linux_);
+}
