@@ -1,11 +1,11 @@
 /* kernel/beneath.h - paths below a root that somebody else controls: openat2(2).
  *
  * Every path here is hostile: a layer, a rootfs, a volume or a running container can put a symbolic
- * link anywhere and exchange it at any moment. It is resolved by the kernel in one step as if `root`
- * were "/" (RESOLVE_IN_ROOT: "..", absolute links and absolute paths stay inside) and never through a
- * magic link of /proc (RESOLVE_NO_MAGICLINKS). The result is a descriptor; act on that, never on the
- * path again. Where openat2 is missing (before 5.6, or a filter that says ENOSYS) the path is walked
- * by hand with one O_PATH|O_NOFOLLOW descriptor per directory, with the same result.
+ * link anywhere and exchange it at any moment. It is resolved by the kernel in one step as if
+ * `root` were "/" (RESOLVE_IN_ROOT: "..", absolute links and absolute paths stay inside) and never
+ * through a magic link of /proc (RESOLVE_NO_MAGICLINKS). The result is a descriptor; act on that,
+ * never on the path again. Where openat2 is missing (before 5.6, or a filter that says ENOSYS) the
+ * path is walked by hand with one O_PATH|O_NOFOLLOW descriptor per directory, with the same result.
  *
  * root: any directory descriptor (O_PATH will do), borrowed. path: relative or absolute, the same
  * thing; "" and "/" are the root itself. At most PATH_MAX bytes, else ERR_INVALID.
@@ -28,7 +28,8 @@ struct err beneath_touch(int root, const char *path, mode_t mode, int *ret_fd);
 /* Splits off the last component: *ret_dir is an O_PATH descriptor of its directory (made with 0755
  * when make), *ret_name a borrowed part of path, for the *at calls with AT_SYMLINK_NOFOLLOW. The
  * path must have a last component that is not ".." */
-struct err beneath_parent(int root, const char *path, bool make, int *ret_dir, const char **ret_name);
+struct err beneath_parent(int root, const char *path, bool make, int *ret_dir,
+                          const char **ret_name);
 /* The content of a regular file (anything else, or more than max bytes: ERR_INVALID). */
 struct err beneath_read(int root, const char *path, size_t max, struct buf *ret);
 /* Text of the symbolic link that is the last component. ERR_INVALID when it is not a link. */

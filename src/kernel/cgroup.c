@@ -13,19 +13,23 @@
 #define MAKE_TRIES 16 /* somebody removes the empty parent while we make the child */
 
 static const char *const names[CGROUP_COUNT] = {
-    [CGROUP_CPU] = "cpu",         [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",
-    [CGROUP_MEMORY] = "memory",   [CGROUP_DEVICES] = "devices", [CGROUP_FREEZER] = "freezer",
-    [CGROUP_BLKIO] = "blkio",     [CGROUP_PIDS] = "pids",       [CGROUP_CORE] = "cgroup",
+    [CGROUP_CPU] = "cpu",       [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",
+    [CGROUP_MEMORY] = "memory", [CGROUP_DEVICES] = "devices", [CGROUP_FREEZER] = "freezer",
+    [CGROUP_BLKIO] = "blkio",   [CGROUP_PIDS] = "pids",       [CGROUP_CORE] = "cgroup",
 };
 
-/* --- detection ------------------------------------------------------------------------------------- */
+/* --- detection
+ * ------------------------------------------------------------------------------------- */
 
 static void add_v2(struct cgroup_host *h, int tree, struct str offered) {
     static const struct {
         enum cgroup_controller c;
         const char *name;
-    } v2_names[] = {{CGROUP_CPU, "cpu"},       {CGROUP_CPUSET, "cpuset"}, {CGROUP_MEMORY, "memory"},
-                    {CGROUP_BLKIO, "io"},      {CGROUP_PIDS, "pids"}};
+    } v2_names[] = {{CGROUP_CPU, "cpu"},
+                    {CGROUP_CPUSET, "cpuset"},
+                    {CGROUP_MEMORY, "memory"},
+                    {CGROUP_BLKIO, "io"},
+                    {CGROUP_PIDS, "pids"}};
     struct str word;
     while (str_next(&offered, ' ', &word))
         for (size_t i = 0; i < ARRAY_LEN(v2_names); i++)
@@ -97,7 +101,8 @@ static void add_mount(struct cgroup_host *h, struct str point, struct str type, 
     }
 }
 
-/* The cgroup2 tree freezes and kills by itself; a v1 freezer directory beside it would only cost. */
+/* The cgroup2 tree freezes and kills by itself; a v1 freezer directory beside it would only cost.
+ */
 static void drop_tree(struct cgroup_host *h, int tree) {
     h->trees_n--;
     memmove(&h->trees[tree], &h->trees[tree + 1],
@@ -140,7 +145,8 @@ struct err cgroup_detect(struct cgroup_host *ret) {
     return OK;
 }
 
-/* --- directories ------------------------------------------------------------------------------------ */
+/* --- directories
+ * ------------------------------------------------------------------------------------ */
 
 void cgroup_init(struct cgroup *g, const struct cgroup_host *h) {
     g->host = *h;
@@ -215,10 +221,11 @@ static int open_dir_at(int dir, const char *name) {
 }
 
 /* Walks to the last component's parent and makes what is missing. */
-static struct err open_parent(const struct cgroup_host *h, int tree, const char *path,
-                              int *ret_dir, const char **ret_name) {
+static struct err open_parent(const struct cgroup_host *h, int tree, const char *path, int *ret_dir,
+                              const char **ret_name) {
     const struct cgroup_tree *t = &h->trees[tree];
-    CLEAN_FD int dir = open_dir_at(AT_FDCWD, t->mount);
+    CLEAN_FD
+    int dir = open_dir_at(AT_FDCWD, t->mount);
     if (dir < 0)
         return err_errno(errno, "open cgroup hierarchy '%s'", t->mount);
     struct str rest = str_from(str_of(path), 1), name, tail;
@@ -271,7 +278,8 @@ static struct err make_in_tree(const struct cgroup_host *h, int tree, const char
     snprintf(parent_path, sizeof(parent_path), "%s%.*s", h->trees[tree].mount, (int)(name - path),
              path);
     for (int tries = 0; tries < MAKE_TRIES; tries++) {
-        CLEAN_FD int parent = -1;
+        CLEAN_FD
+        int parent = -1;
         if (name != path + 1 && tries == 0)
             parent = open_dir_at(AT_FDCWD, parent_path);
         if (parent < 0)
@@ -334,7 +342,8 @@ struct err cgroup_open(const struct cgroup_host *h, const char *path, struct cgr
     return OK;
 }
 
-/* --- files -------------------------------------------------------------------------------------------- */
+/* --- files
+ * -------------------------------------------------------------------------------------------- */
 
 int cgroup_dir(const struct cgroup *g, enum cgroup_controller c) {
     int tree = g->host.tree_of[c];

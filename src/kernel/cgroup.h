@@ -1,13 +1,16 @@
-/* kernel/cgroup.h - control groups: cgroups(7), cgroup-v1 and cgroup-v2 of the kernel's admin guide.
+/* kernel/cgroup.h - control groups: cgroups(7), cgroup-v1 and cgroup-v2 of the kernel's admin
+ * guide.
  *
- * Three kinds of host: v2 alone; v1 (one hierarchy per controller); hybrid (v1 hierarchies and a cgroup2
- * mount with what is left). A container's cgroup has one name, "/<instance>/<id>", and is a directory in
- * every v1 hierarchy that has a useful controller and in the cgroup2 tree, where there is one (for
- * cgroup.kill, cgroup.freeze and cgroup.events). Directories that are not below our own first component
- * are never touched, except that controllers are enabled at the v2 root when they are not yet.
+ * Three kinds of host: v2 alone; v1 (one hierarchy per controller); hybrid (v1 hierarchies and a
+ * cgroup2 mount with what is left). A container's cgroup has one name, "/<instance>/<id>", and is a
+ * directory in every v1 hierarchy that has a useful controller and in the cgroup2 tree, where there
+ * is one (for cgroup.kill, cgroup.freeze and cgroup.events). Directories that are not below our own
+ * first component are never touched, except that controllers are enabled at the v2 root when they
+ * are not yet.
  *
  * Owns: the directories, from cgroup_make to cgroup_remove. Any thread; keeps no state.
- * Files are written with one write(2) each. Tests: test/kernel/cgroup.c (hybrid here, v2 in the VM).
+ * Files are written with one write(2) each. Tests: test/kernel/cgroup.c (hybrid here, v2 in the
+ * VM).
  */
 #pragma once
 #include "base/buf.h"
@@ -73,8 +76,8 @@ struct err cgroup_remove(const struct cgroup_host *h, const char *path);
 
 /* The directory that holds controller c, -1: none. Borrowed. */
 int cgroup_dir(const struct cgroup *g, enum cgroup_controller c);
-/* One file of controller c's directory. The error names file and text; writing to a controller that is
- * not there is ERR_UNSUPPORTED. */
+/* One file of controller c's directory. The error names file and text; writing to a controller that
+ * is not there is ERR_UNSUPPORTED. */
 struct err cgroup_write(const struct cgroup *g, enum cgroup_controller c, const char *file,
                         const char *text);
 struct err cgroup_write_i64(const struct cgroup *g, enum cgroup_controller c, const char *file,
@@ -96,7 +99,8 @@ int cgroup_attach(const struct cgroup *g, pid_t pid, int skip_tree_dir);
 struct err cgroup_kill(const struct cgroup *g);
 /* Returns when every process stands still (or runs again); ERR_TIMEOUT after two seconds. */
 struct err cgroup_freeze(const struct cgroup *g, bool frozen);
-/* Pids in it and below, in the reader's pid namespace; 0 for those that it cannot see. Owned array. */
+/* Pids in it and below, in the reader's pid namespace; 0 for those that it cannot see. Owned array.
+ */
 struct err cgroup_pids(const struct cgroup *g, pid_t **ret_pids, size_t *ret_n);
 /* False when no process is left in it and below. */
 bool cgroup_populated(const struct cgroup *g);

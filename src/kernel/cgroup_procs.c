@@ -1,4 +1,5 @@
-/* The processes of a cgroup: attach, freeze, kill, list, and removal of the directories after them. */
+/* The processes of a cgroup: attach, freeze, kill, list, and removal of the directories after them.
+ */
 #include "base/file.h"
 #include "base/time.h"
 #include "base/vec.h"
@@ -28,14 +29,16 @@ int cgroup_attach(const struct cgroup *g, pid_t pid, int skip_tree_dir) {
     for (size_t i = 0; i < g->host.trees_n; i++) {
         if (g->dirs[i] < 0 || g->dirs[i] == skip_tree_dir)
             continue;
-        CLEAN_FD int fd = openat(g->dirs[i], "cgroup.procs", O_WRONLY | O_CLOEXEC);
+        CLEAN_FD
+        int fd = openat(g->dirs[i], "cgroup.procs", O_WRONLY | O_CLOEXEC);
         if (fd < 0 || write(fd, text, (size_t)len) < 0)
             return -errno;
     }
     return 0;
 }
 
-/* --- listing -------------------------------------------------------------------------------------------- */
+/* --- listing
+ * -------------------------------------------------------------------------------------------- */
 
 struct pids VEC_BODY(pid_t);
 
@@ -66,8 +69,9 @@ static struct err each_below(int top, struct err (*visit)(void *arg, int dir, co
     strv_add(&todo, "");
     for (size_t i = 0; i < todo.n; i++) {
         const char *path = todo.items[i];
-        CLEAN_FD int dir =
-            openat(top, path[0] ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        CLEAN_FD
+        int dir = openat(top, path[0] ? path : ".",
+                         O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (dir < 0)
             continue; /* removed meanwhile */
         TRY(visit(arg, dir, path));
@@ -124,7 +128,8 @@ bool cgroup_populated(const struct cgroup *g) {
         if (known)
             return populated != 0;
     }
-    CLEAN_FREE pid_t *pids = NULL;
+    CLEAN_FREE
+    pid_t *pids = NULL;
     size_t n = 0;
     struct err e = cgroup_pids(g, &pids, &n);
     bool unknown = err_failed(e);
@@ -132,7 +137,8 @@ bool cgroup_populated(const struct cgroup *g) {
     return unknown || n > 0;
 }
 
-/* --- freeze and kill -------------------------------------------------------------------------------------- */
+/* --- freeze and kill
+ * -------------------------------------------------------------------------------------- */
 
 static bool is_frozen(const struct cgroup *g, bool v2, bool want) {
     struct err e;
@@ -154,7 +160,8 @@ struct err cgroup_freeze(const struct cgroup *g, bool frozen) {
     bool v2 = cgroup_is_v2(&g->host, CGROUP_FREEZER);
     int64_t deadline = time_monotonic() + DEADLINE_NS;
     for (;;) {
-        /* On v1 a process that was forking escapes the first attempt: the state is written again. */
+        /* On v1 a process that was forking escapes the first attempt: the state is written again.
+         */
         if (v2)
             TRY(cgroup_write(g, CGROUP_FREEZER, "cgroup.freeze", frozen ? "1" : "0"));
         else
@@ -172,7 +179,8 @@ struct err cgroup_freeze(const struct cgroup *g, bool frozen) {
 }
 
 static struct err signal_all(const struct cgroup *g, size_t *ret_n) {
-    CLEAN_FREE pid_t *pids = NULL;
+    CLEAN_FREE
+    pid_t *pids = NULL;
     size_t n = 0;
     TRY(cgroup_pids(g, &pids, &n));
     for (size_t i = 0; i < n; i++)
@@ -184,7 +192,8 @@ static struct err signal_all(const struct cgroup *g, size_t *ret_n) {
 
 static struct err kill_by_walk(const struct cgroup *g) {
     for (int round = 0; round < KILL_ROUNDS; round++) {
-        /* Frozen, nothing can fork away while the list is read; without a freezer the rounds decide. */
+        /* Frozen, nothing can fork away while the list is read; without a freezer the rounds
+         * decide. */
         bool frozen = cgroup_dir(g, CGROUP_FREEZER) >= 0;
         if (frozen)
             err_ignore(cgroup_write(g, CGROUP_FREEZER, "freezer.state", "FROZEN"));
@@ -212,7 +221,9 @@ struct err cgroup_kill(const struct cgroup *g) {
     return kill_by_walk(g);
 }
 
-/* --- removal ------------------------------------------------------------------------------------------------ */
+/* --- removal
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static struct err visit_collect(void *arg, int dir UNUSED, const char *path) {
     strv_add(arg, path);
@@ -224,7 +235,8 @@ static int remove_tree(const char *full) {
     if (rmdir(full) == 0 || errno == ENOENT)
         return 0;
     int first = -errno;
-    CLEAN_FD int top = open(full, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEAN_FD
+    int top = open(full, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (top < 0)
         return errno == ENOENT ? 0 : -errno;
     CLEAN_STRV struct strv paths = {0};

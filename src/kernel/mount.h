@@ -36,7 +36,7 @@ struct mount_overlay {
     int upper_fd, work_fd;     /* both on one file system; -1, -1: read-only overlay */
     bool volatile_;            /* no sync on umount or fsync: for what does not survive a boot */
     uint64_t attrs;            /* MOUNT_ATTR_RDONLY, _NOSUID, _NODEV … */
-    enum mount_way way;        /* AUTO: FSCONFIG, else CHILD. The others are forced (tests, probe) */
+    enum mount_way way; /* AUTO: FSCONFIG, else CHILD. The others are forced (tests, probe) */
 };
 /* On success *ret_fd is the detached tree. Without upper and with one layer: a read-only clone of
  * that directory, no overlay. ERR_INVALID: bad names or count, or names too long for way CHILD. */
@@ -44,7 +44,8 @@ struct err mount_overlay_detached(const struct mount_overlay *o, int *ret_fd);
 /* Which way this kernel offers; a caller that mounts often probes once and says so in `way`. */
 enum mount_way mount_overlay_probe(void);
 
-/* --- other trees --------------------------------------------------------------------------------- */
+/* --- other trees ---------------------------------------------------------------------------------
+ */
 struct mount_option {
     const char *key;
     const char *value; /* NULL: a flag */
@@ -53,9 +54,9 @@ struct mount_option {
  * the f_type that the result must have (statfs(2)); source may be NULL. */
 struct err mount_new_fs(const char *type, const char *source, const struct mount_option *options,
                         size_t options_n, uint64_t attrs, long magic, int *ret_fd);
-/* A detached clone of what path (relative to dirfd; "" for dirfd itself) refers to. dirfd must be in
- * the caller's mount namespace. Symbolic links are followed: not for paths that a container controls
- * (open those with kernel/beneath.h and pass the descriptor with ""). */
+/* A detached clone of what path (relative to dirfd; "" for dirfd itself) refers to. dirfd must be
+ * in the caller's mount namespace. Symbolic links are followed: not for paths that a container
+ * controls (open those with kernel/beneath.h and pass the descriptor with ""). */
 struct err mount_clone(int dirfd, const char *path, bool recursive, int *ret_fd);
 /* Sets and clears MOUNT_ATTR_*, and sets propagation (MS_PRIVATE, MS_SLAVE, MS_SHARED,
  * MS_UNBINDABLE; 0: as it is). fd: any descriptor on the mount's root. */
@@ -66,10 +67,11 @@ struct err mount_attach(int tree_fd, int target_fd);
 /* fstatfs: the file system must be of this type, else ERR_FORBIDDEN naming `what`. */
 struct err mount_check_type(int fd, long magic, const char *what);
 
-/* --- our own program ------------------------------------------------------------------------------
- * Rule 4 of the security reference (CVE-2019-5736): what is executed towards a container lies on a
- * read-only mount that nobody can remount, so that writing through /proc/PID/exe fails.
- * Gives a descriptor for spawn()'s program_fd; made once, shared by all, costs no memory. */
+/* --- our own program
+ * ------------------------------------------------------------------------------ Rule 4 of the
+ * security reference (CVE-2019-5736): what is executed towards a container lies on a read-only
+ * mount that nobody can remount, so that writing through /proc/PID/exe fails. Gives a descriptor
+ * for spawn()'s program_fd; made once, shared by all, costs no memory. */
 struct err mount_readonly_program(const char *path, int *ret_fd);
 /* True when the running program was executed from a read-only mount. */
 bool mount_program_is_readonly(void);

@@ -47,7 +47,8 @@ struct err ns_open(pid_t pid, const char *name, int *ret_fd) {
         snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, name);
     else
         snprintf(path, sizeof(path), "/proc/thread-self/ns/%s", name);
-    CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEAN_FD
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return err_kind_errno(errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, errno,
                               "open namespace '%s'", path);
@@ -57,7 +58,8 @@ struct err ns_open(pid_t pid, const char *name, int *ret_fd) {
 }
 
 struct err ns_open_path(const char *path, int type, int *ret_fd) {
-    CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    CLEAN_FD
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return err_kind_errno(errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, errno,
                               "open namespace '%s'", path);
@@ -72,7 +74,8 @@ struct err ns_open_path(const char *path, int type, int *ret_fd) {
 }
 
 struct err ns_enter_net(int fd, int *ret_back_fd) {
-    CLEAN_FD int back = -1;
+    CLEAN_FD
+    int back = -1;
     TRY(ns_open(0, "net", &back));
     if (setns(fd, CLONE_NEWNET) < 0)
         return err_errno(errno, "enter network namespace");

@@ -1,9 +1,10 @@
 /* The two ways to an overlay of many layers as a detached mount; see kernel/mount.h. */
-#include "kernel/mount.h"
 #include "base/buf.h"
+#include "kernel/mount.h"
 #include "kernel/spawn.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
@@ -58,7 +59,8 @@ static struct err set_layers(int fs, const struct mount_overlay *o) {
 }
 
 static struct err by_fsconfig(const struct mount_overlay *o, int *ret_fd) {
-    CLEAN_FD int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+    CLEAN_FD
+    int fs = fsopen("overlay", FSOPEN_CLOEXEC);
     if (fs < 0)
         return err_errno(errno, "mount overlay: not offered by this kernel");
     TRY(fs_string(fs, "source", "overlay"));
@@ -111,21 +113,45 @@ static int mount_in_child(void *arg) {
     return 0;
 }
 
-static void overlay_options(const struct mount_overlay *o, struct buf *b) {
+/* By its path: in a namespace of its own the child must not use a descriptor's mount, which belongs
+ * to the caller's namespace (Linux refuses to make an overlay of it). Commas and the like are
+ * escaped as the file system undoes it. */
+static struct err add_dir(struct buf *b, const char *key, int fd) {
+    char link[FD_PATH_MAX], path[PATH_MAX];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof(path));
+    if (n < 0)
+        return err_errno(errno, "mount overlay: path of %s", key);
+    if (n == (ssize_t)sizeof(path) || path[0] != '/')
+        return err_new(ERR_INVALID, "mount overlay: path of %s cannot be used", key);
+    buf_addf(b, "%s=", key);
+    for (ssize_t i = 0; i < n; i++) {
+        if (strchr("\\,:", path[i]))
+            buf_addc(b, '\\');
+        buf_addc(b, path[i]);
+    }
+    buf_addc(b, ',');
+    return OK;
+}
+
+static struct err overlay_options(const struct mount_overlay *o, struct buf *b) {
     for (size_t i = 0; i < ARRAY_LEN(fixed_options); i++)
         buf_addf(b, "%s=%s,", fixed_options[i].key, fixed_options[i].value);
-    if (o->upper_fd >= 0)
-        buf_addf(b, "upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d,", o->upper_fd, o->work_fd);
+    if (o->upper_fd >= 0) {
+        TRY(add_dir(b, "upperdir", o->upper_fd));
+        TRY(add_dir(b, "workdir", o->work_fd));
+    }
     if (o->volatile_)
         buf_adds(b, "volatile,");
     buf_adds(b, "lowerdir=");
     for (size_t i = 0; i < o->layers_n; i++)
         buf_addf(b, "%s%s", i ? ":" : "", o->layers[i]);
+    return OK;
 }
 
 static struct err by_child(const struct mount_overlay *o, int *ret_fd) {
     CLEAN_BUF struct buf options = {0};
-    overlay_options(o, &options);
+    TRY(overlay_options(o, &options));
     if (options.len > OPTIONS_MAX)
         return err_new(ERR_INVALID, "mount overlay: names of %zu layers take %zu bytes, %d fit",
                        o->layers_n, options.len, OPTIONS_MAX);
@@ -139,7 +165,8 @@ static struct err by_child(const struct mount_overlay *o, int *ret_fd) {
     int r = spawn_call(0, mount_in_child, &c);
     if (r < 0)
         return err_errno(r, "mount overlay of %zu layers: %s", o->layers_n, c.what);
-    CLEAN_FD int fd = c.fd;
+    CLEAN_FD
+    int fd = c.fd;
     if (o->attrs)
         TRY(mount_set(fd, o->attrs, 0, 0, false));
     *ret_fd = TAKE_FD(fd);
@@ -148,7 +175,8 @@ static struct err by_child(const struct mount_overlay *o, int *ret_fd) {
 
 /* The kernel refuses a read-only overlay of one layer; a clone of the directory is the same. */
 static struct err single_layer(const struct mount_overlay *o, int *ret_fd) {
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     TRY(mount_clone(o->layers_fd, o->layers[0], false, &fd));
     TRY(mount_set(fd, o->attrs | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, false));
     *ret_fd = TAKE_FD(fd);
@@ -156,7 +184,8 @@ static struct err single_layer(const struct mount_overlay *o, int *ret_fd) {
 }
 
 enum mount_way mount_overlay_probe(void) {
-    CLEAN_FD int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+    CLEAN_FD
+    int fs = fsopen("overlay", FSOPEN_CLOEXEC);
     if (fs >= 0 && fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", "/", 0) == 0)
         return MOUNT_WAY_FSCONFIG;
     return MOUNT_WAY_CHILD;

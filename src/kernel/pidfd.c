@@ -22,7 +22,8 @@ struct err pidfd_of(pid_t pid, int *ret_fd) {
 }
 
 struct err pidfd_of_started(pid_t pid, uint64_t start_time, int *ret_fd) {
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     TRY(pidfd_of(pid, &fd));
     uint64_t started;
     /* Read after the open: the pid cannot be reused while the pidfd says that it lives. */
@@ -74,7 +75,8 @@ struct err pidfd_start_time(pid_t pid, uint64_t *ret) {
     CLEAN_BUF struct buf text = {0};
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     TRY(file_read(path, STAT_MAX, &text));
-    /* Field 2 is the program's name in parentheses and may hold anything: count from the last ')'. */
+    /* Field 2 is the program's name in parentheses and may hold anything: count from the last ')'.
+     */
     ssize_t end = str_rfind(buf_str(&text), ')');
     if (end < 0)
         return err_new(ERR_SYSTEM, "%s: cannot be parsed", path);

@@ -21,9 +21,9 @@ bool pidfd_wait(int pidfd, int timeout_ms);
 
 /* How a child ended. */
 struct pidfd_exit {
-    int code;   /* exit status, or -1 when killed by a signal */
-    int signo;  /* 0 when it exited */
-    bool core;  /* dumped core */
+    int code;  /* exit status, or -1 when killed by a signal */
+    int signo; /* 0 when it exited */
+    bool core; /* dumped core */
 };
 /* Reaps our child; blocks until it has ended. ERR_NOT_FOUND when it is not our child (any more). */
 struct err pidfd_reap(int pidfd, struct pidfd_exit *ret);

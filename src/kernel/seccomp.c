@@ -28,7 +28,8 @@ static void emit_return(struct seccomp_program *p, uint32_t action) {
     emit(p, BPF_RET | BPF_K, 0, 0, action);
 }
 
-/* --- one rule with arguments --------------------------------------------------------------------- */
+/* --- one rule with arguments ---------------------------------------------------------------------
+ */
 
 /* Jump targets that are not known yet; patched when the rule's end is. */
 enum { NEXT = 0, PASS = 254, FAIL = 255 };
@@ -76,8 +77,8 @@ static uint8_t target(uint8_t mark, size_t at, size_t pass, size_t fail) {
     return (uint8_t)(to - at - 1);
 }
 
-/* Every test falls through when it holds; a failed one jumps behind the rule. At most 5 instructions
- * a test and 6 tests a rule: all jumps are within reach. */
+/* Every test falls through when it holds; a failed one jumps behind the rule. At most 5
+ * instructions a test and 6 tests a rule: all jumps are within reach. */
 static void emit_rule(struct seccomp_program *p, const struct seccomp_rule *r, bool wide) {
     size_t starts[SECCOMP_TESTS_MAX + 1];
     for (size_t i = 0; i < r->tests_n; i++) {
@@ -103,7 +104,8 @@ static void emit_leaf(struct seccomp_program *p, const struct range *r, bool wid
     emit_return(p, r->action);
 }
 
-/* --- the tree -------------------------------------------------------------------------------------- */
+/* --- the tree
+ * -------------------------------------------------------------------------------------- */
 
 /* Depth is the logarithm of the number of ranges, of which there are at most 2 * rules + 1. */
 static void emit_tree(struct seccomp_program *p, const struct range *r, size_t n, bool wide) {
@@ -138,7 +140,6 @@ static void add_range(struct ranges *v, struct range r) {
     }
 }
 
-
 /* Stable: the order of rules for one number is their meaning, and qsort does not keep it. */
 static void sort_rules(struct seccomp_rules *v) {
     if (v->n < 2)
@@ -150,7 +151,8 @@ static void sort_rules(struct seccomp_rules *v) {
     } *order = mem_array(v->n, sizeof(*order));
     for (size_t i = 0; i < v->n; i++)
         order[i] = (struct numbers){v->items[i].nr, i};
-    for (size_t i = 1; i < v->n; i++) { /* insertion: rules arrive nearly sorted, some 400 of them */
+    for (size_t i = 1; i < v->n;
+         i++) { /* insertion: rules arrive nearly sorted, some 400 of them */
         struct numbers x = order[i];
         size_t j = i;
         for (; j > 0 && order[j - 1].nr > x.nr; j--)
@@ -221,7 +223,8 @@ void seccomp_filter_done(struct seccomp_filter *f) {
     vec_done(&f->archs);
 }
 
-/* --- names ------------------------------------------------------------------------------------------- */
+/* --- names
+ * ------------------------------------------------------------------------------------------- */
 
 static const struct known_arch {
     const char *name;

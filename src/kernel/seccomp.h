@@ -1,18 +1,19 @@
 /* kernel/seccomp.h - system call filters: seccomp(2), classic BPF.
  *
- * A filter is a default action and, per architecture, rules for system calls by number. It is compiled
- * to a binary tree over ranges of numbers: neighbours with the same action are one range, so about 360
- * allowed calls become some 250 instructions, of which about nine run per call. That matters twice: the
- * kernel runs the filter once for every number when it is loaded (a linear list of the same rules
- * costs one millisecond more per container start), and afterwards at each call with arguments.
+ * A filter is a default action and, per architecture, rules for system calls by number. It is
+ * compiled to a binary tree over ranges of numbers: neighbours with the same action are one range,
+ * so about 360 allowed calls become some 250 instructions, of which about nine run per call. That
+ * matters twice: the kernel runs the filter once for every number when it is loaded (a linear list
+ * of the same rules costs one millisecond more per container start), and afterwards at each call
+ * with arguments.
  *
  * Numbers come from libseccomp's tables (seccomp_number); nothing else of that library is used.
  * Compiling happens in the daemon, once; loading happens in the container's first process.
  * Tests: test/unit/kernel/seccomp.c (interpreted), test/kernel/runtime-seccomp.c (in the kernel).
  */
 #pragma once
-#include "base/vec.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
@@ -33,7 +34,7 @@ struct seccomp_test {
 #define SECCOMP_TESTS_MAX 6
 struct seccomp_rule {
     uint32_t nr;
-    uint32_t action; /* SECCOMP_RET_… with data */
+    uint32_t action;                              /* SECCOMP_RET_… with data */
     struct seccomp_test tests[SECCOMP_TESTS_MAX]; /* all must hold */
     size_t tests_n;
 };
@@ -49,12 +50,14 @@ struct seccomp_filter {
     struct seccomp_archs VEC_BODY(struct seccomp_arch) archs;
 };
 void seccomp_filter_done(struct seccomp_filter *f);
-/* The table for an OCI architecture name, made when it is not there yet; x32 shares the table of x86_64
- * (same audit value, other numbers). NULL: unknown architecture. Valid until the next call. */
+/* The table for an OCI architecture name, made when it is not there yet; x32 shares the table of
+ * x86_64 (same audit value, other numbers). NULL: unknown architecture. Valid until the next call.
+ */
 struct seccomp_arch *seccomp_filter_arch(struct seccomp_filter *f, const char *arch);
 
 struct seccomp_program VEC_BODY(struct sock_filter); /* vec_done() frees */
-/* ERR_INVALID when the result is longer than the kernel takes (BPF_MAXINSNS, 4096). Sorts f's rules. */
+/* ERR_INVALID when the result is longer than the kernel takes (BPF_MAXINSNS, 4096). Sorts f's
+ * rules. */
 struct err seccomp_compile(struct seccomp_filter *f, struct seccomp_program *ret);
 
 /* The number of a system call on an architecture as an OCI name ("SCMP_ARCH_X86_64"); -1: the

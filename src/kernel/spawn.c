@@ -127,7 +127,7 @@ static int run_fn(void *p) {
  * it. noinline keeps it out of the frames above. */
 __attribute__((noinline, no_sanitize("address"))) static pid_t
 clone_vfork(int (*fn)(void *), unsigned flags, struct child *c, int *ret_pidfd) {
-    char stack[STACK_SIZE] __attribute__((aligned(16)));
+    char stack[STACK_SIZE] __attribute__((aligned(16), uninitialized));
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -156,7 +156,8 @@ struct err spawn(const struct spawn *s, struct spawned *ret) {
     TRY(check_map(s));
     const char *name = s->program ? s->program : s->argv[0];
     struct child c = {.spawn = s, .parent = getpid()};
-    CLEAN_FD int pidfd = -1;
+    CLEAN_FD
+    int pidfd = -1;
     unsigned flags = CLONE_PIDFD | SIGCHLD | (s->new_mount_ns ? CLONE_NEWNS : 0);
     pid_t pid = clone_vfork(run_program, flags, &c, &pidfd);
     if (pid < 0) {

@@ -1,4 +1,5 @@
-/* kernel/spawn.h - start a program, or run one function in a short-lived child: clone(2), execve(2).
+/* kernel/spawn.h - start a program, or run one function in a short-lived child: clone(2),
+ * execve(2).
  *
  * The only place outside runtime/ that makes processes. Both calls are vfork-like: the child shares
  * the caller's memory and the calling thread sleeps until the child has exec'ed or ended, so the
@@ -23,9 +24,9 @@ struct spawn_fd {
 
 struct spawn {
     const char *program; /* absolute path; NULL: program_fd */
-    int program_fd;      /* when program is NULL: executed by descriptor (execveat, AT_EMPTY_PATH) */
-    char *const *argv;   /* NULL-terminated, at least argv[0] */
-    char *const *env;    /* NULL-terminated; NULL: an empty environment */
+    int program_fd;    /* when program is NULL: executed by descriptor (execveat, AT_EMPTY_PATH) */
+    char *const *argv; /* NULL-terminated, at least argv[0] */
+    char *const *env;  /* NULL-terminated; NULL: an empty environment */
     /* What the program has open, and nothing else. 0, 1 and 2 are /dev/null when not mentioned. */
     const struct spawn_fd *fds;
     size_t fds_n;

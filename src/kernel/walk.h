@@ -1,5 +1,5 @@
-/* kernel/walk.h - the fallback of kernel/beneath.h for kernels and filters without openat2: a path is
- * walked by hand. Private to beneath.c and its test, which forces it. */
+/* kernel/walk.h - the fallback of kernel/beneath.h for kernels and filters without openat2: a path
+ * is walked by hand. Private to beneath.c and its test, which forces it. */
 #pragma once
 #include <sys/types.h>
 

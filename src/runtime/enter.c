@@ -1,5 +1,5 @@
-/* The child's half of a launch, up to the program: signals, cgroup, session, limits, terminal, stdio.
- * Runs in the container's first process and in every exec. */
+/* The child's half of a launch, up to the program: signals, cgroup, session, limits, terminal,
+ * stdio. Runs in the container's first process and in every exec. */
 #include "kernel/beneath.h"
 #include "kernel/mount.h"
 #include "kernel/pty.h"
@@ -31,11 +31,13 @@ struct err launch_enter_cgroup(const struct launch *l) {
     if (l->set_oom_score_adj) {
         char text[24];
         int n = snprintf(text, sizeof(text), "%lld", (long long)l->oom_score_adj);
-        CLEAN_FD int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+        CLEAN_FD
+        int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
         if (fd < 0)
             return err_errno(errno, "open oom_score_adj");
         TRY(mount_check_type(fd, PROC_SUPER_MAGIC, "oom_score_adj"));
-        /* Lower than inherited needs CAP_SYS_RESOURCE; then, as with rlimits, what there is must do. */
+        /* Lower than inherited needs CAP_SYS_RESOURCE; then, as with rlimits, what there is must
+         * do. */
         if (write(fd, text, (size_t)n) < 0 && errno != EACCES)
             return err_errno(errno, "set oom_score_adj to %s", text);
     }
@@ -80,10 +82,12 @@ struct err launch_open_proc(struct launch *l) {
     return OK;
 }
 
-/* --- terminal and standard streams --------------------------------------------------------------------- */
+/* --- terminal and standard streams
+ * --------------------------------------------------------------------- */
 
 static struct err place_console(const struct launch *l, int slave) {
-    CLEAN_FD int target = -1, tree = -1;
+    CLEAN_FD
+    int target = -1, tree = -1;
     TRY(beneath_touch(l->root, "/dev/console", 0600, &target));
     /* By descriptor: whatever lies at /dev/pts/N now is not asked. */
     TRY(mount_clone(slave, "", false, &tree));
@@ -94,7 +98,8 @@ struct err launch_terminal(struct launch *l, bool bind_console) {
     const struct oci_process *p = l->process;
     if (!p->terminal)
         return OK;
-    CLEAN_FD int master = -1, slave = -1;
+    CLEAN_FD
+    int master = -1, slave = -1;
     TRY(pty_open(l->root, "/dev/pts/ptmx", &master, &slave));
     if (p->console_size)
         TRY(pty_resize(master, p->console_size->height, p->console_size->width));
@@ -112,7 +117,8 @@ struct err launch_terminal(struct launch *l, bool bind_console) {
 
 /* /dev/null as the container has it, but only when it is what it seems. */
 static struct err open_null(const struct launch *l, int *ret_fd) {
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     TRY(beneath_open(l->root, "/dev/null", O_RDWR | O_NOFOLLOW | O_NOCTTY, 0, &fd));
     struct stat st;
     if (fstat(fd, &st) < 0)
@@ -126,7 +132,8 @@ static struct err open_null(const struct launch *l, int *ret_fd) {
 static struct err place_streams(const struct launch *l) {
     const int from[3] = {l->stdio.in, l->stdio.out, l->stdio.err};
     int lifted[3];
-    CLEAN_FD int null = -1;
+    CLEAN_FD
+    int null = -1;
     for (int i = 0; i < 3; i++) {
         if (from[i] < 0 && null < 0)
             TRY(open_null(l, &null));
@@ -144,8 +151,9 @@ static struct err place_streams(const struct launch *l) {
 struct err launch_stdio(struct launch *l) {
     if (!l->process->terminal)
         TRY(place_streams(l));
-    /* The streams belong to the user: /dev/stdout is opened again by its permissions. Devices of the
-     * host (/dev/null) are left alone; where it cannot be (a read-only mount) it does not matter. */
+    /* The streams belong to the user: /dev/stdout is opened again by its permissions. Devices of
+     * the host (/dev/null) are left alone; where it cannot be (a read-only mount) it does not
+     * matter. */
     for (int fd = 0; fd <= 2; fd++) {
         struct stat st;
         if (fstat(fd, &st) < 0)

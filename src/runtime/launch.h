@@ -1,5 +1,5 @@
-/* runtime/launch.h - one process on its way into a container: what it needs, decided before clone by
- * the parent, and the steps that it takes itself. Private to runtime/.
+/* runtime/launch.h - one process on its way into a container: what it needs, decided before clone
+ * by the parent, and the steps that it takes itself. Private to runtime/.
  *
  * The child is a fork of a single-threaded program: it reads these structs from its copy of the
  * memory, may allocate, and ends with execve or sync_fail. It is not dumpable from its first
@@ -44,10 +44,11 @@ struct err launch_prepare(struct launch *l, const struct oci_process *p);
 
 /* Child, in this order. */
 void launch_reset_signals(void);
-struct err launch_enter_cgroup(const struct launch *l); /* and sets oom_score_adj: needs the host's /proc */
-struct err launch_session(const struct launch *l);      /* setsid, keyring */
+struct err
+launch_enter_cgroup(const struct launch *l); /* and sets oom_score_adj: needs the host's /proc */
+struct err launch_session(const struct launch *l); /* setsid, keyring */
 struct err launch_rlimits(const struct launch *l);
-struct err launch_open_proc(struct launch *l);          /* when something must be written to /proc */
+struct err launch_open_proc(struct launch *l); /* when something must be written to /proc */
 struct err launch_terminal(struct launch *l, bool bind_console);
 struct err launch_stdio(struct launch *l);
 /* Working directory, user, capabilities, filter, execve. Returns only an error. */

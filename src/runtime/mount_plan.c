@@ -1,5 +1,5 @@
-/* Mount options of config.json: fstab(5) and mount(8) words to mount attributes, and what is left to
- * the file system's own options. */
+/* Mount options of config.json: fstab(5) and mount(8) words to mount attributes, and what is left
+ * to the file system's own options. */
 #include "base/path.h"
 #include "runtime/mounts.h"
 #include <stdlib.h>
@@ -54,16 +54,16 @@ static const struct word {
 };
 
 /* Known words that are refused by name rather than handed to the file system. */
-static const char *const refused_words[] = {"shared",     "rshared", "remount", "tmpcopyup",
-                                            "copy-up",    "mand",    "idmap",   "ridmap",
-                                            "nofollow",   "rbind-nonrecursive"};
+static const char *const refused_words[] = {
+    "shared", "rshared", "remount", "tmpcopyup", "copy-up",
+    "mand",   "idmap",   "ridmap",  "nofollow",  "rbind-nonrecursive"};
 
 static const struct {
     const char *type;
     enum mount_kind kind;
 } types[] = {
-    {"bind", KIND_BIND},     {"proc", KIND_PROC},     {"sysfs", KIND_SYSFS},
-    {"tmpfs", KIND_TMPFS},   {"devpts", KIND_DEVPTS}, {"mqueue", KIND_MQUEUE},
+    {"bind", KIND_BIND},     {"proc", KIND_PROC},      {"sysfs", KIND_SYSFS},
+    {"tmpfs", KIND_TMPFS},   {"devpts", KIND_DEVPTS},  {"mqueue", KIND_MQUEUE},
     {"cgroup", KIND_CGROUP}, {"cgroup2", KIND_CGROUP},
 };
 
@@ -181,7 +181,8 @@ static struct err plan_one(const struct runtime_create_options *o, const struct 
                            struct mount_plan *p) {
     p->mount = m;
     p->tree = -1;
-    CLEAN_FREE char *clean = path_clean(str_of(m->destination));
+    CLEAN_FREE
+    char *clean = path_clean(str_of(m->destination));
     if (strcmp(clean, "/") == 0)
         return err_new(ERR_INVALID, "mount '%s': the root itself cannot be mounted over",
                        m->destination);

@@ -12,14 +12,24 @@
 
 #define MQUEUE_MAGIC 0x19800202
 
-/* --- where ------------------------------------------------------------------------------------------------ */
+/* --- where
+ * ------------------------------------------------------------------------------------------------
+ */
 
-/* Nothing may lie inside /proc but what tools like lxcfs put there: writes of ours to /proc, and the
- * container's view of itself, must be the kernel's (CVE-2019-16884, CVE-2025-52881). */
+/* Nothing may lie inside /proc but what tools like lxcfs put there: writes of ours to /proc, and
+ * the container's view of itself, must be the kernel's (CVE-2019-16884, CVE-2025-52881). */
 static bool allowed_in_proc(const char *clean) {
     static const char *const allowed[] = {
-        "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat",      "/proc/swaps",
-        "/proc/uptime",  "/proc/loadavg",   "/proc/slabinfo", "/proc/net/dev",  "/proc/sys/kernel/ns_last_pid",
+        "/proc/cpuinfo",
+        "/proc/diskstats",
+        "/proc/meminfo",
+        "/proc/stat",
+        "/proc/swaps",
+        "/proc/uptime",
+        "/proc/loadavg",
+        "/proc/slabinfo",
+        "/proc/net/dev",
+        "/proc/sys/kernel/ns_last_pid",
         "/proc/sys/crypto/fips_enabled",
     };
     for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
@@ -45,8 +55,10 @@ static struct err open_target(const struct mount_plan *p, int root, int tree, in
     struct stat st;
     if (fstat(tree, &st) < 0)
         return err_errno(errno, "stat");
-    CLEAN_FD int target = -1;
-    CLEAN_FREE char *clean = path_clean(str_of(p->mount->destination));
+    CLEAN_FD
+    int target = -1;
+    CLEAN_FREE
+    char *clean = path_clean(str_of(p->mount->destination));
     if (S_ISDIR(st.st_mode))
         TRY(beneath_mkdirs(root, clean, 0755, &target));
     else
@@ -56,15 +68,17 @@ static struct err open_target(const struct mount_plan *p, int root, int tree, in
     return OK;
 }
 
-/* --- what ------------------------------------------------------------------------------------------------- */
+/* --- what
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static struct err make_tree(const struct mount_plan *p, int *ret_fd) {
     static const struct {
         const char *type;
         long magic;
     } fs[] = {
-        [KIND_PROC] = {"proc", PROC_SUPER_MAGIC},     [KIND_SYSFS] = {"sysfs", SYSFS_MAGIC},
-        [KIND_TMPFS] = {"tmpfs", TMPFS_MAGIC},        [KIND_DEVPTS] = {"devpts", DEVPTS_SUPER_MAGIC},
+        [KIND_PROC] = {"proc", PROC_SUPER_MAGIC}, [KIND_SYSFS] = {"sysfs", SYSFS_MAGIC},
+        [KIND_TMPFS] = {"tmpfs", TMPFS_MAGIC},    [KIND_DEVPTS] = {"devpts", DEVPTS_SUPER_MAGIC},
         [KIND_MQUEUE] = {"mqueue", MQUEUE_MAGIC},
     };
     if (p->kind == KIND_BIND)
@@ -93,19 +107,23 @@ static struct err set_attributes(const struct mount_plan *p, int tree) {
 }
 
 static struct err place(const struct mount_plan *p, int root) {
-    CLEAN_FD int tree = -1, target = -1;
+    CLEAN_FD
+    int tree = -1, target = -1;
     TRY(make_tree(p, &tree));
     TRY(set_attributes(p, tree));
     TRY(open_target(p, root, tree, &target));
     return mount_attach(tree, target);
 }
 
-/* --- cgroup ----------------------------------------------------------------------------------------------- */
+/* --- cgroup
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* The container's own directory, as it also shows it as "/" in a cgroup namespace. */
 static struct err own_cgroup(const struct cgroup *g, size_t tree, uint64_t attrs, int *ret_fd) {
     char path[CGROUP_MOUNT_MAX + CGROUP_PATH_MAX];
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     const struct cgroup_tree *t = &g->host.trees[tree];
     snprintf(path, sizeof(path), "%s%s", t->mount, g->path);
     TRY(mount_clone(AT_FDCWD, path, false, &fd));
@@ -118,7 +136,8 @@ static struct err own_cgroup(const struct cgroup *g, size_t tree, uint64_t attrs
 static struct err place_in(int dir, const char *name, int tree) {
     if (mkdirat(dir, name, 0755) < 0)
         return err_errno(errno, "make '%s'", name);
-    CLEAN_FD int target = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEAN_FD
+    int target = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (target < 0)
         return err_errno(errno, "open '%s'", name);
     return mount_attach(tree, target);
@@ -140,14 +159,16 @@ static struct err link_names(int dir, const char *controllers) {
 
 static struct err place_v1(const struct mount_plan *p, int root, const struct cgroup *g) {
     static const struct mount_option mode = {"mode", "755"};
-    CLEAN_FD int top = -1, target = -1;
+    CLEAN_FD
+    int top = -1, target = -1;
     TRY(mount_new_fs("tmpfs", "cgroup", &mode, 1, p->set & ~(uint64_t)MOUNT_ATTR_RDONLY,
                      TMPFS_MAGIC, &top));
     TRY(open_target(p, root, top, &target));
     TRY(mount_attach(top, target));
     for (size_t i = 0; i < g->host.trees_n; i++) {
         const struct cgroup_tree *t = &g->host.trees[i];
-        CLEAN_FD int tree = -1;
+        CLEAN_FD
+        int tree = -1;
         TRY(own_cgroup(g, i, p->set, &tree));
         TRY(place_in(top, t->v2 ? "unified" : t->controllers, tree));
         if (!t->v2)
@@ -161,7 +182,8 @@ static struct err place_cgroup(const struct mount_plan *p, int root, const struc
         return err_new(ERR_INVALID, "the container has no cgroup (linux.cgroupsPath)");
     if (g->host.trees_n > 1 || !g->host.trees[0].v2)
         return place_v1(p, root, g);
-    CLEAN_FD int tree = -1, target = -1;
+    CLEAN_FD
+    int tree = -1, target = -1;
     TRY(own_cgroup(g, 0, p->set, &tree));
     TRY(open_target(p, root, tree, &target));
     return mount_attach(tree, target);

@@ -1,11 +1,11 @@
 /* runtime/mounts.h - what config.json says about mounts, judged by the parent, made by the child.
- * Private to runtime/. Every destination is resolved below the rootfs (kernel/beneath.h) and acted on
- * by descriptor. Tests: test/unit/runtime/mounts.c (options), test/kernel/runtime-mounts.c.
+ * Private to runtime/. Every destination is resolved below the rootfs (kernel/beneath.h) and acted
+ * on by descriptor. Tests: test/unit/runtime/mounts.c (options), test/kernel/runtime-mounts.c.
  */
 #pragma once
+#include "base/vec.h"
 #include "kernel/cgroup.h"
 #include "kernel/mount.h"
-#include "base/vec.h"
 #include "runtime/runtime.h"
 
 enum mount_kind {
@@ -22,14 +22,14 @@ enum mount_kind {
 struct mount_plan {
     const struct oci_mount *mount; /* borrowed */
     enum mount_kind kind;
-    int tree; /* KIND_TREE: borrowed */
-    bool recursive;                    /* rbind */
-    uint64_t set, clear;               /* MOUNT_ATTR_* of the mount itself */
-    uint64_t set_below, clear_below;   /* and of all below it */
-    uint64_t propagation;              /* 0: private */
+    int tree;                        /* KIND_TREE: borrowed */
+    bool recursive;                  /* rbind */
+    uint64_t set, clear;             /* MOUNT_ATTR_* of the mount itself */
+    uint64_t set_below, clear_below; /* and of all below it */
+    uint64_t propagation;            /* 0: private */
     bool propagation_below;
     struct mount_options VEC_BODY(struct mount_option) options; /* file system's own */
-    struct strv texts;                 /* what options point into */
+    struct strv texts;                                          /* what options point into */
 };
 struct mount_plans VEC_BODY(struct mount_plan);
 void mount_plans_done(struct mount_plans *v);

@@ -16,13 +16,15 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* --- working directory ------------------------------------------------------------------------------- */
+/* --- working directory
+ * ------------------------------------------------------------------------------- */
 
-/* Resolved below the root without magic links, so /proc/self/fd/N leads nowhere; and getcwd must see
- * it inside (CVE-2024-21626). */
+/* Resolved below the root without magic links, so /proc/self/fd/N leads nowhere; and getcwd must
+ * see it inside (CVE-2024-21626). */
 static struct err enter_cwd(const struct launch *l) {
     const char *cwd = l->process->cwd;
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     struct err e = beneath_open(l->root, cwd, O_PATH | O_DIRECTORY, 0, &fd);
     if (err_failed(e)) {
         int errnum = err_errnum(e);
@@ -41,7 +43,8 @@ static struct err enter_cwd(const struct launch *l) {
     return OK;
 }
 
-/* --- which program --------------------------------------------------------------------------------------- */
+/* --- which program
+ * --------------------------------------------------------------------------------------- */
 
 static const char *search_path(const struct strs *env) {
     const char *found = DEFAULT_PATH;
@@ -97,7 +100,9 @@ static struct err find_program(const struct oci_process *p, char ret[PATH_MAX]) 
     return err_new(ERR_NOT_FOUND, "exec: \"%s\": executable file not found in $PATH", name);
 }
 
-/* --- identity ------------------------------------------------------------------------------------------------ */
+/* --- identity
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static struct err set_apparmor(const struct launch *l) {
     const char *profile = l->process->apparmor_profile;
@@ -110,7 +115,8 @@ static struct err set_apparmor(const struct launch *l) {
         return err_new(ERR_INVALID, "process.apparmorProfile is too long");
     int errnum = ENOENT;
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        CLEAN_FD int fd = openat(l->proc, files[i], O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        CLEAN_FD
+        int fd = openat(l->proc, files[i], O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd >= 0 && write(fd, text, (size_t)n) == n)
             return OK;
         errnum = errno;
@@ -146,8 +152,9 @@ static struct err load_filter(const struct launch *l) {
     return r < 0 ? err_errno(r, "load seccomp filter") : OK;
 }
 
-/* The filter goes on as late as it can: without no_new_privs that needs CAP_SYS_ADMIN, which is given
- * up by the very last capset; so a profile must allow only capset and execve of our own calls. */
+/* The filter goes on as late as it can: without no_new_privs that needs CAP_SYS_ADMIN, which is
+ * given up by the very last capset; so a profile must allow only capset and execve of our own
+ * calls. */
 static struct err set_privileges(const struct launch *l, const struct caps *own) {
     int r = caps_bound(l->caps.bounding);
     if (r < 0)
@@ -169,7 +176,9 @@ static struct err set_privileges(const struct launch *l, const struct caps *own)
     return l->process->no_new_privileges ? load_filter(l) : OK;
 }
 
-/* --- exec -------------------------------------------------------------------------------------------------------- */
+/* --- exec
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static char **vector(const struct strs *v) {
     char **out = mem_array(v->n + 1, sizeof(*out));
@@ -193,10 +202,9 @@ struct err launch_program(struct launch *l) {
     TRY(set_privileges(l, &own));
     execve(path, argv, env);
     int errnum = errno;
-    enum err_kind kind = errnum == ENOENT || errnum == ENOTDIR ? ERR_NOT_FOUND
-                         : errnum == EACCES || errnum == EPERM || errnum == ENOEXEC
-                             ? ERR_FORBIDDEN
-                             : ERR_SYSTEM;
+    enum err_kind kind = errnum == ENOENT || errnum == ENOTDIR                      ? ERR_NOT_FOUND
+                         : errnum == EACCES || errnum == EPERM || errnum == ENOEXEC ? ERR_FORBIDDEN
+                                                                                    : ERR_SYSTEM;
     if (errnum == EACCES)
         return err_new(kind, "exec: \"%s\": permission denied", l->process->args.items[0]);
     return err_new(kind, "exec %s: %s", path,

@@ -64,8 +64,8 @@ void sync_fail(int sock, struct err e) {
     struct message m = {.type = SYNC_FAILED, .errnum = err_errnum(e)};
     snprintf(m.kind, sizeof(m.kind), "%s", err_kind_name(err_kind(e)));
     snprintf(m.text, sizeof(m.text), "%s", err_msg(e));
-    /* write, not sendmsg: a seccomp filter that is already on allows it if it allows anything. A parent
-     * that does not listen any more does not need to know. */
+    /* write, not sendmsg: a seccomp filter that is already on allows it if it allows anything. A
+     * parent that does not listen any more does not need to know. */
     ssize_t n;
     while ((n = write(sock, &m, sizeof(m))) < 0 && errno == EINTR)
         ;
@@ -108,10 +108,12 @@ struct err sync_receive(int sock, enum sync_type *ret_type, int *ret_fd) {
     ssize_t n;
     while ((n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
         ;
-    /* A child that is killed resets the connection: nothing more will come, as at the end of file. */
+    /* A child that is killed resets the connection: nothing more will come, as at the end of file.
+     */
     if (n < 0 && errno != ECONNRESET)
         return err_errno(errno, "receive");
-    CLEAN_FD int fd = n > 0 ? take_fd(&h) : -1;
+    CLEAN_FD
+    int fd = n > 0 ? take_fd(&h) : -1;
     if (n > 0 && ((size_t)n < offsetof(struct message, text) || (h.msg_flags & MSG_TRUNC) ||
                   m.type < SYNC_READY || m.type > SYNC_GO))
         return err_new(ERR_INVALID, "malformed message from the container's first process");

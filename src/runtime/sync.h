@@ -18,8 +18,8 @@ struct err sync_pair(int ret_fds[2]); /* [0]: parent, [1]: child; CLOEXEC, never
 struct err sync_send(int sock, enum sync_type type, int fd);
 /* Tells the parent why and ends the child. */
 void sync_fail(int sock, struct err e) NORETURN;
-/* Parent: the next message. *ret_type 0: end of file. A SYNC_FAILED is returned as the error that it
- * carries. *ret_fd (may be NULL) gets SYNC_TERMINAL's descriptor or -1. */
+/* Parent: the next message. *ret_type 0: end of file. A SYNC_FAILED is returned as the error that
+ * it carries. *ret_fd (may be NULL) gets SYNC_TERMINAL's descriptor or -1. */
 struct err sync_receive(int sock, enum sync_type *ret_type, int *ret_fd);
 /* Child: waits for SYNC_GO; exits when the parent is gone. */
 void sync_wait_go(int sock);

@@ -17,7 +17,8 @@ static struct err refuse(struct str raw, const char *name) {
 }
 
 static struct err check_count(size_t n, size_t max, const char *name) {
-    return n <= max ? OK : err_new(ERR_INVALID, "%s has %zu entries, %zu are allowed", name, n, max);
+    return n <= max ? OK
+                    : err_new(ERR_INVALID, "%s has %zu entries, %zu are allowed", name, n, max);
 }
 
 static struct err check_abs(const char *path, const char *name) {
@@ -43,7 +44,8 @@ static bool one_of(const char *text, const char *const *list) {
     return false;
 }
 
-/* --- process ------------------------------------------------------------------------------------------ */
+/* --- process
+ * ------------------------------------------------------------------------------------------ */
 
 static struct err check_rlimits(const struct objs *v) {
     TRY(check_count(v->n, 32, "process.rlimits"));
@@ -86,8 +88,8 @@ struct err oci_process_check(const struct oci_process *p) {
     TRY(check_count(p->args.n, OCI_ARGS_MAX, "process.args"));
     TRY(check_count(p->env.n, OCI_ARGS_MAX, "process.env"));
     TRY(check_abs(p->cwd, "process.cwd"));
-    if (p->console_size && (p->console_size->height > UINT16_MAX ||
-                            p->console_size->width > UINT16_MAX))
+    if (p->console_size &&
+        (p->console_size->height > UINT16_MAX || p->console_size->width > UINT16_MAX))
         return err_new(ERR_INVALID, "process.consoleSize is out of range");
     if (p->oom_score_adj && (*p->oom_score_adj < -1000 || *p->oom_score_adj > 1000))
         return err_new(ERR_INVALID, "process.oomScoreAdj is out of range");
@@ -119,7 +121,9 @@ struct err oci_gids(const struct oci_user *u, struct arena *a, uint32_t **ret, s
     return OK;
 }
 
-/* --- linux ----------------------------------------------------------------------------------------------- */
+/* --- linux
+ * -----------------------------------------------------------------------------------------------
+ */
 
 bool oci_namespace(const struct oci_config *c, const char *type, const char **ret_path) {
     if (!c->linux_)
@@ -233,8 +237,7 @@ static struct err check_sysctl(const struct strmap *v) {
 }
 
 static struct err check_linux(const struct oci_linux *l) {
-    static const char *const propagations[] = {"",      "private",  "rprivate", "slave",
-                                               "rslave", NULL};
+    static const char *const propagations[] = {"", "private", "rprivate", "slave", "rslave", NULL};
     TRY(refuse(l->refused_uid_mappings, "linux.uidMappings"));
     TRY(refuse(l->refused_gid_mappings, "linux.gidMappings"));
     TRY(refuse(l->refused_intel_rdt, "linux.intelRdt"));
@@ -256,7 +259,8 @@ static struct err check_linux(const struct oci_linux *l) {
     return check_paths(&l->readonly_paths, "linux.readonlyPaths");
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------- */
+/* --- the whole
+ * ------------------------------------------------------------------------------------------- */
 
 static struct err check_mounts(const struct objs *v) {
     TRY(check_count(v->n, OCI_MOUNTS_MAX, "mounts"));

@@ -14,9 +14,10 @@ FIELDS(oci_capabilities_fields, struct oci_capabilities, CAPS(bounding), CAPS(ef
        CAPS(inheritable), CAPS(permitted), CAPS(ambient));
 
 FIELDS(oci_rlimit_fields, struct oci_rlimit, FIELD(struct oci_rlimit, type, "type", F_STR),
-       FIELD(struct oci_rlimit, hard, "hard", F_U64), FIELD(struct oci_rlimit, soft, "soft", F_U64));
+       FIELD(struct oci_rlimit, hard, "hard", F_U64),
+       FIELD(struct oci_rlimit, soft, "soft", F_U64));
 
-#define PROCESS(member, name, kind, ...)                                                           \
+#define PROCESS(member, name, kind, ...) \
     FIELD(struct oci_process, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
 FIELDS(oci_process_fields, struct oci_process, PROCESS(terminal, "terminal", F_BOOL),
        PROCESS(console_size, "consoleSize", F_OBJPTR, .sub = &oci_box_fields),
@@ -55,7 +56,7 @@ FIELDS(oci_device_fields, struct oci_device,
        FIELD(struct oci_device, file_mode, "fileMode", F_I64PTR, .flags = OMIT_EMPTY),
        FIELD(struct oci_device, uid, "uid", F_U32), FIELD(struct oci_device, gid, "gid", F_U32));
 
-#define DEVICE(member, name, kind)                                                                 \
+#define DEVICE(member, name, kind) \
     FIELD(struct oci_device_rule, member, name, kind, .flags = OMIT_EMPTY)
 FIELDS(oci_device_rule_fields, struct oci_device_rule,
        FIELD(struct oci_device_rule, allow, "allow", F_BOOL), DEVICE(type, "type", F_STR),
@@ -91,7 +92,7 @@ FIELDS(oci_weight_device_fields, struct oci_weight_device,
        FIELD(struct oci_weight_device, weight, "weight", F_I64PTR, .flags = OMIT_EMPTY),
        FIELD(struct oci_weight_device, leaf_weight, "leafWeight", F_I64PTR, .flags = OMIT_EMPTY));
 
-#define BLOCK(member, name, kind, ...)                                                             \
+#define BLOCK(member, name, kind, ...) \
     FIELD(struct oci_block_io, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
 FIELDS(oci_block_io_fields, struct oci_block_io, BLOCK(weight, "weight", F_I64PTR),
        BLOCK(leaf_weight, "leafWeight", F_I64PTR),
@@ -101,7 +102,7 @@ FIELDS(oci_block_io_fields, struct oci_block_io, BLOCK(weight, "weight", F_I64PT
        BLOCK(throttle_read_iops, "throttleReadIOPSDevice", F_ARRAY, .sub = &oci_throttle_fields),
        BLOCK(throttle_write_iops, "throttleWriteIOPSDevice", F_ARRAY, .sub = &oci_throttle_fields));
 
-#define RESOURCE(member, name, kind, ...)                                                          \
+#define RESOURCE(member, name, kind, ...) \
     FIELD(struct oci_resources, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
 FIELDS(oci_resources_fields, struct oci_resources,
        RESOURCE(devices, "devices", F_ARRAY, .sub = &oci_device_rule_fields),
@@ -119,13 +120,13 @@ FIELDS(oci_seccomp_arg_fields, struct oci_seccomp_arg,
        FIELD(struct oci_seccomp_arg, value_two, "valueTwo", F_U64, .flags = OMIT_EMPTY),
        FIELD(struct oci_seccomp_arg, op, "op", F_STR, .flags = F_REQUIRED));
 
-#define RULE(member, name, kind, ...)                                                              \
+#define RULE(member, name, kind, ...) \
     FIELD(struct oci_seccomp_rule, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
 FIELDS(oci_seccomp_rule_fields, struct oci_seccomp_rule, RULE(names, "names", F_STRS),
        RULE(action, "action", F_STR), RULE(errno_ret, "errnoRet", F_I64PTR),
        RULE(args, "args", F_ARRAY, .sub = &oci_seccomp_arg_fields));
 
-#define SECCOMP(member, name, kind, ...)                                                           \
+#define SECCOMP(member, name, kind, ...) \
     FIELD(struct oci_seccomp, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
 FIELDS(oci_seccomp_fields, struct oci_seccomp,
        FIELD(struct oci_seccomp, default_action, "defaultAction", F_STR, .flags = F_REQUIRED),
@@ -135,7 +136,7 @@ FIELDS(oci_seccomp_fields, struct oci_seccomp,
        SECCOMP(listener_path, "listenerPath", F_STR),
        SECCOMP(listener_metadata, "listenerMetadata", F_STR));
 
-#define LINUX(member, name, kind, ...)                                                             \
+#define LINUX(member, name, kind, ...) \
     FIELD(struct oci_linux, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
 FIELDS(oci_linux_fields, struct oci_linux, LINUX(sysctl, "sysctl", F_STRMAP),
        LINUX(resources, "resources", F_OBJPTR, .sub = &oci_resources_fields),
@@ -145,8 +146,7 @@ FIELDS(oci_linux_fields, struct oci_linux, LINUX(sysctl, "sysctl", F_STRMAP),
        LINUX(seccomp, "seccomp", F_OBJPTR, .sub = &oci_seccomp_fields),
        LINUX(rootfs_propagation, "rootfsPropagation", F_STR),
        LINUX(masked_paths, "maskedPaths", F_STRS), LINUX(readonly_paths, "readonlyPaths", F_STRS),
-       LINUX(mount_label, "mountLabel", F_STR),
-       LINUX(refused_uid_mappings, "uidMappings", F_RAW),
+       LINUX(mount_label, "mountLabel", F_STR), LINUX(refused_uid_mappings, "uidMappings", F_RAW),
        LINUX(refused_gid_mappings, "gidMappings", F_RAW),
        LINUX(refused_intel_rdt, "intelRdt", F_RAW),
        LINUX(refused_personality, "personality", F_RAW),
@@ -154,13 +154,13 @@ FIELDS(oci_linux_fields, struct oci_linux, LINUX(sysctl, "sysctl", F_STRMAP),
        LINUX(refused_net_devices, "netDevices", F_RAW),
        LINUX(refused_memory_policy, "memoryPolicy", F_RAW));
 
-#define CONFIG(member, name, kind, ...)                                                            \
+#define CONFIG(member, name, kind, ...) \
     FIELD(struct oci_config, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
 FIELDS(oci_config_fields, struct oci_config,
        FIELD(struct oci_config, oci_version, "ociVersion", F_STR, .flags = F_REQUIRED),
        CONFIG(process, "process", F_OBJPTR, .sub = &oci_process_fields),
-       CONFIG(root, "root", F_OBJPTR, .sub = &oci_root_fields),
-       CONFIG(hostname, "hostname", F_STR), CONFIG(domainname, "domainname", F_STR),
+       CONFIG(root, "root", F_OBJPTR, .sub = &oci_root_fields), CONFIG(hostname, "hostname", F_STR),
+       CONFIG(domainname, "domainname", F_STR),
        CONFIG(mounts, "mounts", F_ARRAY, .sub = &oci_mount_fields),
        CONFIG(linux_, "linux", F_OBJPTR, .sub = &oci_linux_fields),
        CONFIG(annotations, "annotations", F_STRMAP), CONFIG(refused_hooks, "hooks", F_RAW),

@@ -143,7 +143,7 @@ struct oci_seccomp {
 struct oci_linux {
     struct strmap sysctl;
     struct oci_resources *resources;
-    char *cgroups_path; /* "/corten-<instance>/<id>", relative to every hierarchy's root */
+    char *cgroups_path;     /* "/corten-<instance>/<id>", relative to every hierarchy's root */
     struct objs namespaces; /* of struct oci_namespace */
     struct objs devices;    /* of struct oci_device; beside the defaults */
     struct oci_seccomp *seccomp;
