@@ -21,24 +21,15 @@ static const struct {
     const char *name;
     enum form form;
 } instructions[I_COUNT] = {
-    [I_UNKNOWN] = {"", FORM_NONE},
-    [I_ADD] = {"ADD", FORM_JSON_WORDS},
-    [I_ARG] = {"ARG", FORM_QUOTED},
-    [I_CMD] = {"CMD", FORM_JSON_ONE},
-    [I_COPY] = {"COPY", FORM_JSON_WORDS},
-    [I_ENTRYPOINT] = {"ENTRYPOINT", FORM_JSON_ONE},
-    [I_ENV] = {"ENV", FORM_PAIRS},
-    [I_EXPOSE] = {"EXPOSE", FORM_WORDS},
-    [I_FROM] = {"FROM", FORM_WORDS},
-    [I_HEALTHCHECK] = {"HEALTHCHECK", FORM_HEALTH},
-    [I_LABEL] = {"LABEL", FORM_PAIRS},
-    [I_MAINTAINER] = {"MAINTAINER", FORM_ONE},
-    [I_ONBUILD] = {"ONBUILD", FORM_SUB},
-    [I_RUN] = {"RUN", FORM_JSON_ONE},
-    [I_SHELL] = {"SHELL", FORM_JSON_ONE},
-    [I_STOPSIGNAL] = {"STOPSIGNAL", FORM_ONE},
-    [I_USER] = {"USER", FORM_ONE},
-    [I_VOLUME] = {"VOLUME", FORM_JSON_WORDS},
+    [I_UNKNOWN] = {"", FORM_NONE},        [I_ADD] = {"ADD", FORM_JSON_WORDS},
+    [I_ARG] = {"ARG", FORM_QUOTED},       [I_CMD] = {"CMD", FORM_JSON_ONE},
+    [I_COPY] = {"COPY", FORM_JSON_WORDS}, [I_ENTRYPOINT] = {"ENTRYPOINT", FORM_JSON_ONE},
+    [I_ENV] = {"ENV", FORM_PAIRS},        [I_EXPOSE] = {"EXPOSE", FORM_WORDS},
+    [I_FROM] = {"FROM", FORM_WORDS},      [I_HEALTHCHECK] = {"HEALTHCHECK", FORM_HEALTH},
+    [I_LABEL] = {"LABEL", FORM_PAIRS},    [I_MAINTAINER] = {"MAINTAINER", FORM_ONE},
+    [I_ONBUILD] = {"ONBUILD", FORM_SUB},  [I_RUN] = {"RUN", FORM_JSON_ONE},
+    [I_SHELL] = {"SHELL", FORM_JSON_ONE}, [I_STOPSIGNAL] = {"STOPSIGNAL", FORM_ONE},
+    [I_USER] = {"USER", FORM_ONE},        [I_VOLUME] = {"VOLUME", FORM_JSON_WORDS},
     [I_WORKDIR] = {"WORKDIR", FORM_ONE},
 };
 

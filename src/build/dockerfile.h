@@ -76,8 +76,8 @@ struct node {
     size_t pieces_n;
     struct words flags; /* "--name=value", quotes removed */
     struct words args;
-    bool json;         /* args came from a JSON array */
-    struct node *sub;  /* ONBUILD: the instruction inside */
+    bool json;        /* args came from a JSON array */
+    struct node *sub; /* ONBUILD: the instruction inside */
     struct heredoc *heredocs;
     size_t heredocs_n;
     unsigned line, last_line; /* from 1, heredoc bodies included */
@@ -87,15 +87,16 @@ struct dockerfile {
     struct str source;
     struct node **nodes;
     size_t n;
-    char escape;         /* '\\' or '`' */
-    const char *syntax;  /* value of the directive or NULL */
-    const char *check;   /* value of the directive or NULL */
+    char escape;        /* '\\' or '`' */
+    const char *syntax; /* value of the directive or NULL */
+    const char *check;  /* value of the directive or NULL */
 };
 
 /* Parses; ERR_INVALID with position. name is borrowed. */
 struct err dockerfile_parse(struct str source, const char *name, struct arena *a,
                             struct dockerfile **ret);
-/* The tree in the notation of BuildKit's parser tests: one "(word "arg" …)" line per instruction. */
+/* The tree in the notation of BuildKit's parser tests: one "(word "arg" …)" line per instruction.
+ */
 void dockerfile_print_tree(const struct dockerfile *f, struct buf *out);
 
 /* An ERR_INVALID (or other kind) error at offset `at` of the node's text, as a compiler says it:

@@ -199,7 +199,8 @@ static struct str name(struct scan *c) {
 static const char *lookup(struct scan *c, struct str n) {
     const char *v = c->x->get ? c->x->get(c->x->arg, n) : NULL;
     if (!v && c->x->unset) {
-        CLEAN_FREE char *z = str_dup(n);
+        CLEAN_FREE
+        char *z = str_dup(n);
         strv_add(c->x->unset, z);
     }
     return v;
@@ -237,8 +238,8 @@ static struct err modify(struct str n, const char *value, char op, bool colon, s
     }
     bool longest = word.len && word.p[0] == op;
     enum trim how = op == '#' ? TRIM_PREFIX : TRIM_SUFFIX;
-    return pattern_trim(str_of(value), longest ? str_from(word, 1) : word,
-                        longest ? how + 1 : how, out);
+    return pattern_trim(str_of(value), longest ? str_from(word, 1) : word, longest ? how + 1 : how,
+                        out);
 }
 
 static struct err with_word(struct scan *c, struct str n, struct buf *out) {

@@ -4,22 +4,26 @@
 #define SUGGEST_WORD_MAX 32
 #define FLAGS_MAX 16
 
-/* Levenshtein distance, ASCII case ignored; one row at a time. */
+/* Edit distance with exchanged neighbours as one edit (optimal string alignment), ASCII case
+ * ignored. */
 static size_t distance(struct str a, struct str b) {
-    size_t row[SUGGEST_WORD_MAX + 1];
-    for (size_t j = 0; j <= b.len; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t diagonal = row[0];
+    size_t rows[3][SUGGEST_WORD_MAX + 1];
+    for (size_t i = 0; i <= a.len; i++) {
+        size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= b.len; j++) {
-            size_t above = row[j];
+            if (i == 0) {
+                row[j] = j;
+                continue;
+            }
             bool same = str_eq_nocase(str_sub(a, i - 1, i), str_sub(b, j - 1, j));
-            row[j] = MIN(MIN(row[j] + 1, row[j - 1] + 1), diagonal + (same ? 0 : 1));
-            diagonal = above;
+            row[j] = MIN(MIN(above[j], row[j - 1]) + 1, above[j - 1] + (same ? 0 : 1));
+            if (i > 1 && j > 1 && str_eq_nocase(str_sub(a, i - 1, i), str_sub(b, j - 2, j - 1)) &&
+                str_eq_nocase(str_sub(a, i - 2, i - 1), str_sub(b, j - 1, j)))
+                row[j] = MIN(row[j], above2[j - 2] + 1);
         }
     }
-    return row[b.len];
+    return rows[a.len % 3][b.len];
 }
 
 const char *suggest(struct str word, const char *const *candidates, size_t n) {

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 
 enum token_kind {
-    T_CHAR,    /* this character */
-    T_ANY,     /* one character but '/' */
-    T_STAR,    /* any run without '/' */
-    T_ALL,     /* any run at all */
-    T_DIRS,    /* nothing, or any run that ends in '/' */
-    T_CLASS,   /* one character of a set */
+    T_CHAR,  /* this character */
+    T_ANY,   /* one character but '/' */
+    T_STAR,  /* any run without '/' */
+    T_ALL,   /* any run at all */
+    T_DIRS,  /* nothing, or any run that ends in '/' */
+    T_CLASS, /* one character of a set */
 };
 struct range {
     uint32_t from, to;
@@ -199,8 +199,10 @@ static void advance(const struct glob *g, bool *next, size_t i, uint32_t c) {
 }
 
 bool glob_match(const struct glob *g, struct str name) {
-    CLEAN_FREE bool *set = mem_zero(g->n + 1);
-    CLEAN_FREE bool *next = mem_zero(g->n + 1);
+    CLEAN_FREE
+    bool *set = mem_zero(g->n + 1);
+    CLEAN_FREE
+    bool *next = mem_zero(g->n + 1);
     reach(g, set, 0);
     while (name.len) {
         size_t n;

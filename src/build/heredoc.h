@@ -1,4 +1,5 @@
-/* build/heredoc.h - reading the bodies of an instruction's heredocs. Private to build/dockerfile.c. */
+/* build/heredoc.h - reading the bodies of an instruction's heredocs. Private to build/dockerfile.c.
+ */
 #pragma once
 #include "build/lines.h"
 

@@ -17,7 +17,8 @@ static struct err rule_add(struct ignore *ig, struct str line) {
         return err_new(ERR_INVALID, "illegal exclusion pattern: \"!\"");
     if (line.len > GLOB_MAX || str_has_nul(line))
         return err_new(ERR_INVALID, "pattern longer than %d bytes or with a NUL byte", GLOB_MAX);
-    CLEAN_FREE char *clean = path_clean(line);
+    CLEAN_FREE
+    char *clean = path_clean(line);
     struct str p = str_of(clean);
     if (p.len > 1 && p.p[0] == '/')
         p = str_from(p, 1);

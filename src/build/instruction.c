@@ -169,12 +169,9 @@ static bool remote_source(const char *s) {
 static struct err read_add(struct reader *r) {
     struct copy_spec *c = &r->out->copy;
     struct flag flags[] = {
-        {.name = "chown", .text = &c->chown},
-        {.name = "chmod", .text = &c->chmod},
-        {.name = "link", .kind = FLAG_REFUSED},
-        {.name = "keep-git-dir", .kind = FLAG_REFUSED},
-        {.name = "checksum", .kind = FLAG_REFUSED},
-        {.name = "unpack", .kind = FLAG_REFUSED},
+        {.name = "chown", .text = &c->chown},       {.name = "chmod", .text = &c->chmod},
+        {.name = "link", .kind = FLAG_REFUSED},     {.name = "keep-git-dir", .kind = FLAG_REFUSED},
+        {.name = "checksum", .kind = FLAG_REFUSED}, {.name = "unpack", .kind = FLAG_REFUSED},
         {.name = "exclude", .kind = FLAG_REFUSED},
     };
     TRY(flags_read(r->file, r->node, flags, ARRAY_LEN(flags)));
@@ -338,15 +335,12 @@ static struct err read_unknown(struct reader *r) {
 struct err instruction_parse(const struct dockerfile *f, const struct node *n, struct arena *a,
                              struct instr *ret) {
     static struct err (*const readers[I_COUNT])(struct reader *) = {
-        [I_UNKNOWN] = read_unknown,  [I_ADD] = read_add,
-        [I_ARG] = read_arg,          [I_CMD] = read_command,
-        [I_COPY] = read_copy,        [I_ENTRYPOINT] = read_command,
-        [I_ENV] = read_pairs,        [I_EXPOSE] = read_list,
-        [I_FROM] = read_from,        [I_HEALTHCHECK] = read_health,
-        [I_LABEL] = read_pairs,      [I_MAINTAINER] = read_one,
-        [I_ONBUILD] = read_onbuild,  [I_RUN] = read_run,
-        [I_SHELL] = read_shell,      [I_STOPSIGNAL] = read_one,
-        [I_USER] = read_one,         [I_VOLUME] = read_list,
+        [I_UNKNOWN] = read_unknown,    [I_ADD] = read_add,     [I_ARG] = read_arg,
+        [I_CMD] = read_command,        [I_COPY] = read_copy,   [I_ENTRYPOINT] = read_command,
+        [I_ENV] = read_pairs,          [I_EXPOSE] = read_list, [I_FROM] = read_from,
+        [I_HEALTHCHECK] = read_health, [I_LABEL] = read_pairs, [I_MAINTAINER] = read_one,
+        [I_ONBUILD] = read_onbuild,    [I_RUN] = read_run,     [I_SHELL] = read_shell,
+        [I_STOPSIGNAL] = read_one,     [I_USER] = read_one,    [I_VOLUME] = read_list,
         [I_WORKDIR] = read_one,
     };
     for (size_t i = 0; i < n->args.n; i++)

@@ -67,8 +67,8 @@ enum flag_kind { FLAG_TEXT, FLAG_BOOL, FLAG_REFUSED };
 struct flag {
     const char *name;
     enum flag_kind kind;
-    char **text;       /* FLAG_TEXT: where the value goes */
-    bool *on;          /* FLAG_BOOL */
+    char **text; /* FLAG_TEXT: where the value goes */
+    bool *on;    /* FLAG_BOOL */
     bool used;
 };
 /* Reads the node's flags into the n known ones. FLAG_REFUSED gives ERR_UNSUPPORTED by name. */

@@ -1,8 +1,8 @@
 /* build/lines.c - logical lines and parser directives. */
 #include "build/lines.h"
 #include "build/words.h"
-#include <stdlib.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 static const char *const directive_names[] = {"syntax", "escape", "check"};
 

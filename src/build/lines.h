@@ -11,8 +11,8 @@ struct pieces VEC_BODY(struct piece);
 struct lines {
     const struct dockerfile *file; /* for messages */
     struct arena *arena;
-    struct str rest;   /* not read yet */
-    unsigned line;     /* number of the line read last */
+    struct str rest; /* not read yet */
+    unsigned line;   /* number of the line read last */
     char escape;
     const char *syntax, *check;
     unsigned directives_seen; /* bit per directive */

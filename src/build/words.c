@@ -1,8 +1,8 @@
 /* build/words.c - words, flags and JSON arrays of an instruction line. */
 #include "build/words.h"
-#include <stdlib.h>
 #include "base/json.h"
 #include "base/vec.h"
+#include <stdlib.h>
 
 struct wordv VEC_BODY(struct word);
 

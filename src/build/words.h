@@ -5,8 +5,8 @@
 #include "build/dockerfile.h"
 
 bool word_space(char c);
-/* The "--flag=value" words at the start of text[*at..]; quotes and escapes are resolved. *at moves to the first
- * byte that is no flag. A lone "--" ends the flags. */
+/* The "--flag=value" words at the start of text[*at..]; quotes and escapes are resolved. *at moves
+ * to the first byte that is no flag. A lone "--" ends the flags. */
 void words_flags(struct str text, size_t *at, char escape, struct arena *a, struct words *ret);
 /* Words separated by white space; quotes group and stay in the word, escapes stay too (they are
  * resolved by expansion). ENV, LABEL, ARG. */

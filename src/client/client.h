@@ -5,10 +5,10 @@
  * nothing but the socket. The version is negotiated once at client_open: the lower of what we speak
  * and what the daemon's /_ping answers, never below CLIENT_MINOR_MIN; every path then carries it.
  *
- * Answers are as hostile as requests: bodies are bounded (CLIENT_BODY_MAX), documents decoded by the
- * tables of spec/. An answer of 304 or >= 400 becomes a struct err whose kind follows the status and
- * whose message is the body's {"message"}, which is what the peer's CLI prints after "Error response
- * from daemon: ".
+ * Answers are as hostile as requests: bodies are bounded (CLIENT_BODY_MAX), documents decoded by
+ * the tables of spec/. An answer of 304 or >= 400 becomes a struct err whose kind follows the
+ * status and whose message is the body's {"message"}, which is what the peer's CLI prints after
+ * "Error response from daemon: ".
  *
  * A thread that waits for one answer and wants to ask something else opens a second client.
  * Tests: test/unit/client/client.c (against a scripted peer).
@@ -72,11 +72,12 @@ ssize_t client_read(struct client *c, void *p, size_t n);
 /* Calls fn for every line of the body (without the newline) until it ends or fn fails. */
 struct err client_lines(struct client *c, struct err (*fn)(void *arg, struct str line), void *arg);
 
-/* --- streams: attach, exec, logs --------------------------------------------------------------- */
+/* --- streams: attach, exec, logs ---------------------------------------------------------------
+ */
 /* A hijacked connection. The other direction ends with shutdown(fd, SHUT_WR). */
 struct client_stream {
     int fd;
-    bool raw; /* a tty: no frames */
+    bool raw;      /* a tty: no frames */
     struct buf in; /* bytes read and not yet used */
     size_t frame_left;
     int frame_stream;
@@ -114,7 +115,8 @@ struct err client_image_inspect(struct client *c, const char *name, struct arena
                                 struct api_image *ret);
 /* One message of a progress stream (pull, push, load, build). Returning an error stops it. */
 typedef struct err client_progress(void *arg, const struct api_message *m);
-/* auth: X-Registry-Auth or NULL; platform NULL: the daemon's. The error in the stream is the result. */
+/* auth: X-Registry-Auth or NULL; platform NULL: the daemon's. The error in the stream is the
+ * result. */
 struct err client_image_pull(struct client *c, const char *ref, const char *auth,
                              const char *platform, client_progress *fn, void *arg);
 struct err client_image_tag(struct client *c, const char *image, const char *repo, const char *tag);

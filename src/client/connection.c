@@ -214,9 +214,9 @@ static struct err ping(struct client *c) {
     struct http_answer answer;
     TRY(http_call(c->http, &h, &answer));
     struct str version = http_answer_header(&answer, "Api-Version");
-    struct err e = version.len
-                       ? negotiate(c, version)
-                       : err_new(ERR_INVALID, "%s: no API version in the answer to a ping", c->host);
+    struct err e = version.len ? negotiate(c, version)
+                               : err_new(ERR_INVALID, "%s: no API version in the answer to a ping",
+                                         c->host);
     int status = answer.status;
     http_answer_done(&answer);
     TRY(e);

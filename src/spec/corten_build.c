@@ -2,10 +2,8 @@
 #include "spec/corten_build.h"
 
 #define F(member, name, kind, ...) FIELD(struct build_job, member, name, kind, ##__VA_ARGS__)
-FIELDS(build_job_fields, struct build_job,
-       F(host, "Host", F_STR, .flags = F_REQUIRED),
-       F(id, "Id", F_STR, .flags = F_REQUIRED),
-       F(query, "Query", F_STR),
+FIELDS(build_job_fields, struct build_job, F(host, "Host", F_STR, .flags = F_REQUIRED),
+       F(id, "Id", F_STR, .flags = F_REQUIRED), F(query, "Query", F_STR),
        F(temp_dir, "TempDir", F_STR, .flags = F_REQUIRED),
        F(registry_config, "RegistryConfig", F_STR, .flags = OMIT_EMPTY),
        F(context, "Context", F_STR, .flags = OMIT_EMPTY),
@@ -13,13 +11,11 @@ FIELDS(build_job_fields, struct build_job,
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct build_image, member, name, kind, ##__VA_ARGS__)
-FIELDS(build_image_fields, struct build_image,
-       F(image, "Image", F_STR, .flags = F_REQUIRED));
+FIELDS(build_image_fields, struct build_image, F(image, "Image", F_STR, .flags = F_REQUIRED));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct build_base, member, name, kind, ##__VA_ARGS__)
-FIELDS(build_base_fields, struct build_base,
-       F(image, "Image", F_STR, .flags = F_REQUIRED),
+FIELDS(build_base_fields, struct build_base, F(image, "Image", F_STR, .flags = F_REQUIRED),
        F(config, "Config", F_RAW, .flags = F_REQUIRED));
 #undef F
 
@@ -29,12 +25,8 @@ FIELDS(build_stat_query_fields, struct build_stat_query,
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct build_stat, member, name, kind, ##__VA_ARGS__)
-FIELDS(build_stat_fields, struct build_stat,
-       F(path, "Path", F_STR, .flags = F_REQUIRED),
-       F(type, "Type", F_STR),
-       F(mode, "Mode", F_U32),
-       F(uid, "Uid", F_U32),
-       F(gid, "Gid", F_U32),
+FIELDS(build_stat_fields, struct build_stat, F(path, "Path", F_STR, .flags = F_REQUIRED),
+       F(type, "Type", F_STR), F(mode, "Mode", F_U32), F(uid, "Uid", F_U32), F(gid, "Gid", F_U32),
        F(mtime, "Mtime", F_I64));
 #undef F
 
