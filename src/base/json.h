@@ -2,7 +2,7 @@
  *
  * Reading: a read-only tree on top of json-c (exact int64/uint64, order kept). The text must be one
  * value, valid UTF-8, at most JSON_DEPTH_MAX deep, no duplicate-key guarantees (last one wins), no
- * trailing bytes, integers within int64 or uint64. All accessors accept NULL and give "nothing", so chains need no checks.
+ * trailing bytes. All accessors accept NULL and give "nothing", so chains need no checks.
  * Writing: an append-only writer into a buf; commas and quoting are the writer's job. Strings are
  * escaped as Go's encoding/json does without HTML escaping; invalid UTF-8 becomes U+FFFD.
  */
@@ -39,7 +39,7 @@ bool json_bool(const struct json *j, bool otherwise);
 /* false when not an integer or out of range. */
 bool json_i64(const struct json *j, int64_t *ret);
 bool json_u64(const struct json *j, uint64_t *ret);
-bool json_double(const struct json *j, double *ret); /* false too for what is not finite (1e999) */
+bool json_double(const struct json *j, double *ret);
 /* Appends the node's text (compact). */
 void json_print(const struct json *j, struct buf *out);
 

@@ -1,39 +1,41 @@
 /* network.h - the noun "network": who is connected where, with which address and which ports.
  *
  * The door of network/. Facts live in `struct networks` on the loop: networks, address pools,
- * endpoints (one container on one network) and the table of published ports. The kernel's side is one
- * bridge per network, one veth pair per endpoint, one nftables table per daemon (named after the
- * instance; src/network/ruleset.nft is the whole of it) and one map element per published port.
+ * endpoints (one container on one network) and the table of published ports. The kernel's side is
+ * one bridge per network, one veth pair per endpoint, one nftables table per daemon (named after
+ * the instance; src/network/ruleset.nft is the whole of it) and one map element per published port.
  *
  * State
  *   durable   row per network in the store (predefined ones too: their ids are stable)
- *   volatile  endpoints: addresses, ports, names of interfaces. The container's record keeps the text
- *             of endpoint_encode under /run and hands it back after a daemon restart (endpoint_adopt).
- *   kernel    bridge, table and forwarding switch are made when the first endpoint needs them, never
- *             before: a daemon that runs no bridged container leaves no trace on the host. They stay
- *             when the daemon ends, so connections through published ports survive its restart;
- *             networks_settle compares and mends, it never flushes.
+ *   volatile  endpoints: addresses, ports, names of interfaces. The container's record keeps the
+ * text of endpoint_encode under /run and hands it back after a daemon restart (endpoint_adopt).
+ *   kernel    bridge, table and forwarding switch are made when the first endpoint needs them,
+ * never before: a daemon that runs no bridged container leaves no trace on the host. They stay when
+ * the daemon ends, so connections through published ports survive its restart; networks_settle
+ * compares and mends, it never flushes.
  *
- * Threads: everything runs on the loop, but the functions marked *pool*: these block (netlink, one exec
- * of `nft` in the life of a table) and see only what they are given.
+ * Threads: everything runs on the loop, but the functions marked *pool*: these block (netlink, one
+ * exec of `nft` in the life of a table) and see only what they are given.
  *
  * Life of an endpoint (prepare, work, finish):
  *   endpoint_reserve (loop) → endpoint_up (pool) → endpoint_settle (loop) → … runs …
  *   → endpoint_down (pool) → endpoint_release (loop)
- * A failed endpoint_up leaves nothing in the kernel; then only endpoint_release remains to be called.
- * Interfaces are never deleted on this path (RTM_DELLINK waits for RCU under the lock that everybody
- * needs: 27 ms): they die with the network namespace, that is when the last process and the last
- * descriptor of it are gone. Addresses rotate through the subnet, so one is reused as late as possible.
+ * A failed endpoint_up leaves nothing in the kernel; then only endpoint_release remains to be
+ * called. Interfaces are never deleted on this path (RTM_DELLINK waits for RCU under the lock that
+ * everybody needs: 27 ms): they die with the network namespace, that is when the last process and
+ * the last descriptor of it are gone. Addresses rotate through the subnet, so one is reused as late
+ * as possible.
  *
  * Published ports: DNAT by one map lookup for new connections to local addresses, from other hosts,
- * from the host itself by any of its addresses and by 127.0.0.1, and from containers (hairpin). A bound
- * socket per port, held by the monitor, makes conflicts visible in both directions. route_localnet is
- * on for our bridges only, together with a rule that drops what a bridge sends to 127.0.0.0/8.
+ * from the host itself by any of its addresses and by 127.0.0.1, and from containers (hairpin). A
+ * bound socket per port, held by the monitor, makes conflicts visible in both directions.
+ * route_localnet is on for our bridges only, together with a rule that drops what a bridge sends to
+ * 127.0.0.0/8.
  *
  * Not here: names (containers on user-defined networks do not find each other by name), IPv6,
  * `container:ID`, drivers other than bridge, host, none: refused by name.
- * Limits: NETWORK_*_MAX below. Tests: test/unit/network, test/kernel/network-*.c (real traffic between
- * namespaces).
+ * Limits: NETWORK_*_MAX below. Tests: test/unit/network, test/kernel/network-*.c (real traffic
+ * between namespaces).
  */
 #pragma once
 #include "base/err.h"
@@ -54,7 +56,7 @@
 struct port_request {
     uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
     uint16_t container_port;
-    struct in_addr host_ip;          /* 0.0.0.0: every local address */
+    struct in_addr host_ip;         /* 0.0.0.0: every local address */
     uint16_t host_first, host_last; /* equal: that port; a range: the first free of it; 0,0: any */
 };
 struct port_requests VEC_BODY(struct port_request);
@@ -70,9 +72,9 @@ struct port_mappings VEC_BODY(struct port_mapping);
 
 /* "80/tcp", "53/udp", "80" (tcp). ERR_INVALID names what is wrong; sctp is ERR_UNSUPPORTED. */
 struct err port_parse(struct str text, uint8_t *ret_proto, uint16_t *ret_port);
-/* One entry of HostConfig.PortBindings: key "80/tcp", HostIp ("" : the default bind address; IPv6 is
- * ERR_UNSUPPORTED, except "::", which asks for what IPv4 cannot give and is refused by name too),
- * HostPort ("", "0": any; "8080"; "8000-8010"). */
+/* One entry of HostConfig.PortBindings: key "80/tcp", HostIp ("" : the default bind address; IPv6
+ * is ERR_UNSUPPORTED, except "::", which asks for what IPv4 cannot give and is refused by name
+ * too), HostPort ("", "0": any; "8080"; "8000-8010"). */
 struct err port_request_parse(const char *key, const char *host_ip, const char *host_port,
                               struct in_addr default_ip, struct port_request *ret);
 /* "tcp", "udp". */
@@ -81,11 +83,11 @@ const char *port_proto_name(uint8_t proto);
 /* --- the registry -------------------------------------------------------------------------- */
 
 struct networks_config {
-    const char *instance;    /* "": the default instance (bridge corten0, table corten); else up to 4
-                                hex digits: bridge "corten-<hex>", table "corten-<hex>" */
+    const char *instance; /* "": the default instance (bridge corten0, table corten); else up to 4
+                             hex digits: bridge "corten-<hex>", table "corten-<hex>" */
     const char *bridge_name; /* NULL: by instance */
-    const char *bip;         /* "10.9.0.1/24": address and subnet of the default bridge; NULL: first free
-                                pool of 172.17-31.0.0/16, then 192.168.0-240.0/20 */
+    const char *bip; /* "10.9.0.1/24": address and subnet of the default bridge; NULL: first free
+                        pool of 172.17-31.0.0/16, then 192.168.0-240.0/20 */
     const char *bind_ip;     /* default address for published ports; NULL: 0.0.0.0 */
     const char *run_dir;     /* <run-root>/network, made here (mode 0700) */
     unsigned mtu;            /* 0: 1500 */
@@ -97,16 +99,18 @@ struct networks;
  * nothing in the kernel. Strings of config are copied. */
 struct err networks_open(struct store *s, struct loop *l, const struct networks_config *config,
                          struct networks **ret);
-/* Frees memory only; the kernel's side stays. NULL allowed; returns NULL. No ops may be under way. */
+/* Frees memory only; the kernel's side stays. NULL allowed; returns NULL. No ops may be under way.
+ */
 struct networks *networks_close(struct networks *n);
 
-/* Compares the kernel with the adopted endpoints and mends the difference: removes map elements that
- * belong to no endpoint, adds missing ones, loads the table again when somebody flushed it. To be
- * called once after all endpoint_adopt calls. A job on the pool; done (may be NULL) on the loop. */
+/* Compares the kernel with the adopted endpoints and mends the difference: removes map elements
+ * that belong to no endpoint, adds missing ones, loads the table again when somebody flushed it. To
+ * be called once after all endpoint_adopt calls. A job on the pool; done (may be NULL) on the loop.
+ */
 void networks_settle(struct networks *n, void (*done)(void *arg, struct err e), void *arg);
 
-/* Facts for `info`: text lines of warnings ("table filter, chain FORWARD drops …"), collected by the
- * last job that touched the kernel; borrowed, valid until the next one. */
+/* Facts for `info`: text lines of warnings ("table filter, chain FORWARD drops …"), collected by
+ * the last job that touched the kernel; borrowed, valid until the next one. */
 const struct strv *networks_warnings(const struct networks *n);
 /* Did a corten daemon switch net.ipv4.ip_forward on since boot? */
 bool networks_forwarding_ours(const struct networks *n);
@@ -121,23 +125,23 @@ struct network {
     char *name;
     enum network_driver driver; /* printed "bridge", "host", "null" */
     bool predefined, internal, attachable;
-    int64_t created;              /* wall ns */
-    struct in_addr subnet;        /* bridge only; all in network byte order */
-    struct in_addr gateway;       /* address of the bridge itself */
-    struct in_addr range;         /* addresses are given from range/range_prefix */
+    int64_t created;        /* wall ns */
+    struct in_addr subnet;  /* bridge only; all in network byte order */
+    struct in_addr gateway; /* address of the bridge itself */
+    struct in_addr range;   /* addresses are given from range/range_prefix */
     unsigned prefix, range_prefix;
     bool icc, masquerade;
     unsigned mtu;
-    struct in_addr bind_ip;       /* default address of published ports */
+    struct in_addr bind_ip; /* default address of published ports */
     char bridge[IFNAMSIZ];
     struct strmap labels, options; /* options as the user gave them */
     struct list endpoints;         /* struct endpoint.link */
     size_t endpoints_n;
-    struct network_pool *pool;     /* private */
-    struct arena arena;            /* private: labels, options */
-    bool removing;                 /* private, as the next two */
-    bool fixed;                    /* subnet asked for by the user or the configuration */
-    bool host_ready;               /* this daemon has seen bridge and rules in the kernel */
+    struct network_pool *pool; /* private */
+    struct arena arena;        /* private: labels, options */
+    bool removing;             /* private, as the next two */
+    bool fixed;                /* subnet asked for by the user or the configuration */
+    bool host_ready;           /* this daemon has seen bridge and rules in the kernel */
 };
 const char *network_driver_name(enum network_driver d);
 
@@ -158,8 +162,9 @@ struct network_request {
      * com.docker.network.driver.mtu; any other is ERR_UNSUPPORTED by name. */
     struct strmap options;
 };
-/* done on the loop, after the row is durable. Errors: INVALID (field named), CONFLICT (name, bridge),
- * FORBIDDEN (subnet overlaps, predefined name), UNSUPPORTED. Interfaces come with the first endpoint. */
+/* done on the loop, after the row is durable. Errors: INVALID (field named), CONFLICT (name,
+ * bridge), FORBIDDEN (subnet overlaps, predefined name), UNSUPPORTED. Interfaces come with the
+ * first endpoint. */
 void network_create(struct networks *n, const struct network_request *r,
                     void (*done)(void *arg, struct err e, struct network *w), void *arg);
 /* FORBIDDEN for predefined ones and for networks with endpoints. Takes bridge and rules away. */
@@ -180,13 +185,14 @@ struct endpoint {
 };
 struct endpoint_request {
     const char *container_id, *container_name;
-    struct port_requests ports;  /* borrowed */
-    const char *ip;              /* fixed address; NULL: from the pool. User-defined networks only */
-    const char *mac;             /* NULL: derived from the address, 02:42:… */
-    unsigned index;              /* interface name in the container: eth<index> */
+    struct port_requests ports; /* borrowed */
+    const char *ip;             /* fixed address; NULL: from the pool. User-defined networks only */
+    const char *mac;            /* NULL: derived from the address, 02:42:… */
+    unsigned index;             /* interface name in the container: eth<index> */
 };
 
-/* The self-contained job of endpoint_up and endpoint_down. Opaque text but for what is shown here. */
+/* The self-contained job of endpoint_up and endpoint_down. Opaque text but for what is shown here.
+ */
 struct endpoint_plan {
     char endpoint_id[65], container_id[65], network_id[65];
     char *container_name;
@@ -206,10 +212,10 @@ struct endpoint_plan {
 };
 struct endpoint_plan *endpoint_plan_free(struct endpoint_plan *p); /* NULL allowed; returns NULL */
 
-/* Loop. Takes an address and the asked ports from the own tables. w must be a bridge network; `none`
- * and `host` have no endpoints: the caller gives the container an empty namespace, or the host's.
- * A port that another endpoint of ours has is ERR_SYSTEM "Bind for 0.0.0.0:8080 failed: port is
- * already allocated (by container web)": 500, as the peer answers. */
+/* Loop. Takes an address and the asked ports from the own tables. w must be a bridge network;
+ * `none` and `host` have no endpoints: the caller gives the container an empty namespace, or the
+ * host's. A port that another endpoint of ours has is ERR_SYSTEM "Bind for 0.0.0.0:8080 failed:
+ * port is already allocated (by container web)": 500, as the peer answers. */
 struct err endpoint_reserve(struct networks *n, struct network *w, const struct endpoint_request *r,
                             struct endpoint_plan **ret);
 
@@ -220,22 +226,23 @@ struct endpoint_live {
 };
 void endpoint_live_done(struct endpoint_live *l);
 #define CLEAN_ENDPOINT_LIVE OWN(endpoint_live_done)
-/* *Pool*, blocks about a millisecond. netns_fd -1: makes a new network namespace (lo up, IPv6 off for
- * all but lo, no router advertisements); else connects to that one (borrowed; *ret's is a copy).
- * A port that another program has is ERR_SYSTEM "listen tcp4 0.0.0.0:8080: bind: address already in
- * use", as the peer. ret holds descriptors until endpoint_live_done. */
+/* *Pool*, blocks about a millisecond. netns_fd -1: makes a new network namespace (lo up, IPv6 off
+ * for all but lo, no router advertisements); else connects to that one (borrowed; *ret's is a
+ * copy). A port that another program has is ERR_SYSTEM "listen tcp4 0.0.0.0:8080: bind: address
+ * already in use", as the peer. ret holds descriptors until endpoint_live_done. */
 struct err endpoint_up(struct endpoint_plan *p, int netns_fd, struct endpoint_live *ret);
 /* A network namespace with lo up and nothing else, for network `none`. *Pool*. */
 struct err network_none_up(int *ret_netns_fd);
-/* Loop, after a successful endpoint_up: the facts become visible (inspect, port list), event connect. */
+/* Loop, after a successful endpoint_up: the facts become visible (inspect, port list), event
+ * connect. */
 const struct endpoint *endpoint_settle(struct networks *n, const struct endpoint_plan *p);
 /* *Pool*. Removes the map elements; the rest dies with the namespace. A missing one is no error. */
 struct err endpoint_down(const struct endpoint_plan *p);
 /* *Pool*. As endpoint_down, and takes the interface out of a container that goes on running
  * (network disconnect). Slow: the kernel waits for RCU. */
 struct err endpoint_disconnect(const struct endpoint_plan *p);
-/* Loop: address and ports are free again (also after a failed endpoint_up), event disconnect when it
- * was settled. Unknown ids are ignored. */
+/* Loop: address and ports are free again (also after a failed endpoint_up), event disconnect when
+ * it was settled. Unknown ids are ignored. */
 void endpoint_release(struct networks *n, const char *endpoint_id);
 
 /* The plan as JSON text for the container's record under /run, and back. */
@@ -264,7 +271,8 @@ struct bus *networks_bus(struct networks *n);
 
 /* --- files in the container ------------------------------------------------------------------ */
 
-/* One --add-host value "name:ip" ("name=ip" too); ip may be "host-gateway". ERR_INVALID as the peer. */
+/* One --add-host value "name:ip" ("name=ip" too); ip may be "host-gateway". ERR_INVALID as the
+ * peer. */
 struct err network_extra_host_check(const char *text);
 struct network_files {
     const char *hostname, *domainname; /* domainname may be NULL or "" */

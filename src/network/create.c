@@ -1,0 +1,287 @@
+/* User-defined bridge networks: create and remove. */
+#include "base/log.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "network/private.h"
+#include <arpa/inet.h>
+
+#define OPTION "com.docker.network."
+
+/* --- create ------------------------------------------------------------------------------------
+ */
+
+static struct err check_name(const struct networks *n, const char *name) {
+    if (!name || !*name)
+        return err_new(ERR_INVALID, "invalid name: name is empty");
+    if (strlen(name) > NETWORK_NAME_LEN_MAX)
+        return err_new(ERR_INVALID, "invalid name: longer than %d bytes", NETWORK_NAME_LEN_MAX);
+    for (const char *c = name; *c; c++) {
+        bool alnum = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+                     (*c >= '0' && *c <= '9');
+        if (!alnum && (c == name || !strchr("_.-", *c)))
+            return err_new(ERR_INVALID,
+                           "invalid name: \"%s\", only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+                           name);
+    }
+    static const char *const reserved[] = {"bridge", "host", "none", "default", "container"};
+    for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
+        if (strcmp(name, reserved[i]) == 0)
+            return err_new(ERR_FORBIDDEN, "operation is not permitted on predefined %s network",
+                           name);
+    if (map_getz(&n->by_name, name))
+        return err_new(ERR_CONFLICT, "network with name %s already exists", name);
+    return OK;
+}
+
+static struct err parse_bool(const char *key, const char *value, bool *ret) {
+    if (strcmp(value, "true") == 0 || strcmp(value, "1") == 0)
+        *ret = true;
+    else if (strcmp(value, "false") == 0 || strcmp(value, "0") == 0)
+        *ret = false;
+    else
+        return err_new(ERR_INVALID, "option %s: '%s' is not true or false", key, value);
+    return OK;
+}
+
+static struct err set_bridge_name(const struct networks *n, struct network *w, const char *name) {
+    if (!*name || strlen(name) >= sizeof(w->bridge) || strchr(name, '/') || strchr(name, ' '))
+        return err_new(ERR_INVALID, "option " OPTION "bridge.name: '%s' is no interface name",
+                       name);
+    for (size_t i = 0; i < n->items_n; i++)
+        if (strcmp(n->items[i]->bridge, name) == 0)
+            return err_new(ERR_CONFLICT, "bridge name %s is used by network %s", name,
+                           n->items[i]->name);
+    if (link_index(name))
+        return err_new(ERR_CONFLICT, "an interface named %s exists already", name);
+    (void)snprintf(w->bridge, sizeof(w->bridge), "%s", name);
+    return OK;
+}
+
+static struct err apply_option(const struct networks *n, struct network *w, const char *key,
+                               const char *value) {
+    if (strcmp(key, OPTION "bridge.name") == 0)
+        return set_bridge_name(n, w, value);
+    if (strcmp(key, OPTION "bridge.enable_icc") == 0)
+        return parse_bool(key, value, &w->icc);
+    if (strcmp(key, OPTION "bridge.enable_ip_masquerade") == 0)
+        return parse_bool(key, value, &w->masquerade);
+    if (strcmp(key, OPTION "bridge.host_binding_ipv4") == 0)
+        return err_wrap(address_parse(value, &w->bind_ip), "option %s", key);
+    if (strcmp(key, OPTION "driver.mtu") == 0) {
+        uint64_t mtu = 0;
+        TRYF(str_to_u64(str_of(value), UINT16_MAX, &mtu), "option %s", key);
+        if (mtu < 68)
+            return err_new(ERR_INVALID, "option %s: %s is less than 68", key, value);
+        w->mtu = (unsigned)mtu;
+        return OK;
+    }
+    return err_new(ERR_UNSUPPORTED, "network option %s is not supported", key);
+}
+
+static struct err apply_subnet(struct networks *n, struct network *w,
+                               const struct network_request *r) {
+    bool given = r->subnet && *r->subnet;
+    if (!given && ((r->gateway && *r->gateway) || (r->ip_range && *r->ip_range)))
+        return err_new(ERR_INVALID, "gateway and IP range need a subnet");
+    if (!given)
+        return network_choose_subnet(n, w);
+    struct subnet s, range = {0};
+    uint32_t gateway = 0;
+    TRYF(subnet_parse(r->subnet, &s, NULL), "subnet");
+    for (size_t i = 0; i < n->items_n; i++)
+        if (n->items[i]->prefix &&
+            subnet_overlap(s,
+                           (struct subnet){ntohl(n->items[i]->subnet.s_addr), n->items[i]->prefix}))
+            return err_new(ERR_FORBIDDEN,
+                           "invalid pool request: Pool overlaps with other one on "
+                           "this address space (network %s)",
+                           n->items[i]->name);
+    if (r->gateway && *r->gateway) {
+        struct in_addr a;
+        TRYF(address_parse(r->gateway, &a), "gateway");
+        gateway = ntohl(a.s_addr);
+        if (!subnet_has(s, gateway))
+            return err_new(ERR_INVALID, "gateway %s is not in subnet %s", r->gateway, r->subnet);
+    }
+    if (r->ip_range && *r->ip_range) {
+        uint32_t any;
+        TRYF(subnet_parse(r->ip_range, &range, &any), "ip range");
+        if (!subnet_has(s, range.base) || range.prefix < s.prefix)
+            return err_new(ERR_INVALID, "IP range %s is not in subnet %s", r->ip_range, r->subnet);
+    }
+    w->fixed = true;
+    network_set_subnet(w, s, gateway, range);
+    return OK;
+}
+
+static void copy_map(struct strmap *to, struct arena *a, const struct strmap *from) {
+    for (size_t i = 0; i < from->n; i++)
+        strmap_set(to, a, from->items[i].key, from->items[i].value);
+    to->present = true;
+}
+
+static struct err build(struct networks *n, struct network *w, const struct network_request *r) {
+    TRY(check_name(n, r->name));
+    if (r->driver && *r->driver && strcmp(r->driver, "bridge") != 0)
+        return err_new(ERR_UNSUPPORTED, "network driver %s is not supported", r->driver);
+    random_id(w->id);
+    w->name = mem_strdup(r->name);
+    w->driver = NETWORK_BRIDGE;
+    w->created = time_now();
+    w->internal = r->internal;
+    w->attachable = r->attachable;
+    w->icc = w->masquerade = true;
+    w->mtu = n->mtu;
+    w->bind_ip = n->bind_ip;
+    (void)snprintf(w->bridge, sizeof(w->bridge), "corten-%.8s", w->id);
+    for (size_t i = 0; i < r->options.n; i++)
+        TRY(apply_option(n, w, r->options.items[i].key, r->options.items[i].value));
+    TRY(apply_subnet(n, w, r));
+    copy_map(&w->labels, &w->arena, &r->labels);
+    copy_map(&w->options, &w->arena, &r->options);
+    return OK;
+}
+
+struct creation {
+    struct networks *networks;
+    struct network *network; /* NULL: refused */
+    struct err e;
+    void (*done)(void *arg, struct err e, struct network *w);
+    void *arg;
+};
+
+static void created(void *arg, struct err e) {
+    struct creation *c = arg;
+    if (err_failed(e)) {
+        networks_take_out(c->networks, c->network);
+        c->network = network_free(c->network);
+    } else {
+        c->network->removing = false;
+        networks_publish(c->networks, "create", c->network, NULL);
+    }
+    c->done(c->arg, e, c->network);
+    free(c);
+}
+
+static void refused(void *arg) {
+    struct creation *c = arg;
+    c->done(c->arg, c->e, NULL);
+    free(c);
+}
+
+void network_create(struct networks *n, const struct network_request *r,
+                    void (*done)(void *arg, struct err e, struct network *w), void *arg) {
+    struct creation *c = NEW(struct creation);
+    c->networks = n;
+    c->done = done;
+    c->arg = arg;
+    c->network = network_new();
+    c->e = build(n, c->network, r);
+    if (err_failed(c->e)) {
+        c->network = network_free(c->network);
+        loop_post(n->loop, refused, c);
+        return;
+    }
+    c->network->removing = true; /* nobody connects before the row is durable */
+    networks_insert(n, c->network);
+    struct store_txn *t = store_txn_new();
+    network_row_put(t, c->network);
+    store_commit(n->store, t, STORE_DURABLE, created, c);
+}
+
+/* --- remove ------------------------------------------------------------------------------------
+ */
+
+struct removal {
+    struct networks *networks;
+    struct network *network;
+    struct host_plan host; /* strings of the network and the registry: both outlive the job */
+    struct err e;
+    void (*done)(void *arg, struct err e);
+    void *arg;
+};
+
+static void removal_end(struct removal *r, struct err e) {
+    r->done(r->arg, e);
+    free(r);
+}
+
+static void removed(void *arg, struct err e) {
+    struct removal *r = arg;
+    if (err_failed(e)) {
+        r->network->removing = false;
+    } else {
+        networks_publish(r->networks, "destroy", r->network, NULL);
+        networks_take_out(r->networks, r->network);
+        network_free(r->network);
+    }
+    removal_end(r, e);
+}
+
+static struct err remove_work(void *arg) {
+    struct removal *r = arg;
+    return host_remove(&r->host);
+}
+
+static void remove_worked(void *arg, struct err e) {
+    struct removal *r = arg;
+    if (err_failed(e)) {
+        r->network->removing = false;
+        removal_end(r, e);
+        return;
+    }
+    struct store_txn *t = store_txn_new();
+    network_row_delete(t, r->network);
+    store_commit(r->networks->store, t, STORE_DURABLE, removed, r);
+}
+
+static void remove_refused(void *arg) {
+    struct removal *r = arg;
+    removal_end(r, r->e);
+}
+
+static struct err check_removal(const struct network *w) {
+    if (w->predefined)
+        return err_new(ERR_FORBIDDEN, "%s is a pre-defined network and cannot be removed", w->name);
+    if (w->removing)
+        return err_new(ERR_CONFLICT, "network %s is being created or removed", w->name);
+    if (w->endpoints_n)
+        return err_new(ERR_FORBIDDEN,
+                       "error while removing network: network %s id %s has active "
+                       "endpoints",
+                       w->name, w->id);
+    return OK;
+}
+
+void network_remove(struct networks *n, struct network *w, void (*done)(void *arg, struct err e),
+                    void *arg) {
+    struct removal *r = NEW(struct removal);
+    r->networks = n;
+    r->network = w;
+    r->done = done;
+    r->arg = arg;
+    r->e = check_removal(w);
+    if (err_failed(r->e)) {
+        loop_post(n->loop, remove_refused, r);
+        return;
+    }
+    w->removing = true;
+    r->host = host_plan_for(n, w);
+    job_submit(n->loop, remove_work, remove_worked, r);
+}
+
+struct host_plan host_plan_for(const struct networks *n, const struct network *w) {
+    return (struct host_plan){
+        .bridge = w->bridge,
+        .table = n->table,
+        .nft_program = n->nft_program,
+        .run_dir = n->run_dir,
+        .subnet = w->subnet,
+        .gateway = w->gateway,
+        .prefix = w->prefix,
+        .mtu = w->mtu,
+        .internal = w->internal,
+        .icc = w->icc,
+        .masquerade = w->masquerade,
+    };
+}

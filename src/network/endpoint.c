@@ -1,0 +1,248 @@
+/* Endpoints in memory: reserve, settle, release, adopt. */
+#include "base/random.h"
+#include "network/private.h"
+#include <arpa/inet.h>
+
+struct endpoint *endpoint_find(const struct networks *n, const char *endpoint_id) {
+    return map_getz(&n->endpoints, endpoint_id);
+}
+
+struct endpoint *endpoint_of(const struct network *w, const char *container_id) {
+    LIST_FOR (&((struct network *)w)->endpoints, l) {
+        struct endpoint *e = CONTAINER_OF(l, struct endpoint, link);
+        if (strcmp(e->container_id, container_id) == 0)
+            return e;
+    }
+    return NULL;
+}
+
+void endpoint_renamed(struct networks *n, const char *container_id, const char *name) {
+    for (size_t i = 0; i < n->items_n; i++) {
+        struct endpoint *e = endpoint_of(n->items[i], container_id);
+        if (e) {
+            free(e->container_name);
+            e->container_name = mem_strdup(name);
+        }
+    }
+}
+
+/* --- reserve -----------------------------------------------------------------------------------
+ */
+
+static struct err check_ports(const struct networks *n, const struct port_requests *ports) {
+    if (ports->n > NETWORK_PORTS_MAX)
+        return err_new(ERR_INVALID, "more than %d published ports", NETWORK_PORTS_MAX);
+    for (size_t i = 0; i < ports->n; i++) {
+        const struct port_request *r = &ports->items[i];
+        if (r->host_first != r->host_last || r->host_first == 0)
+            continue; /* chosen when it is bound */
+        struct port_hold *h = hold_find(n, r->proto, r->host_ip, r->host_first);
+        char ip[INET_ADDRSTRLEN];
+        if (h)
+            return err_new(
+                ERR_SYSTEM, "Bind for %s:%u failed: port is already allocated (by container %s)",
+                address_format(r->host_ip, ip), r->host_first, h->endpoint->container_name);
+    }
+    return OK;
+}
+
+static struct err take_address(struct network *w, const struct endpoint_request *r,
+                               const char *holder, struct in_addr *ret) {
+    uint32_t address = 0;
+    if (!r->ip || !*r->ip) {
+        TRY(pool_take(w->pool, holder, &address));
+        ret->s_addr = htonl(address);
+        return OK;
+    }
+    if (w->predefined)
+        return err_new(ERR_INVALID,
+                       "user specified IP address is supported on user defined networks only");
+    struct in_addr a;
+    TRYF(address_parse(r->ip, &a), "IPv4Address");
+    address = ntohl(a.s_addr);
+    struct subnet s = {ntohl(w->subnet.s_addr), w->prefix};
+    if (!subnet_has(s, address) || address == s.base ||
+        address == (s.base | ~prefix_mask(s.prefix)))
+        return err_new(ERR_INVALID, "no configured subnet contains IP address %s", r->ip);
+    TRYF(pool_take_fixed(w->pool, address, holder), "IPv4Address %s", r->ip);
+    *ret = a;
+    return OK;
+}
+
+/* What peers have always done: 02:42 and the address. So ARP caches of neighbours stay right when
+ * an address is used again. */
+static void derive_mac(struct in_addr address, uint8_t mac[6]) {
+    mac[0] = 0x02;
+    mac[1] = 0x42;
+    memcpy(mac + 2, &address, sizeof(address));
+}
+
+static struct endpoint *insert(struct networks *n, struct network *w, const char *id,
+                               const char *container_id, const char *name) {
+    struct endpoint *e = NEW(struct endpoint);
+    e->network = w;
+    memcpy(e->id, id, sizeof(e->id));
+    (void)snprintf(e->container_id, sizeof(e->container_id), "%s", container_id);
+    e->container_name = mem_strdup(name);
+    list_push(&w->endpoints, &e->link);
+    w->endpoints_n++;
+    map_set(&n->endpoints, str_of(e->id), e);
+    return e;
+}
+
+static void set_ports(struct networks *n, struct endpoint *e, const struct port_mappings *ports) {
+    hold_drop_all(n, e);
+    e->ports.n = 0;
+    for (size_t i = 0; i < ports->n; i++) {
+        const struct port_mapping *m = &ports->items[i];
+        vec_push(&e->ports, *m);
+        hold_add(n, e, m->proto, m->host_ip, m->host_port);
+    }
+}
+
+static void take_out(struct networks *n, struct endpoint *e) {
+    hold_drop_all(n, e);
+    if (e->address.s_addr)
+        pool_give(e->network->pool, ntohl(e->address.s_addr));
+    list_remove(&e->link);
+    e->network->endpoints_n--;
+    (void)map_del(&n->endpoints, str_of(e->id));
+    free(e->container_name);
+    vec_done(&e->ports);
+    free(e);
+}
+
+static struct endpoint_plan *make_plan(const struct networks *n, const struct network *w,
+                                       const struct endpoint *e, const struct endpoint_request *r) {
+    struct endpoint_plan *p = NEW(struct endpoint_plan);
+    memcpy(p->endpoint_id, e->id, sizeof(p->endpoint_id));
+    memcpy(p->container_id, e->container_id, sizeof(p->container_id));
+    memcpy(p->network_id, w->id, sizeof(p->network_id));
+    p->container_name = mem_strdup(e->container_name);
+    p->address = e->address;
+    p->gateway = w->gateway;
+    p->subnet = w->subnet;
+    p->prefix = w->prefix;
+    p->mtu = w->mtu;
+    p->index = r->index;
+    memcpy(p->mac, e->mac, sizeof(p->mac));
+    p->internal = w->internal;
+    p->icc = w->icc;
+    p->masquerade = w->masquerade;
+    p->check_host = !w->host_ready;
+    memcpy(p->bridge, w->bridge, sizeof(p->bridge));
+    (void)snprintf(p->host_if, sizeof(p->host_if), "veth%.8s", e->id);
+    memcpy(p->table, n->table, sizeof(p->table));
+    p->nft_program = mem_strdup(n->nft_program);
+    p->run_dir = mem_strdup(n->run_dir);
+    for (size_t i = 0; i < r->ports.n; i++)
+        vec_push(&p->requests, r->ports.items[i]);
+    return p;
+}
+
+static struct err check_network(struct networks *n, struct network *w,
+                                const struct endpoint_request *r) {
+    if (w->driver != NETWORK_BRIDGE)
+        return err_new(ERR_INVALID, "network %s has no endpoints", w->name);
+    if (w->removing)
+        return err_new(ERR_NOT_FOUND, "network %s not found", w->name);
+    if (endpoint_of(w, r->container_id))
+        return err_new(ERR_FORBIDDEN, "container %s is already connected to network %s",
+                       r->container_id, w->name);
+    if (w->internal && r->ports.n)
+        return err_new(ERR_UNSUPPORTED, "publishing ports on internal network %s is not supported",
+                       w->name);
+    /* The subnet was free when it was chosen. Until the bridge stands somebody else may take it. */
+    if (w->host_ready || w->fixed || w->endpoints_n)
+        return OK;
+    struct in_addr before = w->subnet;
+    TRY(network_choose_subnet(n, w));
+    if (before.s_addr != w->subnet.s_addr) {
+        struct store_txn *t = store_txn_new();
+        network_row_put(t, w);
+        store_commit(n->store, t, STORE_DURABLE, NULL, NULL);
+    }
+    return OK;
+}
+
+struct err endpoint_reserve(struct networks *n, struct network *w, const struct endpoint_request *r,
+                            struct endpoint_plan **ret) {
+    TRY(check_network(n, w, r));
+    TRY(check_ports(n, &r->ports));
+    uint8_t mac[6] = {0};
+    if (r->mac && *r->mac)
+        TRY(mac_parse(r->mac, mac));
+    char id[65];
+    random_id(id);
+    struct endpoint *e = insert(n, w, id, r->container_id, r->container_name);
+    struct err failed = take_address(w, r, e->id, &e->address);
+    if (err_failed(failed)) {
+        take_out(n, e);
+        return failed;
+    }
+    memcpy(e->mac, mac, sizeof(mac));
+    if (!r->mac || !*r->mac)
+        derive_mac(e->address, e->mac);
+    struct port_mappings known = {0};
+    for (size_t i = 0; i < r->ports.n; i++) {
+        const struct port_request *q = &r->ports.items[i];
+        if (q->host_first && q->host_first == q->host_last)
+            vec_push(&known,
+                     (struct port_mapping){q->proto, q->container_port, q->host_ip, q->host_first});
+    }
+    set_ports(n, e, &known);
+    vec_done(&known);
+    *ret = make_plan(n, w, e, r);
+    return OK;
+}
+
+/* --- settle, release, adopt --------------------------------------------------------------------
+ */
+
+const struct endpoint *endpoint_settle(struct networks *n, const struct endpoint_plan *p) {
+    struct endpoint *e = endpoint_find(n, p->endpoint_id);
+    if (!e)
+        return NULL;
+    set_ports(n, e, &p->ports);
+    e->live = true;
+    if (p->host_checked) {
+        e->network->host_ready = true;
+        n->forwarding_ours = host_forwarding_ours(n->run_dir);
+        strv_done(&n->warnings);
+        for (size_t i = 0; i < p->warnings.n; i++)
+            strv_add(&n->warnings, p->warnings.items[i]);
+    }
+    networks_publish(n, "connect", e->network, e->container_id);
+    /* Somebody had flushed the rules: what the others published is missing too. */
+    if (p->table_loaded && n->endpoints.n > 1)
+        networks_settle(n, NULL, NULL);
+    return e;
+}
+
+void endpoint_release(struct networks *n, const char *endpoint_id) {
+    struct endpoint *e = endpoint_find(n, endpoint_id);
+    if (!e)
+        return;
+    if (e->live)
+        networks_publish(n, "disconnect", e->network, e->container_id);
+    take_out(n, e);
+}
+
+struct err endpoint_adopt(struct networks *n, const struct endpoint_plan *p) {
+    struct network *w = map_getz(&n->by_id, p->network_id);
+    if (!w || w->driver != NETWORK_BRIDGE)
+        return err_new(ERR_NOT_FOUND, "network %s not found", p->network_id);
+    if (endpoint_find(n, p->endpoint_id))
+        return err_new(ERR_CONFLICT, "endpoint %s exists", p->endpoint_id);
+    struct endpoint *e = insert(n, w, p->endpoint_id, p->container_id, p->container_name);
+    struct err failed = pool_take_fixed(w->pool, ntohl(p->address.s_addr), e->id);
+    if (err_failed(failed)) {
+        take_out(n, e);
+        return failed;
+    }
+    e->address = p->address;
+    memcpy(e->mac, p->mac, sizeof(e->mac));
+    set_ports(n, e, &p->ports);
+    e->live = true;
+    return OK;
+}

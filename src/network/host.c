@@ -1,0 +1,103 @@
+/* The host's side of a network: bridge, rules, switches under /proc/sys. Every step may find its
+ * work done already, by an earlier daemon or by another pool thread at this moment. */
+#include "base/file.h"
+#include "network/private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define IP_FORWARD "/proc/sys/net/ipv4/ip_forward"
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define SWITCH_TEXT_MAX 128
+
+/* Writes a switch unless it stands right already: some have side effects when written. */
+static struct err set_switch(const char *path, const char *value) {
+    CLEAN_BUF struct buf now = {0};
+    TRY(file_read(path, SWITCH_TEXT_MAX, &now));
+    if (str_eqz(str_trim(buf_str(&now)), value))
+        return OK;
+    return file_write_at(AT_FDCWD, path, str_of(value));
+}
+
+/* Without IPv6 in the kernel there is nothing to switch off. */
+static struct err set_switch_six(const char *path, const char *value) {
+    struct err e = set_switch(path, value);
+    if (err_kind(e) == ERR_NOT_FOUND) {
+        err_free(e);
+        return OK;
+    }
+    return e;
+}
+
+static char *forward_mark(const char *run_dir) {
+    return mem_printf("%s/ip-forward", run_dir);
+}
+
+bool host_forwarding_ours(const char *run_dir) {
+    CLEAN_FREE
+    char *path = forward_mark(run_dir);
+    CLEAN_BUF struct buf mark = {0};
+    CLEAN_BUF struct buf boot = {0};
+    struct err e = file_read(path, SWITCH_TEXT_MAX, &mark);
+    if (!err_failed(e))
+        e = file_read(BOOT_ID, SWITCH_TEXT_MAX, &boot);
+    bool ours = !err_failed(e) && str_eq(buf_str(&mark), buf_str(&boot));
+    err_free(e); /* no mark, no claim */
+    return ours;
+}
+
+/* Recorded before it is done: a crash in between makes us stricter than needed, never laxer. */
+static struct err forwarding_on(const char *run_dir) {
+    CLEAN_BUF struct buf now = {0};
+    TRY(file_read(IP_FORWARD, SWITCH_TEXT_MAX, &now));
+    if (str_eqz(str_trim(buf_str(&now)), "1"))
+        return OK;
+    CLEAN_BUF struct buf boot = {0};
+    TRY(file_read(BOOT_ID, SWITCH_TEXT_MAX, &boot));
+    CLEAN_FREE
+    char *path = forward_mark(run_dir);
+    TRY(file_replace(path, buf_str(&boot), 0600, false));
+    return file_write_at(AT_FDCWD, IP_FORWARD, STR("1"));
+}
+
+static struct err bridge_switch(const char *family, const char *bridge, const char *name,
+                                const char *value) {
+    CLEAN_FREE
+    char *path = mem_printf("/proc/sys/net/%s/conf/%s/%s", family, bridge, name);
+    if (strcmp(family, "ipv6") == 0)
+        return set_switch_six(path, value);
+    return set_switch(path, value);
+}
+
+struct err host_prepare(const struct host_plan *h, bool *ret_table_loaded) {
+    TRYF(forwarding_on(h->run_dir), "switch IPv4 forwarding on");
+    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    TRY(netlink_open(NETLINK_ROUTE, &nl));
+    TRY(link_bridge(&nl, h));
+    TRY(bridge_switch("ipv6", h->bridge, "accept_ra", "0"));
+    TRY(bridge_switch("ipv6", h->bridge, "disable_ipv6", "1"));
+    TRY(rules_load(h, host_forwarding_ours(h->run_dir), ret_table_loaded));
+    TRY(rules_add_network(h));
+    /* Only now: the rule that keeps containers off the host's 127.0.0.1 is in force. */
+    return bridge_switch("ipv4", h->bridge, "route_localnet", "1");
+}
+
+struct err host_remove(const struct host_plan *h) {
+    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    TRY(netlink_open(NETLINK_ROUTE, &nl));
+    TRY(link_remove(&nl, h->bridge));
+    return rules_remove_network(h);
+}
+
+struct err host_warnings(const char *table, struct strv *ret) {
+    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    TRY(netlink_open(NETLINK_NETFILTER, &nl));
+    CLEAN_STRV struct strv drops = {0};
+    TRY(nft_foreign_drops(&nl, table, &drops));
+    for (size_t i = 0; i < drops.n; i++)
+        strv_addf(ret,
+                  "nftables chain '%s' drops forwarded packets by policy: published ports and "
+                  "containers' connections to the outside may not work",
+                  drops.items[i]);
+    return OK;
+}

@@ -1,0 +1,203 @@
+/* The plan of an endpoint as text: /run of the container keeps it over a restart of the daemon. */
+#include "base/json.h"
+#include "network/private.h"
+
+#define PLAN_TEXT_MAX (1 << 20) /* 4,096 ports at about 80 bytes, and room */
+
+struct endpoint_plan *endpoint_plan_free(struct endpoint_plan *p) {
+    if (p) {
+        free(p->container_name);
+        free(p->nft_program);
+        free(p->run_dir);
+        vec_done(&p->requests);
+        vec_done(&p->ports);
+        strv_done(&p->warnings);
+    }
+    free(p);
+    return NULL;
+}
+
+static void put_address(struct json_out *o, const char *key, struct in_addr a) {
+    char text[INET_ADDRSTRLEN];
+    jo_kstr(o, key, address_format(a, text));
+}
+
+void endpoint_encode(const struct endpoint_plan *p, struct buf *out) {
+    struct json_out o = {.out = out};
+    char mac[18];
+    jo_obj(&o);
+    jo_kstr(&o, "endpoint", p->endpoint_id);
+    jo_kstr(&o, "container", p->container_id);
+    jo_kstr(&o, "name", p->container_name);
+    jo_kstr(&o, "network", p->network_id);
+    put_address(&o, "address", p->address);
+    put_address(&o, "gateway", p->gateway);
+    put_address(&o, "subnet", p->subnet);
+    jo_ki64(&o, "prefix", p->prefix);
+    jo_ki64(&o, "mtu", p->mtu);
+    jo_ki64(&o, "index", p->index);
+    jo_kstr(&o, "mac", mac_format(p->mac, mac));
+    jo_kbool(&o, "internal", p->internal);
+    jo_kbool(&o, "icc", p->icc);
+    jo_kbool(&o, "masquerade", p->masquerade);
+    jo_kstr(&o, "bridge", p->bridge);
+    jo_kstr(&o, "interface", p->host_if);
+    jo_kstr(&o, "table", p->table);
+    jo_kstr(&o, "nft", p->nft_program);
+    jo_kstr(&o, "run", p->run_dir);
+    jo_key(&o, "ports");
+    jo_arr(&o);
+    for (size_t i = 0; i < p->ports.n; i++) {
+        const struct port_mapping *m = &p->ports.items[i];
+        jo_obj(&o);
+        jo_ki64(&o, "proto", m->proto);
+        jo_ki64(&o, "to", m->container_port);
+        put_address(&o, "ip", m->host_ip);
+        jo_ki64(&o, "port", m->host_port);
+        jo_obj_end(&o);
+    }
+    jo_arr_end(&o);
+    jo_obj_end(&o);
+}
+
+/* Our own text, but from a file: every field is looked at. The first failure sticks. */
+struct reader {
+    const struct json *j;
+    struct err e;
+};
+
+static void wrong(struct reader *r, const char *key) {
+    if (!err_failed(r->e))
+        r->e = err_new(ERR_INVALID, "endpoint record: field '%s' is missing or wrong", key);
+}
+
+static void get_text(struct reader *r, const char *key, char *into, size_t size) {
+    struct str s = json_str(json_get(r->j, key));
+    if (!s.p || s.len >= size || str_has_nul(s)) {
+        wrong(r, key);
+        return;
+    }
+    memcpy(into, s.p, s.len);
+    into[s.len] = '\0';
+}
+
+static char *get_owned(struct reader *r, const char *key) {
+    struct str s = json_str(json_get(r->j, key));
+    if (!s.p || str_has_nul(s)) {
+        wrong(r, key);
+        return NULL;
+    }
+    return str_dup(s);
+}
+
+static struct in_addr get_address(struct reader *r, const char *key) {
+    char text[INET_ADDRSTRLEN] = "";
+    struct in_addr a = {0};
+    get_text(r, key, text, sizeof(text));
+    struct err e = address_parse(text, &a);
+    if (err_failed(e))
+        wrong(r, key);
+    err_free(e);
+    return a;
+}
+
+static unsigned get_number(struct reader *r, const char *key, unsigned max) {
+    uint64_t v = 0;
+    if (!json_u64(json_get(r->j, key), &v) || v > max) {
+        wrong(r, key);
+        return 0;
+    }
+    return (unsigned)v;
+}
+
+static void get_ports(struct reader *r, struct port_mappings *out) {
+    const struct json *list = json_get(r->j, "ports");
+    size_t n = json_len(list);
+    if (n > NETWORK_PORTS_MAX) {
+        wrong(r, "ports");
+        return;
+    }
+    for (size_t i = 0; i < n && !err_failed(r->e); i++) {
+        struct reader one = {.j = json_at(list, i)};
+        struct port_mapping m = {.proto = (uint8_t)get_number(&one, "proto", UINT8_MAX),
+                                 .container_port = (uint16_t)get_number(&one, "to", UINT16_MAX),
+                                 .host_ip = get_address(&one, "ip"),
+                                 .host_port = (uint16_t)get_number(&one, "port", UINT16_MAX)};
+        r->e = one.e;
+        vec_push(out, m);
+    }
+}
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+struct err mac_parse(const char *text, uint8_t ret[6]) {
+    uint8_t v[6];
+    bool right = strlen(text) == 17;
+    for (int i = 0; i < 6 && right; i++) {
+        int high = hex_digit(text[i * 3]), low = hex_digit(text[i * 3 + 1]);
+        right = high >= 0 && low >= 0 && (i == 5 || text[i * 3 + 2] == ':');
+        v[i] = (uint8_t)((high << 4 | low) & 0xff);
+    }
+    if (!right)
+        return err_new(ERR_INVALID, "invalid MAC address: %s", text);
+    if (v[0] & 1)
+        return err_new(ERR_INVALID, "invalid MAC address: %s is a group address", text);
+    memcpy(ret, v, sizeof(v));
+    return OK;
+}
+
+char *mac_format(const uint8_t mac[6], char out[18]) {
+    (void)snprintf(out, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+                   mac[5]);
+    return out;
+}
+
+static void get_mac(struct reader *r, uint8_t out[6]) {
+    char text[18] = "";
+    get_text(r, "mac", text, sizeof(text));
+    struct err e = mac_parse(text, out);
+    if (err_failed(e))
+        wrong(r, "mac");
+    err_free(e);
+}
+
+struct err endpoint_decode(struct str text, struct endpoint_plan **ret) {
+    if (text.len > PLAN_TEXT_MAX)
+        return err_new(ERR_INVALID, "endpoint record: too long");
+    CLEAN_JSON struct json *j = NULL;
+    TRYF(json_parse(text, &j), "endpoint record");
+    struct endpoint_plan *p = NEW(struct endpoint_plan);
+    struct reader r = {.j = j};
+    get_text(&r, "endpoint", p->endpoint_id, sizeof(p->endpoint_id));
+    get_text(&r, "container", p->container_id, sizeof(p->container_id));
+    get_text(&r, "network", p->network_id, sizeof(p->network_id));
+    p->container_name = get_owned(&r, "name");
+    p->address = get_address(&r, "address");
+    p->gateway = get_address(&r, "gateway");
+    p->subnet = get_address(&r, "subnet");
+    p->prefix = get_number(&r, "prefix", 32);
+    p->mtu = get_number(&r, "mtu", UINT16_MAX);
+    p->index = get_number(&r, "index", 1000);
+    get_mac(&r, p->mac);
+    p->internal = json_bool(json_get(j, "internal"), false);
+    p->icc = json_bool(json_get(j, "icc"), false);
+    p->masquerade = json_bool(json_get(j, "masquerade"), false);
+    get_text(&r, "bridge", p->bridge, sizeof(p->bridge));
+    get_text(&r, "interface", p->host_if, sizeof(p->host_if));
+    get_text(&r, "table", p->table, sizeof(p->table));
+    p->nft_program = get_owned(&r, "nft");
+    p->run_dir = get_owned(&r, "run");
+    get_ports(&r, &p->ports);
+    if (err_failed(r.e)) {
+        endpoint_plan_free(p);
+        return r.e;
+    }
+    *ret = p;
+    return OK;
+}

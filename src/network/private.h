@@ -1,0 +1,165 @@
+/* network/private.h - what the files of network/ share and nobody else sees. */
+#pragma once
+#include "base/map.h"
+#include "kernel/netlink.h"
+#include "kernel/nft.h"
+#include "network/network.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- subnets: subnet.c -------------------------------------------------------------------------
+ */
+
+/* Addresses in host byte order: arithmetic is done on them. */
+struct subnet {
+    uint32_t base;
+    unsigned prefix;
+};
+static inline uint32_t prefix_mask(unsigned prefix) {
+    return prefix ? UINT32_MAX << (32 - prefix) : 0;
+}
+bool subnet_has(struct subnet s, uint32_t address);
+bool subnet_overlap(struct subnet a, struct subnet b);
+struct subnets VEC_BODY(struct subnet);
+/* "10.1.0.0/24"; with ret_address the bits behind the prefix are allowed and handed over. */
+struct err subnet_parse(const char *text, struct subnet *ret, uint32_t *ret_address);
+struct err address_parse(const char *text, struct in_addr *ret);
+char *address_format(struct in_addr a, char out[INET_ADDRSTRLEN]);
+/* What the host routes somewhere, without default routes and without what leads to `bridge`. */
+struct err subnet_host_routes(const char *bridge, struct subnets *ret);
+/* The first of the built-in pools that overlaps none of `taken`; false: all are taken. */
+bool subnet_choose(const struct subnets *taken, struct subnet *ret);
+
+/* --- addresses of a network: pool.c ------------------------------------------------------------
+ */
+
+struct network_pool {
+    uint32_t first, last; /* usable, host byte order */
+    uint32_t next;        /* where the search goes on: rotation */
+    struct map used;      /* 4 bytes of address → endpoint id (borrowed) */
+};
+struct network_pool *pool_new(struct subnet range, struct subnet subnet);
+struct network_pool *pool_free(struct network_pool *p);
+/* The next free address. ERR_SYSTEM when all are used. */
+struct err pool_take(struct network_pool *p, const char *holder, uint32_t *ret);
+/* This address. ERR_CONFLICT when used, ERR_INVALID outside the subnet. */
+struct err pool_take_fixed(struct network_pool *p, uint32_t address, const char *holder);
+void pool_give(struct network_pool *p, uint32_t address);
+
+/* --- the registry ------------------------------------------------------------------------------
+ */
+
+/* One published port in the own table, for conflicts that name the holder. */
+struct port_hold {
+    struct port_hold *next; /* same protocol and port, other address */
+    uint8_t proto;
+    uint16_t port;
+    struct in_addr ip;
+    struct endpoint *endpoint;
+};
+
+struct networks {
+    struct store *store;
+    struct loop *loop;
+    char *instance, *nft_program, *run_dir;
+    char table[32], bridge[IFNAMSIZ];
+    struct in_addr bind_ip;
+    struct subnet bip; /* prefix 0: not given */
+    uint32_t bip_address;
+    unsigned mtu;
+    struct network **items; /* in order of creation */
+    size_t items_n, items_cap;
+    struct map by_id, by_name, endpoints; /* endpoints by id */
+    struct map ports;                     /* {proto, port} → struct port_hold, the first */
+    struct bus bus;
+    struct strv warnings;
+    bool forwarding_ours;
+};
+
+struct network *network_new(void);
+struct network *network_free(struct network *w);
+void networks_insert(struct networks *n, struct network *w);
+void networks_take_out(struct networks *n, struct network *w);
+/* Sets subnet, gateway, pool. gateway 0: the first address. range.prefix 0: the subnet. */
+void network_set_subnet(struct network *w, struct subnet s, uint32_t gateway, struct subnet range);
+/* Chooses a subnet that is free on this host and among our networks. */
+struct err network_choose_subnet(struct networks *n, struct network *w);
+void networks_publish(struct networks *n, const char *action, const struct network *w,
+                      const char *container_id);
+
+/* "02:42:ac:11:00:02"; group addresses are refused. */
+struct err mac_parse(const char *text, uint8_t ret[6]);
+
+/* rows: row.c */
+void network_row_put(struct store_txn *t, const struct network *w);
+void network_row_delete(struct store_txn *t, const struct network *w);
+struct err network_rows_load(struct networks *n);
+
+/* the table of published ports: holds.c */
+struct port_hold *hold_find(const struct networks *n, uint8_t proto, struct in_addr ip,
+                            uint16_t port);
+void hold_add(struct networks *n, struct endpoint *e, uint8_t proto, struct in_addr ip,
+              uint16_t port);
+void hold_drop_all(struct networks *n, struct endpoint *e);
+
+/* --- pool thread: host.c, link.c, bind.c, rules.c ----------------------------------------------
+ */
+
+/* What the kernel's side of one network needs; part of a plan, or built by settle and remove. */
+struct host_plan {
+    const char *bridge, *table, *nft_program, *run_dir;
+    struct in_addr subnet, gateway;
+    unsigned prefix, mtu;
+    bool internal, icc, masquerade;
+};
+/* Strings are borrowed from both. */
+struct host_plan host_plan_for(const struct networks *n, const struct network *w);
+/* Makes bridge, rules and forwarding switch, or what is missing of them. Safe to run twice at once.
+ */
+struct err host_prepare(const struct host_plan *h, bool *ret_table_loaded);
+struct err host_remove(const struct host_plan *h);
+struct err host_warnings(const char *table, struct strv *ret);
+bool host_forwarding_ours(const char *run_dir);
+
+unsigned link_index(const char *name); /* 0: there is none */
+struct err link_bridge(struct netlink *nl, const struct host_plan *h);
+/* One that is gone is success. */
+struct err link_remove(struct netlink *nl, const char *name);
+struct veth {
+    const char *host_name, *name; /* in the host, in the container */
+    int netns_fd;
+    unsigned bridge_index, mtu;
+    const uint8_t *mac;
+    bool isolated;
+};
+struct err link_veth(struct netlink *nl, const struct veth *v);
+/* Waits, shortly, until the kernel has noticed that the interface has a carrier. It does so in a
+ * work item of its own; until then queue and bridge port drop every packet, and a first ARP request
+ * that is lost costs a second. (Since Linux 6.8 the question itself makes it notice.) */
+struct err link_wait_up(struct netlink *nl, const char *name);
+struct inside {
+    const char *name;
+    struct in_addr address, gateway; /* gateway 0: no default route */
+    unsigned prefix;
+};
+/* Through a socket that lives in the container's namespace. */
+struct err link_inside(struct netlink *nl, const struct inside *in);
+struct err link_lo_up(struct netlink *nl);
+
+/* Binds the asked ports; fills ports and fds (both owned by the caller). */
+struct err ports_bind(const struct port_requests *requests, struct port_mappings *ports,
+                      int **ret_fds, size_t *ret_n);
+
+/* Loads the table when it is missing. foreign_drop: see ruleset.nft. */
+struct err rules_load(const struct host_plan *h, bool foreign_drop, bool *ret_loaded);
+/* Elements that make the network known to the rules. */
+struct err rules_add_network(const struct host_plan *h);
+struct err rules_remove_network(const struct host_plan *h);
+void rules_port_element(const struct port_mapping *m, struct in_addr address,
+                        struct nft_element *ret);
+const char *rules_port_map(const struct port_mapping *m);
+/* steal: an element that leads elsewhere is replaced; else it is ERR_CONFLICT. */
+struct err rules_publish(const char *table, const struct port_mappings *ports,
+                         struct in_addr address, bool steal);
+struct err rules_unpublish(const char *table, const struct port_mappings *ports,
+                           struct in_addr address);

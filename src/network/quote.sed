@@ -1,0 +1,4 @@
+# Text to C: every line becomes a string literal.
+s/["\\]/\\&/g
+s/^/"/
+s/$/\\n"/

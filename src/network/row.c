@@ -1,0 +1,126 @@
+/* Networks in the store: table `network`, one row each; what is not looked up by column is JSON. */
+#include "network/private.h"
+#include <arpa/inet.h>
+
+struct network_row {
+    char *subnet, *gateway, *range, *bridge, *bind_ip;
+    bool internal, attachable, icc, masquerade, fixed;
+    uint32_t mtu;
+    struct strmap labels, options;
+};
+
+FIELDS(network_row_fields, struct network_row,
+       FIELD(struct network_row, subnet, "subnet", F_STR, OMIT_EMPTY),
+       FIELD(struct network_row, gateway, "gateway", F_STR, OMIT_EMPTY),
+       FIELD(struct network_row, range, "range", F_STR, OMIT_EMPTY),
+       FIELD(struct network_row, bridge, "bridge", F_STR, OMIT_EMPTY),
+       FIELD(struct network_row, bind_ip, "bind", F_STR, OMIT_EMPTY),
+       FIELD(struct network_row, internal, "internal", F_BOOL, 0),
+       FIELD(struct network_row, attachable, "attachable", F_BOOL, 0),
+       FIELD(struct network_row, icc, "icc", F_BOOL, 0),
+       FIELD(struct network_row, masquerade, "masquerade", F_BOOL, 0),
+       FIELD(struct network_row, fixed, "fixed", F_BOOL, 0),
+       FIELD(struct network_row, mtu, "mtu", F_U32, 0),
+       FIELD(struct network_row, labels, "labels", F_STRMAP, OMIT_EMPTY),
+       FIELD(struct network_row, options, "options", F_STRMAP, OMIT_EMPTY));
+
+void network_row_put(struct store_txn *t, const struct network *w) {
+    char subnet[INET_ADDRSTRLEN + 4] = "", gateway[INET_ADDRSTRLEN] = "";
+    char range[INET_ADDRSTRLEN + 4] = "", bind_ip[INET_ADDRSTRLEN] = "", text[INET_ADDRSTRLEN];
+    char bridge[IFNAMSIZ];
+    memcpy(bridge, w->bridge, sizeof(bridge));
+    if (w->prefix) {
+        (void)snprintf(subnet, sizeof(subnet), "%s/%u", address_format(w->subnet, text), w->prefix);
+        (void)snprintf(range, sizeof(range), "%s/%u", address_format(w->range, text),
+                       w->range_prefix);
+        address_format(w->gateway, gateway);
+        address_format(w->bind_ip, bind_ip);
+    }
+    struct network_row r = {.subnet = subnet,
+                            .gateway = gateway,
+                            .range = range,
+                            .bridge = bridge,
+                            .bind_ip = bind_ip,
+                            .internal = w->internal,
+                            .attachable = w->attachable,
+                            .icc = w->icc,
+                            .masquerade = w->masquerade,
+                            .fixed = w->fixed,
+                            .mtu = w->mtu,
+                            .labels = w->labels,
+                            .options = w->options};
+    CLEAN_BUF struct buf data = {0};
+    fields_print(&network_row_fields, &r, &data);
+    store_add(t,
+              "INSERT OR REPLACE INTO network(id, name, driver, predefined, created, data)"
+              " VALUES(?, ?, ?, ?, ?, ?)",
+              "sssiit", w->id, w->name, network_driver_name(w->driver), (int64_t)w->predefined,
+              w->created, buf_str(&data));
+}
+
+void network_row_delete(struct store_txn *t, const struct network *w) {
+    store_add(t, "DELETE FROM network WHERE id = ?", "s", w->id);
+}
+
+static struct err driver_of(const char *name, enum network_driver *ret) {
+    for (int d = NETWORK_BRIDGE; d <= NETWORK_NONE; d++) {
+        if (name && strcmp(name, network_driver_name((enum network_driver)d)) == 0) {
+            *ret = (enum network_driver)d;
+            return OK;
+        }
+    }
+    return err_new(ERR_SYSTEM, "unknown driver '%s' in the store", name ? name : "");
+}
+
+static struct err read_data(struct network *w, struct str text) {
+    struct network_row r;
+    TRY(fields_decode(&network_row_fields, text, &w->arena, &r));
+    w->internal = r.internal;
+    w->attachable = r.attachable;
+    w->icc = r.icc;
+    w->masquerade = r.masquerade;
+    w->fixed = r.fixed;
+    w->mtu = r.mtu;
+    w->labels = r.labels;
+    w->options = r.options;
+    if (!r.subnet)
+        return OK;
+    struct subnet s, range;
+    struct in_addr gateway;
+    TRY(subnet_parse(r.subnet, &s, NULL));
+    TRY(subnet_parse(r.range, &range, NULL));
+    TRY(address_parse(r.gateway, &gateway));
+    TRY(address_parse(r.bind_ip, &w->bind_ip));
+    (void)snprintf(w->bridge, sizeof(w->bridge), "%s", r.bridge ? r.bridge : "");
+    network_set_subnet(w, s, ntohl(gateway.s_addr), range);
+    return OK;
+}
+
+static struct err load_row(void *arg, struct store_row *row) {
+    struct networks *n = arg;
+    const char *id = row_text(row, 0), *name = row_text(row, 1);
+    if (!id || strlen(id) != 64 || !name)
+        return err_new(ERR_SYSTEM, "network row without id or name in the store");
+    struct network *w = network_new();
+    memcpy(w->id, id, sizeof(w->id));
+    w->name = mem_strdup(name);
+    w->predefined = row_int(row, 3) != 0;
+    w->created = row_int(row, 4);
+    struct err e = driver_of(row_text(row, 2), &w->driver);
+    if (!err_failed(e))
+        e = read_data(w, str_of(row_text(row, 5)));
+    if (err_failed(e)) {
+        e = err_wrap(e, "network '%s'", name);
+        network_free(w);
+        return e;
+    }
+    networks_insert(n, w);
+    return OK;
+}
+
+struct err network_rows_load(struct networks *n) {
+    return store_load(n->store,
+                      "SELECT id, name, driver, predefined, created, data FROM network"
+                      " ORDER BY created, id",
+                      load_row, n);
+}

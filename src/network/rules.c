@@ -1,0 +1,186 @@
+/* The rule set's text and its elements. What they mean stands in ruleset.nft. */
+#include "network/private.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+
+static const char ruleset[] =
+#include "ruleset.inc"
+    ;
+
+static struct err open_nft(struct netlink *nl) {
+    return netlink_open(NETLINK_NETFILTER, nl);
+}
+
+static void fill(struct buf *out, const char *table, bool foreign_drop) {
+    struct str rest = str_of(ruleset);
+    struct str head, name;
+    while (str_cut(rest, '@', &head, &rest)) {
+        buf_add_str(out, head);
+        ssize_t end = str_find(rest, '@');
+        name = end >= 0 ? str_sub(rest, 0, (size_t)end) : STR_NONE;
+        if (str_eqz(name, "TABLE"))
+            buf_adds(out, table);
+        else if (str_eqz(name, "FOREIGN"))
+            buf_adds(out, foreign_drop ? "drop" : "accept");
+        else {
+            buf_addc(out, '@'); /* nft's own: the name of a set */
+            continue;
+        }
+        rest = str_from(rest, (size_t)end + 1);
+    }
+    buf_add_str(out, head);
+}
+
+struct err rules_load(const struct host_plan *h, bool foreign_drop, bool *ret_loaded) {
+    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    TRY(open_nft(&nl));
+    bool exists = false;
+    TRY(nft_table_exists(&nl, h->table, &exists));
+    if (exists) {
+        *ret_loaded = false;
+        return OK;
+    }
+    CLEAN_BUF struct buf script = {0};
+    fill(&script, h->table, foreign_drop);
+    struct err e = nft_load(h->nft_program, buf_str(&script));
+    if (err_failed(e)) {
+        /* Somebody else may have been quicker: that is as good. */
+        TRY(nft_table_exists(&nl, h->table, &exists));
+        if (!exists)
+            return err_wrap(e, "load nftables table '%s'", h->table);
+        err_free(e);
+    }
+    *ret_loaded = true;
+    return OK;
+}
+
+/* --- elements ----------------------------------------------------------------------------------
+ */
+
+static void key_bytes(struct nft_element *e, const void *p, size_t n) {
+    memcpy(e->key + e->key_len, p, n);
+    e->key_len += (n + 3) & ~(size_t)3;
+}
+
+static void key_name(struct nft_element *e, const char *name) {
+    size_t n = strlen(name);
+    memcpy(e->key + e->key_len, name, MIN(n, (size_t)IFNAMSIZ - 1));
+    e->key_len += IFNAMSIZ;
+}
+
+typedef void element_fn(struct nft_batch *b, const char *table, const char *set,
+                        const struct nft_element *e);
+
+static void network_elements(struct nft_batch *b, const struct host_plan *h, element_fn *fn) {
+    struct nft_element one = {0};
+    key_name(&one, h->bridge);
+    struct nft_element pair = one;
+    key_name(&pair, h->bridge);
+    struct nft_element subnet = {0};
+    key_bytes(&subnet, &h->subnet, sizeof(h->subnet));
+    key_name(&subnet, h->bridge);
+    memcpy(subnet.end, subnet.key, subnet.key_len);
+    subnet.end_len = subnet.key_len;
+    uint32_t last = h->subnet.s_addr | htonl(~prefix_mask(h->prefix));
+    memcpy(subnet.end, &last, sizeof(last));
+    fn(b, h->table, "bridges", &one);
+    fn(b, h->table, "subnets", &subnet);
+    if (h->icc)
+        fn(b, h->table, "within", &pair);
+    if (h->internal)
+        fn(b, h->table, "internal", &one);
+    else if (h->masquerade)
+        fn(b, h->table, "outgoing", &one);
+}
+
+struct err rules_add_network(const struct host_plan *h) {
+    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    TRY(open_nft(&nl));
+    CLEAN_NFT_BATCH struct nft_batch b = {0};
+    network_elements(&b, h, nft_add);
+    return err_wrap(nft_commit(&nl, &b), "make %s known to the rules", h->bridge);
+}
+
+struct err rules_remove_network(const struct host_plan *h) {
+    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    TRY(open_nft(&nl));
+    CLEAN_NFT_BATCH struct nft_batch b = {0};
+    network_elements(&b, h, nft_delete);
+    struct err e = nft_commit(&nl, &b);
+    if (err_failed(e) && err_errnum(e) == ENOENT) {
+        err_free(e); /* never used, or flushed by somebody */
+        return OK;
+    }
+    return err_wrap(e, "remove %s from the rules", h->bridge);
+}
+
+const char *rules_port_map(const struct port_mapping *m) {
+    return m->host_ip.s_addr == INADDR_ANY ? "published" : "published_at";
+}
+
+void rules_port_element(const struct port_mapping *m, struct in_addr address,
+                        struct nft_element *ret) {
+    *ret = (struct nft_element){0};
+    uint16_t from = htons(m->host_port), to = htons(m->container_port);
+    key_bytes(ret, &m->proto, sizeof(m->proto));
+    if (m->host_ip.s_addr != INADDR_ANY)
+        key_bytes(ret, &m->host_ip, sizeof(m->host_ip));
+    key_bytes(ret, &from, sizeof(from));
+    memcpy(ret->value, &address, sizeof(address));
+    memcpy(ret->value + sizeof(address), &to, sizeof(to));
+    ret->value_len = 8;
+}
+
+static void port_elements(struct nft_batch *b, const char *table, const struct port_mappings *ports,
+                          struct in_addr address, element_fn *fn) {
+    for (size_t i = 0; i < ports->n; i++) {
+        struct nft_element e;
+        rules_port_element(&ports->items[i], address, &e);
+        fn(b, table, rules_port_map(&ports->items[i]), &e);
+    }
+}
+
+struct err rules_publish(const char *table, const struct port_mappings *ports,
+                         struct in_addr address, bool steal) {
+    if (!ports->n)
+        return OK;
+    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    TRY(open_nft(&nl));
+    CLEAN_NFT_BATCH struct nft_batch b = {0};
+    port_elements(&b, table, ports, address, nft_add);
+    struct err e = nft_commit(&nl, &b);
+    if (err_failed(e) && (err_errnum(e) == EEXIST || err_errnum(e) == EBUSY)) {
+        if (!steal)
+            return err_as(err_wrap(e, "publish ports"), ERR_CONFLICT);
+        err_free(e);
+        TRY(rules_unpublish(table, ports, address));
+        port_elements(&b, table, ports, address, nft_add);
+        e = nft_commit(&nl, &b);
+    }
+    return err_wrap(e, "publish ports");
+}
+
+struct err rules_unpublish(const char *table, const struct port_mappings *ports,
+                           struct in_addr address) {
+    if (!ports->n)
+        return OK;
+    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    TRY(open_nft(&nl));
+    CLEAN_NFT_BATCH struct nft_batch b = {0};
+    port_elements(&b, table, ports, address, nft_delete);
+    struct err e = nft_commit(&nl, &b);
+    if (!err_failed(e) || err_errnum(e) != ENOENT)
+        return err_wrap(e, "take published ports back");
+    err_free(e);
+    /* Some are missing, and a batch is all or nothing: one by one. */
+    for (size_t i = 0; i < ports->n; i++) {
+        struct port_mappings one = {.items = &ports->items[i], .n = 1};
+        port_elements(&b, table, &one, address, nft_delete);
+        e = nft_commit(&nl, &b);
+        if (err_failed(e) && err_errnum(e) != ENOENT)
+            return err_wrap(e, "take published ports back");
+        err_free(e);
+    }
+    return OK;
+}

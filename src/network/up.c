@@ -1,0 +1,203 @@
+/* What the pool does for one endpoint: endpoint_up, endpoint_down. Sees only its plan. */
+#include "base/file.h"
+#include "base/log.h"
+#include "kernel/ns.h"
+#include "network/private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Random ports are drawn again when another endpoint of ours, just about to go, still has the rule.
+ */
+#define DRAWS_MAX 8
+
+static void unbind(struct endpoint_live *l) {
+    for (size_t i = 0; i < l->held_n; i++)
+        fd_close(l->held_fds[i]);
+    free(l->held_fds);
+    l->held_fds = NULL;
+    l->held_n = 0;
+}
+
+void endpoint_live_done(struct endpoint_live *l) {
+    l->netns_fd = fd_close(l->netns_fd);
+    unbind(l);
+}
+
+static struct host_plan host_plan_of(const struct endpoint_plan *p) {
+    return (struct host_plan){
+        .bridge = p->bridge,
+        .table = p->table,
+        .nft_program = p->nft_program,
+        .run_dir = p->run_dir,
+        .subnet = p->subnet,
+        .gateway = p->gateway,
+        .prefix = p->prefix,
+        .mtu = p->mtu,
+        .internal = p->internal,
+        .icc = p->icc,
+        .masquerade = p->masquerade,
+    };
+}
+
+static struct err prepare(struct endpoint_plan *p) {
+    struct host_plan h = host_plan_of(p);
+    bool loaded = false;
+    TRY(host_prepare(&h, &loaded));
+    p->table_loaded |= loaded;
+    p->host_checked = true;
+    strv_done(&p->warnings);
+    return host_warnings(p->table, &p->warnings);
+}
+
+/* IPv6 is off in a namespace that has IPv4 only (row 54 of the attacks: router advertisements), for
+ * all interfaces to come; lo keeps ::1, as the newer peer has it. */
+static struct err quiet_six(void) {
+    static const char *const paths[] = {"/proc/sys/net/ipv6/conf/default/disable_ipv6",
+                                        "/proc/sys/net/ipv6/conf/default/accept_ra",
+                                        "/proc/sys/net/ipv6/conf/all/accept_ra"};
+    static const char *const values[] = {"1", "0", "0"};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        int fd = open(paths[i], O_WRONLY | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT)
+            return OK; /* a kernel without IPv6 */
+        if (fd < 0)
+            return err_errno(errno, "open %s", paths[i]);
+        int r = fd_write_all(fd, values[i], 1);
+        fd_close(fd);
+        if (r < 0)
+            return err_errno(r, "write %s", paths[i]);
+    }
+    return OK;
+}
+
+/* A socket that stays in the namespace when this thread leaves it. */
+static struct err inside_socket(int netns_fd, struct netlink *ret) {
+    int back = -1;
+    TRY(ns_enter_net(netns_fd, &back));
+    struct err e = quiet_six();
+    if (!err_failed(e))
+        e = netlink_open(NETLINK_ROUTE, ret);
+    ns_leave_net(back);
+    return e;
+}
+
+static struct err namespace_for(int given, int *ret_fd) {
+    if (given < 0)
+        return err_wrap(ns_new_net(ret_fd), "make a network namespace");
+    int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0)
+        return err_errno(errno, "copy the network namespace");
+    *ret_fd = fd;
+    return OK;
+}
+
+static struct err connect_pair(struct endpoint_plan *p, int netns_fd) {
+    CLEAN_NETLINK struct netlink in = NETLINK_NONE;
+    CLEAN_NETLINK struct netlink out = NETLINK_NONE;
+    TRY(inside_socket(netns_fd, &in));
+    TRY(netlink_open(NETLINK_ROUTE, &out));
+    char name[IFNAMSIZ];
+    (void)snprintf(name, sizeof(name), "eth%u", p->index);
+    unsigned bridge = link_index(p->bridge);
+    if (!bridge) { /* somebody removed it */
+        TRY(prepare(p));
+        bridge = link_index(p->bridge);
+    }
+    TRY(link_veth(&out, &(struct veth){.host_name = p->host_if,
+                                       .name = name,
+                                       .netns_fd = netns_fd,
+                                       .bridge_index = bridge,
+                                       .mtu = p->mtu,
+                                       .mac = p->mac,
+                                       .isolated = !p->icc}));
+    struct in_addr gateway = {p->internal || p->index > 0 ? 0 : p->gateway.s_addr};
+    TRY(link_inside(
+        &in, &(struct inside){
+                 .name = name, .address = p->address, .gateway = gateway, .prefix = p->prefix}));
+    /* The container's end has been opened last and is ready. Of ours, first the port, then the
+     * bridge, which has a carrier from its first port on. */
+    TRY(link_wait_up(&out, p->host_if));
+    return link_wait_up(&out, p->bridge);
+}
+
+static bool draws(const struct endpoint_plan *p) {
+    for (size_t i = 0; i < p->requests.n; i++)
+        if (p->requests.items[i].host_first != p->requests.items[i].host_last ||
+            p->requests.items[i].host_first == 0)
+            return true;
+    return false;
+}
+
+static struct err publish_once(struct endpoint_plan *p, bool steal) {
+    struct err e = rules_publish(p->table, &p->ports, p->address, steal);
+    if (!err_failed(e) || err_errnum(e) != ENOENT || p->table_loaded)
+        return e;
+    err_free(e); /* somebody flushed the rules */
+    TRY(prepare(p));
+    return rules_publish(p->table, &p->ports, p->address, steal);
+}
+
+static struct err publish(struct endpoint_plan *p, struct endpoint_live *l) {
+    for (unsigned draw = 1; draw < DRAWS_MAX && draws(p); draw++) {
+        struct err e = publish_once(p, false);
+        if (err_kind(e) != ERR_CONFLICT)
+            return e;
+        err_free(e);
+        unbind(l);
+        TRY(ports_bind(&p->requests, &p->ports, &l->held_fds, &l->held_n));
+    }
+    /* Asked for by number: the own table says that no living endpoint of ours has it. */
+    return publish_once(p, true);
+}
+
+/* The namespace is somebody else's and will not go away: take our interface out of it. */
+static void disconnect_pair(const struct endpoint_plan *p) {
+    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    struct err e = netlink_open(NETLINK_ROUTE, &nl);
+    if (!err_failed(e))
+        e = link_remove(&nl, p->host_if);
+    log_err(LOG_WARN, e, "network: undo connection of container %s", p->container_id);
+}
+
+struct err endpoint_up(struct endpoint_plan *p, int netns_fd, struct endpoint_live *ret) {
+    CLEAN_ENDPOINT_LIVE struct endpoint_live l = {.netns_fd = -1};
+    TRY(ports_bind(&p->requests, &p->ports, &l.held_fds, &l.held_n));
+    if (p->check_host)
+        TRY(prepare(p));
+    TRY(namespace_for(netns_fd, &l.netns_fd));
+    struct err e = connect_pair(p, l.netns_fd);
+    if (!err_failed(e))
+        e = publish(p, &l);
+    if (err_failed(e)) {
+        /* A namespace of our own dies here, and the pair with it. */
+        if (netns_fd >= 0)
+            disconnect_pair(p);
+        return e;
+    }
+    *ret = l;
+    l = (struct endpoint_live){.netns_fd = -1};
+    return OK;
+}
+
+struct err endpoint_disconnect(const struct endpoint_plan *p) {
+    TRY(endpoint_down(p));
+    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    TRY(netlink_open(NETLINK_ROUTE, &nl));
+    return link_remove(&nl, p->host_if);
+}
+
+struct err endpoint_down(const struct endpoint_plan *p) {
+    return rules_unpublish(p->table, &p->ports, p->address);
+}
+
+struct err network_none_up(int *ret_netns_fd) {
+    CLEAN_FD
+    int fd = -1;
+    TRYF(ns_new_net(&fd), "make a network namespace");
+    CLEAN_NETLINK struct netlink in = NETLINK_NONE;
+    TRY(inside_socket(fd, &in));
+    TRY(link_lo_up(&in));
+    *ret_netns_fd = TAKE_FD(fd);
+    return OK;
+}
