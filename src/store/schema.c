@@ -1,0 +1,76 @@
+/* The tables of all nouns, as numbered migrations. A migration is never edited once it was
+ * released: a change is a new one at the end. Times are wall nanoseconds, digests are 32 bytes
+ * unless noted. */
+#include "store/db.h"
+#include <inttypes.h>
+
+/* PRAGMA application_id: "cort". Tells our database from any other SQLite file. */
+#define APPLICATION_ID 0x636f7274
+
+static const char *const migrations[] = {
+    /* 1: the first tables */
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
+
+    /* image/: what is on disk. state: 0 reserved by a job, 1 there, 2 being removed. unsynced: id
+     * of the boot in which the layer was written without fsync; NULL: synced. */
+    "CREATE TABLE layer (id INTEGER PRIMARY KEY AUTOINCREMENT, diff_id BLOB NOT NULL,"
+    " size INTEGER NOT NULL, state INTEGER NOT NULL, unsynced TEXT);"
+    "CREATE TABLE blob (digest BLOB PRIMARY KEY, diff_id BLOB NOT NULL, size INTEGER NOT NULL,"
+    " compression INTEGER NOT NULL, state INTEGER NOT NULL, source TEXT) WITHOUT ROWID;"
+    /* layers: the diff ids one after the other, lowest first. */
+    "CREATE TABLE image (id BLOB PRIMARY KEY, config BLOB NOT NULL, layers BLOB,"
+    " created INTEGER NOT NULL, parent BLOB, tagged_at INTEGER NOT NULL,"
+    " removed INTEGER NOT NULL);"
+    "CREATE TABLE image_tag (ref TEXT PRIMARY KEY, image BLOB NOT NULL,"
+    " tagged_at INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE build_cache (key TEXT PRIMARY KEY, image BLOB NOT NULL,"
+    " used_at INTEGER NOT NULL) WITHOUT ROWID;"
+
+    /* data, config, state: JSON by the noun's own field tables. */
+    "CREATE TABLE volume (name TEXT PRIMARY KEY, driver TEXT NOT NULL, created INTEGER NOT NULL,"
+    " anonymous INTEGER NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE network (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, driver TEXT NOT NULL,"
+    " predefined INTEGER NOT NULL, created INTEGER NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE container (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " created INTEGER NOT NULL, image TEXT, config TEXT NOT NULL, state TEXT NOT NULL,"
+    " auto_remove INTEGER NOT NULL, boot TEXT);",
+};
+
+static struct err pragma_int(struct store *s, const char *sql, int64_t *ret) {
+    sqlite3_stmt *stmt = NULL;
+    TRY(store_prepare(s, sql, &stmt));
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
+        *ret = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_reset(stmt); /* repeats the error of the step */
+    return rc == SQLITE_ROW ? OK : store_error(s, rc, "open");
+}
+
+static struct err migrate_one(struct store *s, int64_t to) {
+    CLEAN_BUF struct buf sql = {0};
+    buf_adds(&sql, "BEGIN IMMEDIATE;");
+    buf_adds(&sql, migrations[to - 1]);
+    buf_addf(&sql, "PRAGMA application_id = %d; PRAGMA user_version = %" PRId64 "; COMMIT;",
+             APPLICATION_ID, to);
+    struct err e = store_exec(s, buf_cstr(&sql));
+    if (err_failed(e) && !sqlite3_get_autocommit(s->db))
+        err_ignore(store_exec(s, "ROLLBACK")); /* the first error is the one to tell */
+    return e;
+}
+
+struct err store_migrate(struct store *s) {
+    int64_t version = 0, application = 0, tables = 0, newest = (int64_t)ARRAY_LEN(migrations);
+    TRY(pragma_int(s, "PRAGMA application_id", &application));
+    TRY(pragma_int(s, "PRAGMA user_version", &version));
+    TRY(pragma_int(s, "SELECT count(*) FROM sqlite_schema", &tables));
+    if (application != APPLICATION_ID && tables > 0)
+        return err_new(ERR_INVALID, "state database %s: belongs to another program", s->path);
+    if (version > newest)
+        return err_new(ERR_UNSUPPORTED,
+                       "state database %s: its version %" PRId64 " is newer than %" PRId64
+                       ", the newest that corten %s knows",
+                       s->path, version, newest, CORTEN_VERSION);
+    while (version < newest)
+        TRYF(migrate_one(s, ++version), "migrate to version %" PRId64, version);
+    return OK;
+}
