@@ -63,6 +63,13 @@ struct err err_new(enum err_kind kind, const char *fmt, ...) {
     return make(kind, 0, msg);
 }
 
+struct err err_restore(enum err_kind kind, int errnum, const char *msg, size_t msg_len) {
+    if (kind <= ERR_OK || kind >= ERR_KIND_COUNT)
+        kind = ERR_SYSTEM;
+    return make(kind, errnum,
+                mem_printf("%.*s", (int)MIN(msg_len, (size_t)INT32_MAX), msg ? msg : ""));
+}
+
 struct err err_errno(int errnum, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);

@@ -50,6 +50,9 @@ struct err err_new(enum err_kind kind, const char *fmt, ...) PRINTF(2, 3);
 struct err err_errno(int errnum, const char *fmt, ...) PRINTF(2, 3);
 /* As err_errno, but with an explicit kind (e.g. ERR_NOT_FOUND for ENOENT). */
 struct err err_kind_errno(enum err_kind kind, int errnum, const char *fmt, ...) PRINTF(3, 4);
+/* An error that another process described: kind, errno and message as they were. Bytes that would
+ * end the text early are cut; kind ERR_OK or unknown becomes ERR_SYSTEM. */
+struct err err_restore(enum err_kind kind, int errnum, const char *msg, size_t msg_len);
 /* Puts "words: " in front of the message of e. Success passes through untouched. */
 struct err err_wrap(struct err e, const char *fmt, ...) PRINTF(2, 3);
 /* Changes the kind of e (success passes through). */

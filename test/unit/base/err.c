@@ -60,3 +60,15 @@ TEST(try_returns_early) {
     assert_err(tries_plain(true), ERR_TIMEOUT);
     assert_err(tries_plain(false), ERR_CONFLICT);
 }
+
+TEST(error_from_another_process_keeps_its_parts) {
+    struct err e = err_restore(ERR_CONFLICT, EBUSY, "name taken...", 10);
+    assert_int_equal(err_kind(e), ERR_CONFLICT);
+    assert_int_equal(err_errnum(e), EBUSY);
+    assert_string_equal(err_msg(e), "name taken");
+    err_free(e);
+    e = err_restore(ERR_OK, 0, NULL, 0);
+    assert_int_equal(err_kind(e), ERR_SYSTEM);
+    assert_string_equal(err_msg(e), "");
+    err_free(e);
+}
