@@ -1,10 +1,10 @@
-/* loop/loop.h - the event loop: watchers, timers, children, the job pool. libuv inside, seen nowhere
- * else. One thread, the loop, owns every fact; pool threads see only their job.
+/* loop/loop.h - the event loop: watchers, timers, children, the job pool. libuv inside, seen
+ * nowhere else. One thread, the loop, owns every fact; pool threads see only their job.
  *
  * Every callback runs on the loop thread. Objects are made and freed there too. The loop names any
- * callback that holds it for more than 10 ms of its own CPU time (log_warn, counted; see loop_slow).
- * The monitor uses watchers, timers and children only: it never submits jobs, so libuv never starts
- * its threads there. Tests: test/unit/loop.
+ * callback that holds it for more than 10 ms of its own CPU time (log_warn, counted; see
+ * loop_slow). The monitor uses watchers, timers and children only: it never submits jobs, so libuv
+ * never starts its threads there. Tests: test/unit/loop.
  */
 #pragma once
 #include "base/err.h"
@@ -25,11 +25,15 @@ uint64_t loop_slow(const struct loop *l);
 void loop_set_pool_size(unsigned n);
 
 /* --- descriptors --------------------------------------------------------------------------- */
-enum watch_event { WATCH_READ = 1, WATCH_WRITE = 2, WATCH_HANGUP = 4 };
+/* HANGUP: the peer will send no more (half-close or close); seen even while reads are paused and
+ * bytes are unread. CLOSED: only the end of both directions or an error (unix sockets and pipes; a
+ * TCP peer that closes shows HANGUP). */
+enum watch_event { WATCH_READ = 1, WATCH_WRITE = 2, WATCH_HANGUP = 4, WATCH_CLOSED = 8 };
 struct watch;
 typedef void watch_fn(void *arg, unsigned events);
 /* Watches fd (borrowed, must be pollable; level-triggered). Errors and hang-ups are reported as all
- * asked events. */
+ * asked events. Sets O_NONBLOCK on the open file, which copies of fd share. One watch per
+ * descriptor number. */
 struct watch *watch_new(struct loop *l, int fd, unsigned events, watch_fn *fn, void *arg);
 void watch_set(struct watch *w, unsigned events); /* 0 pauses */
 /* Removes from epoll at once (before the caller closes or passes fd). NULL allowed; returns NULL.
@@ -40,7 +44,8 @@ struct watch *watch_free(struct watch *w);
 struct timer;
 typedef void timer_fn(void *arg);
 /* One shot after delay_ns (monotonic); repeat_ns > 0 repeats. */
-struct timer *timer_new(struct loop *l, int64_t delay_ns, int64_t repeat_ns, timer_fn *fn, void *arg);
+struct timer *timer_new(struct loop *l, int64_t delay_ns, int64_t repeat_ns, timer_fn *fn,
+                        void *arg);
 void timer_set(struct timer *t, int64_t delay_ns); /* re-arms */
 struct timer *timer_free(struct timer *t);         /* NULL allowed; from its own callback too */
 
@@ -48,6 +53,8 @@ struct timer *timer_free(struct timer *t);         /* NULL allowed; from its own
 void loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
 
 /* --- signals ------------------------------------------------------------------------------- */
+/* One sigwatch per signal: it blocks the signal in this thread (signalfd inside, no handlers). Pool
+ * threads take no signals; other threads must block it themselves. */
 typedef void signal_fn(void *arg, int signo);
 struct sigwatch;
 struct sigwatch *sigwatch_new(struct loop *l, int signo, signal_fn *fn, void *arg);

@@ -1,10 +1,13 @@
 #include "loop/op.h"
+
 #include "base/mem.h"
+#include "loop/state.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 struct op_run {
-    struct list link;
+    struct list link; /* in queue->waiting until its turn */
     struct loop *loop;
     struct op_queue *queue;
     const struct op *op;
@@ -17,60 +20,67 @@ void op_queue_init(struct op_queue *q) {
 }
 
 void op_queue_done(struct op_queue *q) {
-    assert(q->length == 0);
+    assert(q->running == NULL && list_empty(&q->waiting));
+    (void)q;
 }
 
-static void work_done(void *arg, struct err e) {
-    struct op_run *r = arg;
-    r->op->finish(r->job, e, r);
+static struct err run_work(void *arg) {
+    struct op_run *run = arg;
+    return run->op->work(run->job);
 }
 
-static struct err work(void *arg) {
-    struct op_run *r = arg;
-    return r->op->work(r->job);
+static void run_finish(void *arg, struct err e) {
+    struct op_run *run = arg;
+    loop_note(run->loop, run->op->name);
+    run->op->finish(run->job, e, run); /* run may be gone after this */
 }
 
-static void run(struct op_run *r) {
-    struct err e = r->op->prepare ? r->op->prepare(r->job) : OK;
-    if (!err_failed(e) && r->op->work)
-        job_submit(r->loop, work, work_done, r);
+static void run_begin(struct op_run *run) {
+    const struct op *op = run->op;
+    loop_note(run->loop, op->name);
+    struct err e = op->prepare ? op->prepare(run->job) : OK;
+    if (err_failed(e) || !op->work)
+        run_finish(run, e);
     else
-        r->op->finish(r->job, e, r);
+        job_submit(run->loop, run_work, run_finish, run);
 }
 
 void op_start(struct loop *l, struct op_queue *q, const struct op *op, void *job) {
-    struct op_run *r = NEW(struct op_run);
-    *r = (struct op_run){.loop = l, .queue = q, .op = op, .job = job};
-    if (!q) {
-        run(r);
-        return;
+    struct op_run *run = NEW(struct op_run);
+    run->loop = l;
+    run->queue = q;
+    run->op = op;
+    run->job = job;
+    if (q) {
+        q->length++;
+        if (q->running) {
+            list_push(&q->waiting, &run->link);
+            return;
+        }
+        q->running = run;
     }
-    q->length++;
-    if (q->running) {
-        list_push(&q->waiting, &r->link);
-        return;
-    }
-    q->running = r;
-    run(r);
+    run_begin(run);
 }
 
-/* The next op starts from the loop, not from inside the end of the last one: no recursion, and whoever
- * ended it has left its own stack. */
-static void run_next(void *arg) {
-    run(arg);
+/* In a round of its own: a long queue of quick ops neither recurses nor holds the loop. */
+static void next_turn(void *arg) {
+    run_begin(arg);
 }
 
-void op_end(struct op_run *r) {
-    struct op_queue *q = r->queue;
-    struct loop *l = r->loop;
-    free(r);
-    if (!q)
-        return;
-    q->length--;
-    struct list *next = list_pop(&q->waiting);
-    q->running = next ? CONTAINER_OF(next, struct op_run, link) : NULL;
-    if (q->running)
-        loop_post(l, run_next, q->running);
-    else if (q->idle)
-        q->idle(q->idle_arg);
+void op_end(struct op_run *run) {
+    struct op_queue *q = run->queue;
+    struct loop *l = run->loop;
+    if (q) {
+        assert(q->running == run);
+        q->running = NULL;
+        q->length--;
+        struct list *n = list_pop(&q->waiting);
+        if (n) {
+            q->running = CONTAINER_OF(n, struct op_run, link);
+            loop_post(l, next_turn, q->running);
+        } else if (q->idle) {
+            q->idle(q->idle_arg);
+        }
+    }
+    free(run);
 }

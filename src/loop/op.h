@@ -8,8 +8,8 @@
  *                   consumes the error. Must end with op_end(run), at once or later (for
  *                   instance from a store commit callback): until then the queue stays held.
  *
- * Ops on one queue (one per container) run one after the other in order of op_start; ops on different
- * queues run in parallel. Bigger verbs queue smaller ones (restart = stop, then start).
+ * Ops on one queue (one per container) run one after the other in order of op_start; ops on
+ * different queues run in parallel. Bigger verbs queue smaller ones (restart = stop, then start).
  */
 #pragma once
 #include "loop/loop.h"
@@ -26,7 +26,8 @@ struct op_queue {
     struct list waiting;
     struct op_run *running;
     unsigned length; /* running and waiting */
-    void (*idle)(void *arg); /* called when the last op ended; may free the queue's owner; or NULL */
+    void (*idle)(
+        void *arg); /* called when the last op ended; may free the queue's owner; or NULL */
     void *idle_arg;
 };
 void op_queue_init(struct op_queue *q);
@@ -34,6 +35,7 @@ void op_queue_init(struct op_queue *q);
 void op_queue_done(struct op_queue *q);
 
 /* Starts op with job (owned by the op's functions). q NULL: no ordering. prepare may run before
- * op_start returns. */
+ * op_start returns; so may finish, when prepare refuses or work is NULL: touch neither job nor what
+ * finish frees after this call. prepare NULL: nothing to look at. */
 void op_start(struct loop *l, struct op_queue *q, const struct op *op, void *job);
 void op_end(struct op_run *run);

@@ -18,7 +18,8 @@ struct worker_start {
     struct str args;     /* JSON */
     const int *fds;      /* borrowed; the job sees them in this order */
     size_t fds_n;
-    /* A notice or question from the worker. type >= 100, defined by the job's folder. NULL allowed. */
+    /* A notice or question from the worker. type >= 100, defined by the job's folder. NULL allowed.
+     */
     void (*notice)(void *arg, struct worker *w, struct msg *m);
     /* Exactly once, last: the result (JSON text, may be empty) or the error. Consumes e. */
     void (*done)(void *arg, struct str result, struct err e);
@@ -38,10 +39,13 @@ struct worker_job {
     struct err (*run)(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
                       struct buf *ret_result);
 };
-/* Reads the first message from descriptor 3, runs the job, sends the result. Exit status of main. */
+/* Reads the first message from descriptor 3, runs the job, sends the result. Exit status of main.
+ */
 int worker_main(const struct worker_job *jobs, size_t n);
-void worker_notice(struct worker_ctx *ctx, uint32_t type, struct str body, const int *fds, size_t fds_n);
+void worker_notice(struct worker_ctx *ctx, uint32_t type, struct str body, const int *fds,
+                   size_t fds_n);
 /* Sends a question and waits for its answer (CLEAN_MSG struct msg). */
 struct err worker_ask(struct worker_ctx *ctx, uint32_t type, struct str body, struct msg *ret);
-/* True once the daemon's end is gone: long jobs poll it and give up (nobody will take the result). */
+/* True once the daemon's end is gone: long jobs poll it and give up (nobody will take the result).
+ */
 bool worker_orphaned(struct worker_ctx *ctx);
