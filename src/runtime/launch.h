@@ -47,10 +47,11 @@ void launch_reset_signals(void);
 struct err
 launch_enter_cgroup(const struct launch *l); /* and sets oom_score_adj: needs the host's /proc */
 struct err launch_session(const struct launch *l); /* setsid, keyring */
-struct err launch_rlimits(const struct launch *l);
-struct err launch_open_proc(struct launch *l); /* when something must be written to /proc */
+struct err launch_open_proc(struct launch *l);     /* when something must be written to /proc */
 struct err launch_terminal(struct launch *l, bool bind_console);
 struct err launch_stdio(struct launch *l);
+/* Called by launch_program. */
+struct err launch_rlimits(const struct launch *l);
 /* Working directory, user, capabilities, filter, execve. Returns only an error. */
 struct err launch_program(struct launch *l);
 

@@ -196,6 +196,7 @@ struct err launch_program(struct launch *l) {
     TRY(find_program(l->process, path));
     char **argv = vector(&l->process->args), **env = vector(&l->process->env);
     TRY(set_apparmor(l));
+    TRY(launch_rlimits(l)); /* late: a small limit must not hit our own work */
     /* Everything else has done its duty. The socket to the parent is among them and CLOEXEC. */
     if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS && errno != EINVAL)
         return err_errno(errno, "close descriptors");

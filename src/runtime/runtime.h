@@ -10,9 +10,13 @@
  * Order of a start (OCI runtime spec 1.2, "Lifecycle"): runtime_create() makes cgroups, namespaces,
  * mounts, identity, seccomp and stops right before execve; runtime_start() lets it exec and reports
  * the result of execve itself. A failed create leaves nothing behind.
- * Limits that cannot be applied are errors; rlimits are clamped to the inherited hard limit when
- * CAP_SYS_RESOURCE is missing (config says more than is possible: clamp and note, see reference).
- * Tests: test/kernel/runtime-*.c, test/unit/runtime.
+ * process.cwd is made when the rootfs lacks it; process.user is numeric. The program that calls
+ * must have been executed from a read-only mount: see runtime_protect below; runtime_create refuses
+ * otherwise. The parent of the cgroup's last component is made on demand and stays;
+ * runtime_cgroup_remove takes it away when it is empty. Limits that cannot be applied are errors;
+ * rlimits are clamped to the inherited hard limit when CAP_SYS_RESOURCE is missing (config says
+ * more than is possible: clamp and note, see reference). Tests: test/kernel/runtime-*.c,
+ * test/unit/runtime.
  */
 #pragma once
 #include "base/err.h"
@@ -37,10 +41,10 @@ struct runtime_stdio {
 struct runtime_create_options {
     const char *id;                  /* for messages and the cgroup's name */
     const struct oci_config *config; /* linux.cgroupsPath names the cgroup (relative to the root) */
-    int rootfs_fd; /* detached mount tree (fsmount/open_tree), borrowed; -1: config root.path */
-    int netns_fd;  /* joined instead of a new network namespace; borrowed; -1: as config says */
-    int seccomp_fd; /* raw struct sock_filter array (runtime_seccomp_default), loaded by the init and by
-                       every exec, borrowed; -1: config.linux.seccomp or none */
+    int rootfs_fd;  /* detached mount tree (fsmount/open_tree), borrowed; -1: config root.path */
+    int netns_fd;   /* joined instead of a new network namespace; borrowed; -1: as config says */
+    int seccomp_fd; /* raw struct sock_filter array (runtime_seccomp_default), loaded by the init
+                       and by every exec, borrowed; -1: config.linux.seccomp or none */
     struct runtime_stdio stdio;
     /* Bind sources handed in as detached trees: mounts[i].source "fd:N" refers to mount_fds[N]. */
     const int *mount_fds;
@@ -72,8 +76,8 @@ uint64_t runtime_oom_count(struct runtime_box *b);
 /* Kills what is left, removes the cgroups, frees b. NULL allowed. */
 struct err runtime_delete(struct runtime_box *b);
 
-/* The cgroup alone, by the container's cgroup path, for a caller that is not the parent (the daemon:
- * update, stats, pause). All hierarchies that hold it are found by name. */
+/* The cgroup alone, by the container's cgroup path, for a caller that is not the parent (the
+ * daemon: update, stats, pause). All hierarchies that hold it are found by name. */
 struct err runtime_cgroup_update(const char *cgroup_path, const struct oci_resources *r);
 struct err runtime_cgroup_freeze(const char *cgroup_path, bool frozen);
 struct runtime_usage {
@@ -96,15 +100,32 @@ struct runtime_features {
 };
 struct err runtime_detect(struct runtime_features *ret);
 
-/* Default profile pieces (reference/security.md rule 14), used by container/ to compose config.json:
- * the capability list, masked and read-only paths, default devices rules, default seccomp filter. */
+/* Default profile pieces (reference/security.md rule 14), used by container/ to compose
+ * config.json: the capability list, masked and read-only paths, default devices rules, default
+ * seccomp filter. */
 extern const char *const runtime_default_capabilities[]; /* NULL-terminated, "CAP_…" */
-extern const char *const runtime_all_capabilities[];     /* NULL-terminated; what this build knows */
+extern const char *const runtime_all_capabilities[]; /* NULL-terminated; what this build knows */
 extern const char *const runtime_masked_paths[];
 extern const char *const runtime_readonly_paths[];
 
-/* Seccomp filters are compiled once as a range tree and cached by digest as raw BPF files in
- * cache_dir ("<hex>.bpf"). Compiles the built-in default profile for the given capability set (the
- * profile depends on it) and returns the BPF program; the monitor gets it as a descriptor/bytes and never links the
- * compiler's cost on the hot path. *ret_fd: read-only memfd with the raw struct sock_filter array. */
-struct err runtime_seccomp_default(const char *cache_dir, const struct strs *capabilities, int *ret_fd);
+/* Device rules: a container may use what linux.resources.devices allows, read in order and the last
+ * match decides, and nothing else; what the OCI specification promises (null zero full random
+ * urandom tty ptmx pts, and making nodes) is always added by the runtime, after the configuration's
+ * rules. So container/ composes nothing but what a user adds; "privileged" is one rule that allows
+ * everything. */
+
+/* Seccomp filters are compiled to a range tree, once, by the daemon, and handed to the monitor as a
+ * descriptor (runtime_create_options.seccomp_fd). This is the built-in profile, which depends on
+ * the capability set (names); the program is kept as "<hex>.bpf" in cache_dir (0700, ours; NULL: no
+ * cache). *ret_fd: read-only descriptor of the raw struct sock_filter array. */
+struct err runtime_seccomp_default(const char *cache_dir, const struct strs *capabilities,
+                                   int *ret_fd);
+/* The same for a profile of the user's own, already in the form of config.json's linux.seccomp. The
+ * caller keeps the descriptor as long as it likes. */
+struct err runtime_seccomp_compile(const struct oci_seccomp *s, int *ret_fd);
+
+/* First in main of every program that calls runtime_create or runtime_exec (security reference,
+ * rule 4): makes the process non-dumpable and, when the program was not executed from a read-only
+ * mount (as kernel/mount.h's mount_readonly_program gives one to spawn), executes it again from
+ * one. Returns when all is well already; an error means that no container can be started. */
+struct err runtime_protect(char *const argv[], char *const env[]);

@@ -1,0 +1,46 @@
+/* runtime/box.h - what a struct runtime_box is made of, and the pieces of a start. Private to
+ * runtime/. */
+#pragma once
+#include "runtime/launch.h"
+#include "runtime/mounts.h"
+
+struct runtime_box {
+    char *id;
+    struct cgroup cgroup;
+    bool has_cgroup;
+    int init_pidfd;  /* our own duplicate */
+    int sync;        /* to the init until it has exec'ed; -1 after */
+    bool own_pid_ns; /* the container's pid namespace is not ours */
+    uint64_t join;   /* CLONE_NEW* that an exec enters by setns */
+    struct seccomp_program seccomp;
+    bool has_seccomp;
+    int oom_fd; /* -1: not asked for, or not to be had */
+};
+
+/* The container's first process. */
+#define INIT_JOINS_MAX 8
+struct init {
+    const struct runtime_create_options *options;
+    const struct mount_plans *plans;
+    struct launch launch;
+    struct {
+        int fd;
+        int type;
+    } joins[INIT_JOINS_MAX]; /* owned descriptors of namespaces to enter */
+    size_t joins_n;
+    bool new_cgroup_ns;
+};
+void init_main(struct init *i) NORETURN;
+
+/* linux.sysctl. Parent: every name must belong to a namespace that is the container's own. */
+struct err sysctl_check(const struct runtime_create_options *o);
+/* Child: writes them through a private procfs instance. */
+struct err sysctl_apply(const struct oci_config *c, int proc);
+
+/* linux.resources onto a cgroup. */
+struct err limits_apply(const struct cgroup *g, const struct oci_resources *r);
+/* Device rules: deny all, then the configuration's, then what every container has. */
+struct err limits_devices(const struct cgroup *g, const struct oci_resources *r);
+
+/* The filter of a create: from seccomp_fd or compiled from linux.seccomp. */
+struct err filter_load(const struct runtime_create_options *o, struct runtime_box *b);

@@ -1,0 +1,106 @@
+/* runtime_exec: another process in a running container. */
+#include "kernel/ns.h"
+#include "kernel/pidfd.h"
+#include "runtime/box.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* In the child, which clone has put into the container's pid namespace. */
+static struct err enter(const struct runtime_box *b, struct launch *l) {
+    launch_reset_signals();
+    umask(022);
+    TRY(launch_enter_cgroup(l));
+    /* All at once, by the init's pidfd; root and working directory become those of the namespace.
+     */
+    if (setns(b->init_pidfd, (int)b->join) < 0)
+        return err_errno(errno, "enter the container's namespaces");
+    l->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (l->root < 0)
+        return err_errno(errno, "open root");
+    TRY(launch_session(l));
+    if (l->process->apparmor_profile && l->process->apparmor_profile[0])
+        TRY(launch_open_proc(l));
+    TRY(launch_terminal(l, false));
+    TRY(launch_stdio(l));
+    return launch_program(l);
+}
+
+static struct err clone_into(const struct runtime_box *b, struct launch *l, pid_t *ret_pid,
+                             int *ret_pidfd) {
+    CLEAN_FD
+    int own = -1;
+    if (b->own_pid_ns) {
+        TRY(ns_open(0, "pid", &own));
+        /* For children only: so the new process is born inside and our child all the same. */
+        if (setns(b->init_pidfd, CLONE_NEWPID) < 0)
+            return err_kind_errno(errno == ESRCH ? ERR_NOT_FOUND : ERR_SYSTEM, errno,
+                                  "enter pid namespace");
+    }
+    struct err e = launch_clone(0, cgroup_dir(&b->cgroup, CGROUP_CORE), ret_pid, ret_pidfd,
+                                &l->in_core);
+    if (!err_failed(e) && *ret_pid == 0)
+        sync_fail(l->sync, enter(b, l));
+    if (own >= 0 && setns(own, CLONE_NEWPID) < 0)
+        abort(); /* every later child would land in the container */
+    return e;
+}
+
+static struct err await_exec(int sync, int *ret_pty) {
+    CLEAN_FD
+    int pty = -1;
+    for (;;) {
+        enum sync_type type = 0;
+        int fd = -1;
+        TRY(sync_receive(sync, &type, &fd));
+        if (type == 0)
+            break;
+        if (type != SYNC_TERMINAL || pty >= 0) {
+            fd_close(fd);
+            return err_new(ERR_SYSTEM, "unexpected message from a process on its way in");
+        }
+        pty = fd;
+    }
+    *ret_pty = TAKE_FD(pty);
+    return OK;
+}
+
+static struct err start(struct runtime_box *b, struct launch *l, struct runtime_process *ret) {
+    int pair[2];
+    TRY(sync_pair(pair));
+    CLEAN_FD
+    int ours = pair[0], child_end = pair[1], pidfd = -1, pty = -1;
+    l->sync = child_end;
+    pid_t pid;
+    TRY(clone_into(b, l, &pid, &pidfd));
+    child_end = fd_close(child_end);
+    struct err e = await_exec(ours, &pty);
+    if (!err_failed(e))
+        e = launch_describe(pid, pidfd, pty, ret);
+    if (err_failed(e)) {
+        struct pidfd_exit x;
+        err_ignore(pidfd_signal(pidfd, SIGKILL));
+        err_ignore(pidfd_reap(pidfd, &x));
+        return e;
+    }
+    pidfd = pty = -1; /* ret's now */
+    return OK;
+}
+
+struct err runtime_exec(struct runtime_box *b, const struct oci_process *process,
+                        const struct runtime_stdio *stdio, struct runtime_process *ret) {
+    TRY(oci_process_check(process));
+    if (pidfd_ended(b->init_pidfd))
+        return err_new(ERR_NOT_FOUND, "container '%s' is not running", b->id);
+    CLEAN_LAUNCH struct launch l = {0};
+    TRY(launch_prepare(&l, process));
+    l.id = b->id;
+    l.stdio = *stdio;
+    l.cgroup = &b->cgroup;
+    l.seccomp = b->has_seccomp ? &b->seccomp : NULL;
+    return start(b, &l, ret);
+}

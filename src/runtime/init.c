@@ -1,0 +1,76 @@
+/* The container's first process, from clone to execve. */
+#include "kernel/beneath.h"
+#include "runtime/box.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct err enter_namespaces(const struct init *i) {
+    for (size_t k = 0; k < i->joins_n; k++)
+        if (setns(i->joins[k].fd, i->joins[k].type) < 0)
+            return err_errno(errno, "enter namespace");
+    /* After the cgroup was entered: what the process is in now becomes the namespace's "/". */
+    if (i->new_cgroup_ns && unshare(CLONE_NEWCGROUP) < 0)
+        return err_errno(errno, "make a cgroup namespace");
+    return OK;
+}
+
+static struct err set_names(const struct oci_config *c) {
+    if (c->hostname && c->hostname[0] && sethostname(c->hostname, strlen(c->hostname)) < 0)
+        return err_errno(errno, "set hostname '%s'", c->hostname);
+    if (c->domainname && c->domainname[0] &&
+        setdomainname(c->domainname, strlen(c->domainname)) < 0)
+        return err_errno(errno, "set domainname '%s'", c->domainname);
+    return OK;
+}
+
+/* As the peers do: a working directory that the image lacks is made. */
+static void make_cwd(const struct launch *l) {
+    int fd = -1;
+    struct err e = beneath_mkdirs(l->root, l->process->cwd, 0755, &fd);
+    fd_close(fd);
+    err_ignore(e); /* a read-only place: that it is missing is told when it is entered */
+}
+
+static struct err write_proc(const struct init *i, struct launch *l) {
+    const struct oci_config *c = i->options->config;
+    bool apparmor = l->process->apparmor_profile && l->process->apparmor_profile[0];
+    if (!c->linux_->sysctl.n && !apparmor)
+        return OK;
+    TRY(launch_open_proc(l));
+    return sysctl_apply(c, l->proc);
+}
+
+static struct err prepare(struct init *i) {
+    struct launch *l = &i->launch;
+    const struct oci_config *c = i->options->config;
+    launch_reset_signals();
+    umask(022);
+    TRY(launch_enter_cgroup(l));
+    TRY(enter_namespaces(i));
+    TRY(launch_session(l));
+    TRY(set_names(c));
+    TRY(rootfs_attach(i->options, &l->root));
+    TRY(mounts_make(i->plans, l->root, l->cgroup));
+    TRY(devices_make(c, i->plans, l->root));
+    make_cwd(l);
+    TRY(launch_terminal(l, true));
+    TRY(launch_stdio(l));
+    TRY(write_proc(i, l));
+    TRY(paths_protect(c, l->root));
+    return rootfs_pivot(l->root);
+}
+
+void init_main(struct init *i) {
+    struct launch *l = &i->launch;
+    struct err e = prepare(i);
+    if (err_failed(e))
+        sync_fail(l->sync, e);
+    e = sync_send(l->sync, SYNC_READY, -1);
+    if (err_failed(e))
+        _exit(1); /* nobody is there to be told */
+    sync_wait_go(l->sync);
+    sync_fail(l->sync, launch_program(l));
+}
