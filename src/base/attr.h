@@ -19,24 +19,24 @@
 #define OWN(done) __attribute__((cleanup(done)))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 /* Hands the pointer over and leaves NULL behind. */
-#define TAKE(p)                                                                                    \
-    ({                                                                                             \
-        typeof(p) take_tmp_ = (p);                                                                 \
-        (p) = NULL;                                                                                \
-        take_tmp_;                                                                                 \
+#define TAKE(p)                    \
+    ({                             \
+        typeof(p) take_tmp_ = (p); \
+        (p) = NULL;                \
+        take_tmp_;                 \
     })
 
 /* Hands the descriptor over and leaves -1 behind. */
-#define TAKE_FD(fd)                                                                                \
-    ({                                                                                             \
-        int take_tmp_ = (fd);                                                                      \
-        (fd) = -1;                                                                                 \
-        take_tmp_;                                                                                 \
+#define TAKE_FD(fd)           \
+    ({                        \
+        int take_tmp_ = (fd); \
+        (fd) = -1;            \
+        take_tmp_;            \
     })
 
 /* Cleanup for `CLEAN_FREE char *p`: free(3). */

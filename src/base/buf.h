@@ -16,7 +16,7 @@ struct buf {
 };
 
 #define CLEAN_BUF OWN(buf_done)
-void buf_done(struct buf *b); /* frees, leaves a valid empty buf */
+void buf_done(struct buf *b);  /* frees, leaves a valid empty buf */
 void buf_clear(struct buf *b); /* keeps the memory */
 static inline struct str buf_str(const struct buf *b) {
     return (struct str){b->data, b->len};

@@ -46,7 +46,8 @@ static inline bool err_failed(struct err e) {
 
 /* New error without errno. The message must name what and why. Never returns success. */
 struct err err_new(enum err_kind kind, const char *fmt, ...) PRINTF(2, 3);
-/* New ERR_SYSTEM error from errno value `errnum` (positive or negative); ": strerror" is appended. */
+/* New ERR_SYSTEM error from errno value `errnum` (positive or negative); ": strerror" is appended.
+ */
 struct err err_errno(int errnum, const char *fmt, ...) PRINTF(2, 3);
 /* As err_errno, but with an explicit kind (e.g. ERR_NOT_FOUND for ENOENT). */
 struct err err_kind_errno(enum err_kind kind, int errnum, const char *fmt, ...) PRINTF(3, 4);
@@ -79,16 +80,16 @@ static inline void err_ignore(struct err e) {
 }
 
 /* Returns from the enclosing function when expr failed. */
-#define TRY(expr)                                                                                  \
-    do {                                                                                           \
-        struct err try_e_ = (expr);                                                                \
-        if (err_failed(try_e_))                                                                    \
-            return try_e_;                                                                         \
+#define TRY(expr)                   \
+    do {                            \
+        struct err try_e_ = (expr); \
+        if (err_failed(try_e_))     \
+            return try_e_;          \
     } while (0)
 /* As TRY, with words put in front: TRYF(file_read(...), "read config '%s'", path). */
-#define TRYF(expr, ...)                                                                            \
-    do {                                                                                           \
-        struct err try_e_ = (expr);                                                                \
-        if (err_failed(try_e_))                                                                    \
-            return err_wrap(try_e_, __VA_ARGS__);                                                  \
+#define TRYF(expr, ...)                           \
+    do {                                          \
+        struct err try_e_ = (expr);               \
+        if (err_failed(try_e_))                   \
+            return err_wrap(try_e_, __VA_ARGS__); \
     } while (0)

@@ -11,7 +11,15 @@
 
 #define JSON_DEPTH_MAX 64
 
-enum json_type { JSON_NULL, JSON_BOOL, JSON_INT, JSON_DOUBLE, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_INT,
+    JSON_DOUBLE,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 struct json; /* a node; borrowed from its document's root */
 
@@ -26,7 +34,8 @@ const char *json_type_name(enum json_type t);
 struct json *json_get(const struct json *obj, const char *key); /* NULL: absent or not an object */
 size_t json_len(const struct json *j);                          /* array or object size */
 struct json *json_at(const struct json *arr, size_t i);
-/* Iterates an object in document order: `struct json_iter it = {0}; while (json_each(obj, &it))`. */
+/* Iterates an object in document order: `struct json_iter it = {0}; while (json_each(obj, &it))`.
+ */
 struct json_iter {
     struct str key;
     struct json *value;

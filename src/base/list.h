@@ -40,5 +40,6 @@ static inline struct list *list_pop(struct list *h) { /* first, or NULL */
     list_remove(n);
     return n;
 }
-#define LIST_FOR(h, n)                                                                             \
-    for (struct list *n = (h)->next, *n##_next_ = n->next; n != (h); n = n##_next_, n##_next_ = n->next)
+#define LIST_FOR(h, n)                                               \
+    for (struct list *n = (h)->next, *n##_next_ = n->next; n != (h); \
+         n = n##_next_, n##_next_ = n->next)

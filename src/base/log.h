@@ -1,8 +1,8 @@
 /* log.h - the daemon's own log: one line per event on stderr (or the given descriptor).
  *
  * Format: `2026-11-21T08:02:36.123456Z level component: message key=value`. Every byte outside
- * printable ASCII/UTF-8 in a message is escaped (\xNN, \n), so that foreign text cannot inject lines.
- * Any thread; one write(2) per line.
+ * printable ASCII/UTF-8 in a message is escaped (\xNN, \n), so that foreign text cannot inject
+ * lines. Any thread; one write(2) per line.
  */
 #pragma once
 #include "base/err.h"

@@ -18,7 +18,7 @@ struct map {
     size_t cap, n, used;
 };
 
-void map_done(struct map *m); /* frees keys, not values */
+void map_done(struct map *m);                       /* frees keys, not values */
 void *map_get(const struct map *m, struct str key); /* NULL: not there */
 void *map_getz(const struct map *m, const char *key);
 /* Adds or replaces; returns the previous value or NULL. value must not be NULL. */

@@ -8,7 +8,8 @@ char *path_join(const char *a, const char *b);
 char *path_clean(struct str path);
 /* Last element as basename(1) ("a/b/" → "b"); borrowed. */
 struct str path_base(struct str path);
-/* Everything before the last '/', cleaned of trailing '/'; "." when none; "/" for "/x". Borrowed. */
+/* Everything before the last '/', cleaned of trailing '/'; "." when none; "/" for "/x". Borrowed.
+ */
 struct str path_dir(struct str path);
 bool path_is_abs(struct str path);
 /* One path component that is safe as a file name: not empty, ".", "..", no '/', no NUL, <= 255. */

@@ -11,7 +11,8 @@ struct sha256 *sha256_new(void);
 void sha256_free(struct sha256 *h);
 void sha256_clean(struct sha256 **h);
 void sha256_add(struct sha256 *h, const void *p, size_t n);
-void sha256_end(struct sha256 *h, unsigned char out[SHA256_SIZE]); /* h may be freed or reset after */
+void sha256_end(struct sha256 *h,
+                unsigned char out[SHA256_SIZE]); /* h may be freed or reset after */
 void sha256_of(struct str s, unsigned char out[SHA256_SIZE]);
 
 /* A digest in binary; text is parsed into bytes and never used as a path as it came. */

@@ -42,13 +42,14 @@ struct str str_sub(struct str s, size_t from, size_t to);
 struct str str_from(struct str s, size_t from);
 /* Strips ASCII white space at both ends. */
 struct str str_trim(struct str s);
-/* Splits at the first c: head is what is before, tail what follows. Without c: head = s, tail empty,
- * returns false. */
+/* Splits at the first c: head is what is before, tail what follows. Without c: head = s, tail
+ * empty, returns false. */
 bool str_cut(struct str s, char c, struct str *ret_head, struct str *ret_tail);
 /* Iterates over fields separated by c: `while (str_next(&rest, ',', &field))`. "" gives no field,
  * "a," gives "a" and "". */
 bool str_next(struct str *rest, char c, struct str *ret_field);
-/* Owned, NUL-terminated copy (bytes after an embedded NUL are invisible to C: check str_has_nul). */
+/* Owned, NUL-terminated copy (bytes after an embedded NUL are invisible to C: check str_has_nul).
+ */
 char *str_dup(struct str s);
 bool str_has_nul(struct str s);
 bool str_is_utf8(struct str s);

@@ -17,7 +17,8 @@ char *time_format(int64_t t, char out[TIME_TEXT_MAX]);
 char *time_format_fixed(int64_t t, char out[TIME_TEXT_MAX]);
 /* RFC 3339 (any fraction, Z or offset), or Go's zero time → 0. */
 struct err time_parse(struct str s, int64_t *ret);
-/* API "since/until" values: unix seconds with optional fraction ("1700000000.123456789"), RFC 3339. */
+/* API "since/until" values: unix seconds with optional fraction ("1700000000.123456789"), RFC 3339.
+ */
 struct err time_parse_api(struct str s, int64_t *ret);
 /* Go duration text: "1h2m3.5s", "300ms", "-1s", "0" → ns. */
 struct err duration_parse(struct str s, int64_t *ret);
