@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/json_check.h"
+#include <math.h>
 
 /* A struct json is a json-c object; the cast is the whole mapping. JSON null is NULL in json-c. */
 static struct json_object *node(const struct json *j) {
@@ -150,7 +151,7 @@ bool json_double(const struct json *j, double *ret) {
         *ret = (double)json_object_get_uint64(node(j));
     else
         *ret = json_object_get_double(node(j));
-    return true;
+    return isfinite(*ret);
 }
 
 static void print(const struct json *j, struct json_out *o);
@@ -181,7 +182,8 @@ static void print(const struct json *j, struct json_out *o) {
             jo_i64(o, json_object_get_int64(node(j)));
         break;
     case JSON_DOUBLE:
-        jo_double(o, json_object_get_double(node(j)));
+        /* Its own text: exact, and 1e999, which no double can hold, stays what it was. */
+        jo_raw(o, str_of(json_object_get_string(node(j))));
         break;
     case JSON_STRING:
         jo_str(o, json_str(j));

@@ -41,10 +41,23 @@ static bool digits(struct scan *s) {
     return s->at > from || bad(s, "a digit is missing");
 }
 
+/* json-c saturates integers that neither int64 nor uint64 can hold; they are refused instead. There
+ * are no leading zeros, so equally long numbers compare as text. */
+static bool integer_fits(struct scan *s, struct str text) {
+    struct str min = STR("-9223372036854775808"), max = STR("18446744073709551615");
+    struct str limit = text.p[0] == '-' ? min : max;
+    if (text.len > limit.len || (text.len == limit.len && str_cmp(text, limit) > 0))
+        return bad(s, "integer out of range");
+    return true;
+}
+
 static bool number(struct scan *s) {
+    size_t from = s->at;
     accept(s, '-');
     if (!accept(s, '0') && !digits(s))
         return false;
+    if (peek(s) != '.' && peek(s) != 'e' && peek(s) != 'E')
+        return integer_fits(s, str_n(s->p + from, s->at - from));
     if (accept(s, '.') && !digits(s))
         return false;
     if (peek(s) == 'e' || peek(s) == 'E') {

@@ -125,6 +125,15 @@ static struct err decode_unsigned(const struct decoder *d, const struct step *s,
     return OK;
 }
 
+static struct err decode_double(const struct decoder *d, const struct step *s, const struct json *j,
+                                double *ret) {
+    if (json_type(j) != JSON_INT && json_type(j) != JSON_DOUBLE)
+        return refuse_type(d, s, "number", j);
+    if (!json_double(j, ret))
+        return refuse(d, s, "number out of range");
+    return OK;
+}
+
 static struct err decode_time(const struct decoder *d, const struct step *s, const struct json *j,
                               int64_t *ret) {
     TRY(expect(d, s, JSON_STRING, j));
@@ -376,7 +385,7 @@ static struct err decode_field(const struct decoder *d, const struct step *s, co
     case F_I64PTR:
         return decode_number(d, s, f->kind, j, to);
     case F_DOUBLE:
-        return json_double(j, to) ? OK : refuse_type(d, s, "number", j);
+        return decode_double(d, s, j, to);
     case F_TIME:
         return decode_time(d, s, j, to);
     case F_STRS:

@@ -154,6 +154,19 @@ TEST(numbers_are_range_checked) {
     refused("{\"Pair\":[4294967296]}", "Pair[0]: number out of range");
 }
 
+TEST(numbers_that_no_c_type_holds) {
+    CLEAN_ARENA struct arena a = {0};
+    struct all x;
+    /* Raw JSON keeps the text; a double it would not be. */
+    assert_ok(fields_decode(&all_fields, STR("{\"Raw\":[1e999,1.50]}"), &a, &x));
+    assert_true(str_eqz(x.raw, "[1e999,1.50]"));
+    refused("{\"D\":1e999}", "D: number out of range");
+    assert_err(fields_decode(&all_fields, STR("{\"U64\":18446744073709551616}"), &a, &x),
+               ERR_INVALID);
+    assert_err(fields_decode(&all_fields, STR("{\"I64\":-9223372036854775809}"), &a, &x),
+               ERR_INVALID);
+}
+
 TEST(nul_is_refused_in_strings_and_keys) {
     refused("{\"S\":\"a\\u0000b\"}", "S: must not contain NUL");
     refused("{\"Strs\":[\"\\u0000\"]}", "Strs[0]: must not contain NUL");

@@ -1,0 +1,36 @@
+/* spec/corten_build.c - tables of the builder's documents. */
+#include "spec/corten_build.h"
+
+#define F(member, name, kind, ...) FIELD(struct build_job, member, name, kind, ##__VA_ARGS__)
+FIELDS(build_job_fields, struct build_job, F(host, "Host", F_STR, .flags = F_REQUIRED),
+       F(id, "Id", F_STR, .flags = F_REQUIRED), F(query, "Query", F_STR),
+       F(temp_dir, "TempDir", F_STR, .flags = F_REQUIRED),
+       F(registry_config, "RegistryConfig", F_STR, .flags = OMIT_EMPTY),
+       F(context, "Context", F_STR, .flags = OMIT_EMPTY),
+       F(id_file, "IdFile", F_STR, .flags = OMIT_EMPTY));
+#undef F
+
+#define F(member, name, kind, ...) FIELD(struct build_image, member, name, kind, ##__VA_ARGS__)
+FIELDS(build_image_fields, struct build_image, F(image, "Image", F_STR, .flags = F_REQUIRED));
+#undef F
+
+#define F(member, name, kind, ...) FIELD(struct build_base, member, name, kind, ##__VA_ARGS__)
+FIELDS(build_base_fields, struct build_base, F(image, "Image", F_STR, .flags = F_REQUIRED),
+       F(config, "Config", F_RAW, .flags = F_REQUIRED));
+#undef F
+
+#define F(member, name, kind, ...) FIELD(struct build_stat_query, member, name, kind, ##__VA_ARGS__)
+FIELDS(build_stat_query_fields, struct build_stat_query,
+       F(paths, "Paths", F_STRS, .flags = F_REQUIRED));
+#undef F
+
+#define F(member, name, kind, ...) FIELD(struct build_stat, member, name, kind, ##__VA_ARGS__)
+FIELDS(build_stat_fields, struct build_stat, F(path, "Path", F_STR, .flags = F_REQUIRED),
+       F(type, "Type", F_STR), F(mode, "Mode", F_U32), F(uid, "Uid", F_U32), F(gid, "Gid", F_U32),
+       F(mtime, "Mtime", F_I64));
+#undef F
+
+#define F(member, name, kind, ...) FIELD(struct build_stat_reply, member, name, kind, ##__VA_ARGS__)
+FIELDS(build_stat_reply_fields, struct build_stat_reply,
+       F(entries, "Entries", F_ARRAY, .flags = F_REQUIRED, .sub = &build_stat_fields));
+#undef F

@@ -1,0 +1,125 @@
+/* spec/corten_build.h - what the daemon and corten-build say to each other.
+ *
+ * The builder reads hostile bytes (Dockerfile, context) and holds no facts; the daemon holds the
+ * facts (images, cache records, containers) and reads none of those bytes. They meet here.
+ *
+ *
+ * 1. The job: how corten-build is started
+ *
+ * `corten-build` takes no arguments. Descriptor 3 is the job: a file (memfd) or pipe that holds one
+ * JSON object, struct build_job, read to its end. By Context it is one of two kinds:
+ *
+ *   Context == ""    a POST /build. Descriptor 4 is the client's socket (http_take), descriptor 5 a
+ * file or pipe with what http_body_pack() made of the body's state and the early bytes. The builder
+ * reads the body from the socket and writes the whole HTTP answer itself, with "Connection: close",
+ * then exits. The daemon hands the socket over before it has looked at anything but the route; even
+ * an error about a parameter is answered by the builder. Exit status: 0 when the image was built, 1
+ * when not. Context != ""    `corten build`: a directory of the caller. Progress goes to descriptor
+ * 1, errors to descriptor 2; exit status as above. Descriptors 4 and 5 are not used.
+ *
+ * Descriptors 0 to 2 must be open. A build is cancelled by killing the process. When it is gone
+ * (pidfd, exit), the daemon removes every container that has the label BUILD_LABEL with this job's
+ * Id, and the directory TempDir/<Id>; a client that disconnects is noticed by the builder, which
+ * then exits by itself (status 1) and has removed both already.
+ *
+ *
+ * 2. Extension routes (all below /corten/build, versioned like every route)
+ *
+ * A *step image* is an intermediate result: layers with an empty config ({"architecture", "os",
+ * "rootfs"} and nothing else), so its id depends on its layers only. It is not listed by GET
+ * /images/json and has no tag. What keeps it is its *cache record* key → image, made in the same
+ * transaction; records are removed by POST /build/prune or when an image they name is removed.
+ * A key is 64 lower-case hex digits, an image a full id "sha256:<64 hex>". An unknown image is
+ * 404; a bad key, id or document 400. Errors have the usual body {"message"}.
+ *
+ * GET /corten/build/cache?key=K
+ *     200 struct build_image {"Image"}, 404 when there is no record. Marks it as used now.
+ *
+ * GET /corten/build/image?name=REF
+ *     A name, id or digest as in GET /images/{name}/json. 200 struct build_base: the image's id,
+ * and the text of its config blob (OCI image config) as it is. 404 when it is not here.
+ *
+ * POST /corten/build/image?layers=ID|scratch[&key=K]     body: an OCI image config
+ *     Makes an image from the layers of image ID (none for "scratch") and the given config, whose
+ *     "rootfs" is absent or ignored: the daemon fills it in. 400 when "history" is there and its
+ * non-empty entries are not as many as the layers. 200 struct build_image. With a key a record is
+ * made. The result of the build is made by this route, too (its config is not empty, so it is an
+ * ordinary image; the builder tags it afterwards by POST /images/{name}/tag; without a tag it is
+ * listed as dangling).
+ *
+ * POST /corten/build/commit?container=ID&key=K     no body
+ *     The container has exited. Its upper directory becomes a layer on top of its image's layers;
+ * the step image is stored, the record made, the container removed (its anonymous volumes, too).
+ * When the upper directory is empty the answer is the container's own image. 200 struct
+ * build_image. The mount points that the runtime made (/etc/hosts, /etc/resolv.conf, /etc/hostname,
+ * /dev, /proc, /sys as empty files and directories) are no part of the layer. 409 when the
+ * container runs.
+ *
+ * POST /corten/build/layer?parent=ID&key=K     body: an uncompressed OCI layer tar
+ *     Unpacks it (a worker, as with a pulled layer) and stores the step image with this layer on
+ * top of parent's. 200 struct build_image.
+ *
+ * GET /corten/build/tree?image=ID&path=P
+ *     200 application/x-tar: what is at P in the image's root file system, made by a worker. P is
+ *     absolute and resolved inside the root file system, the last link followed as well. A
+ * directory's entries are named relative to it ("./" first), a file's one entry has its base name
+ * (that of P as given). Owners, modes, times, links and extended attributes are kept. 404 when
+ * there is nothing at P.
+ *
+ * POST /corten/build/stat?image=ID     body: struct build_stat_query
+ *     200 struct build_stat_reply: one entry per path, in order. Each path is absolute and resolved
+ *     inside the root file system, the last link followed as well. At most BUILD_STAT_PATHS_MAX
+ *     paths.
+ */
+#pragma once
+#include "spec/fields.h"
+
+#define BUILD_LABEL "corten.build" /* on every container of a build; value: the job's Id */
+#define BUILD_JOB_FD 3
+#define BUILD_SOCKET_FD 4
+#define BUILD_BODY_FD 5
+#define BUILD_JOB_MAX (4u << 20)
+#define BUILD_STAT_PATHS_MAX 100000
+
+struct build_job {
+    char *host;            /* "unix:///…": the daemon's API socket */
+    char *id;              /* 64 hex digits */
+    char *query;           /* the raw query string of POST /build */
+    char *temp_dir;        /* absolute; the builder makes TempDir/<Id>, 0700 */
+    char *registry_config; /* the header X-Registry-Config as it came; "" when absent */
+    char *context;         /* "", or the absolute path of a context directory */
+    char *id_file;         /* only with context: the image's id is written there; "" for none */
+};
+extern const struct fields build_job_fields;
+
+struct build_image {
+    char *image;
+};
+extern const struct fields build_image_fields;
+
+struct build_base {
+    char *image;
+    struct str config; /* raw JSON */
+};
+extern const struct fields build_base_fields;
+
+struct build_stat_query {
+    struct strs paths;
+};
+extern const struct fields build_stat_query_fields;
+
+/* One path. Type "": nothing is there; path is then what resolving the existing part and appending
+ * the rest gives, and the other members are zero. */
+struct build_stat {
+    char *path;    /* resolved, absolute, cleaned */
+    char *type;    /* "file" "dir" "link" "device" "fifo" "socket" "" */
+    uint32_t mode; /* 07777 */
+    uint32_t uid, gid;
+    int64_t mtime; /* ns */
+};
+extern const struct fields build_stat_fields;
+
+struct build_stat_reply {
+    struct objs entries; /* struct build_stat */
+};
+extern const struct fields build_stat_reply_fields;
