@@ -21,7 +21,7 @@ enum { LEVELS = 16 };
 
 struct level {
     DIR *dir;
-    char name[256]; /* its name in the level above */
+    char *name; /* in the level above; for level 0 as the caller gave it */
 };
 
 struct walk {
@@ -31,9 +31,15 @@ struct walk {
     struct level levels[LEVELS];
 };
 
+static void level_close(struct walk *w) {
+    struct level *l = &w->levels[--w->n];
+    closedir(l->dir);
+    clean_free(&l->name);
+}
+
 static void walk_free(struct walk **w) {
     while ((*w)->n > 0)
-        closedir((*w)->levels[--(*w)->n].dir);
+        level_close(*w);
     clean_free(w);
 }
 
@@ -43,6 +49,25 @@ static int open_below(int dirfd, const char *name) {
         .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH,
     };
     return (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+}
+
+/* The tree itself: named by our own code, so its path may lead through mounts; it must not be one.
+ */
+static int open_top(int dirfd, const char *name) {
+    CLEAN_FD
+    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct statx st;
+    if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, 0, &st) < 0)
+        return -1;
+    if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
+        errno = EXDEV;
+        return -1;
+    }
+    return TAKE_FD(fd);
+}
+
+static int open_level(const struct walk *w, int dirfd, const char *name) {
+    return w->n == 0 ? open_top(dirfd, name) : open_below(dirfd, name);
 }
 
 static int level_fd(const struct walk *w, int level) {
@@ -58,9 +83,9 @@ static struct err cannot_remove(int errnum, const char *name) {
 /* Opens name in dirfd as the next level. A directory without permissions is given them: it is ours,
  * but what an image put into it decided its mode. */
 static struct err descend(struct walk *w, int dirfd, const char *name) {
-    int fd = open_below(dirfd, name);
+    int fd = open_level(w, dirfd, name);
     if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
-        fd = open_below(dirfd, name);
+        fd = open_level(w, dirfd, name);
     if (fd < 0)
         return cannot_remove(errno, name);
     DIR *dir = fdopendir(fd);
@@ -71,7 +96,7 @@ static struct err descend(struct walk *w, int dirfd, const char *name) {
     }
     struct level *l = &w->levels[w->n++];
     l->dir = dir;
-    snprintf(l->name, sizeof(l->name), "%s", name);
+    l->name = mem_strdup(name);
     return OK;
 }
 
@@ -108,16 +133,13 @@ static struct err ascend(struct walk *w, int parent) {
     if (unlinkat(above, l->name, AT_REMOVEDIR) < 0 && errno != ENOENT) {
         if (errno != ENOTEMPTY && errno != EEXIST)
             return cannot_remove(errno, l->name);
-        if (w->n > 1)
+        if (w->n > 1 || !w->moved)
             return cannot_remove(errno, l->name); /* somebody writes into it */
-        if (!w->moved)
-            return cannot_remove(errno, l->name);
         w->moved = false;
         rewinddir(l->dir);
         return OK;
     }
-    closedir(l->dir);
-    w->n--;
+    level_close(w);
     return OK;
 }
 
