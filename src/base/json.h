@@ -2,16 +2,25 @@
  *
  * Reading: a read-only tree on top of json-c (exact int64/uint64, order kept). The text must be one
  * value, valid UTF-8, at most JSON_DEPTH_MAX deep, no duplicate-key guarantees (last one wins), no
- * trailing bytes, integers within int64 or uint64. All accessors accept NULL and give "nothing", so chains need no checks.
- * Writing: an append-only writer into a buf; commas and quoting are the writer's job. Strings are
- * escaped as Go's encoding/json does without HTML escaping; invalid UTF-8 becomes U+FFFD.
+ * trailing bytes, integers within int64 or uint64. All accessors accept NULL and give "nothing", so
+ * chains need no checks. Writing: an append-only writer into a buf; commas and quoting are the
+ * writer's job. Strings are escaped as Go's encoding/json does without HTML escaping; invalid UTF-8
+ * becomes U+FFFD.
  */
 #pragma once
 #include "base/buf.h"
 
 #define JSON_DEPTH_MAX 64
 
-enum json_type { JSON_NULL, JSON_BOOL, JSON_INT, JSON_DOUBLE, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_INT,
+    JSON_DOUBLE,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 struct json; /* a node; borrowed from its document's root */
 
@@ -26,7 +35,8 @@ const char *json_type_name(enum json_type t);
 struct json *json_get(const struct json *obj, const char *key); /* NULL: absent or not an object */
 size_t json_len(const struct json *j);                          /* array or object size */
 struct json *json_at(const struct json *arr, size_t i);
-/* Iterates an object in document order: `struct json_iter it = {0}; while (json_each(obj, &it))`. */
+/* Iterates an object in document order: `struct json_iter it = {0}; while (json_each(obj, &it))`.
+ */
 struct json_iter {
     struct str key;
     struct json *value;
@@ -39,7 +49,7 @@ bool json_bool(const struct json *j, bool otherwise);
 /* false when not an integer or out of range. */
 bool json_i64(const struct json *j, int64_t *ret);
 bool json_u64(const struct json *j, uint64_t *ret);
-bool json_double(const struct json *j, double *ret); /* false too for what is not finite (1e999) */
+bool json_double(const struct json *j, double *ret);
 /* Appends the node's text (compact). */
 void json_print(const struct json *j, struct buf *out);
 
