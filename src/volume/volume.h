@@ -1,15 +1,16 @@
 /* volume.h - the noun "volume": directories that outlive containers.
  *
- * The door of volume/. Owns <data-root>/volume/<name>/_data (directories 0711/0755, made by us) and the
- * rows of the store that name them. A volume is registered durably before its directory is made and
- * unregistered after it is gone: a crash leaves at most a row without a directory, which the
+ * The door of volume/. Owns <data-root>/volume/<name>/_data (directories 0711/0755, made by us) and
+ * the rows of the store that name them. A volume is registered durably before its directory is made
+ * and unregistered after it is gone: a crash leaves at most a row without a directory, which the
  * next volume_open_dir makes again.
- * Which container uses which volume is held in memory only; container/ holds again while it restores.
+ * Which container uses which volume is held in memory only; container/ holds again while it
+ * restores.
  *
  * Only driver `local` without options. Other drivers and options are refused by name.
- * Thread: the loop, but for the functions marked *pool*. Callbacks run on the loop, and never before
- * the call that takes them returns.
- * Limits: VOLUME_*_MAX. Tests: test/unit/volume, test/kernel/volume-*.c.
+ * Thread: the loop, but for the functions marked *pool*. Callbacks run on the loop, and never
+ * before the call that takes them returns. Limits: VOLUME_*_MAX. Tests: test/unit/volume,
+ * test/kernel/volume-*.c.
  */
 #pragma once
 #include "base/err.h"
@@ -24,7 +25,8 @@
 
 struct volumes;
 /* Loads the rows; data_root is copied. */
-struct err volumes_open(struct store *s, struct loop *l, const char *data_root, struct volumes **ret);
+struct err volumes_open(struct store *s, struct loop *l, const char *data_root,
+                        struct volumes **ret);
 struct volumes *volumes_close(struct volumes *v); /* NULL allowed; returns NULL */
 
 enum volume_state { VOLUME_CREATING, VOLUME_READY, VOLUME_REMOVING };
@@ -32,10 +34,10 @@ enum volume_state { VOLUME_CREATING, VOLUME_READY, VOLUME_REMOVING };
 struct volume {
     char *name;
     bool anonymous;
-    int64_t created;     /* wall ns */
+    int64_t created;      /* wall ns */
     struct strmap labels; /* an anonymous volume has com.docker.volume.anonymous="" too */
-    char *mountpoint;    /* <data-root>/volume/<name>/_data */
-    struct strv holders; /* ids of containers that use it, sorted by time */
+    char *mountpoint;     /* <data-root>/volume/<name>/_data */
+    struct strv holders;  /* ids of containers that use it, sorted by time */
     enum volume_state state;
     struct volume_private *own; /* private */
 };
@@ -67,10 +69,12 @@ void volume_unhold(struct volumes *v, const char *name, const char *container_id
 /* ERR_CONFLICT "remove X: volume is in use - [id, id]". Deletes the data in a job. */
 void volume_remove(struct volumes *v, const char *name, void (*done)(void *arg, struct err e),
                    void *arg);
-/* Removes every volume that nobody holds and that `wanted` (NULL: all) accepts. bytes is what `du` said
- * of the removed data. The first failure stops and is handed over together with what was done. */
+/* Removes every volume that nobody holds and that `wanted` (NULL: all) accepts. bytes is what `du`
+ * said of the removed data. The first failure stops and is handed over together with what was done.
+ */
 void volumes_prune(struct volumes *v, bool (*wanted)(void *arg, const struct volume *x),
-                   void (*done)(void *arg, struct err e, const struct strv *removed, uint64_t bytes),
+                   void (*done)(void *arg, struct err e, const struct strv *removed,
+                                uint64_t bytes),
                    void *arg);
 
 /* *Pool*. Opens the data directory (mountpoint), making it again when only the row survived. */
@@ -78,11 +82,11 @@ struct err volume_open_dir(const char *mountpoint, int *ret_fd);
 /* *Pool*. Bytes on disk (st_blocks, each inode once) below the directory. */
 struct err volume_usage(int dir_fd, uint64_t *ret_bytes);
 
-/* *Pool or worker*. What an empty volume shows when it is first mounted over `path` of an image: copies
- * the directory's content with owners, modes, times, xattrs, links and hard links, and gives the
- * volume's root the owner and mode of the image's directory. Does nothing (*ret_copied false) when the
- * volume is not empty or path is missing or no directory. rootfs_fd is the root of a mounted root file
- * system; path is resolved inside it with openat2, links never lead out. */
+/* *Pool or worker*. What an empty volume shows when it is first mounted over `path` of an image:
+ * copies the directory's content with owners, modes, times, xattrs, links and hard links, and gives
+ * the volume's root the owner and mode of the image's directory. Does nothing (*ret_copied false)
+ * when the volume is not empty or path is missing or no directory. rootfs_fd is the root of a
+ * mounted root file system; path is resolved inside it with openat2, links never lead out. */
 struct err volume_copy_up(int rootfs_fd, const char *path, int volume_fd, bool *ret_copied);
 
 struct volume_event {
