@@ -1,5 +1,6 @@
 #include "api/call.h"
 #include "base/log.h"
+#include <stdlib.h>
 #include <string.h>
 
 static void call_free(struct api_call *c) {

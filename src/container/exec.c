@@ -2,6 +2,7 @@
  * stops, as with the peer. */
 #include "base/random.h"
 #include "container/private.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 #define EXECS_MAX 10000 /* kept per daemon; ended ones go first */

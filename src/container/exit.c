@@ -1,6 +1,7 @@
 /* The end of a container's program: facts first, then the acknowledgement that lets the monitor close
  * its streams, then the network's tear-down with the op queue held, then whoever waits. */
 #include "container/private.h"
+#include <stdio.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 /* kill, pause, resize, signal names: straight to the monitor or the cgroup, without queueing. */
 #include "container/private.h"
+#include <stdio.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <strings.h>

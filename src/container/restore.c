@@ -6,6 +6,7 @@
 #include "container/private.h"
 #include "kernel/mount.h"
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "daemon/daemon.h"
-#include "version.h"
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>

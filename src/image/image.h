@@ -32,6 +32,7 @@
  */
 #pragma once
 #include "base/arena.h"
+#include "base/vec.h"
 #include "base/list.h"
 #include "base/sha256.h"
 #include "http/http.h"
