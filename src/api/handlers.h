@@ -17,5 +17,5 @@ api_fn api_volume_list, api_volume_inspect, api_volume_create, api_volume_remove
 /* system.c */
 api_fn api_ping, api_version, api_info, api_events, api_auth;
 /* build.c */
-api_fn api_build, api_build_cache_get, api_build_cache_put, api_build_commit, api_build_layer, api_build_config,
-    api_build_tree;
+api_fn api_build, api_build_cache, api_build_base, api_build_image, api_build_commit, api_build_layer, api_build_tree,
+    api_build_stat;

@@ -54,11 +54,12 @@ const struct api_route api_routes[] = {
     {"DELETE", "/volumes/{}", api_volume_remove},
 
     {"POST", "/build", api_build},
-    {"GET", "/corten/build/cache", api_build_cache_get},
-    {"POST", "/corten/build/cache", api_build_cache_put},
+    {"GET", "/corten/build/cache", api_build_cache},
+    {"GET", "/corten/build/image", api_build_base},
+    {"POST", "/corten/build/image", api_build_image},
     {"POST", "/corten/build/commit", api_build_commit},
     {"POST", "/corten/build/layer", api_build_layer},
-    {"POST", "/corten/build/config", api_build_config},
     {"GET", "/corten/build/tree", api_build_tree},
+    {"POST", "/corten/build/stat", api_build_stat},
 };
 const size_t api_routes_n = ARRAY_LEN(api_routes);

@@ -194,7 +194,7 @@ void container_exec_start(struct container_exec *x, bool tty, unsigned rows, uns
 void container_exec_resize(struct container_exec *x, unsigned rows, unsigned columns,
                            container_done *done, void *arg);
 
-/* The builder's: makes a layer of what a stopped container wrote by adopting its upper directory, registers
- * the image, removes the container. */
-void container_adopt(struct container *c, struct image_commit *commit,
+/* The builder's: makes a step image of what a stopped container wrote by adopting its upper directory,
+ * records it under the cache key, removes the container. */
+void container_adopt(struct container *c, const char *cache_key,
                      void (*done)(void *arg, struct err e, const char *image_id), void *arg);

@@ -1,0 +1,341 @@
+/* POST /build and the builder's extension routes (spec/corten_build.h). The daemon keeps the facts of a
+ * build and reads none of its bytes: the client's socket goes to corten-build, layers to a worker. */
+#include "api/handlers.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "http/body.h"
+#include "kernel/spawn.h"
+#include "spec/corten_build.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* --- POST /build -------------------------------------------------------------------------------------------- */
+
+struct build {
+    const struct api *api;
+    char id[65];
+    struct spawned process;
+    char *temp_dir;
+};
+
+static void container_gone(void *arg UNUSED, struct err e) {
+    if (err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_CONFLICT)
+        err_ignore(e); /* the builder was removing it as well */
+    else
+        log_err(LOG_WARN, e, "remove a build's container");
+}
+
+/* What a builder that was killed has left behind. */
+static void sweep_containers(struct build *b) {
+    size_t n = 0;
+    struct container *const *all = containers_all(b->api->containers, &n);
+    VEC(struct container *) left = {0};
+    for (size_t i = 0; i < n; i++) {
+        const char *label = strmap_get(&all[i]->config->labels, BUILD_LABEL);
+        if (label && !strcmp(label, b->id))
+            vec_push(&left, all[i]);
+    }
+    for (size_t i = 0; i < left.n; i++)
+        container_remove(left.items[i], true, true, container_gone, NULL);
+    vec_done(&left);
+}
+
+static struct err sweep_work(void *arg) {
+    struct build *b = arg;
+    CLEAN_FD int dir = -1;
+    TRY(dir_open(b->temp_dir, &dir));
+    return dir_remove(dir, b->id);
+}
+
+static void sweep_done(void *arg, struct err e) {
+    struct build *b = arg;
+    log_err(LOG_WARN, e, "remove the files of build %.12s", b->id);
+    fd_close(b->process.pidfd);
+    free(b->temp_dir);
+    free(b);
+}
+
+static void build_ended(void *arg, int status) {
+    struct build *b = arg;
+    if (!WIFEXITED(status))
+        log_warn("build %.12s: the builder ended by signal %d", b->id, WTERMSIG(status));
+    sweep_containers(b);
+    job_submit(b->api->loop, sweep_work, sweep_done, b);
+}
+
+/* A file in memory that the builder reads from its start. */
+static struct err memory_file(const char *name, struct str text, int *ret_fd) {
+    CLEAN_FD int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd < 0)
+        return err_errno(errno, "memfd_create");
+    int r = fd_write_all(fd, text.p, text.len);
+    if (r < 0)
+        return err_errno(-r, "write %s", name);
+    if (lseek(fd, 0, SEEK_SET) != 0)
+        return err_errno(errno, "rewind %s", name);
+    *ret_fd = TAKE_FD(fd);
+    return OK;
+}
+
+static struct err spawn_builder(struct build *b, struct str job, struct http_taken *taken) {
+    CLEAN_FD int job_fd = -1;
+    CLEAN_FD int body_fd = -1;
+    CLEAN_BUF struct buf packed = {0};
+    http_body_pack(&taken->body, buf_str(&taken->early), &packed);
+    TRY(memory_file("build-job", job, &job_fd));
+    TRY(memory_file("build-body", buf_str(&packed), &body_fd));
+    struct spawn_fd fds[] = {{2, 2}, {job_fd, BUILD_JOB_FD}, {taken->fd, BUILD_SOCKET_FD}, {body_fd, BUILD_BODY_FD}};
+    char *argv[] = {(char *)"corten-build", NULL};
+    struct spawn s = {
+        .program = b->api->build_program,
+        .argv = argv,
+        .fds = fds,
+        .fds_n = ARRAY_LEN(fds),
+        .new_session = true,
+    };
+    TRY(fd_set_nonblock(taken->fd, false));
+    return spawn(&s, &b->process);
+}
+
+/* The client has handed its socket over: what goes wrong here is answered on it by hand. */
+static void refuse(struct http_taken *taken, struct err e) {
+    CLEAN_BUF struct buf body = {0}, out = {0};
+    struct json_out jo = {.out = &body};
+    jo_obj(&jo);
+    jo_kstr(&jo, "message", err_msg(e));
+    jo_obj_end(&jo);
+    http_plain_answer(&out, api_status(err_kind(e)), "application/json", buf_str(&body));
+    log_err(LOG_WARN, e, "start the builder");
+    if (fd_write_all(taken->fd, out.data, out.len) < 0)
+        log_debug("the build's client has left");
+}
+
+void api_build(struct api_call *c) {
+    const struct api *api = c->api;
+    struct http_taken taken;
+    struct build *b = NEW(struct build);
+    b->api = api;
+    random_id(b->id);
+    b->temp_dir = mem_printf("%s/tmp", api->data_root);
+    struct build_job job = {
+        .host = (char *)api->host,
+        .id = b->id,
+        .query = arena_str(&c->arena, c->r->query),
+        .temp_dir = b->temp_dir,
+        .registry_config = arena_str(&c->arena, http_header_get(c->r, "X-Registry-Config")),
+        .context = (char *)"",
+        .id_file = (char *)"",
+    };
+    CLEAN_BUF struct buf text = {0};
+    fields_print(&build_job_fields, &job, &text);
+    struct err e = dir_make(b->temp_dir, 0700);
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+    } else if (api_take_socket(c, &taken)) {
+        e = spawn_builder(b, buf_str(&text), &taken);
+        if (!err_failed(e)) {
+            http_taken_done(&taken);
+            child_watch(api->loop, b->process.pid, b->process.pidfd, build_ended, b);
+            return;
+        }
+        refuse(&taken, e);
+        http_taken_done(&taken);
+    }
+    free(b->temp_dir);
+    free(b);
+}
+
+/* --- facts ----------------------------------------------------------------------------------------------------- */
+
+static struct err check_key(const char *key) {
+    if (!key || strlen(key) != 64 || strspn(key, "0123456789abcdef") != 64)
+        return err_new(ERR_INVALID, "query parameter 'key' must be 64 hex digits");
+    return OK;
+}
+
+static struct err image_parameter(struct api_call *c, const char *name, struct image **ret) {
+    const char *id = api_query(c, name);
+    if (!id || !str_starts(str_of(id), STR("sha256:")) || strlen(id) != 71)
+        return err_new(ERR_INVALID, "query parameter '%s' must be a full image id", name);
+    *ret = image_by_id(c->api->images, str_of(id));
+    return *ret ? OK : err_new(ERR_NOT_FOUND, "No such image: %s", id);
+}
+
+static void reply_image(struct api_call *c, const char *id) {
+    struct build_image doc = {.image = (char *)id};
+    api_reply_doc(c, 200, &build_image_fields, &doc);
+}
+
+void api_build_cache(struct api_call *c) {
+    const char *key = api_query(c, "key");
+    struct err e = check_key(key);
+    struct image *i = err_failed(e) ? NULL : image_cache_get(c->api->images, str_of(key));
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else if (!i)
+        api_reply_err(c, err_new(ERR_NOT_FOUND, "no record for this key"));
+    else
+        reply_image(c, i->id_text);
+}
+
+void api_build_base(struct api_call *c) {
+    const char *name = api_query(c, "name");
+    struct image *i = NULL;
+    struct err e = image_find(c->api->images, str_of(name ? name : ""), &i);
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
+    struct build_base doc = {.image = i->id_text, .config = i->config_text};
+    api_reply_doc(c, 200, &build_base_fields, &doc);
+}
+
+static void image_made(void *arg, struct image *i, struct err e) {
+    struct api_call *c = arg;
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        reply_image(c, i->id_text);
+}
+
+static void make_image(struct api_call *c, struct str body) {
+    const char *layers = api_query(c, "layers"), *key = api_query(c, "key");
+    struct image_commit commit = {.upper_dirfd = -1, .tar_fd = -1, .document = body, .cache_key = key};
+    struct err e = key ? check_key(key) : OK;
+    if (!err_failed(e) && (!layers || strcmp(layers, "scratch") != 0))
+        e = image_parameter(c, "layers", &commit.parent);
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        image_commit(c->api->images, &commit, image_made, c);
+}
+
+void api_build_image(struct api_call *c) {
+    api_read_body(c, make_image);
+}
+
+static void adopted(void *arg, struct err e, const char *id) {
+    struct api_call *c = arg;
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        reply_image(c, id);
+}
+
+void api_build_commit(struct api_call *c) {
+    const char *key = api_query(c, "key"), *name = api_query(c, "container");
+    struct container *k = NULL;
+    struct err e = check_key(key);
+    if (!err_failed(e))
+        e = container_find(c->api->containers, name ? name : "", &k);
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        container_adopt(k, key, adopted, c);
+}
+
+static void layer_done(void *arg UNUSED, struct err e) {
+    log_err(LOG_INFO, e, "layer from the builder"); /* the worker has answered the client */
+}
+
+void api_build_layer(struct api_call *c) {
+    const char *key = api_query(c, "key"), *parent = api_query(c, "parent");
+    struct image_commit commit = {.upper_dirfd = -1, .tar_fd = -1, .step = true};
+    struct images *images = c->api->images;
+    struct http_taken taken;
+    struct err e = check_key(key);
+    if (!err_failed(e) && (!parent || strcmp(parent, "scratch") != 0))
+        e = image_parameter(c, "parent", &commit.parent);
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
+    CLEAN_FREE char *kept = mem_strdup(key);
+    commit.cache_key = kept;
+    if (api_take_socket(c, &taken))
+        image_commit_body(images, &taken, &commit, layer_done, NULL);
+}
+
+/* --- looking into an image: by a worker, on the client's socket ------------------------------------------------- */
+
+static void look_done(void *arg, struct str result UNUSED, struct err e) {
+    CLEAN_FREE char *what = arg;
+    log_err(LOG_INFO, e, "%s", what); /* the worker has answered the client */
+}
+
+static struct err layer_list(struct api_call *c, const struct image *i, struct json_out *jo) {
+    const char *const *names;
+    size_t n;
+    TRY(image_layer_names(i, &c->arena, &names, &n));
+    jo_key(jo, "layers");
+    jo_arr(jo);
+    for (size_t k = 0; k < n; k++)
+        jo_strz(jo, names[k]);
+    jo_arr_end(jo);
+    return OK;
+}
+
+static void look(struct api_call *c, const char *job, const char *key, struct str value, bool raw) {
+    struct image *i = NULL;
+    struct http_taken taken;
+    CLEAN_BUF struct buf args = {0};
+    struct json_out jo = {.out = &args};
+    jo_obj(&jo);
+    struct err e = image_parameter(c, "image", &i);
+    if (!err_failed(e))
+        e = layer_list(c, i, &jo);
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
+    jo_key(&jo, key);
+    if (raw)
+        jo_raw(&jo, value);
+    else
+        jo_str(&jo, value);
+    jo_obj_end(&jo);
+    const struct api *api = c->api;
+    if (!api_take_socket(c, &taken))
+        return;
+    int fds[] = {taken.fd, images_layers_dirfd(api->images)};
+    struct worker_start s = {
+        .program = api->worker_program,
+        .job = job,
+        .args = buf_str(&args),
+        .fds = fds,
+        .fds_n = ARRAY_LEN(fds),
+        .done = look_done,
+        .arg = mem_printf("%s", job),
+    };
+    worker_start(api->loop, &s);
+    http_taken_done(&taken);
+}
+
+void api_build_tree(struct api_call *c) {
+    const char *path = api_query(c, "path");
+    if (!path || path[0] != '/')
+        api_reply_err(c, err_new(ERR_INVALID, "query parameter 'path' must be an absolute path"));
+    else
+        look(c, "image-tree", "path", str_of(path), false);
+}
+
+static void stat_body(struct api_call *c, void *doc) {
+    const struct build_stat_query *q = doc;
+    if (q->paths.n > BUILD_STAT_PATHS_MAX) {
+        api_reply_err(c, err_new(ERR_INVALID, "Paths: more than %d", BUILD_STAT_PATHS_MAX));
+        return;
+    }
+    CLEAN_BUF struct buf text = {0};
+    fields_print(&build_stat_query_fields, q, &text);
+    look(c, "image-stat", "query", buf_str(&text), true);
+}
+
+void api_build_stat(struct api_call *c) {
+    api_read_json(c, &build_stat_query_fields, stat_body);
+}

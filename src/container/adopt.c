@@ -1,0 +1,80 @@
+/* The builder's commit: what a stopped container wrote becomes a layer by moving its upper directory, and the
+ * container goes. */
+#include "container/private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct adopt_job {
+    struct container *c;
+    char *key;
+    int dir;
+    struct op_run *run;
+    void (*done)(void *arg, struct err e, const char *image_id);
+    void *arg;
+};
+
+static void adopt_end(struct adopt_job *j, struct err e, const char *id) {
+    j->done(j->arg, e, id);
+    fd_close(j->dir);
+    free(j->key);
+    free(j);
+}
+
+static struct err adopt_prepare(void *job) {
+    struct adopt_job *j = job;
+    if (container_is_alive(j->c))
+        return err_new(ERR_CONFLICT, "container %s is running", j->c->id);
+    if (j->c->state != CONTAINER_EXITED && j->c->state != CONTAINER_CREATED)
+        return err_new(ERR_CONFLICT, "container %s is %s", j->c->id, container_state_name(j->c->state));
+    return OK;
+}
+
+static struct err adopt_work(void *job) {
+    struct adopt_job *j = job;
+    j->dir = open(j->c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return j->dir < 0 ? err_errno(errno, "open '%s'", j->c->directory) : OK;
+}
+
+static void committed(void *arg, struct image *i, struct err e) {
+    struct adopt_job *j = arg;
+    struct container *c = j->c;
+    struct op_run *run = j->run;
+    bool failed = err_failed(e);
+    adopt_end(j, e, failed ? NULL : i->id_text);
+    if (failed)
+        op_end(run);
+    else
+        container_remove_now(c, true, run, NULL, NULL);
+}
+
+static void adopt_finish(void *job, struct err e, struct op_run *run) {
+    struct adopt_job *j = job;
+    if (err_failed(e)) {
+        adopt_end(j, e, NULL);
+        op_end(run);
+        return;
+    }
+    j->run = run;
+    struct image_commit commit = {
+        .parent = j->c->hold.image,
+        .upper_dirfd = j->dir,
+        .upper = "upper",
+        .adopt = true,
+        .drop_empty = true,
+        .tar_fd = -1,
+        .step = true,
+        .cache_key = j->key,
+    };
+    image_commit(j->c->all->config.images, &commit, committed, j);
+}
+
+static const struct op adopt_op = {"container adopt", adopt_prepare, adopt_work, adopt_finish};
+
+void container_adopt(struct container *c, const char *cache_key,
+                     void (*done)(void *arg, struct err e, const char *image_id), void *arg) {
+    struct adopt_job *j = NEW(struct adopt_job);
+    *j = (struct adopt_job){.c = c, .key = mem_strdup(cache_key), .dir = -1, .done = done, .arg = arg};
+    op_start(c->all->config.loop, &c->queue, &adopt_op, j);
+}
