@@ -1,0 +1,139 @@
+/* Joins this process's standard streams and a container's: one poll loop over stdin, the stream, and signals. */
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DETACH_FIRST 16  /* ctrl-p */
+#define DETACH_SECOND 17 /* ctrl-q */
+
+struct pump {
+    struct attach_io *io;
+    int signals;
+    bool in_open, held; /* held: a ctrl-p that may begin the detach keys */
+};
+
+static void send_resize(struct attach_io *io) {
+    unsigned rows, columns;
+    CLEAN_BUF struct buf target = {0};
+    terminal_size(&rows, &columns);
+    if (!io->tty || !io->control || !rows)
+        return;
+    client_path(&target, io->is_exec ? "/exec/" : "/containers/", io->id, "/resize");
+    client_query_i64(&target, "h", rows);
+    client_query_i64(&target, "w", columns);
+    struct client_call call = {.method = "POST", .target = buf_cstr(&target)};
+    err_ignore(client_do(io->control, &call)); /* it may have ended already */
+}
+
+static void send_signal(struct attach_io *io, int signo) {
+    CLEAN_BUF struct buf target = {0};
+    client_path(&target, "/containers/", io->id, "/kill");
+    client_query_i64(&target, "signal", signo);
+    struct client_call call = {.method = "POST", .target = buf_cstr(&target)};
+    err_ignore(client_do(io->control, &call)); /* it may have ended already */
+}
+
+static void on_signal(struct pump *p) {
+    struct signalfd_siginfo s;
+    if (read(p->signals, &s, sizeof s) != sizeof s)
+        return;
+    if (s.ssi_signo == SIGWINCH)
+        send_resize(p->io);
+    else if (p->io->proxy_signals && p->io->control)
+        send_signal(p->io, (int)s.ssi_signo);
+}
+
+static int open_signals(struct attach_io *io) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGWINCH);
+    if (io->proxy_signals && !io->tty) {
+        const int all[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+        for (size_t i = 0; i < ARRAY_LEN(all); i++)
+            sigaddset(&set, all[i]);
+    }
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* The detach keys end the attachment on this side; the container goes on. */
+static bool detaches(struct pump *p, const char *bytes, ssize_t n) {
+    for (ssize_t i = 0; p->io->tty && i < n; i++) {
+        if (p->held && bytes[i] == DETACH_SECOND)
+            return true;
+        p->held = bytes[i] == DETACH_FIRST;
+    }
+    return false;
+}
+
+static void read_stdin(struct pump *p) {
+    char bytes[32768];
+    ssize_t n = read(0, bytes, sizeof bytes);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (n > 0 && detaches(p, bytes, n)) {
+        p->io->detached = true;
+        return;
+    }
+    if (n <= 0 || fd_write_all(p->io->stream->fd, bytes, (size_t)n) < 0) {
+        p->in_open = false;
+        shutdown(p->io->stream->fd, SHUT_WR);
+    }
+}
+
+/* 1: goes on, 0: the stream has ended, -errno. */
+static int read_stream(struct pump *p) {
+    char bytes[65536];
+    int which = 1;
+    ssize_t n = client_stream_read(p->io->stream, bytes, sizeof bytes, &which);
+    if (n <= 0)
+        return (int)n;
+    int r = fd_write_all(which == 2 ? 2 : 1, bytes, (size_t)n);
+    return r < 0 ? r : 1;
+}
+
+static struct err pump(struct pump *p) {
+    struct attach_io *io = p->io;
+    while (!io->detached) {
+        struct pollfd fds[3] = {{io->stream->fd, POLLIN, 0}, {p->signals, POLLIN, 0}, {p->in_open ? 0 : -1, POLLIN, 0}};
+        bool buffered = io->stream->in.len > 0;
+        int r = poll(fds, 3, buffered ? 0 : -1);
+        if (r < 0 && errno != EINTR)
+            return err_errno(errno, "corten: poll");
+        if (r > 0 && fds[1].revents)
+            on_signal(p);
+        if (r > 0 && fds[2].revents)
+            read_stdin(p);
+        if (buffered || (r > 0 && fds[0].revents)) {
+            r = read_stream(p);
+            if (r == 0)
+                return OK;
+            if (r < 0)
+                return err_errno(-r, "corten: stream");
+        }
+    }
+    return OK;
+}
+
+struct err attach_run(struct attach_io *io) {
+    struct pump p = {.io = io, .in_open = io->in};
+    struct terminal t = {0};
+    p.signals = open_signals(io);
+    if (io->tty && io->in)
+        terminal_raw(&t);
+    send_resize(io);
+    struct err e = pump(&p);
+    terminal_restore(&t);
+    if (io->detached)
+        fprintf(stderr, "read escape sequence\n");
+    fd_close(p.signals);
+    return e;
+}

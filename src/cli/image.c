@@ -1,0 +1,374 @@
+/* images and what is done to them. */
+#include "base/file.h"
+#include "base/time.h"
+#include "cli/commands.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SHORT_ID 12
+
+
+/* --- images, history ------------------------------------------------------------------------------------------------------ */
+
+struct images_options {
+    bool all, quiet, no_trunc, digests;
+    struct strv filter;
+};
+static const struct option_row images_rows[] = {
+    FLAG(struct images_options, all, 'a', "all", "Show all images (default hides intermediate images)"),
+    FLAG(struct images_options, quiet, 'q', "quiet", "Only show image IDs"),
+    FLAG(struct images_options, no_trunc, 0, "no-trunc", "Don't truncate output"),
+    FLAG(struct images_options, digests, 0, "digests", "Show digests"),
+    LIST(struct images_options, filter, 'f', "filter", "NAME=VALUE", "Filter output based on conditions"),
+};
+
+static const char *digest_of_name(const struct api_image_summary *i, struct str name) {
+    for (size_t k = 0; k < i->repo_digests.n; k++) {
+        struct str repo, digest;
+        if (str_cut(str_of(i->repo_digests.items[k]), '@', &repo, &digest) && str_eq(repo, name))
+            return digest.p;
+    }
+    return "<none>";
+}
+
+static void print_image(const struct api_image_summary *i, const char *ref, const struct images_options *o, struct buf *out) {
+    struct str name = STR("<none>"), tag = STR("<none>");
+    if (ref) {
+        ssize_t colon = str_rfind(str_of(ref), ':');
+        name = str_sub(str_of(ref), 0, (size_t)colon);
+        tag = str_from(str_of(ref), (size_t)colon + 1);
+    }
+    buf_addf(out, "%.*s\t%.*s\t", STR_ARG(name), STR_ARG(tag));
+    if (o->digests)
+        buf_addf(out, "%s\t", digest_of_name(i, name));
+    const char *id = o->no_trunc ? i->id : i->id + strlen("sha256:");
+    buf_addf(out, "%.*s\t", o->no_trunc ? 71 : SHORT_ID, id);
+    human_since(time_now() - i->created * NSEC_PER_SEC, out);
+    buf_addc(out, '\t');
+    human_size((double)i->size, out);
+    buf_addc(out, '\n');
+}
+
+static int images_run(struct invocation *in) {
+    const struct images_options *o = in->options;
+    CLEAN_CLIENT struct client *c = cli_connect(in);
+    CLEAN_BUF struct buf target = {0}, out = {0};
+    struct strv filters = {0};
+    struct objs list;
+    if (!c)
+        return 1;
+    for (size_t i = 0; i < o->filter.n; i++)
+        strv_add(&filters, o->filter.items[i]);
+    if (in->args_n)
+        strv_addf(&filters, "reference=%s", in->args[0]);
+    buf_adds(&target, "/images/json");
+    client_query_bool(&target, "all", o->all);
+    struct err e = filter_query(&filters, &target);
+    strv_done(&filters);
+    if (!err_failed(e))
+        e = cli_get_array(c, buf_cstr(&target), &api_image_summary_fields, &in->arena, &list);
+    if (err_failed(e))
+        return cli_fail(e, 1);
+    const struct api_image_summary *i = list.items;
+    if (!o->quiet)
+        buf_addf(&out, "REPOSITORY\tTAG\t%sIMAGE ID\tCREATED\tSIZE\n", o->digests ? "DIGEST\t" : "");
+    for (size_t k = 0; k < list.n; k++) {
+        if (o->quiet)
+            buf_addf(&out, "%.*s\n", o->no_trunc ? 71 : SHORT_ID, o->no_trunc ? i[k].id : i[k].id + strlen("sha256:"));
+        else if (i[k].repo_tags.n == 0)
+            print_image(&i[k], NULL, o, &out);
+        for (size_t t = 0; !o->quiet && t < i[k].repo_tags.n; t++)
+            print_image(&i[k], i[k].repo_tags.items[t], o, &out);
+    }
+    table_print(buf_str(&out));
+    return 0;
+}
+
+static int history_run(struct invocation *in) {
+    CLEAN_CLIENT struct client *c = cli_connect(in);
+    CLEAN_BUF struct buf target = {0}, out = {0};
+    struct objs list;
+    if (!c)
+        return 1;
+    client_path(&target, "/images/", in->args[0], "/history");
+    struct err e = cli_get_array(c, buf_cstr(&target), &api_image_history_fields, &in->arena, &list);
+    if (err_failed(e))
+        return cli_fail(e, 1);
+    buf_adds(&out, "IMAGE\tCREATED\tCREATED BY\tSIZE\tCOMMENT\n");
+    const struct api_image_history *h = list.items;
+    for (size_t i = 0; i < list.n; i++) {
+        const char *id = !strncmp(h[i].id, "sha256:", 7) ? h[i].id + 7 : h[i].id;
+        buf_addf(&out, "%.*s\t", SHORT_ID, id);
+        human_since(time_now() - h[i].created * NSEC_PER_SEC, &out);
+        buf_addf(&out, "\t%.44s%s\t", h[i].created_by, strlen(h[i].created_by) > 44 ? "\xe2\x80\xa6" : "");
+        human_size((double)h[i].size, &out);
+        buf_addf(&out, "\t%s\n", h[i].comment ? h[i].comment : "");
+    }
+    table_print(buf_str(&out));
+    return 0;
+}
+
+/* --- tag, rmi ---------------------------------------------------------------------------------------------------------------- */
+
+/* "repo:tag" → repo, tag; a colon before a slash belongs to a port. */
+static void split_tag(const char *text, struct arena *a, const char **ret_repo, const char **ret_tag) {
+    ssize_t colon = str_rfind(str_of(text), ':'), slash = str_rfind(str_of(text), '/');
+    bool tagged = colon > slash;
+    *ret_repo = tagged ? arena_str(a, str_sub(str_of(text), 0, (size_t)colon)) : text;
+    *ret_tag = tagged ? text + colon + 1 : "";
+}
+
+static int tag_run(struct invocation *in) {
+    CLEAN_CLIENT struct client *c = cli_connect(in);
+    const char *repo, *tag;
+    if (!c)
+        return 1;
+    split_tag(in->args[1], &in->arena, &repo, &tag);
+    struct err e = client_image_tag(c, in->args[0], repo, tag);
+    return err_failed(e) ? cli_fail(e, 1) : 0;
+}
+
+struct rmi_options {
+    bool force, no_prune;
+};
+static const struct option_row rmi_rows[] = {
+    FLAG(struct rmi_options, force, 'f', "force", "Force removal of the image"),
+    FLAG(struct rmi_options, no_prune, 0, "no-prune", "Do not delete untagged parents"),
+};
+
+static struct err delete_image(struct client *c, const struct rmi_options *o, const char *name) {
+    CLEAN_ARENA struct arena a = {0};
+    CLEAN_BUF struct buf target = {0}, body = {0};
+    CLEAN_JSON struct json *root = NULL;
+    client_path(&target, "/images/", name, "");
+    client_query_bool(&target, "force", o->force);
+    client_query_bool(&target, "noprune", o->no_prune);
+    struct client_call call = {.method = "DELETE", .target = buf_cstr(&target)};
+    TRY(client_begin(c, &call));
+    body.max = CLIENT_BODY_MAX;
+    for (ssize_t n; (n = client_read(c, buf_room(&body, 65536), 65536)) != 0;) {
+        if (n < 0)
+            return err_errno((int)-n, "corten: read the answer");
+        buf_added(&body, (size_t)n);
+    }
+    TRYF(json_parse(buf_str(&body), &root), "corten: the daemon's answer");
+    for (size_t i = 0; i < json_len(root); i++) {
+        struct api_image_deleted d;
+        TRY(fields_decode_json(&api_image_deleted_fields, json_at(root, i), "", &a, &d));
+        if (d.untagged && *d.untagged)
+            printf("Untagged: %s\n", d.untagged);
+        else if (d.deleted)
+            printf("Deleted: %s\n", d.deleted);
+    }
+    return OK;
+}
+
+static int rmi_run(struct invocation *in) {
+    CLEAN_CLIENT struct client *c = cli_connect(in);
+    int status = 0;
+    if (!c)
+        return 1;
+    for (int i = 0; i < in->args_n; i++) {
+        struct err e = delete_image(c, in->options, in->args[i]);
+        if (err_failed(e))
+            status = cli_fail(e, 1);
+    }
+    return status;
+}
+
+/* --- pull, push ----------------------------------------------------------------------------------------------------------------- */
+
+struct pull_options {
+    bool quiet;
+    const char *platform;
+};
+static const struct option_row pull_rows[] = {
+    FLAG(struct pull_options, quiet, 'q', "quiet", "Suppress verbose output"),
+    TEXT(struct pull_options, platform, 0, "platform", "OS/ARCH", "Platform of the image"),
+};
+
+static int pull_run(struct invocation *in) {
+    const struct pull_options *o = in->options;
+    CLEAN_CLIENT struct client *c = cli_connect(in);
+    if (!c)
+        return 1;
+    struct progress p = {.quiet = o->quiet, .tty = isatty(1)};
+    struct err e = client_image_pull(c, in->args[0], NULL, o->platform, progress_show, &p);
+    progress_done(&p);
+    if (err_failed(e))
+        return cli_fail(e, 1);
+    if (o->quiet)
+        printf("%s\n", in->args[0]);
+    return 0;
+}
+
+static const struct option_row push_rows[] = {
+    FLAG(struct pull_options, quiet, 'q', "quiet", "Suppress verbose output"),
+};
+
+static int push_run(struct invocation *in) {
+    const struct pull_options *o = in->options;
+    CLEAN_CLIENT struct client *c = cli_connect(in);
+    CLEAN_BUF struct buf target = {0};
+    const char *repo, *tag;
+    if (!c)
+        return 1;
+    split_tag(in->args[0], &in->arena, &repo, &tag);
+    client_path(&target, "/images/", repo, "/push");
+    client_query(&target, "tag", *tag ? tag : "latest");
+    struct progress p = {.quiet = o->quiet, .tty = isatty(1)};
+    struct client_call call = {.method = "POST", .target = buf_cstr(&target), .headers = "X-Registry-Auth: e30=\r\n"};
+    struct err e = client_begin(c, &call);
+    if (!err_failed(e))
+        e = client_messages(c, progress_show, &p);
+    progress_done(&p);
+    return err_failed(e) ? cli_fail(e, 1) : 0;
+}
+
+/* --- load, save, import ----------------------------------------------------------------------------------------------------------- */
+
+static ssize_t read_fd(void *arg, void *p, size_t n) {
+    ssize_t r;
+    while ((r = read(*(const int *)arg, p, n)) < 0 && errno == EINTR)
+        ;
+    return r < 0 ? -errno : r;
+}
+
+static struct err upload(struct client *c, const char *target, int fd, bool quiet) {
+    struct progress p = {.quiet = quiet, .tty = isatty(1)};
+    struct client_call call = {.method = "POST", .target = target, .content_type = "application/x-tar", .body_read = read_fd, .body_arg = &fd};
+    struct err e = client_begin(c, &call);
+    if (!err_failed(e))
+        e = client_messages(c, progress_show, &p);
+    progress_done(&p);
+    return e;
+}
+
+static struct err open_input(const char *path, int *ret_fd) {
+    *ret_fd = !path || !strcmp(path, "-") ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
+    return *ret_fd < 0 ? err_new(ERR_INVALID, "corten: open %s: %s", path ? path : "stdin", strerror(errno)) : OK;
+}
+
+struct load_options {
+    const char *input;
+    bool quiet;
+};
+static const struct option_row load_rows[] = {
+    TEXT(struct load_options, input, 'i', "input", "FILE", "Read from a tar archive file instead of STDIN"),
+    FLAG(struct load_options, quiet, 'q', "quiet", "Suppress the load output"),
+};
+
+static int load_run(struct invocation *in) {
+    const struct load_options *o = in->options;
+    CLEAN_CLIENT struct client *c = NULL;
+    CLEAN_FD int fd = -1;
+    if (!o->input && isatty(0)) {
+        fprintf(stderr, "requested load from stdin, but stdin is empty\n");
+        return 1;
+    }
+    struct err e = open_input(o->input, &fd);
+    if (!err_failed(e) && !(c = cli_connect(in)))
+        return 1;
+    if (!err_failed(e))
+        e = upload(c, o->quiet ? "/images/load?quiet=1" : "/images/load", fd, false);
+    return err_failed(e) ? cli_fail(e, 1) : 0;
+}
+
+struct import_options {
+    const char *message;
+    struct strv changes;
+};
+static const struct option_row import_rows[] = {
+    TEXT(struct import_options, message, 'm', "message", "TEXT", "Set commit message for imported image"),
+    LIST(struct import_options, changes, 'c', "change", "INSTRUCTION", "Apply Dockerfile instruction to the created image"),
+};
+
+static int import_run(struct invocation *in) {
+    const struct import_options *o = in->options;
+    CLEAN_CLIENT struct client *c = NULL;
+    CLEAN_BUF struct buf target = {0};
+    CLEAN_FD int fd = -1;
+    const char *repo = "", *tag = "";
+    struct err e = open_input(in->args[0], &fd);
+    if (!err_failed(e) && !(c = cli_connect(in)))
+        return 1;
+    if (in->args_n > 1)
+        split_tag(in->args[1], &in->arena, &repo, &tag);
+    buf_adds(&target, "/images/create");
+    client_query(&target, "fromSrc", "-");
+    client_query(&target, "repo", repo);
+    client_query(&target, "tag", *tag ? tag : NULL);
+    client_query(&target, "message", o->message);
+    for (size_t i = 0; i < o->changes.n; i++)
+        client_query(&target, "changes", o->changes.items[i]);
+    if (!err_failed(e))
+        e = upload(c, buf_cstr(&target), fd, false);
+    return err_failed(e) ? cli_fail(e, 1) : 0;
+}
+
+struct save_options {
+    const char *output;
+};
+static const struct option_row save_rows[] = {
+    TEXT(struct save_options, output, 'o', "output", "FILE", "Write to a file, instead of STDOUT"),
+};
+
+static struct err copy_out(struct client *c, int fd) {
+    char bytes[65536];
+    for (ssize_t n; (n = client_read(c, bytes, sizeof bytes)) != 0;) {
+        if (n < 0)
+            return err_errno((int)-n, "corten: read the image");
+        int r = fd_write_all(fd, bytes, (size_t)n);
+        if (r < 0)
+            return err_errno(-r, "corten: write the archive");
+    }
+    return OK;
+}
+
+static int save_run(struct invocation *in) {
+    const struct save_options *o = in->options;
+    CLEAN_CLIENT struct client *c = cli_connect(in);
+    CLEAN_BUF struct buf target = {0};
+    CLEAN_FD int fd = -1;
+    if (!c)
+        return 1;
+    if (!o->output && isatty(1)) {
+        fprintf(stderr, "cowardly refusing to save to a terminal. Use the -o flag or redirect\n");
+        return 1;
+    }
+    buf_adds(&target, "/images/get");
+    for (int i = 0; i < in->args_n; i++)
+        client_query(&target, "names", in->args[i]);
+    struct client_call call = {.method = "GET", .target = buf_cstr(&target)};
+    struct err e = client_begin(c, &call);
+    if (!err_failed(e)) {
+        fd = o->output ? open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : fcntl(1, F_DUPFD_CLOEXEC, 3);
+        e = fd < 0 ? err_new(ERR_INVALID, "corten: open %s: %s", o->output, strerror(errno)) : copy_out(c, fd);
+    }
+    return err_failed(e) ? cli_fail(e, 1) : 0;
+}
+
+const struct command command_images = {.name = "images", .alias = "image ls, image list", .usage = "images [OPTIONS] [REPOSITORY[:TAG]]",
+    .summary = "List images", OPTIONS_OF(images_rows, struct images_options), .args_max = 1, .run = images_run};
+const struct command command_history = {.name = "history", .alias = "image history", .usage = "history IMAGE",
+    .summary = "Show the history of an image", .args_min = 1, .args_max = 1, .run = history_run};
+const struct command command_tag = {.name = "tag", .alias = "image tag", .usage = "tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+    .summary = "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE", .args_min = 2, .args_max = 2, .run = tag_run};
+const struct command command_rmi = {.name = "rmi", .alias = "image rm, image remove", .usage = "rmi [OPTIONS] IMAGE [IMAGE...]",
+    .summary = "Remove one or more images", OPTIONS_OF(rmi_rows, struct rmi_options), .args_min = 1, .args_max = -1, .run = rmi_run};
+const struct command command_pull = {.name = "pull", .alias = "image pull", .usage = "pull [OPTIONS] NAME[:TAG|@DIGEST]",
+    .summary = "Download an image from a registry", OPTIONS_OF(pull_rows, struct pull_options), .args_min = 1, .args_max = 1, .run = pull_run};
+const struct command command_push = {.name = "push", .alias = "image push", .usage = "push [OPTIONS] NAME[:TAG]",
+    .summary = "Upload an image to a registry", OPTIONS_OF(push_rows, struct pull_options), .args_min = 1, .args_max = 1, .run = push_run};
+const struct command command_load = {.name = "load", .alias = "image load", .usage = "load [OPTIONS]",
+    .summary = "Load an image from a tar archive or STDIN", OPTIONS_OF(load_rows, struct load_options), .run = load_run};
+const struct command command_import = {.name = "import", .alias = "image import", .usage = "import [OPTIONS] FILE|- [REPOSITORY[:TAG]]",
+    .summary = "Import the contents from a tarball to create a filesystem image", OPTIONS_OF(import_rows, struct import_options),
+    .args_min = 1, .args_max = 2, .run = import_run};
+const struct command command_save = {.name = "save", .alias = "image save", .usage = "save [OPTIONS] IMAGE [IMAGE...]",
+    .summary = "Save one or more images to a tar archive (streamed to STDOUT by default)", OPTIONS_OF(save_rows, struct save_options),
+    .args_min = 1, .args_max = -1, .run = save_run};

@@ -1,0 +1,110 @@
+/* Texts of `run`: ports, sizes, CPU numbers. */
+#include "cli/command.h"
+#include <string.h>
+
+#define PORT_RANGE_MAX 65535
+
+struct range {
+    uint64_t first, last;
+};
+
+static struct err parse_range(struct str text, struct range *ret) {
+    struct str a, b;
+    bool has_last = str_cut(text, '-', &a, &b);
+    TRY(str_to_u64(a, PORT_RANGE_MAX, &ret->first));
+    ret->last = ret->first;
+    if (has_last)
+        TRY(str_to_u64(b, PORT_RANGE_MAX, &ret->last));
+    if (ret->last < ret->first || ret->first == 0)
+        return err_new(ERR_INVALID, "invalid range '%.*s'", STR_ARG(text));
+    return OK;
+}
+
+/* [[ip:]host:]container[/proto]; ip may be in brackets. */
+static void split(struct str text, struct str *ip, struct str *host, struct str *container) {
+    *ip = *host = STR_NONE;
+    *container = text;
+    ssize_t colon = str_rfind(text, ':');
+    if (colon < 0)
+        return;
+    *container = str_from(text, (size_t)colon + 1);
+    text = str_sub(text, 0, (size_t)colon);
+    *host = text;
+    colon = str_rfind(text, ':');
+    if (colon < 0)
+        return;
+    *host = str_from(text, (size_t)colon + 1);
+    *ip = str_sub(text, 0, (size_t)colon);
+    if (str_starts(*ip, STR("[")) && str_ends(*ip, STR("]")))
+        *ip = str_sub(*ip, 1, ip->len - 1);
+}
+
+static void add_binding(struct objmap *bindings, struct strs *exposed, struct arena *a, const char *key, struct str ip,
+                        const char *host_port) {
+    struct objs *list = objmap_get(bindings, key);
+    if (!list)
+        list = objmap_add(bindings, a, key, sizeof *list);
+    struct api_port_binding *b = objs_add(list, a, sizeof *b);
+    b->host_ip = arena_str(a, ip);
+    b->host_port = arena_strz(a, host_port);
+    if (!strs_has(exposed, key))
+        strs_add(exposed, a, key);
+}
+
+struct err port_option(const char *text, struct objmap *bindings, struct strs *exposed, struct arena *a) {
+    struct str ip, host, container, proto;
+    struct range from, to = {0, 0};
+    split(str_of(text), &ip, &host, &container);
+    if (!str_cut(container, '/', &container, &proto))
+        proto = STR("tcp");
+    if (!str_eqz(proto, "tcp") && !str_eqz(proto, "udp") && !str_eqz(proto, "sctp"))
+        return err_new(ERR_INVALID, "corten: invalid port '%s': unknown protocol '%.*s'", text, STR_ARG(proto));
+    TRYF(parse_range(container, &from), "corten: invalid containerPort in '%s'", text);
+    if (host.len)
+        TRYF(parse_range(host, &to), "corten: invalid hostPort in '%s'", text);
+    bool one_of_range = host.len && from.first == from.last && to.first != to.last;
+    if (host.len && !one_of_range && to.last - to.first != from.last - from.first)
+        return err_new(ERR_INVALID, "corten: invalid ranges specified for container and host Ports: '%s'", text);
+    for (uint64_t i = 0; i <= from.last - from.first; i++) {
+        const char *key = arena_printf(a, "%llu/%.*s", (unsigned long long)(from.first + i), STR_ARG(proto));
+        const char *port = !host.len      ? ""
+                           : one_of_range ? arena_str(a, host)
+                                          : arena_printf(a, "%llu", (unsigned long long)(to.first + i));
+        add_binding(bindings, exposed, a, key, ip, port);
+    }
+    return OK;
+}
+
+struct err size_option(const char *text, int64_t *ret) {
+    struct str s = str_of(text);
+    int shift = 0;
+    uint64_t n;
+    if (s.len && (s.p[s.len - 1] == 'b' || s.p[s.len - 1] == 'B'))
+        s.len--;
+    if (s.len) {
+        const char *unit = strchr("kmgtKMGT", s.p[s.len - 1]);
+        if (unit) {
+            shift = (int)((unit - "kmgtKMGT") % 4 + 1) * 10;
+            s.len--;
+        }
+    }
+    TRYF(str_to_u64(s, (uint64_t)INT64_MAX >> shift, &n), "corten: invalid size: '%s'", text);
+    *ret = (int64_t)(n << shift);
+    return OK;
+}
+
+struct err cpus_option(const char *text, int64_t *ret_nano) {
+    struct str whole, fraction;
+    uint64_t w = 0, f = 0, scale = 1000000000;
+    str_cut(str_of(text), '.', &whole, &fraction);
+    if (whole.len)
+        TRYF(str_to_u64(whole, 100000, &w), "corten: invalid number of CPUs '%s'", text);
+    if (fraction.len > 9)
+        return err_new(ERR_INVALID, "corten: value is too precise: '%s'", text);
+    if (fraction.len)
+        TRYF(str_to_u64(fraction, 999999999, &f), "corten: invalid number of CPUs '%s'", text);
+    for (size_t i = 0; i < fraction.len; i++)
+        scale /= 10;
+    *ret_nano = (int64_t)(w * 1000000000 + f * scale);
+    return OK;
+}
