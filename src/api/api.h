@@ -1,12 +1,11 @@
-/* api.h - the Docker Engine API: one table of routes (route.c), one file of handlers per noun, error
- * kind → HTTP status in one file (status.c).
+/* api.h - the Docker Engine API: one table of routes (route.c), one file of handlers per noun,
+ * error kind → HTTP status in one file (status.c).
  *
  * Owns nothing durable. Runs on the loop. A request becomes a `struct api_call`, which lives until
- * exactly one of the api_reply_* or api_take functions was called on it, also when the client has gone
- * in the meantime (then the reply is dropped). So a handler may start an op and answer from its
- * callback without caring about the client.
- * Versions 1.24 to 1.51 by path prefix; extension routes of our own lie under /corten/.
- * Tests: test/unit/api, test/e2e.
+ * exactly one of the api_reply_* or api_take functions was called on it, also when the client has
+ * gone in the meantime (then the reply is dropped). So a handler may start an op and answer from
+ * its callback without caring about the client. Versions 1.24 to 1.51 by path prefix; extension
+ * routes of our own lie under /corten/. Tests: test/unit/api, test/e2e.
  */
 #pragma once
 #include "container/container.h"
@@ -30,11 +29,11 @@ struct api {
     struct volumes *volumes;
     struct containers *containers;
     const char *data_root, *run_root;
-    const char *host;           /* "unix:///run/corten/corten.sock" */
-    const char *id;             /* daemon id, kept in the store */
-    const char *build_program;  /* absolute path of corten-build */
+    const char *host;          /* "unix:///run/corten/corten.sock" */
+    const char *id;            /* daemon id, kept in the store */
+    const char *build_program; /* absolute path of corten-build */
     const char *worker_program;
-    int64_t started_at;         /* wall ns */
+    int64_t started_at; /* wall ns */
 };
 
 /* Serves one listener; the struct api must outlive it. */

@@ -1,5 +1,6 @@
-/* POST /build and the builder's extension routes (spec/corten_build.h). The daemon keeps the facts of a
- * build and reads none of its bytes: the client's socket goes to corten-build, layers to a worker. */
+/* POST /build and the builder's extension routes (spec/corten_build.h). The daemon keeps the facts
+ * of a build and reads none of its bytes: the client's socket goes to corten-build, layers to a
+ * worker. */
 #include "api/handlers.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -15,7 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- POST /build -------------------------------------------------------------------------------------------- */
+/* --- POST /build
+ * -------------------------------------------------------------------------------------------- */
 
 struct build {
     const struct api *api;
@@ -48,7 +50,8 @@ static void sweep_containers(struct build *b) {
 
 static struct err sweep_work(void *arg) {
     struct build *b = arg;
-    CLEAN_FD int dir = -1;
+    CLEAN_FD
+    int dir = -1;
     TRY(dir_open(b->temp_dir, &dir));
     return dir_remove(dir, b->id);
 }
@@ -71,7 +74,8 @@ static void build_ended(void *arg, int status) {
 
 /* A file in memory that the builder reads from its start. */
 static struct err memory_file(const char *name, struct str text, int *ret_fd) {
-    CLEAN_FD int fd = memfd_create(name, MFD_CLOEXEC);
+    CLEAN_FD
+    int fd = memfd_create(name, MFD_CLOEXEC);
     if (fd < 0)
         return err_errno(errno, "memfd_create");
     int r = fd_write_all(fd, text.p, text.len);
@@ -84,13 +88,16 @@ static struct err memory_file(const char *name, struct str text, int *ret_fd) {
 }
 
 static struct err spawn_builder(struct build *b, struct str job, struct http_taken *taken) {
-    CLEAN_FD int job_fd = -1;
-    CLEAN_FD int body_fd = -1;
+    CLEAN_FD
+    int job_fd = -1;
+    CLEAN_FD
+    int body_fd = -1;
     CLEAN_BUF struct buf packed = {0};
     http_body_pack(&taken->body, buf_str(&taken->early), &packed);
     TRY(memory_file("build-job", job, &job_fd));
     TRY(memory_file("build-body", buf_str(&packed), &body_fd));
-    struct spawn_fd fds[] = {{2, 2}, {job_fd, BUILD_JOB_FD}, {taken->fd, BUILD_SOCKET_FD}, {body_fd, BUILD_BODY_FD}};
+    struct spawn_fd fds[] = {
+        {2, 2}, {job_fd, BUILD_JOB_FD}, {taken->fd, BUILD_SOCKET_FD}, {body_fd, BUILD_BODY_FD}};
     char *argv[] = {(char *)"corten-build", NULL};
     struct spawn s = {
         .program = b->api->build_program,
@@ -151,7 +158,9 @@ void api_build(struct api_call *c) {
     free(b);
 }
 
-/* --- facts ----------------------------------------------------------------------------------------------------- */
+/* --- facts
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static struct err check_key(const char *key) {
     if (!key || strlen(key) != 64 || strspn(key, "0123456789abcdef") != 64)
@@ -206,7 +215,8 @@ static void image_made(void *arg, struct image *i, struct err e) {
 
 static void make_image(struct api_call *c, struct str body) {
     const char *layers = api_query(c, "layers"), *key = api_query(c, "key");
-    struct image_commit commit = {.upper_dirfd = -1, .tar_fd = -1, .document = body, .cache_key = key};
+    struct image_commit commit = {
+        .upper_dirfd = -1, .tar_fd = -1, .document = body, .cache_key = key};
     struct err e = key ? check_key(key) : OK;
     if (!err_failed(e) && (!layers || strcmp(layers, "scratch") != 0))
         e = image_parameter(c, "layers", &commit.parent);
@@ -256,16 +266,19 @@ void api_build_layer(struct api_call *c) {
         api_reply_err(c, e);
         return;
     }
-    CLEAN_FREE char *kept = mem_strdup(key);
+    CLEAN_FREE
+    char *kept = mem_strdup(key);
     commit.cache_key = kept;
     if (api_take_socket(c, &taken))
         image_commit_body(images, &taken, &commit, layer_done, NULL);
 }
 
-/* --- looking into an image: by a worker, on the client's socket ------------------------------------------------- */
+/* --- looking into an image: by a worker, on the client's socket
+ * ------------------------------------------------- */
 
 static void look_done(void *arg, struct str result UNUSED, struct err e) {
-    CLEAN_FREE char *what = arg;
+    CLEAN_FREE
+    char *what = arg;
     log_err(LOG_INFO, e, "%s", what); /* the worker has answered the client */
 }
 

@@ -15,10 +15,11 @@ static void call_gone(void *arg) {
     http_abort(x);
 }
 
-/* --- dispatch ---------------------------------------------------------------------------------- */
+/* --- dispatch ----------------------------------------------------------------------------------
+ */
 
-/* Matches path against pattern; path parameters are borrowed from path. "{}" is one segment, "{*}" is
- * one or more segments (image names contain slashes), matched as long as the rest allows. */
+/* Matches path against pattern; path parameters are borrowed from path. "{}" is one segment, "{*}"
+ * is one or more segments (image names contain slashes), matched as long as the rest allows. */
 static bool route_match(struct str pattern, struct str path, struct str *args, size_t n) {
     struct str parg, prest, seg, rest;
     while (pattern.len > 0) {
@@ -113,7 +114,8 @@ void api_attach(const struct api *api UNUSED, struct http_server *server) {
     http_server_set_common_headers(server, api_common_headers);
 }
 
-/* --- bodies ------------------------------------------------------------------------------------ */
+/* --- bodies ------------------------------------------------------------------------------------
+ */
 
 struct body_state {
     struct api_call *c;
@@ -140,8 +142,9 @@ static void json_done(void *arg, struct http_exchange *x UNUSED, struct str body
         struct str type = http_header_get(s->c->r, "Content-Type"), main_type, params;
         str_cut(type, ';', &main_type, &params);
         if (!str_eq_nocase(str_trim(main_type), STR("application/json"))) {
-            api_reply_err(s->c, err_new(ERR_INVALID, "unsupported Content-Type header (%.*s): must "
-                                                     "be 'application/json'",
+            api_reply_err(s->c, err_new(ERR_INVALID,
+                                        "unsupported Content-Type header (%.*s): must "
+                                        "be 'application/json'",
                                         STR_ARG(type)));
             return;
         }
@@ -161,7 +164,8 @@ void api_read_json(struct api_call *c, const struct fields *table,
     http_read_body(c->x, API_BODY_MAX, json_done, s);
 }
 
-/* --- parameters -------------------------------------------------------------------------------- */
+/* --- parameters --------------------------------------------------------------------------------
+ */
 
 const char *api_query(struct api_call *c, const char *name) {
     return c->r ? arena_strz(&c->arena, http_query(c->r, name)) : NULL;
@@ -171,7 +175,8 @@ bool api_query_bool(struct api_call *c, const char *name, bool otherwise) {
     return c->r ? http_query_bool(c->r, name, otherwise) : otherwise;
 }
 
-struct err api_query_i64(struct api_call *c, const char *name, int64_t min, int64_t max, int64_t *ret) {
+struct err api_query_i64(struct api_call *c, const char *name, int64_t min, int64_t max,
+                         int64_t *ret) {
     const char *v = c->r ? http_query(c->r, name) : NULL;
     if (!v || !*v)
         return OK;
@@ -199,7 +204,8 @@ static struct err read_filter_values(struct api_call *c, const struct json *j, c
     return err_new(ERR_INVALID, "invalid filter '%s': expected a list of values", name);
 }
 
-struct err api_read_filters(struct api_call *c, const char *const *allowed, struct api_filters *ret) {
+struct err api_read_filters(struct api_call *c, const char *const *allowed,
+                            struct api_filters *ret) {
     *ret = (struct api_filters){0};
     const char *text = api_query(c, "filters");
     if (!text || !*text)
@@ -244,7 +250,8 @@ bool api_filter_labels(const struct strs *wanted, const struct strmap *labels) {
     return true;
 }
 
-/* --- answers ----------------------------------------------------------------------------------- */
+/* --- answers -----------------------------------------------------------------------------------
+ */
 
 void api_reply_text(struct api_call *c, int status, const char *content_type, struct str body) {
     if (c->x)

@@ -5,11 +5,12 @@
 struct api_call {
     const struct api *api;
     struct http_exchange *x; /* NULL once the client has gone */
-    const struct http_request *r; /* NULL once the client has gone: copy before going asynchronous */
-    struct arena arena;      /* lives as long as the call */
-    int minor;               /* API version 1.minor asked for */
-    const char *arg[2];      /* path parameters in order of the pattern, in arena */
-    void *state;             /* handler's own, in arena */
+    const struct http_request
+        *r;             /* NULL once the client has gone: copy before going asynchronous */
+    struct arena arena; /* lives as long as the call */
+    int minor;          /* API version 1.minor asked for */
+    const char *arg[2]; /* path parameters in order of the pattern, in arena */
+    void *state;        /* handler's own, in arena */
 };
 typedef void api_fn(struct api_call *c);
 struct api_route {
@@ -22,17 +23,21 @@ extern const size_t api_routes_n;
 
 int api_status(enum err_kind kind);
 
-/* Reads the whole body (bounded) and then calls fn; c->state is kept. An oversized body is answered here. */
+/* Reads the whole body (bounded) and then calls fn; c->state is kept. An oversized body is answered
+ * here. */
 void api_read_body(struct api_call *c, void (*fn)(struct api_call *c, struct str body));
-/* As api_read_body, decodes a JSON object into a struct of the table (in c->arena); an empty body gives
- * the zero struct. Errors are answered here (400). Content-Type must be JSON when there is a body. */
-void api_read_json(struct api_call *c, const struct fields *table, void (*fn)(struct api_call *c, void *doc));
+/* As api_read_body, decodes a JSON object into a struct of the table (in c->arena); an empty body
+ * gives the zero struct. Errors are answered here (400). Content-Type must be JSON when there is a
+ * body. */
+void api_read_json(struct api_call *c, const struct fields *table,
+                   void (*fn)(struct api_call *c, void *doc));
 
 /* Copies of query parameters in c->arena. */
 const char *api_query(struct api_call *c, const char *name); /* NULL: absent */
 bool api_query_bool(struct api_call *c, const char *name, bool otherwise);
 /* Absent: *ret untouched. */
-struct err api_query_i64(struct api_call *c, const char *name, int64_t min, int64_t max, int64_t *ret);
+struct err api_query_i64(struct api_call *c, const char *name, int64_t min, int64_t max,
+                         int64_t *ret);
 
 /* `filters` parameter: {"name":["a","b"]} or the old {"name":{"a":true}}. Names not in `allowed`
  * (NULL-terminated) are ERR_INVALID "invalid filter 'x'". values of a name: api_filter. */
@@ -44,19 +49,22 @@ struct api_filters {
     struct api_filter *items;
     size_t n;
 };
-struct err api_read_filters(struct api_call *c, const char *const *allowed, struct api_filters *ret);
+struct err api_read_filters(struct api_call *c, const char *const *allowed,
+                            struct api_filters *ret);
 const struct strs *api_filter(const struct api_filters *f, const char *name); /* NULL: not given */
 /* Labels filter semantics: "key" or "key=value", all must match. */
 bool api_filter_labels(const struct strs *wanted, const struct strmap *labels);
 
-/* --- exactly one of these ends the call -------------------------------------------------------- */
-void api_reply_err(struct api_call *c, struct err e); /* consumes e; {"message": …}; 304 without body */
+/* --- exactly one of these ends the call --------------------------------------------------------
+ */
+void api_reply_err(struct api_call *c,
+                   struct err e); /* consumes e; {"message": …}; 304 without body */
 void api_reply_status(struct api_call *c, int status); /* no body: 204, 304 … */
 void api_reply_text(struct api_call *c, int status, const char *content_type, struct str body);
 void api_reply_json(struct api_call *c, int status, struct str json);
 void api_reply_doc(struct api_call *c, int status, const struct fields *table, const void *doc);
-/* For handlers that stream: gives up the exchange; the caller now handles http_on_gone itself. NULL when the
- * client has gone (the call is over either way). */
+/* For handlers that stream: gives up the exchange; the caller now handles http_on_gone itself. NULL
+ * when the client has gone (the call is over either way). */
 struct http_exchange *api_take_exchange(struct api_call *c);
 /* Gives the socket away. false: the client has gone (the call is over either way). */
 bool api_take_socket(struct api_call *c, struct http_taken *ret);

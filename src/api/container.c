@@ -20,7 +20,9 @@ static void verb_done(void *arg, struct err e) {
         api_reply_status(c, 204);
 }
 
-/* --- create -------------------------------------------------------------------------------------------------- */
+/* --- create
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void created(void *arg, struct err e, struct container *made, const struct strs *warnings) {
     struct api_call *c = arg;
@@ -39,18 +41,23 @@ static void create_body(struct api_call *c, void *doc) {
 
 void api_container_create(struct api_call *c) {
     const char *platform = api_query(c, "platform");
-    if (platform && *platform && strcmp(platform, "linux/amd64") != 0 && strcmp(platform, "linux") != 0) {
-        api_reply_err(c, err_new(ERR_UNSUPPORTED, "platform '%s' is not supported on this host", platform));
+    if (platform && *platform && strcmp(platform, "linux/amd64") != 0 &&
+        strcmp(platform, "linux") != 0) {
+        api_reply_err(
+            c, err_new(ERR_UNSUPPORTED, "platform '%s' is not supported on this host", platform));
         return;
     }
     c->state = arena_strz(&c->arena, api_query(c, "name"));
     api_read_json(c, &api_container_create_fields, create_body);
 }
 
-/* --- list ---------------------------------------------------------------------------------------------------- */
+/* --- list
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-static const char *const list_filters[] = {"id", "name", "label", "status", "ancestor", "exited", "before", "since",
-                                           "volume", "network", NULL};
+static const char *const list_filters[] = {"id",       "name",    "label",  "status",
+                                           "ancestor", "exited",  "before", "since",
+                                           "volume",   "network", NULL};
 
 static bool any_prefix(const struct strs *wanted, const char *text) {
     for (size_t i = 0; wanted && i < wanted->n; i++)
@@ -69,7 +76,10 @@ static bool name_matches(const struct strs *wanted, const char *name) {
             start = true;
             w = str_from(w, 1);
         }
-        if (start && end ? str_eq(whole, w) : start ? str_starts(whole, w) : end ? str_ends(whole, w) : str_find_str(whole, w) >= 0)
+        if (start && end ? str_eq(whole, w)
+            : start      ? str_starts(whole, w)
+            : end        ? str_ends(whole, w)
+                         : str_find_str(whole, w) >= 0)
             return true;
     }
     return !wanted;
@@ -97,9 +107,11 @@ static bool in_ancestry(const struct image *i, const struct image *ancestor) {
     return false;
 }
 
-static bool wanted(const struct container *k, const struct api_filters *f, const struct list_limits *l) {
+static bool wanted(const struct container *k, const struct api_filters *f,
+                   const struct list_limits *l) {
     const struct strs *status = api_filter(f, "status"), *network = api_filter(f, "network");
-    bool alive = k->state == CONTAINER_RUNNING || k->state == CONTAINER_PAUSED || k->state == CONTAINER_RESTARTING;
+    bool alive = k->state == CONTAINER_RUNNING || k->state == CONTAINER_PAUSED ||
+                 k->state == CONTAINER_RESTARTING;
     if (!alive && !l->all)
         return false;
     if (l->ancestor_asked && !in_ancestry(k->hold.image, l->ancestor))
@@ -109,11 +121,14 @@ static bool wanted(const struct container *k, const struct api_filters *f, const
     return any_prefix(api_filter(f, "id"), k->id) && name_matches(api_filter(f, "name"), k->name) &&
            api_filter_labels(api_filter(f, "label"), &k->config->labels) &&
            (!status || strs_has(status, container_state_name(k->state))) &&
-           (!network || strs_has(network, k->host->network_mode)) && mount_matches(api_filter(f, "volume"), k) &&
-           (l->before == INT64_MIN || k->created < l->before) && (l->since == INT64_MIN || k->created > l->since);
+           (!network || strs_has(network, k->host->network_mode)) &&
+           mount_matches(api_filter(f, "volume"), k) &&
+           (l->before == INT64_MIN || k->created < l->before) &&
+           (l->since == INT64_MIN || k->created > l->since);
 }
 
-static struct err created_of(struct api_call *c, const struct api_filters *f, const char *name, int64_t *ret) {
+static struct err created_of(struct api_call *c, const struct api_filters *f, const char *name,
+                             int64_t *ret) {
     const struct strs *v = api_filter(f, name);
     struct container *k = NULL;
     if (!v)
@@ -123,11 +138,13 @@ static struct err created_of(struct api_call *c, const struct api_filters *f, co
     return OK;
 }
 
-static struct err read_limits(struct api_call *c, const struct api_filters *f, struct list_limits *l) {
+static struct err read_limits(struct api_call *c, const struct api_filters *f,
+                              struct list_limits *l) {
     const struct strs *ancestor = api_filter(f, "ancestor"), *exited = api_filter(f, "exited");
     const struct strs *status = api_filter(f, "status");
     *l = (struct list_limits){.exited = INT64_MIN, .before = INT64_MIN, .since = INT64_MIN};
-    l->all = api_query_bool(c, "all", false) || status || exited || api_filter(f, "before") || api_filter(f, "since");
+    l->all = api_query_bool(c, "all", false) || status || exited || api_filter(f, "before") ||
+             api_filter(f, "since");
     for (size_t i = 0; status && i < status->n; i++) {
         enum container_state s = 0;
         while (s < CONTAINER_STATE_COUNT && strcmp(container_state_name(s), status->items[i]) != 0)
@@ -145,7 +162,8 @@ static struct err read_limits(struct api_call *c, const struct api_filters *f, s
         l->ancestor = image;
     }
     if (exited)
-        TRYF(str_to_i64(str_of(exited->items[0]), -255, 255, &l->exited), "invalid filter 'exited'");
+        TRYF(str_to_i64(str_of(exited->items[0]), -255, 255, &l->exited),
+             "invalid filter 'exited'");
     TRY(created_of(c, f, "before", &l->before));
     return created_of(c, f, "since", &l->since);
 }
@@ -196,7 +214,9 @@ void api_container_inspect(struct api_call *c) {
     api_reply_doc(c, 200, &api_container_fields, &doc);
 }
 
-/* --- verbs --------------------------------------------------------------------------------------------------- */
+/* --- verbs
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 void api_container_start(struct api_call *c) {
     struct container *k = NULL;
@@ -215,7 +235,8 @@ static struct err stop_parameters(struct api_call *c, int *ret_signo, int64_t *r
 }
 
 static void stop_or_restart(struct api_call *c,
-                            void (*verb)(struct container *k, int signo, int64_t timeout, container_done *done, void *arg)) {
+                            void (*verb)(struct container *k, int signo, int64_t timeout,
+                                         container_done *done, void *arg)) {
     struct container *k = NULL;
     int signo;
     int64_t timeout;
@@ -268,9 +289,11 @@ void api_container_rename(struct api_call *c) {
 void api_container_remove(struct api_call *c) {
     struct container *k = NULL;
     if (api_query_bool(c, "link", false))
-        api_reply_err(c, err_new(ERR_UNSUPPORTED, "query parameter 'link' is not supported: there are no links"));
+        api_reply_err(c, err_new(ERR_UNSUPPORTED,
+                                 "query parameter 'link' is not supported: there are no links"));
     else if (find(c, &k))
-        container_remove(k, api_query_bool(c, "force", false), api_query_bool(c, "v", false), verb_done, c);
+        container_remove(k, api_query_bool(c, "force", false), api_query_bool(c, "v", false),
+                         verb_done, c);
 }
 
 /* h and w of both resize calls. */
@@ -303,7 +326,9 @@ void api_container_resize(struct api_call *c) {
         container_resize(k, rows, columns, resize_done, c);
 }
 
-/* --- streams ------------------------------------------------------------------------------------------------- */
+/* --- streams
+ * -------------------------------------------------------------------------------------------------
+ */
 
 void api_container_wait(struct api_call *c) {
     struct container *k = NULL;
@@ -343,7 +368,8 @@ void api_container_attach(struct api_call *c) {
         return;
     }
     const char *keys = api_query(c, "detachKeys");
-    CLEAN_FREE char *detach_keys = mem_strdup(keys ? keys : "");
+    CLEAN_FREE
+    char *detach_keys = mem_strdup(keys ? keys : "");
     bool stream = api_query_bool(c, "stream", false);
     struct monitor_attach a = {
         .in = stream && api_query_bool(c, "stdin", false) && k->config->open_stdin,
@@ -403,7 +429,9 @@ void api_container_logs(struct api_call *c) {
         container_logs(k, &o, &taken);
 }
 
-/* --- exec ---------------------------------------------------------------------------------------------------- */
+/* --- exec
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void exec_create_body(struct api_call *c, void *doc) {
     struct container *k = NULL;

@@ -8,17 +8,21 @@ static char *text_of_address(struct in_addr ip, struct arena *a) {
     return arena_strz(a, inet_ntop(AF_INET, &ip, text, sizeof text));
 }
 
-/* --- network ------------------------------------------------------------------------------------------------ */
+/* --- network
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static struct api_endpoint *view_endpoint(const struct container *c, struct arena *a) {
     struct api_endpoint *e = arena_alloc(a, sizeof *e);
-    const struct api_endpoint *given = c->networking ? objmap_get(&c->networking->endpoints, c->host->network_mode) : NULL;
+    const struct api_endpoint *given =
+        c->networking ? objmap_get(&c->networking->endpoints, c->host->network_mode) : NULL;
     const struct endpoint_plan *p = container_endpoint(c);
     if (given) {
         e->ipam_config = given->ipam_config;
         e->gw_priority = given->gw_priority;
     }
-    e->endpoint_id = e->gateway = e->ip_address = e->mac_address = e->network_id = arena_strz(a, "");
+    e->endpoint_id = e->gateway = e->ip_address = e->mac_address = e->network_id = arena_strz(a,
+                                                                                              "");
     e->ipv6_gateway = e->global_ipv6_address = e->network_id;
     struct network *w = network_find(container_networks(c), c->host->network_mode);
     if (w)
@@ -66,9 +70,11 @@ static void view_ports(const struct container *c, struct arena *a, struct objmap
     }
 }
 
-static void view_network(const struct container *c, struct arena *a, struct api_network_settings *ret) {
+static void view_network(const struct container *c, struct arena *a,
+                         struct api_network_settings *ret) {
     struct api_endpoint *e = view_endpoint(c, a);
-    ret->bridge = ret->link_local_ipv6_address = ret->ipv6_gateway = ret->global_ipv6_address = arena_strz(a, "");
+    ret->bridge = ret->link_local_ipv6_address = ret->ipv6_gateway = ret->global_ipv6_address =
+        arena_strz(a, "");
     ret->sandbox_id = ret->sandbox_key = ret->bridge;
     ret->endpoint_id = ret->gateway = ret->ip_address = ret->mac_address = ret->bridge;
     if (c->pid) {
@@ -89,7 +95,8 @@ static void view_network(const struct container *c, struct arena *a, struct api_
     ret->networks.present = true;
 }
 
-/* --- mounts, state -------------------------------------------------------------------------------------------- */
+/* --- mounts, state
+ * -------------------------------------------------------------------------------------------- */
 
 static void view_mounts(const struct container *c, struct arena *a, struct objs *ret) {
     ret->present = true;
@@ -113,9 +120,11 @@ static void view_mounts(const struct container *c, struct arena *a, struct objs 
     }
 }
 
-static void view_state(const struct container *c, struct arena *a, struct api_container_state *ret) {
+static void view_state(const struct container *c, struct arena *a,
+                       struct api_container_state *ret) {
     ret->status = arena_strz(a, container_state_name(c->state));
-    ret->running = c->state == CONTAINER_RUNNING || c->state == CONTAINER_PAUSED || c->state == CONTAINER_RESTARTING;
+    ret->running = c->state == CONTAINER_RUNNING || c->state == CONTAINER_PAUSED ||
+                   c->state == CONTAINER_RESTARTING;
     ret->paused = c->state == CONTAINER_PAUSED;
     ret->restarting = c->state == CONTAINER_RESTARTING;
     ret->dead = c->state == CONTAINER_DEAD;
@@ -128,14 +137,16 @@ static void view_state(const struct container *c, struct arena *a, struct api_co
 }
 
 static void view_execs(const struct container *c, struct arena *a, struct strs *ret) {
-    LIST_FOR((struct list *)&c->execs, n) {
+    LIST_FOR ((struct list *)&c->execs, n) {
         struct container_exec *x = CONTAINER_OF(n, struct container_exec, link);
         if (x->running)
             strs_add(ret, a, x->id);
     }
 }
 
-/* --- inspect ---------------------------------------------------------------------------------------------------- */
+/* --- inspect
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 /* What the peer prints for values that were not given. */
 static void fill_host(const struct container *c, struct arena *a, struct api_container *ret) {
@@ -155,7 +166,8 @@ static void fill_host(const struct container *c, struct arena *a, struct api_con
     ret->host = h;
 }
 
-void view_container(const struct container *c, int minor UNUSED, struct arena *a, struct api_container *ret) {
+void view_container(const struct container *c, int minor UNUSED, struct arena *a,
+                    struct api_container *ret) {
     *ret = (struct api_container){0};
     const struct strs *entry = &c->config->entrypoint, *cmd = &c->config->cmd;
     const char *run = arena_printf(a, "%s/container/%s", container_run_root(c), c->id);
@@ -175,7 +187,8 @@ void view_container(const struct container *c, int minor UNUSED, struct arena *a
     ret->hostname_path = arena_printf(a, "%s/hostname", run);
     ret->hosts_path = arena_printf(a, "%s/hosts", run);
     bool logs = !c->host->log_config.type || strcmp(c->host->log_config.type, "none") != 0;
-    ret->log_path = logs ? arena_printf(a, "%s/%s", c->directory, container_log_name(c, a)) : arena_strz(a, "");
+    ret->log_path = logs ? arena_printf(a, "%s/%s", c->directory, container_log_name(c, a))
+                         : arena_strz(a, "");
     ret->name = arena_printf(a, "/%s", c->name);
     ret->restart_count = c->restart_count;
     ret->driver = arena_strz(a, "overlay2");
@@ -191,7 +204,9 @@ void view_container(const struct container *c, int minor UNUSED, struct arena *a
     view_network(c, a, &ret->network);
 }
 
-/* --- list -------------------------------------------------------------------------------------------------------- */
+/* --- list
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static char *view_command(const struct container *c, struct arena *a) {
     CLEAN_BUF struct buf text = {0};
@@ -226,7 +241,8 @@ static void view_port_list(const struct container *c, struct arena *a, struct ob
         bool published = err_failed(e);
         err_ignore(e); /* checked at create */
         for (size_t k = 0; k < p->ports.n; k++)
-            published |= p->ports.items[k].container_port == number && p->ports.items[k].proto == proto;
+            published |= p->ports.items[k].container_port == number &&
+                         p->ports.items[k].proto == proto;
         if (published)
             continue;
         struct api_port *port = objs_add(ret, a, sizeof *port);
@@ -235,7 +251,8 @@ static void view_port_list(const struct container *c, struct arena *a, struct ob
     }
 }
 
-void view_summary(const struct container *c, int minor UNUSED, struct arena *a, struct api_container_summary *ret) {
+void view_summary(const struct container *c, int minor UNUSED, struct arena *a,
+                  struct api_container_summary *ret) {
     *ret = (struct api_container_summary){0};
     CLEAN_BUF struct buf status = {0};
     container_status_text(c, &status);
@@ -252,7 +269,8 @@ void view_summary(const struct container *c, int minor UNUSED, struct arena *a, 
     ret->status = arena_str(a, buf_str(&status));
     ret->host.network_mode = c->host->network_mode;
     ret->network.networks.items = arena_alloc(a, sizeof *ret->network.networks.items);
-    ret->network.networks.items[0] = (struct objmap_slot){c->host->network_mode, view_endpoint(c, a)};
+    ret->network.networks.items[0] = (struct objmap_slot){c->host->network_mode,
+                                                          view_endpoint(c, a)};
     ret->network.networks.n = 1;
     ret->network.networks.present = true;
     view_mounts(c, a, &ret->mounts);

@@ -2,5 +2,7 @@
 #pragma once
 #include "api/call.h"
 
-void view_container(const struct container *c, int minor, struct arena *a, struct api_container *ret);
-void view_summary(const struct container *c, int minor, struct arena *a, struct api_container_summary *ret);
+void view_container(const struct container *c, int minor, struct arena *a,
+                    struct api_container *ret);
+void view_summary(const struct container *c, int minor, struct arena *a,
+                  struct api_container_summary *ret);

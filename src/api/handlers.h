@@ -3,13 +3,14 @@
 #include "api/call.h"
 
 /* container.c */
-api_fn api_container_create, api_container_list, api_container_inspect, api_container_start, api_container_stop,
-    api_container_restart, api_container_kill, api_container_pause, api_container_unpause, api_container_rename,
-    api_container_remove, api_container_resize, api_container_wait, api_container_attach, api_container_logs;
+api_fn api_container_create, api_container_list, api_container_inspect, api_container_start,
+    api_container_stop, api_container_restart, api_container_kill, api_container_pause,
+    api_container_unpause, api_container_rename, api_container_remove, api_container_resize,
+    api_container_wait, api_container_attach, api_container_logs;
 api_fn api_exec_create, api_exec_start, api_exec_inspect, api_exec_resize;
 /* image.c */
-api_fn api_image_list, api_image_inspect, api_image_history, api_image_create, api_image_load, api_image_get,
-    api_images_get, api_image_push, api_image_tag, api_image_remove;
+api_fn api_image_list, api_image_inspect, api_image_history, api_image_create, api_image_load,
+    api_image_get, api_images_get, api_image_push, api_image_tag, api_image_remove;
 /* network.c */
 api_fn api_network_list, api_network_inspect, api_network_create, api_network_remove;
 /* volume.c */
@@ -17,5 +18,5 @@ api_fn api_volume_list, api_volume_inspect, api_volume_create, api_volume_remove
 /* system.c */
 api_fn api_ping, api_version, api_info, api_events, api_auth;
 /* build.c */
-api_fn api_build, api_build_cache, api_build_base, api_build_image, api_build_commit, api_build_layer, api_build_tree,
-    api_build_stat;
+api_fn api_build, api_build_cache, api_build_base, api_build_image, api_build_commit,
+    api_build_layer, api_build_tree, api_build_stat;

@@ -1,8 +1,9 @@
 /* The table of routes. */
 #include "api/handlers.h"
 
-const char api_common_headers[] = "Api-Version: 1.51\r\nDocker-Experimental: false\r\nOstype: linux\r\n"
-                                  "Server: corten (linux)\r\n";
+const char api_common_headers[] =
+    "Api-Version: 1.51\r\nDocker-Experimental: false\r\nOstype: linux\r\n"
+    "Server: corten (linux)\r\n";
 
 const struct api_route api_routes[] = {
     {"GET", "/_ping", api_ping},

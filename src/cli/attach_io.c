@@ -1,4 +1,5 @@
-/* Joins this process's standard streams and a container's: one poll loop over stdin, the stream, and signals. */
+/* Joins this process's standard streams and a container's: one poll loop over stdin, the stream,
+ * and signals. */
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/command.h"
@@ -103,7 +104,8 @@ static int read_stream(struct pump *p) {
 static struct err pump(struct pump *p) {
     struct attach_io *io = p->io;
     while (!io->detached) {
-        struct pollfd fds[3] = {{io->stream->fd, POLLIN, 0}, {p->signals, POLLIN, 0}, {p->in_open ? 0 : -1, POLLIN, 0}};
+        struct pollfd fds[3] = {
+            {io->stream->fd, POLLIN, 0}, {p->signals, POLLIN, 0}, {p->in_open ? 0 : -1, POLLIN, 0}};
         bool buffered = io->stream->in.len > 0;
         int r = poll(fds, 3, buffered ? 0 : -1);
         if (r < 0 && errno != EINTR)

@@ -21,16 +21,21 @@ struct build_options {
 };
 static const struct option_row build_rows[] = {
     LIST(struct build_options, tags, 't', "tag", "NAME[:TAG]", "Name and optionally a tag"),
-    TEXT(struct build_options, file, 'f', "file", "PATH", "Name of the Dockerfile, relative to the context"),
-    LIST(struct build_options, build_args, 0, "build-arg", "NAME=VALUE", "Set build-time variables"),
+    TEXT(struct build_options, file, 'f', "file", "PATH",
+         "Name of the Dockerfile, relative to the context"),
+    LIST(struct build_options, build_args, 0, "build-arg", "NAME=VALUE",
+         "Set build-time variables"),
     LIST(struct build_options, labels, 0, "label", "KEY=VALUE", "Set metadata for an image"),
     TEXT(struct build_options, target, 0, "target", "STAGE", "Set the target build stage to build"),
-    TEXT(struct build_options, network, 0, "network", "MODE", "Networking mode for the RUN instructions: default, none, host"),
+    TEXT(struct build_options, network, 0, "network", "MODE",
+         "Networking mode for the RUN instructions: default, none, host"),
     TEXT(struct build_options, iidfile, 0, "iidfile", "FILE", "Write the image ID to the file"),
     TEXT(struct build_options, platform, 0, "platform", "OS/ARCH", "Platform to build for"),
     FLAG(struct build_options, no_cache, 0, "no-cache", "Do not use cache when building the image"),
-    FLAG(struct build_options, pull, 0, "pull", "Always attempt to pull a newer version of the image"),
-    FLAG(struct build_options, quiet, 'q', "quiet", "Suppress the build output and print image ID on success"),
+    FLAG(struct build_options, pull, 0, "pull",
+         "Always attempt to pull a newer version of the image"),
+    FLAG(struct build_options, quiet, 'q', "quiet",
+         "Suppress the build output and print image ID on success"),
 };
 
 /* NAME=VALUE pairs as the JSON object that the API takes; NAME alone: our environment's value. */
@@ -44,7 +49,8 @@ static void pairs_query(struct buf *query, const char *key, const struct strv *p
         struct str name, value;
         bool has_value = str_cut(str_of(pairs->items[i]), '=', &name, &value);
         jo_keys(&jo, name);
-        CLEAN_FREE char *z = str_dup(name);
+        CLEAN_FREE
+        char *z = str_dup(name);
         if (has_value)
             jo_str(&jo, value);
         else
@@ -83,13 +89,19 @@ static struct err builder_path(char out[PATH_MAX]) {
 
 static struct err run_builder(struct str job, int *ret_status) {
     char program[PATH_MAX];
-    CLEAN_FD int fd = memfd_create("build-job", MFD_CLOEXEC);
+    CLEAN_FD
+    int fd = memfd_create("build-job", MFD_CLOEXEC);
     TRY(builder_path(program));
     if (fd < 0 || fd_write_all(fd, job.p, job.len) < 0 || lseek(fd, 0, SEEK_SET) != 0)
         return err_errno(errno, "corten: write the build's job");
     const struct spawn_fd fds[] = {{0, 0}, {1, 1}, {2, 2}, {fd, BUILD_JOB_FD}};
     char *argv[] = {(char *)"corten-build", NULL};
-    struct spawn s = {.program = program, .argv = argv, .env = environ, .fds = fds, .fds_n = ARRAY_LEN(fds), .death_signal = 15};
+    struct spawn s = {.program = program,
+                      .argv = argv,
+                      .env = environ,
+                      .fds = fds,
+                      .fds_n = ARRAY_LEN(fds),
+                      .death_signal = 15};
     struct spawned p;
     TRYF(spawn(&s, &p), "corten: start the builder");
     int status = 0;
@@ -111,7 +123,9 @@ static int build_run(struct invocation *in) {
     }
     if (o->iidfile) {
         char *cwd = getcwd(iidfile, sizeof iidfile);
-        CLEAN_FREE char *path = path_is_abs(str_of(o->iidfile)) || !cwd ? mem_strdup(o->iidfile) : path_join(cwd, o->iidfile);
+        CLEAN_FREE
+        char *path = path_is_abs(str_of(o->iidfile)) || !cwd ? mem_strdup(o->iidfile)
+                                                             : path_join(cwd, o->iidfile);
         snprintf(iidfile, sizeof iidfile, "%s", path);
     }
     random_id(id);
@@ -131,5 +145,11 @@ static int build_run(struct invocation *in) {
     return err_failed(e) ? cli_fail(e, 1) : status;
 }
 
-const struct command command_build = {.name = "build", .alias = "image build, builder build", .usage = "build [OPTIONS] PATH",
-    .summary = "Build an image from a Dockerfile", OPTIONS_OF(build_rows, struct build_options), .args_min = 1, .args_max = 1, .run = build_run};
+const struct command command_build = {.name = "build",
+                                      .alias = "image build, builder build",
+                                      .usage = "build [OPTIONS] PATH",
+                                      .summary = "Build an image from a Dockerfile",
+                                      OPTIONS_OF(build_rows, struct build_options),
+                                      .args_min = 1,
+                                      .args_max = 1,
+                                      .run = build_run};

@@ -17,8 +17,8 @@ static struct err read_all(struct client *c, struct buf *ret) {
     }
 }
 
-struct err cli_get_array(struct client *c, const char *target, const struct fields *table, struct arena *a,
-                         struct objs *ret) {
+struct err cli_get_array(struct client *c, const char *target, const struct fields *table,
+                         struct arena *a, struct objs *ret) {
     CLEAN_BUF struct buf body = {0};
     CLEAN_JSON struct json *root = NULL;
     struct client_call call = {.method = "GET", .target = target};
@@ -28,12 +28,14 @@ struct err cli_get_array(struct client *c, const char *target, const struct fiel
     ret->n = json_len(root);
     ret->items = arena_array(a, ret->n + 1, table->size);
     for (size_t i = 0; i < ret->n; i++)
-        TRYF(fields_decode_json(table, json_at(root, i), "", a, (char *)ret->items + i * table->size),
+        TRYF(fields_decode_json(table, json_at(root, i), "", a,
+                                (char *)ret->items + i * table->size),
              "corten: the daemon's answer");
     return OK;
 }
 
-int cli_for_each(struct invocation *in, struct err (*fn)(struct client *c, struct invocation *in, const char *arg)) {
+int cli_for_each(struct invocation *in,
+                 struct err (*fn)(struct client *c, struct invocation *in, const char *arg)) {
     CLEAN_CLIENT struct client *c = cli_connect(in);
     int status = 0;
     if (!c)

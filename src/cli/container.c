@@ -15,18 +15,21 @@ static struct err post(struct client *c, const char *target) {
     return e;
 }
 
-/* --- stop, restart, kill, pause, unpause, rename ------------------------------------------------------------------------ */
+/* --- stop, restart, kill, pause, unpause, rename
+ * ------------------------------------------------------------------------ */
 
 struct stop_options {
     const char *signal, *time, *timeout;
 };
 static const struct option_row stop_rows[] = {
     TEXT(struct stop_options, signal, 's', "signal", "SIGNAL", "Signal to send to the container"),
-    TEXT(struct stop_options, time, 't', "time", "SECONDS", "Seconds to wait before killing the container"),
+    TEXT(struct stop_options, time, 't', "time", "SECONDS",
+         "Seconds to wait before killing the container"),
     TEXT(struct stop_options, timeout, 0, "timeout", "SECONDS", "Same as --time"),
 };
 
-static struct err stop_like(struct client *c, struct invocation *in, const char *name, const char *verb) {
+static struct err stop_like(struct client *c, struct invocation *in, const char *name,
+                            const char *verb) {
     const struct stop_options *o = in->options;
     CLEAN_BUF struct buf target = {0};
     client_path(&target, "/containers/", name, verb);
@@ -103,7 +106,9 @@ static int rename_run(struct invocation *in) {
     return err_failed(e) ? cli_fail(e, 1) : 0;
 }
 
-/* --- rm, wait ---------------------------------------------------------------------------------------------------------- */
+/* --- rm, wait
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 struct rm_options {
     bool force, volumes;
@@ -144,13 +149,16 @@ static int wait_run(struct invocation *in) {
     return status;
 }
 
-/* --- start, attach ------------------------------------------------------------------------------------------------------- */
+/* --- start, attach
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 struct start_options {
     bool attach, interactive;
 };
 static const struct option_row start_rows[] = {
-    FLAG(struct start_options, attach, 'a', "attach", "Attach STDOUT and STDERR and forward signals"),
+    FLAG(struct start_options, attach, 'a', "attach",
+         "Attach STDOUT and STDERR and forward signals"),
     FLAG(struct start_options, interactive, 'i', "interactive", "Attach the container's STDIN"),
 };
 
@@ -159,7 +167,8 @@ static struct err start_one(struct client *c, struct invocation *in UNUSED, cons
 }
 
 /* Joins the streams, then (start) starts it, then waits for its end. */
-static struct err attach_and_wait(struct client *c, const char *name, bool in, bool signals, bool start, int *ret_status) {
+static struct err attach_and_wait(struct client *c, const char *name, bool in, bool signals,
+                                  bool start, int *ret_status) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_CLIENT struct client *stream_client = NULL;
     CLEAN_CLIENT struct client *wait_client = NULL;
@@ -168,12 +177,15 @@ static struct err attach_and_wait(struct client *c, const char *name, bool in, b
     struct api_container k;
     TRY(client_container_inspect(c, name, &a, &k));
     if (!start && !k.state.running)
-        return err_new(ERR_CONFLICT, "corten: cannot attach to a stopped container, start it first");
+        return err_new(ERR_CONFLICT,
+                       "corten: cannot attach to a stopped container, start it first");
     if (!start && k.state.paused)
-        return err_new(ERR_CONFLICT, "corten: cannot attach to a paused container, unpause it first");
+        return err_new(ERR_CONFLICT,
+                       "corten: cannot attach to a paused container, unpause it first");
     TRY(client_open_like(c, &stream_client));
     TRY(client_open_like(c, &wait_client));
-    struct client_attach w = {.in = in && k.config->open_stdin, .out = true, .err = true, .tty = k.config->tty};
+    struct client_attach w = {
+        .in = in && k.config->open_stdin, .out = true, .err = true, .tty = k.config->tty};
     TRY(client_container_attach(stream_client, k.id, &w, &stream));
     client_path(&target, "/containers/", k.id, "/wait");
     client_query(&target, "condition", start ? "next-exit" : "not-running");
@@ -181,7 +193,12 @@ static struct err attach_and_wait(struct client *c, const char *name, bool in, b
     TRY(client_begin(wait_client, &call));
     if (start)
         TRY(client_container_start(c, k.id, NULL));
-    struct attach_io io = {.stream = &stream, .in = w.in, .tty = w.tty, .control = c, .id = k.id, .proxy_signals = signals};
+    struct attach_io io = {.stream = &stream,
+                           .in = w.in,
+                           .tty = w.tty,
+                           .control = c,
+                           .id = k.id,
+                           .proxy_signals = signals};
     TRY(attach_run(&io));
     int64_t code = 0;
     if (!io.detached)
@@ -210,7 +227,8 @@ struct attach_options {
 };
 static const struct option_row attach_rows[] = {
     FLAG(struct attach_options, no_stdin, 0, "no-stdin", "Do not attach STDIN"),
-    TEXT(struct attach_options, sig_proxy, 0, "sig-proxy", "true|false", "Forward signals to the process (default true)"),
+    TEXT(struct attach_options, sig_proxy, 0, "sig-proxy", "true|false",
+         "Forward signals to the process (default true)"),
 };
 
 static int attach_run_command(struct invocation *in) {
@@ -225,24 +243,75 @@ static int attach_run_command(struct invocation *in) {
 }
 
 #define MANY .args_min = 1, .args_max = -1
-const struct command command_stop = {.name = "stop", .alias = "container stop", .usage = "stop [OPTIONS] CONTAINER [CONTAINER...]",
-    .summary = "Stop one or more running containers", OPTIONS_OF(stop_rows, struct stop_options), MANY, .run = stop_run};
-const struct command command_restart = {.name = "restart", .alias = "container restart", .usage = "restart [OPTIONS] CONTAINER [CONTAINER...]",
-    .summary = "Restart one or more containers", OPTIONS_OF(stop_rows, struct stop_options), MANY, .run = restart_run};
-const struct command command_kill = {.name = "kill", .alias = "container kill", .usage = "kill [OPTIONS] CONTAINER [CONTAINER...]",
-    .summary = "Kill one or more running containers", OPTIONS_OF(kill_rows, struct kill_options), MANY, .run = kill_run};
-const struct command command_pause = {.name = "pause", .alias = "container pause", .usage = "pause CONTAINER [CONTAINER...]",
-    .summary = "Pause all processes within one or more containers", MANY, .run = pause_run};
-const struct command command_unpause = {.name = "unpause", .alias = "container unpause", .usage = "unpause CONTAINER [CONTAINER...]",
-    .summary = "Unpause all processes within one or more containers", MANY, .run = unpause_run};
-const struct command command_rename = {.name = "rename", .alias = "container rename", .usage = "rename CONTAINER NEW_NAME",
-    .summary = "Rename a container", .args_min = 2, .args_max = 2, .run = rename_run};
-const struct command command_rm = {.name = "rm", .alias = "container rm, container remove", .usage = "rm [OPTIONS] CONTAINER [CONTAINER...]",
-    .summary = "Remove one or more containers", OPTIONS_OF(rm_rows, struct rm_options), MANY, .run = rm_run};
-const struct command command_wait = {.name = "wait", .alias = "container wait", .usage = "wait CONTAINER [CONTAINER...]",
-    .summary = "Block until one or more containers stop, then print their exit codes", MANY, .run = wait_run};
-const struct command command_start = {.name = "start", .alias = "container start", .usage = "start [OPTIONS] CONTAINER [CONTAINER...]",
-    .summary = "Start one or more stopped containers", OPTIONS_OF(start_rows, struct start_options), MANY, .run = start_run};
-const struct command command_attach = {.name = "attach", .alias = "container attach", .usage = "attach [OPTIONS] CONTAINER",
+const struct command command_stop = {.name = "stop",
+                                     .alias = "container stop",
+                                     .usage = "stop [OPTIONS] CONTAINER [CONTAINER...]",
+                                     .summary = "Stop one or more running containers",
+                                     OPTIONS_OF(stop_rows, struct stop_options),
+                                     MANY,
+                                     .run = stop_run};
+const struct command command_restart = {.name = "restart",
+                                        .alias = "container restart",
+                                        .usage = "restart [OPTIONS] CONTAINER [CONTAINER...]",
+                                        .summary = "Restart one or more containers",
+                                        OPTIONS_OF(stop_rows, struct stop_options),
+                                        MANY,
+                                        .run = restart_run};
+const struct command command_kill = {.name = "kill",
+                                     .alias = "container kill",
+                                     .usage = "kill [OPTIONS] CONTAINER [CONTAINER...]",
+                                     .summary = "Kill one or more running containers",
+                                     OPTIONS_OF(kill_rows, struct kill_options),
+                                     MANY,
+                                     .run = kill_run};
+const struct command command_pause = {
+    .name = "pause",
+    .alias = "container pause",
+    .usage = "pause CONTAINER [CONTAINER...]",
+    .summary = "Pause all processes within one or more containers",
+    MANY,
+    .run = pause_run};
+const struct command command_unpause = {
+    .name = "unpause",
+    .alias = "container unpause",
+    .usage = "unpause CONTAINER [CONTAINER...]",
+    .summary = "Unpause all processes within one or more containers",
+    MANY,
+    .run = unpause_run};
+const struct command command_rename = {.name = "rename",
+                                       .alias = "container rename",
+                                       .usage = "rename CONTAINER NEW_NAME",
+                                       .summary = "Rename a container",
+                                       .args_min = 2,
+                                       .args_max = 2,
+                                       .run = rename_run};
+const struct command command_rm = {.name = "rm",
+                                   .alias = "container rm, container remove",
+                                   .usage = "rm [OPTIONS] CONTAINER [CONTAINER...]",
+                                   .summary = "Remove one or more containers",
+                                   OPTIONS_OF(rm_rows, struct rm_options),
+                                   MANY,
+                                   .run = rm_run};
+const struct command command_wait = {
+    .name = "wait",
+    .alias = "container wait",
+    .usage = "wait CONTAINER [CONTAINER...]",
+    .summary = "Block until one or more containers stop, then print their exit codes",
+    MANY,
+    .run = wait_run};
+const struct command command_start = {.name = "start",
+                                      .alias = "container start",
+                                      .usage = "start [OPTIONS] CONTAINER [CONTAINER...]",
+                                      .summary = "Start one or more stopped containers",
+                                      OPTIONS_OF(start_rows, struct start_options),
+                                      MANY,
+                                      .run = start_run};
+const struct command command_attach = {
+    .name = "attach",
+    .alias = "container attach",
+    .usage = "attach [OPTIONS] CONTAINER",
     .summary = "Attach local standard input, output, and error streams to a running container",
-    OPTIONS_OF(attach_rows, struct attach_options), .args_min = 1, .args_max = 1, .run = attach_run_command};
+    OPTIONS_OF(attach_rows, struct attach_options),
+    .args_min = 1,
+    .args_max = 1,
+    .run = attach_run_command};

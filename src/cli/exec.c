@@ -12,11 +12,14 @@ struct exec_options {
     struct strv env;
 };
 static const struct option_row exec_rows[] = {
-    FLAG(struct exec_options, detach, 'd', "detach", "Detached mode: run command in the background"),
-    FLAG(struct exec_options, interactive, 'i', "interactive", "Keep STDIN open even if not attached"),
+    FLAG(struct exec_options, detach, 'd', "detach",
+         "Detached mode: run command in the background"),
+    FLAG(struct exec_options, interactive, 'i', "interactive",
+         "Keep STDIN open even if not attached"),
     FLAG(struct exec_options, tty, 't', "tty", "Allocate a pseudo-TTY"),
     TEXT(struct exec_options, user, 'u', "user", "NAME|UID[:GROUP|GID]", "User"),
-    TEXT(struct exec_options, workdir, 'w', "workdir", "DIR", "Working directory inside the container"),
+    TEXT(struct exec_options, workdir, 'w', "workdir", "DIR",
+         "Working directory inside the container"),
     LIST(struct exec_options, env, 'e', "env", "NAME=VALUE", "Set environment variables"),
 };
 
@@ -35,8 +38,13 @@ static struct err exec_create(struct client *c, struct invocation *in, char **re
         .cmd = {in->args + 1, (size_t)in->args_n - 1, true},
     };
     client_path(&target, "/containers/", in->args[0], "/exec");
-    struct client_call call = {.method = "POST", .target = buf_cstr(&target), .in_fields = &api_exec_create_fields, .in = &doc,
-                               .out_fields = &api_id_fields, .out = &made, .arena = &in->arena};
+    struct client_call call = {.method = "POST",
+                               .target = buf_cstr(&target),
+                               .in_fields = &api_exec_create_fields,
+                               .in = &doc,
+                               .out_fields = &api_id_fields,
+                               .out = &made,
+                               .arena = &in->arena};
     TRY(client_do(c, &call));
     *ret_id = made.id;
     return OK;
@@ -46,13 +54,18 @@ static struct err exec_code(struct client *c, const char *id, struct arena *a, i
     CLEAN_BUF struct buf target = {0};
     struct api_exec x;
     client_path(&target, "/exec/", id, "/json");
-    struct client_call call = {.method = "GET", .target = buf_cstr(&target), .out_fields = &api_exec_fields, .out = &x, .arena = a};
+    struct client_call call = {.method = "GET",
+                               .target = buf_cstr(&target),
+                               .out_fields = &api_exec_fields,
+                               .out = &x,
+                               .arena = a};
     TRY(client_do(c, &call));
     *ret = x.exit_code ? (int)*x.exit_code : 0;
     return OK;
 }
 
-static struct err exec_start(struct client *c, struct invocation *in, const char *id, int *ret_status) {
+static struct err exec_start(struct client *c, struct invocation *in, const char *id,
+                             int *ret_status) {
     const struct exec_options *o = in->options;
     CLEAN_CLIENT struct client *stream_client = NULL;
     CLEAN_STREAM_CLIENT struct client_stream stream = {.fd = -1};
@@ -65,14 +78,22 @@ static struct err exec_start(struct client *c, struct invocation *in, const char
         doc.console_size[1] = columns;
     }
     client_path(&target, "/exec/", id, "/start");
-    struct client_call call = {.method = "POST", .target = buf_cstr(&target), .in_fields = &api_exec_start_fields, .in = &doc,
+    struct client_call call = {.method = "POST",
+                               .target = buf_cstr(&target),
+                               .in_fields = &api_exec_start_fields,
+                               .in = &doc,
                                .upgrade = !o->detach};
     if (o->detach)
         return client_do(c, &call);
     TRY(client_open_like(c, &stream_client));
     TRY(client_begin(stream_client, &call));
     TRY(client_hijack(stream_client, o->tty, &stream));
-    struct attach_io io = {.stream = &stream, .in = o->interactive, .tty = o->tty, .control = c, .id = id, .is_exec = true};
+    struct attach_io io = {.stream = &stream,
+                           .in = o->interactive,
+                           .tty = o->tty,
+                           .control = c,
+                           .id = id,
+                           .is_exec = true};
     TRY(attach_run(&io));
     return io.detached ? OK : exec_code(c, id, &in->arena, ret_status);
 }
@@ -98,7 +119,9 @@ static int exec_run(struct invocation *in) {
     return status;
 }
 
-/* --- logs ------------------------------------------------------------------------------------------------------------ */
+/* --- logs
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 struct logs_options {
     bool follow, timestamps, details;
@@ -108,8 +131,10 @@ static const struct option_row logs_rows[] = {
     FLAG(struct logs_options, follow, 'f', "follow", "Follow log output"),
     FLAG(struct logs_options, timestamps, 't', "timestamps", "Show timestamps"),
     FLAG(struct logs_options, details, 0, "details", "Show extra details provided to logs"),
-    TEXT(struct logs_options, tail, 'n', "tail", "LINES", "Number of lines to show from the end of the logs (default all)"),
-    TEXT(struct logs_options, since, 0, "since", "TIME", "Show logs since this time (2013-01-02T13:23:37Z, unix seconds)"),
+    TEXT(struct logs_options, tail, 'n', "tail", "LINES",
+         "Number of lines to show from the end of the logs (default all)"),
+    TEXT(struct logs_options, since, 0, "since", "TIME",
+         "Show logs since this time (2013-01-02T13:23:37Z, unix seconds)"),
     TEXT(struct logs_options, until, 0, "until", "TIME", "Show logs before this time"),
 };
 
@@ -121,7 +146,8 @@ static struct err copy_logs(struct client *c, bool tty) {
     int out = 1;
     for (;;) {
         bool framed = !tty && left == 0;
-        ssize_t n = framed ? client_read(c, head + have, sizeof head - have) : client_read(c, bytes, tty ? sizeof bytes : MIN(left, sizeof bytes));
+        ssize_t n = framed ? client_read(c, head + have, sizeof head - have)
+                           : client_read(c, bytes, tty ? sizeof bytes : MIN(left, sizeof bytes));
         if (n < 0)
             return err_errno((int)-n, "corten: read logs");
         if (n == 0)
@@ -168,8 +194,20 @@ static int logs_run(struct invocation *in) {
     return err_failed(e) ? cli_fail(e, 1) : 0;
 }
 
-const struct command command_exec = {.name = "exec", .alias = "container exec", .usage = "exec [OPTIONS] CONTAINER COMMAND [ARG...]",
-    .summary = "Execute a command in a running container", OPTIONS_OF(exec_rows, struct exec_options), .args_min = 2, .args_max = -1,
-    .stop_at_args = true, .run = exec_run};
-const struct command command_logs = {.name = "logs", .alias = "container logs", .usage = "logs [OPTIONS] CONTAINER",
-    .summary = "Fetch the logs of a container", OPTIONS_OF(logs_rows, struct logs_options), .args_min = 1, .args_max = 1, .run = logs_run};
+const struct command command_exec = {.name = "exec",
+                                     .alias = "container exec",
+                                     .usage = "exec [OPTIONS] CONTAINER COMMAND [ARG...]",
+                                     .summary = "Execute a command in a running container",
+                                     OPTIONS_OF(exec_rows, struct exec_options),
+                                     .args_min = 2,
+                                     .args_max = -1,
+                                     .stop_at_args = true,
+                                     .run = exec_run};
+const struct command command_logs = {.name = "logs",
+                                     .alias = "container logs",
+                                     .usage = "logs [OPTIONS] CONTAINER",
+                                     .summary = "Fetch the logs of a container",
+                                     OPTIONS_OF(logs_rows, struct logs_options),
+                                     .args_min = 1,
+                                     .args_max = 1,
+                                     .run = logs_run};

@@ -11,19 +11,22 @@
 
 #define SHORT_ID 12
 
-
-/* --- images, history ------------------------------------------------------------------------------------------------------ */
+/* --- images, history
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 struct images_options {
     bool all, quiet, no_trunc, digests;
     struct strv filter;
 };
 static const struct option_row images_rows[] = {
-    FLAG(struct images_options, all, 'a', "all", "Show all images (default hides intermediate images)"),
+    FLAG(struct images_options, all, 'a', "all",
+         "Show all images (default hides intermediate images)"),
     FLAG(struct images_options, quiet, 'q', "quiet", "Only show image IDs"),
     FLAG(struct images_options, no_trunc, 0, "no-trunc", "Don't truncate output"),
     FLAG(struct images_options, digests, 0, "digests", "Show digests"),
-    LIST(struct images_options, filter, 'f', "filter", "NAME=VALUE", "Filter output based on conditions"),
+    LIST(struct images_options, filter, 'f', "filter", "NAME=VALUE",
+         "Filter output based on conditions"),
 };
 
 static const char *digest_of_name(const struct api_image_summary *i, struct str name) {
@@ -35,7 +38,8 @@ static const char *digest_of_name(const struct api_image_summary *i, struct str 
     return "<none>";
 }
 
-static void print_image(const struct api_image_summary *i, const char *ref, const struct images_options *o, struct buf *out) {
+static void print_image(const struct api_image_summary *i, const char *ref,
+                        const struct images_options *o, struct buf *out) {
     struct str name = STR("<none>"), tag = STR("<none>");
     if (ref) {
         ssize_t colon = str_rfind(str_of(ref), ':');
@@ -75,10 +79,12 @@ static int images_run(struct invocation *in) {
         return cli_fail(e, 1);
     const struct api_image_summary *i = list.items;
     if (!o->quiet)
-        buf_addf(&out, "REPOSITORY\tTAG\t%sIMAGE ID\tCREATED\tSIZE\n", o->digests ? "DIGEST\t" : "");
+        buf_addf(&out, "REPOSITORY\tTAG\t%sIMAGE ID\tCREATED\tSIZE\n",
+                 o->digests ? "DIGEST\t" : "");
     for (size_t k = 0; k < list.n; k++) {
         if (o->quiet)
-            buf_addf(&out, "%.*s\n", o->no_trunc ? 71 : SHORT_ID, o->no_trunc ? i[k].id : i[k].id + strlen("sha256:"));
+            buf_addf(&out, "%.*s\n", o->no_trunc ? 71 : SHORT_ID,
+                     o->no_trunc ? i[k].id : i[k].id + strlen("sha256:"));
         else if (i[k].repo_tags.n == 0)
             print_image(&i[k], NULL, o, &out);
         for (size_t t = 0; !o->quiet && t < i[k].repo_tags.n; t++)
@@ -95,7 +101,8 @@ static int history_run(struct invocation *in) {
     if (!c)
         return 1;
     client_path(&target, "/images/", in->args[0], "/history");
-    struct err e = cli_get_array(c, buf_cstr(&target), &api_image_history_fields, &in->arena, &list);
+    struct err e = cli_get_array(c, buf_cstr(&target), &api_image_history_fields, &in->arena,
+                                 &list);
     if (err_failed(e))
         return cli_fail(e, 1);
     buf_adds(&out, "IMAGE\tCREATED\tCREATED BY\tSIZE\tCOMMENT\n");
@@ -104,7 +111,8 @@ static int history_run(struct invocation *in) {
         const char *id = !strncmp(h[i].id, "sha256:", 7) ? h[i].id + 7 : h[i].id;
         buf_addf(&out, "%.*s\t", SHORT_ID, id);
         human_since(time_now() - h[i].created * NSEC_PER_SEC, &out);
-        buf_addf(&out, "\t%.44s%s\t", h[i].created_by, strlen(h[i].created_by) > 44 ? "\xe2\x80\xa6" : "");
+        buf_addf(&out, "\t%.44s%s\t", h[i].created_by,
+                 strlen(h[i].created_by) > 44 ? "\xe2\x80\xa6" : "");
         human_size((double)h[i].size, &out);
         buf_addf(&out, "\t%s\n", h[i].comment ? h[i].comment : "");
     }
@@ -112,10 +120,13 @@ static int history_run(struct invocation *in) {
     return 0;
 }
 
-/* --- tag, rmi ---------------------------------------------------------------------------------------------------------------- */
+/* --- tag, rmi
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 /* "repo:tag" → repo, tag; a colon before a slash belongs to a port. */
-static void split_tag(const char *text, struct arena *a, const char **ret_repo, const char **ret_tag) {
+static void split_tag(const char *text, struct arena *a, const char **ret_repo,
+                      const char **ret_tag) {
     ssize_t colon = str_rfind(str_of(text), ':'), slash = str_rfind(str_of(text), '/');
     bool tagged = colon > slash;
     *ret_repo = tagged ? arena_str(a, str_sub(str_of(text), 0, (size_t)colon)) : text;
@@ -180,7 +191,9 @@ static int rmi_run(struct invocation *in) {
     return status;
 }
 
-/* --- pull, push ----------------------------------------------------------------------------------------------------------------- */
+/* --- pull, push
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 struct pull_options {
     bool quiet;
@@ -221,7 +234,8 @@ static int push_run(struct invocation *in) {
     client_path(&target, "/images/", repo, "/push");
     client_query(&target, "tag", *tag ? tag : "latest");
     struct progress p = {.quiet = o->quiet, .tty = isatty(1)};
-    struct client_call call = {.method = "POST", .target = buf_cstr(&target), .headers = "X-Registry-Auth: e30=\r\n"};
+    struct client_call call = {
+        .method = "POST", .target = buf_cstr(&target), .headers = "X-Registry-Auth: e30=\r\n"};
     struct err e = client_begin(c, &call);
     if (!err_failed(e))
         e = client_messages(c, progress_show, &p);
@@ -229,7 +243,9 @@ static int push_run(struct invocation *in) {
     return err_failed(e) ? cli_fail(e, 1) : 0;
 }
 
-/* --- load, save, import ----------------------------------------------------------------------------------------------------------- */
+/* --- load, save, import
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static ssize_t read_fd(void *arg, void *p, size_t n) {
     ssize_t r;
@@ -240,7 +256,11 @@ static ssize_t read_fd(void *arg, void *p, size_t n) {
 
 static struct err upload(struct client *c, const char *target, int fd, bool quiet) {
     struct progress p = {.quiet = quiet, .tty = isatty(1)};
-    struct client_call call = {.method = "POST", .target = target, .content_type = "application/x-tar", .body_read = read_fd, .body_arg = &fd};
+    struct client_call call = {.method = "POST",
+                               .target = target,
+                               .content_type = "application/x-tar",
+                               .body_read = read_fd,
+                               .body_arg = &fd};
     struct err e = client_begin(c, &call);
     if (!err_failed(e))
         e = client_messages(c, progress_show, &p);
@@ -249,8 +269,11 @@ static struct err upload(struct client *c, const char *target, int fd, bool quie
 }
 
 static struct err open_input(const char *path, int *ret_fd) {
-    *ret_fd = !path || !strcmp(path, "-") ? fcntl(0, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
-    return *ret_fd < 0 ? err_new(ERR_INVALID, "corten: open %s: %s", path ? path : "stdin", strerror(errno)) : OK;
+    *ret_fd = !path || !strcmp(path, "-") ? fcntl(0, F_DUPFD_CLOEXEC, 3)
+                                          : open(path, O_RDONLY | O_CLOEXEC);
+    return *ret_fd < 0
+               ? err_new(ERR_INVALID, "corten: open %s: %s", path ? path : "stdin", strerror(errno))
+               : OK;
 }
 
 struct load_options {
@@ -258,14 +281,16 @@ struct load_options {
     bool quiet;
 };
 static const struct option_row load_rows[] = {
-    TEXT(struct load_options, input, 'i', "input", "FILE", "Read from a tar archive file instead of STDIN"),
+    TEXT(struct load_options, input, 'i', "input", "FILE",
+         "Read from a tar archive file instead of STDIN"),
     FLAG(struct load_options, quiet, 'q', "quiet", "Suppress the load output"),
 };
 
 static int load_run(struct invocation *in) {
     const struct load_options *o = in->options;
     CLEAN_CLIENT struct client *c = NULL;
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     if (!o->input && isatty(0)) {
         fprintf(stderr, "requested load from stdin, but stdin is empty\n");
         return 1;
@@ -283,15 +308,18 @@ struct import_options {
     struct strv changes;
 };
 static const struct option_row import_rows[] = {
-    TEXT(struct import_options, message, 'm', "message", "TEXT", "Set commit message for imported image"),
-    LIST(struct import_options, changes, 'c', "change", "INSTRUCTION", "Apply Dockerfile instruction to the created image"),
+    TEXT(struct import_options, message, 'm', "message", "TEXT",
+         "Set commit message for imported image"),
+    LIST(struct import_options, changes, 'c', "change", "INSTRUCTION",
+         "Apply Dockerfile instruction to the created image"),
 };
 
 static int import_run(struct invocation *in) {
     const struct import_options *o = in->options;
     CLEAN_CLIENT struct client *c = NULL;
     CLEAN_BUF struct buf target = {0};
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     const char *repo = "", *tag = "";
     struct err e = open_input(in->args[0], &fd);
     if (!err_failed(e) && !(c = cli_connect(in)))
@@ -333,7 +361,8 @@ static int save_run(struct invocation *in) {
     const struct save_options *o = in->options;
     CLEAN_CLIENT struct client *c = cli_connect(in);
     CLEAN_BUF struct buf target = {0};
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     if (!c)
         return 1;
     if (!o->output && isatty(1)) {
@@ -346,29 +375,81 @@ static int save_run(struct invocation *in) {
     struct client_call call = {.method = "GET", .target = buf_cstr(&target)};
     struct err e = client_begin(c, &call);
     if (!err_failed(e)) {
-        fd = o->output ? open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : fcntl(1, F_DUPFD_CLOEXEC, 3);
-        e = fd < 0 ? err_new(ERR_INVALID, "corten: open %s: %s", o->output, strerror(errno)) : copy_out(c, fd);
+        fd = o->output ? open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
+                       : fcntl(1, F_DUPFD_CLOEXEC, 3);
+        e = fd < 0 ? err_new(ERR_INVALID, "corten: open %s: %s", o->output, strerror(errno))
+                   : copy_out(c, fd);
     }
     return err_failed(e) ? cli_fail(e, 1) : 0;
 }
 
-const struct command command_images = {.name = "images", .alias = "image ls, image list", .usage = "images [OPTIONS] [REPOSITORY[:TAG]]",
-    .summary = "List images", OPTIONS_OF(images_rows, struct images_options), .args_max = 1, .run = images_run};
-const struct command command_history = {.name = "history", .alias = "image history", .usage = "history IMAGE",
-    .summary = "Show the history of an image", .args_min = 1, .args_max = 1, .run = history_run};
-const struct command command_tag = {.name = "tag", .alias = "image tag", .usage = "tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
-    .summary = "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE", .args_min = 2, .args_max = 2, .run = tag_run};
-const struct command command_rmi = {.name = "rmi", .alias = "image rm, image remove", .usage = "rmi [OPTIONS] IMAGE [IMAGE...]",
-    .summary = "Remove one or more images", OPTIONS_OF(rmi_rows, struct rmi_options), .args_min = 1, .args_max = -1, .run = rmi_run};
-const struct command command_pull = {.name = "pull", .alias = "image pull", .usage = "pull [OPTIONS] NAME[:TAG|@DIGEST]",
-    .summary = "Download an image from a registry", OPTIONS_OF(pull_rows, struct pull_options), .args_min = 1, .args_max = 1, .run = pull_run};
-const struct command command_push = {.name = "push", .alias = "image push", .usage = "push [OPTIONS] NAME[:TAG]",
-    .summary = "Upload an image to a registry", OPTIONS_OF(push_rows, struct pull_options), .args_min = 1, .args_max = 1, .run = push_run};
-const struct command command_load = {.name = "load", .alias = "image load", .usage = "load [OPTIONS]",
-    .summary = "Load an image from a tar archive or STDIN", OPTIONS_OF(load_rows, struct load_options), .run = load_run};
-const struct command command_import = {.name = "import", .alias = "image import", .usage = "import [OPTIONS] FILE|- [REPOSITORY[:TAG]]",
-    .summary = "Import the contents from a tarball to create a filesystem image", OPTIONS_OF(import_rows, struct import_options),
-    .args_min = 1, .args_max = 2, .run = import_run};
-const struct command command_save = {.name = "save", .alias = "image save", .usage = "save [OPTIONS] IMAGE [IMAGE...]",
-    .summary = "Save one or more images to a tar archive (streamed to STDOUT by default)", OPTIONS_OF(save_rows, struct save_options),
-    .args_min = 1, .args_max = -1, .run = save_run};
+const struct command command_images = {.name = "images",
+                                       .alias = "image ls, image list",
+                                       .usage = "images [OPTIONS] [REPOSITORY[:TAG]]",
+                                       .summary = "List images",
+                                       OPTIONS_OF(images_rows, struct images_options),
+                                       .args_max = 1,
+                                       .run = images_run};
+const struct command command_history = {.name = "history",
+                                        .alias = "image history",
+                                        .usage = "history IMAGE",
+                                        .summary = "Show the history of an image",
+                                        .args_min = 1,
+                                        .args_max = 1,
+                                        .run = history_run};
+const struct command command_tag = {
+    .name = "tag",
+    .alias = "image tag",
+    .usage = "tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+    .summary = "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+    .args_min = 2,
+    .args_max = 2,
+    .run = tag_run};
+const struct command command_rmi = {.name = "rmi",
+                                    .alias = "image rm, image remove",
+                                    .usage = "rmi [OPTIONS] IMAGE [IMAGE...]",
+                                    .summary = "Remove one or more images",
+                                    OPTIONS_OF(rmi_rows, struct rmi_options),
+                                    .args_min = 1,
+                                    .args_max = -1,
+                                    .run = rmi_run};
+const struct command command_pull = {.name = "pull",
+                                     .alias = "image pull",
+                                     .usage = "pull [OPTIONS] NAME[:TAG|@DIGEST]",
+                                     .summary = "Download an image from a registry",
+                                     OPTIONS_OF(pull_rows, struct pull_options),
+                                     .args_min = 1,
+                                     .args_max = 1,
+                                     .run = pull_run};
+const struct command command_push = {.name = "push",
+                                     .alias = "image push",
+                                     .usage = "push [OPTIONS] NAME[:TAG]",
+                                     .summary = "Upload an image to a registry",
+                                     OPTIONS_OF(push_rows, struct pull_options),
+                                     .args_min = 1,
+                                     .args_max = 1,
+                                     .run = push_run};
+const struct command command_load = {.name = "load",
+                                     .alias = "image load",
+                                     .usage = "load [OPTIONS]",
+                                     .summary = "Load an image from a tar archive or STDIN",
+                                     OPTIONS_OF(load_rows, struct load_options),
+                                     .run = load_run};
+const struct command command_import = {
+    .name = "import",
+    .alias = "image import",
+    .usage = "import [OPTIONS] FILE|- [REPOSITORY[:TAG]]",
+    .summary = "Import the contents from a tarball to create a filesystem image",
+    OPTIONS_OF(import_rows, struct import_options),
+    .args_min = 1,
+    .args_max = 2,
+    .run = import_run};
+const struct command command_save = {
+    .name = "save",
+    .alias = "image save",
+    .usage = "save [OPTIONS] IMAGE [IMAGE...]",
+    .summary = "Save one or more images to a tar archive (streamed to STDOUT by default)",
+    OPTIONS_OF(save_rows, struct save_options),
+    .args_min = 1,
+    .args_max = -1,
+    .run = save_run};

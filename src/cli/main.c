@@ -22,8 +22,8 @@ int cli_usage(const struct invocation *in, const char *fmt, ...) {
     fprintf(stderr, "corten: ");
     vfprintf(stderr, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "\n\nUsage:  corten %s\n\nRun 'corten %s --help' for more information\n", in->command->usage,
-            in->command->name);
+    fprintf(stderr, "\n\nUsage:  corten %s\n\nRun 'corten %s --help' for more information\n",
+            in->command->usage, in->command->name);
     return 1;
 }
 
@@ -38,7 +38,8 @@ struct client *cli_connect(struct invocation *in) {
     return c;
 }
 
-/* --- finding the command -------------------------------------------------------------------------------------------- */
+/* --- finding the command
+ * -------------------------------------------------------------------------------------------- */
 
 /* Does the command's name, or an alias, stand at the start of argv? Returns its number of words. */
 static int matches(struct str name, char **argv) {
@@ -72,8 +73,10 @@ static void help(void) {
     printf("Usage:  corten [OPTIONS] COMMAND\n\nBuilds, ships and runs containers.\n\nCommands:\n");
     for (size_t i = 0; i < cli_commands_n; i++)
         printf("  %-10s  %s\n", cli_commands[i]->name, cli_commands[i]->summary);
-    printf("\nOptions:\n  -H, --host HOST   socket of the daemon (default $CORTEN_HOST, $DOCKER_HOST, " DEFAULT_HOST ")\n"
-           "  -v, --version     print the version and end\n      --help        print this help and end\n\n"
+    printf("\nOptions:\n  -H, --host HOST   socket of the daemon (default $CORTEN_HOST, "
+           "$DOCKER_HOST, " DEFAULT_HOST ")\n"
+           "  -v, --version     print the version and end\n      --help        print this help and "
+           "end\n\n"
            "Run 'corten COMMAND --help' for more about a command.\n");
 }
 
@@ -123,8 +126,12 @@ static int run_command(const struct command *c, const char *host, char **argv) {
         command_help(c);
         status = 0;
     } else if (in.args_n < c->args_min || (c->args_max >= 0 && in.args_n > c->args_max)) {
-        cli_usage(&in, "'corten %s' %s %d argument%s", c->name, c->args_min == c->args_max ? "requires" : in.args_n < c->args_min ? "requires at least" : "accepts at most",
-                  in.args_n < c->args_min ? c->args_min : c->args_max, (in.args_n < c->args_min ? c->args_min : c->args_max) == 1 ? "" : "s");
+        cli_usage(&in, "'corten %s' %s %d argument%s", c->name,
+                  c->args_min == c->args_max ? "requires"
+                  : in.args_n < c->args_min  ? "requires at least"
+                                             : "accepts at most",
+                  in.args_n < c->args_min ? c->args_min : c->args_max,
+                  (in.args_n < c->args_min ? c->args_min : c->args_max) == 1 ? "" : "s");
         status = bad;
     } else {
         status = c->run(&in);
@@ -153,7 +160,8 @@ int cli_main(int argc, char **argv) {
         } else if ((!strcmp(argv[i], "--host") || !strcmp(argv[i], "-H")) && i + 1 < argc) {
             host = argv[++i];
         } else {
-            fprintf(stderr, "corten: unknown flag: %s\nRun 'corten --help' for more information\n", argv[i]);
+            fprintf(stderr, "corten: unknown flag: %s\nRun 'corten --help' for more information\n",
+                    argv[i]);
             return 125;
         }
     }

@@ -27,12 +27,19 @@ static struct err set(const struct option_row *o, struct invocation *in, const c
         else if (!strcmp(value, "false") || !strcmp(value, "0"))
             *(bool *)at = false;
         else
-            return err_new(ERR_INVALID, "invalid argument \"%s\" for \"--%s\" flag: expected true or false", value, o->name);
+            return err_new(ERR_INVALID,
+                           "invalid argument \"%s\" for \"--%s\" flag: expected true or false",
+                           value, o->name);
         return OK;
-    case OPTION_TEXT: *(const char **)at = value; return OK;
-    case OPTION_LIST: strv_add(at, value); return OK;
+    case OPTION_TEXT:
+        *(const char **)at = value;
+        return OK;
+    case OPTION_LIST:
+        strv_add(at, value);
+        return OK;
     case OPTION_INT:
-        return err_wrap(str_to_i64(str_of(value), INT64_MIN, INT64_MAX, at), "invalid argument for \"--%s\" flag", o->name);
+        return err_wrap(str_to_i64(str_of(value), INT64_MIN, INT64_MAX, at),
+                        "invalid argument for \"--%s\" flag", o->name);
     }
     return OK;
 }
@@ -74,7 +81,8 @@ static struct err parse_short(const struct command *c, struct invocation *in, ch
     return OK;
 }
 
-struct err options_parse(const struct command *c, char **argv, struct invocation *in, bool *ret_help) {
+struct err options_parse(const struct command *c, char **argv, struct invocation *in,
+                         bool *ret_help) {
     size_t n = 0;
     while (argv[n])
         n++;
@@ -120,8 +128,9 @@ void command_help(const struct command *c) {
     for (size_t i = 0; i < c->options_n; i++) {
         const struct option_row *o = &c->options[i];
         char left[64];
-        snprintf(left, sizeof left, "%c%c%s --%s %s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-                 o->letter ? "," : " ", o->name, o->argument ? o->argument : "");
+        snprintf(left, sizeof left, "%c%c%s --%s %s", o->letter ? '-' : ' ',
+                 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+                 o->argument ? o->argument : "");
         printf("  %-32s %s\n", left, o->help);
     }
 }

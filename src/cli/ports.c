@@ -39,8 +39,8 @@ static void split(struct str text, struct str *ip, struct str *host, struct str 
         *ip = str_sub(*ip, 1, ip->len - 1);
 }
 
-static void add_binding(struct objmap *bindings, struct strs *exposed, struct arena *a, const char *key, struct str ip,
-                        const char *host_port) {
+static void add_binding(struct objmap *bindings, struct strs *exposed, struct arena *a,
+                        const char *key, struct str ip, const char *host_port) {
     struct objs *list = objmap_get(bindings, key);
     if (!list)
         list = objmap_add(bindings, a, key, sizeof *list);
@@ -51,25 +51,30 @@ static void add_binding(struct objmap *bindings, struct strs *exposed, struct ar
         strs_add(exposed, a, key);
 }
 
-struct err port_option(const char *text, struct objmap *bindings, struct strs *exposed, struct arena *a) {
+struct err port_option(const char *text, struct objmap *bindings, struct strs *exposed,
+                       struct arena *a) {
     struct str ip, host, container, proto;
     struct range from, to = {0, 0};
     split(str_of(text), &ip, &host, &container);
     if (!str_cut(container, '/', &container, &proto))
         proto = STR("tcp");
     if (!str_eqz(proto, "tcp") && !str_eqz(proto, "udp") && !str_eqz(proto, "sctp"))
-        return err_new(ERR_INVALID, "corten: invalid port '%s': unknown protocol '%.*s'", text, STR_ARG(proto));
+        return err_new(ERR_INVALID, "corten: invalid port '%s': unknown protocol '%.*s'", text,
+                       STR_ARG(proto));
     TRYF(parse_range(container, &from), "corten: invalid containerPort in '%s'", text);
     if (host.len)
         TRYF(parse_range(host, &to), "corten: invalid hostPort in '%s'", text);
     bool one_of_range = host.len && from.first == from.last && to.first != to.last;
     if (host.len && !one_of_range && to.last - to.first != from.last - from.first)
-        return err_new(ERR_INVALID, "corten: invalid ranges specified for container and host Ports: '%s'", text);
+        return err_new(ERR_INVALID,
+                       "corten: invalid ranges specified for container and host Ports: '%s'", text);
     for (uint64_t i = 0; i <= from.last - from.first; i++) {
-        const char *key = arena_printf(a, "%llu/%.*s", (unsigned long long)(from.first + i), STR_ARG(proto));
-        const char *port = !host.len      ? ""
-                           : one_of_range ? arena_str(a, host)
-                                          : arena_printf(a, "%llu", (unsigned long long)(to.first + i));
+        const char *key = arena_printf(a, "%llu/%.*s", (unsigned long long)(from.first + i),
+                                       STR_ARG(proto));
+        const char *port = !host.len ? ""
+                           : one_of_range
+                               ? arena_str(a, host)
+                               : arena_printf(a, "%llu", (unsigned long long)(to.first + i));
         add_binding(bindings, exposed, a, key, ip, port);
     }
     return OK;

@@ -9,7 +9,9 @@
 
 #define SHORT_ID 12
 
-/* --- ps ---------------------------------------------------------------------------------------------------------------- */
+/* --- ps
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 struct ps_options {
     bool all, quiet, no_trunc, latest;
@@ -22,7 +24,8 @@ static const struct option_row ps_rows[] = {
     FLAG(struct ps_options, no_trunc, 0, "no-trunc", "Don't truncate output"),
     FLAG(struct ps_options, latest, 'l', "latest", "Show the latest created container"),
     INT(struct ps_options, last, 'n', "last", "N", "Show N last created containers"),
-    LIST(struct ps_options, filter, 'f', "filter", "NAME=VALUE", "Filter output based on conditions"),
+    LIST(struct ps_options, filter, 'f', "filter", "NAME=VALUE",
+         "Filter output based on conditions"),
 };
 
 struct err filter_query(const struct strv *filters, struct buf *target) {
@@ -34,7 +37,8 @@ struct err filter_query(const struct strv *filters, struct buf *target) {
     for (size_t i = 0; i < filters->n; i++) {
         struct str key, value, k2, v2;
         if (!str_cut(str_of(filters->items[i]), '=', &key, &value))
-            return err_new(ERR_INVALID, "corten: invalid filter '%s': expected NAME=VALUE", filters->items[i]);
+            return err_new(ERR_INVALID, "corten: invalid filter '%s': expected NAME=VALUE",
+                           filters->items[i]);
         bool seen = false;
         for (size_t k = 0; k < i; k++) {
             str_cut(str_of(filters->items[k]), '=', &k2, &v2);
@@ -110,7 +114,9 @@ static int ps_run(struct invocation *in) {
     return 0;
 }
 
-/* --- inspect ------------------------------------------------------------------------------------------------------------- */
+/* --- inspect
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 struct inspect_options {
     const char *type;
@@ -162,9 +168,13 @@ static void pretty(struct str json, struct buf *out) {
 
 static const struct {
     const char *type, *before, *after;
-} kinds[] = {{"container", "/containers/", "/json"}, {"image", "/images/", "/json"}, {"network", "/networks/", ""}, {"volume", "/volumes/", ""}};
+} kinds[] = {{"container", "/containers/", "/json"},
+             {"image", "/images/", "/json"},
+             {"network", "/networks/", ""},
+             {"volume", "/volumes/", ""}};
 
-static struct err inspect_one(struct client *c, const char *name, const char *type, struct buf *ret) {
+static struct err inspect_one(struct client *c, const char *name, const char *type,
+                              struct buf *ret) {
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         CLEAN_BUF struct buf target = {0};
         if (type && strcmp(type, kinds[i].type) != 0)
@@ -201,7 +211,9 @@ static int inspect_run(struct invocation *in) {
     return status;
 }
 
-/* --- volumes, networks ---------------------------------------------------------------------------------------------------- */
+/* --- volumes, networks
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static int volume_ls_run(struct invocation *in) {
     CLEAN_CLIENT struct client *c = cli_connect(in);
@@ -209,7 +221,11 @@ static int volume_ls_run(struct invocation *in) {
     struct api_volume_list list;
     if (!c)
         return 1;
-    struct client_call call = {.method = "GET", .target = "/volumes", .out_fields = &api_volume_list_fields, .out = &list, .arena = &in->arena};
+    struct client_call call = {.method = "GET",
+                               .target = "/volumes",
+                               .out_fields = &api_volume_list_fields,
+                               .out = &list,
+                               .arena = &in->arena};
     struct err e = client_do(c, &call);
     if (err_failed(e))
         return cli_fail(e, 1);
@@ -227,8 +243,13 @@ static int volume_create_run(struct invocation *in) {
     struct api_volume made;
     if (!c)
         return 1;
-    struct client_call call = {.method = "POST", .target = "/volumes/create", .in_fields = &api_volume_create_fields, .in = &doc,
-                               .out_fields = &api_volume_fields, .out = &made, .arena = &in->arena};
+    struct client_call call = {.method = "POST",
+                               .target = "/volumes/create",
+                               .in_fields = &api_volume_create_fields,
+                               .in = &doc,
+                               .out_fields = &api_volume_fields,
+                               .out = &made,
+                               .arena = &in->arena};
     struct err e = client_do(c, &call);
     if (err_failed(e))
         return cli_fail(e, 1);
@@ -264,19 +285,24 @@ static int network_ls_run(struct invocation *in) {
     return 0;
 }
 
-/* --- version, info ---------------------------------------------------------------------------------------------------------- */
+/* --- version, info
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static int version_run(struct invocation *in) {
     struct api_version v;
-    printf("Client: corten\n Version:      %s\n API version:  1.%d\n\n", CORTEN_VERSION, CLIENT_MINOR);
+    printf("Client: corten\n Version:      %s\n API version:  1.%d\n\n", CORTEN_VERSION,
+           CLIENT_MINOR);
     CLEAN_CLIENT struct client *c = cli_connect(in);
     if (!c)
         return 1;
     struct err e = client_version(c, &in->arena, &v);
     if (err_failed(e))
         return cli_fail(e, 1);
-    printf("Server: %s\n Version:      %s\n API version:  %s (minimum version %s)\n OS/Arch:      %s/%s\n Kernel:       %s\n",
-           v.platform.name ? v.platform.name : "", v.version, v.api_version, v.min_api_version, v.os, v.arch, v.kernel_version);
+    printf("Server: %s\n Version:      %s\n API version:  %s (minimum version %s)\n OS/Arch:      "
+           "%s/%s\n Kernel:       %s\n",
+           v.platform.name ? v.platform.name : "", v.version, v.api_version, v.min_api_version,
+           v.os, v.arch, v.kernel_version);
     return 0;
 }
 
@@ -285,18 +311,26 @@ static int info_run(struct invocation *in) {
     struct api_info i;
     if (!c)
         return 1;
-    struct client_call call = {.method = "GET", .target = "/info", .out_fields = &api_info_fields, .out = &i, .arena = &in->arena};
+    struct client_call call = {.method = "GET",
+                               .target = "/info",
+                               .out_fields = &api_info_fields,
+                               .out = &i,
+                               .arena = &in->arena};
     struct err e = client_do(c, &call);
     if (err_failed(e))
         return cli_fail(e, 1);
     CLEAN_BUF struct buf memory = {0};
     human_size((double)i.mem_total, &memory);
-    printf("Server Version: %s\nContainers: %lld\n Running: %lld\n Paused: %lld\n Stopped: %lld\nImages: %lld\n"
-           "Storage Driver: %s\nLogging Driver: %s\nCgroup Driver: %s\nCgroup Version: %s\nKernel Version: %s\n"
-           "Operating System: %s\nArchitecture: %s\nCPUs: %lld\nTotal Memory: %s\nName: %s\nID: %s\nData Root: %s\n",
-           i.server_version, (long long)i.containers, (long long)i.containers_running, (long long)i.containers_paused,
-           (long long)i.containers_stopped, (long long)i.images, i.driver, i.logging_driver, i.cgroup_driver, i.cgroup_version,
-           i.kernel_version, i.operating_system, i.architecture, (long long)i.n_cpu, buf_cstr(&memory), i.name, i.id,
+    printf("Server Version: %s\nContainers: %lld\n Running: %lld\n Paused: %lld\n Stopped: "
+           "%lld\nImages: %lld\n"
+           "Storage Driver: %s\nLogging Driver: %s\nCgroup Driver: %s\nCgroup Version: %s\nKernel "
+           "Version: %s\n"
+           "Operating System: %s\nArchitecture: %s\nCPUs: %lld\nTotal Memory: %s\nName: %s\nID: "
+           "%s\nData Root: %s\n",
+           i.server_version, (long long)i.containers, (long long)i.containers_running,
+           (long long)i.containers_paused, (long long)i.containers_stopped, (long long)i.images,
+           i.driver, i.logging_driver, i.cgroup_driver, i.cgroup_version, i.kernel_version,
+           i.operating_system, i.architecture, (long long)i.n_cpu, buf_cstr(&memory), i.name, i.id,
            i.docker_root_dir);
     for (size_t k = 0; k < i.security_options.n; k++)
         printf("Security Option: %s\n", i.security_options.items[k]);
@@ -305,16 +339,42 @@ static int info_run(struct invocation *in) {
     return 0;
 }
 
-const struct command command_ps = {.name = "ps", .alias = "container ls, container list, container ps", .usage = "ps [OPTIONS]",
-    .summary = "List containers", OPTIONS_OF(ps_rows, struct ps_options), .run = ps_run};
-const struct command command_inspect = {.name = "inspect", .alias = "container inspect, image inspect, volume inspect, network inspect",
-    .usage = "inspect [OPTIONS] NAME|ID [NAME|ID...]", .summary = "Return low-level information on objects",
-    OPTIONS_OF(inspect_rows, struct inspect_options), .args_min = 1, .args_max = -1, .run = inspect_run};
-const struct command command_volume_ls = {.name = "volume ls", .usage = "volume ls", .summary = "List volumes", .run = volume_ls_run};
-const struct command command_volume_create = {.name = "volume create", .usage = "volume create [VOLUME]",
-    .summary = "Create a volume", .args_max = 1, .run = volume_create_run};
-const struct command command_volume_rm = {.name = "volume rm", .usage = "volume rm VOLUME [VOLUME...]",
-    .summary = "Remove one or more volumes", .args_min = 1, .args_max = -1, .run = volume_rm_run};
-const struct command command_network_ls = {.name = "network ls", .usage = "network ls", .summary = "List networks", .run = network_ls_run};
-const struct command command_version = {.name = "version", .usage = "version", .summary = "Show the version of client and daemon", .run = version_run};
-const struct command command_info = {.name = "info", .alias = "system info", .usage = "info", .summary = "Display system-wide information", .run = info_run};
+const struct command command_ps = {.name = "ps",
+                                   .alias = "container ls, container list, container ps",
+                                   .usage = "ps [OPTIONS]",
+                                   .summary = "List containers",
+                                   OPTIONS_OF(ps_rows, struct ps_options),
+                                   .run = ps_run};
+const struct command command_inspect = {
+    .name = "inspect",
+    .alias = "container inspect, image inspect, volume inspect, network inspect",
+    .usage = "inspect [OPTIONS] NAME|ID [NAME|ID...]",
+    .summary = "Return low-level information on objects",
+    OPTIONS_OF(inspect_rows, struct inspect_options),
+    .args_min = 1,
+    .args_max = -1,
+    .run = inspect_run};
+const struct command command_volume_ls = {
+    .name = "volume ls", .usage = "volume ls", .summary = "List volumes", .run = volume_ls_run};
+const struct command command_volume_create = {.name = "volume create",
+                                              .usage = "volume create [VOLUME]",
+                                              .summary = "Create a volume",
+                                              .args_max = 1,
+                                              .run = volume_create_run};
+const struct command command_volume_rm = {.name = "volume rm",
+                                          .usage = "volume rm VOLUME [VOLUME...]",
+                                          .summary = "Remove one or more volumes",
+                                          .args_min = 1,
+                                          .args_max = -1,
+                                          .run = volume_rm_run};
+const struct command command_network_ls = {
+    .name = "network ls", .usage = "network ls", .summary = "List networks", .run = network_ls_run};
+const struct command command_version = {.name = "version",
+                                        .usage = "version",
+                                        .summary = "Show the version of client and daemon",
+                                        .run = version_run};
+const struct command command_info = {.name = "info",
+                                     .alias = "system info",
+                                     .usage = "info",
+                                     .summary = "Display system-wide information",
+                                     .run = info_run};

@@ -12,61 +12,70 @@
 
 struct run_options {
     bool detach, interactive, tty, rm, read_only, publish_all, quiet;
-    const char *name, *workdir, *user, *entrypoint, *network, *hostname, *memory, *memory_swap, *cpus, *restart, *stop_signal,
-        *pull, *log_driver, *cidfile, *shm_size, *platform, *pid, *ipc, *uts, *mac_address, *ip, *cpuset_cpus, *domainname;
+    const char *name, *workdir, *user, *entrypoint, *network, *hostname, *memory, *memory_swap,
+        *cpus, *restart, *stop_signal, *pull, *log_driver, *cidfile, *shm_size, *platform, *pid,
+        *ipc, *uts, *mac_address, *ip, *cpuset_cpus, *domainname;
     int64_t stop_timeout, pids_limit, cpu_shares, oom_score_adj;
-    struct strv env, env_file, volumes, publish, expose, labels, cap_add, cap_drop, group_add, tmpfs, dns, dns_search, add_host,
-        security_opt, log_opt, ulimit, sysctl;
+    struct strv env, env_file, volumes, publish, expose, labels, cap_add, cap_drop, group_add,
+        tmpfs, dns, dns_search, add_host, security_opt, log_opt, ulimit, sysctl;
 };
 #define R struct run_options
-#define RUN_ROWS                                                                                                       \
-    FLAG(R, interactive, 'i', "interactive", "Keep STDIN open even if not attached"),                                  \
-        FLAG(R, tty, 't', "tty", "Allocate a pseudo-TTY"), FLAG(R, rm, 0, "rm", "Remove the container when it exits"), \
-        FLAG(R, read_only, 0, "read-only", "Mount the container's root filesystem as read only"),                      \
-        FLAG(R, publish_all, 'P', "publish-all", "Publish all exposed ports to random ports"),                         \
-        FLAG(R, quiet, 'q', "quiet", "Suppress the pull output"),                                                      \
-        TEXT(R, name, 0, "name", "NAME", "Assign a name to the container"),                                            \
-        TEXT(R, workdir, 'w', "workdir", "DIR", "Working directory inside the container"),                             \
-        TEXT(R, user, 'u', "user", "NAME|UID[:GROUP|GID]", "User"),                                                    \
-        TEXT(R, entrypoint, 0, "entrypoint", "PROGRAM", "Overwrite the default ENTRYPOINT of the image"),              \
-        TEXT(R, network, 0, "network", "NETWORK", "Connect to a network: bridge, host, none or a name"),               \
-        TEXT(R, network, 0, "net", "NETWORK", "Same as --network"),                                                    \
-        TEXT(R, hostname, 'h', "hostname", "NAME", "Container host name"),                                             \
-        TEXT(R, domainname, 0, "domainname", "NAME", "Container NIS domain name"),                                     \
-        TEXT(R, memory, 'm', "memory", "BYTES", "Memory limit (512m, 2g)"),                                            \
-        TEXT(R, memory_swap, 0, "memory-swap", "BYTES", "Memory and swap together; -1: no limit"),                     \
-        TEXT(R, cpus, 0, "cpus", "NUMBER", "Number of CPUs (1.5)"),                                                    \
-        TEXT(R, cpuset_cpus, 0, "cpuset-cpus", "LIST", "CPUs in which to allow execution (0-3, 0,1)"),                 \
-        TEXT(R, restart, 0, "restart", "POLICY", "no, on-failure[:N], always, unless-stopped"),                        \
-        TEXT(R, stop_signal, 0, "stop-signal", "SIGNAL", "Signal to stop the container"),                              \
-        TEXT(R, pull, 0, "pull", "POLICY", "Pull the image before: always, missing, never"),                           \
-        TEXT(R, log_driver, 0, "log-driver", "NAME", "json-file or none"),                                             \
-        TEXT(R, cidfile, 0, "cidfile", "FILE", "Write the container ID to the file"),                                  \
-        TEXT(R, shm_size, 0, "shm-size", "BYTES", "Size of /dev/shm"),                                                 \
-        TEXT(R, platform, 0, "platform", "OS/ARCH", "Platform of the image"),                                          \
-        TEXT(R, pid, 0, "pid", "MODE", "PID namespace to use: host"), TEXT(R, ipc, 0, "ipc", "MODE", "IPC mode to use"), \
-        TEXT(R, uts, 0, "uts", "MODE", "UTS namespace to use: host"),                                                  \
-        TEXT(R, mac_address, 0, "mac-address", "MAC", "Container MAC address"),                                        \
-        TEXT(R, ip, 0, "ip", "ADDRESS", "IPv4 address on a user-defined network"),                                     \
-        INT(R, stop_timeout, 0, "stop-timeout", "SECONDS", "Timeout to stop a container"),                             \
-        INT(R, pids_limit, 0, "pids-limit", "N", "Limit of processes; -1: no limit"),                                  \
-        INT(R, cpu_shares, 'c', "cpu-shares", "N", "CPU shares (relative weight)"),                                    \
-        INT(R, oom_score_adj, 0, "oom-score-adj", "N", "OOM preference (-1000 to 1000)"),                              \
-        LIST(R, env, 'e', "env", "NAME[=VALUE]", "Set environment variables"),                                         \
-        LIST(R, env_file, 0, "env-file", "FILE", "Read in a file of environment variables"),                           \
-        LIST(R, volumes, 'v', "volume", "[SOURCE:]TARGET[:MODE]", "Bind mount a volume"),                              \
-        LIST(R, publish, 'p', "publish", "[[IP:]HOST:]PORT[/PROTO]", "Publish a port to the host"),                    \
-        LIST(R, expose, 0, "expose", "PORT[/PROTO]", "Expose a port"),                                                 \
-        LIST(R, labels, 'l', "label", "KEY[=VALUE]", "Set meta data"),                                                 \
-        LIST(R, cap_add, 0, "cap-add", "CAP", "Add Linux capabilities"),                                               \
-        LIST(R, cap_drop, 0, "cap-drop", "CAP", "Drop Linux capabilities"),                                            \
-        LIST(R, group_add, 0, "group-add", "GROUP", "Additional groups"),                                              \
-        LIST(R, tmpfs, 0, "tmpfs", "PATH[:OPTIONS]", "Mount a tmpfs directory"),                                       \
-        LIST(R, dns, 0, "dns", "ADDRESS", "DNS servers"), LIST(R, dns_search, 0, "dns-search", "DOMAIN", "Search domains"), \
-        LIST(R, add_host, 0, "add-host", "NAME:IP", "Add a line to /etc/hosts"),                                       \
-        LIST(R, security_opt, 0, "security-opt", "OPTION", "no-new-privileges, seccomp=unconfined …"),                 \
-        LIST(R, log_opt, 0, "log-opt", "KEY=VALUE", "max-size, max-file"),                                             \
-        LIST(R, ulimit, 0, "ulimit", "NAME=SOFT[:HARD]", "Ulimit options"),                                            \
+#define RUN_ROWS                                                                                   \
+    FLAG(R, interactive, 'i', "interactive", "Keep STDIN open even if not attached"),              \
+        FLAG(R, tty, 't', "tty", "Allocate a pseudo-TTY"),                                         \
+        FLAG(R, rm, 0, "rm", "Remove the container when it exits"),                                \
+        FLAG(R, read_only, 0, "read-only", "Mount the container's root filesystem as read only"),  \
+        FLAG(R, publish_all, 'P', "publish-all", "Publish all exposed ports to random ports"),     \
+        FLAG(R, quiet, 'q', "quiet", "Suppress the pull output"),                                  \
+        TEXT(R, name, 0, "name", "NAME", "Assign a name to the container"),                        \
+        TEXT(R, workdir, 'w', "workdir", "DIR", "Working directory inside the container"),         \
+        TEXT(R, user, 'u', "user", "NAME|UID[:GROUP|GID]", "User"),                                \
+        TEXT(R, entrypoint, 0, "entrypoint", "PROGRAM",                                            \
+             "Overwrite the default ENTRYPOINT of the image"),                                     \
+        TEXT(R, network, 0, "network", "NETWORK",                                                  \
+             "Connect to a network: bridge, host, none or a name"),                                \
+        TEXT(R, network, 0, "net", "NETWORK", "Same as --network"),                                \
+        TEXT(R, hostname, 'h', "hostname", "NAME", "Container host name"),                         \
+        TEXT(R, domainname, 0, "domainname", "NAME", "Container NIS domain name"),                 \
+        TEXT(R, memory, 'm', "memory", "BYTES", "Memory limit (512m, 2g)"),                        \
+        TEXT(R, memory_swap, 0, "memory-swap", "BYTES", "Memory and swap together; -1: no limit"), \
+        TEXT(R, cpus, 0, "cpus", "NUMBER", "Number of CPUs (1.5)"),                                \
+        TEXT(R, cpuset_cpus, 0, "cpuset-cpus", "LIST",                                             \
+             "CPUs in which to allow execution (0-3, 0,1)"),                                       \
+        TEXT(R, restart, 0, "restart", "POLICY", "no, on-failure[:N], always, unless-stopped"),    \
+        TEXT(R, stop_signal, 0, "stop-signal", "SIGNAL", "Signal to stop the container"),          \
+        TEXT(R, pull, 0, "pull", "POLICY", "Pull the image before: always, missing, never"),       \
+        TEXT(R, log_driver, 0, "log-driver", "NAME", "json-file or none"),                         \
+        TEXT(R, cidfile, 0, "cidfile", "FILE", "Write the container ID to the file"),              \
+        TEXT(R, shm_size, 0, "shm-size", "BYTES", "Size of /dev/shm"),                             \
+        TEXT(R, platform, 0, "platform", "OS/ARCH", "Platform of the image"),                      \
+        TEXT(R, pid, 0, "pid", "MODE", "PID namespace to use: host"),                              \
+        TEXT(R, ipc, 0, "ipc", "MODE", "IPC mode to use"),                                         \
+        TEXT(R, uts, 0, "uts", "MODE", "UTS namespace to use: host"),                              \
+        TEXT(R, mac_address, 0, "mac-address", "MAC", "Container MAC address"),                    \
+        TEXT(R, ip, 0, "ip", "ADDRESS", "IPv4 address on a user-defined network"),                 \
+        INT(R, stop_timeout, 0, "stop-timeout", "SECONDS", "Timeout to stop a container"),         \
+        INT(R, pids_limit, 0, "pids-limit", "N", "Limit of processes; -1: no limit"),              \
+        INT(R, cpu_shares, 'c', "cpu-shares", "N", "CPU shares (relative weight)"),                \
+        INT(R, oom_score_adj, 0, "oom-score-adj", "N", "OOM preference (-1000 to 1000)"),          \
+        LIST(R, env, 'e', "env", "NAME[=VALUE]", "Set environment variables"),                     \
+        LIST(R, env_file, 0, "env-file", "FILE", "Read in a file of environment variables"),       \
+        LIST(R, volumes, 'v', "volume", "[SOURCE:]TARGET[:MODE]", "Bind mount a volume"),          \
+        LIST(R, publish, 'p', "publish", "[[IP:]HOST:]PORT[/PROTO]",                               \
+             "Publish a port to the host"),                                                        \
+        LIST(R, expose, 0, "expose", "PORT[/PROTO]", "Expose a port"),                             \
+        LIST(R, labels, 'l', "label", "KEY[=VALUE]", "Set meta data"),                             \
+        LIST(R, cap_add, 0, "cap-add", "CAP", "Add Linux capabilities"),                           \
+        LIST(R, cap_drop, 0, "cap-drop", "CAP", "Drop Linux capabilities"),                        \
+        LIST(R, group_add, 0, "group-add", "GROUP", "Additional groups"),                          \
+        LIST(R, tmpfs, 0, "tmpfs", "PATH[:OPTIONS]", "Mount a tmpfs directory"),                   \
+        LIST(R, dns, 0, "dns", "ADDRESS", "DNS servers"),                                          \
+        LIST(R, dns_search, 0, "dns-search", "DOMAIN", "Search domains"),                          \
+        LIST(R, add_host, 0, "add-host", "NAME:IP", "Add a line to /etc/hosts"),                   \
+        LIST(R, security_opt, 0, "security-opt", "OPTION",                                         \
+             "no-new-privileges, seccomp=unconfined …"),                                           \
+        LIST(R, log_opt, 0, "log-opt", "KEY=VALUE", "max-size, max-file"),                         \
+        LIST(R, ulimit, 0, "ulimit", "NAME=SOFT[:HARD]", "Ulimit options"),                        \
         LIST(R, sysctl, 0, "sysctl", "KEY=VALUE", "Sysctl options")
 
 static const struct option_row create_rows[] = {RUN_ROWS};
@@ -74,14 +83,16 @@ static const struct option_row run_rows[] = {
     FLAG(R, detach, 'd', "detach", "Run container in background and print container ID"), RUN_ROWS};
 #undef R
 
-/* --- options → document ------------------------------------------------------------------------------------------ */
+/* --- options → document
+ * ------------------------------------------------------------------------------------------ */
 
 static void copy_list(const struct strv *from, struct strs *to, struct arena *a) {
     for (size_t i = 0; i < from->n; i++)
         strs_add(to, a, from->items[i]);
 }
 
-static void copy_pairs(const struct strv *from, char separator, struct strmap *to, struct arena *a) {
+static void copy_pairs(const struct strv *from, char separator, struct strmap *to,
+                       struct arena *a) {
     for (size_t i = 0; i < from->n; i++) {
         struct str key, value;
         str_cut(str_of(from->items[i]), separator, &key, &value);
@@ -133,7 +144,9 @@ static struct err read_restart(const char *text, struct api_restart_policy *ret,
     struct str name, count;
     bool has_count = str_cut(str_of(text), ':', &name, &count);
     ret->name = arena_str(a, name);
-    return has_count ? err_wrap(str_to_i64(count, 0, INT32_MAX, &ret->maximum_retry_count), "corten: --restart %s", text) : OK;
+    return has_count ? err_wrap(str_to_i64(count, 0, INT32_MAX, &ret->maximum_retry_count),
+                                "corten: --restart %s", text)
+                     : OK;
 }
 
 /* Relative sources are relative to where we are. */
@@ -141,13 +154,16 @@ static void add_volume(struct strs *binds, struct arena *a, const char *text) {
     char cwd[4096];
     if (text[0] == '.' && strchr(text, ':') && getcwd(cwd, sizeof cwd)) {
         const char *rest = !strncmp(text, "./", 2) ? text + 2 : text[1] == ':' ? text + 1 : text;
-        strs_add(binds, a, rest[0] == ':' ? arena_printf(a, "%s%s", cwd, rest) : arena_printf(a, "%s/%s", cwd, rest));
+        strs_add(binds, a,
+                 rest[0] == ':' ? arena_printf(a, "%s%s", cwd, rest)
+                                : arena_printf(a, "%s/%s", cwd, rest));
     } else {
         strs_add(binds, a, text);
     }
 }
 
-static struct err fill_resources(const struct run_options *o, struct api_resources *r, struct arena *a) {
+static struct err fill_resources(const struct run_options *o, struct api_resources *r,
+                                 struct arena *a) {
     if (o->memory)
         TRY(size_option(o->memory, &r->memory));
     if (o->memory_swap && !strcmp(o->memory_swap, "-1"))
@@ -165,7 +181,8 @@ static struct err fill_resources(const struct run_options *o, struct api_resourc
     return read_ulimits(&o->ulimit, &r->ulimits, a);
 }
 
-static struct err fill_host(const struct run_options *o, struct api_host_config *h, struct arena *a) {
+static struct err fill_host(const struct run_options *o, struct api_host_config *h,
+                            struct arena *a) {
     h->auto_remove = o->rm;
     h->readonly_rootfs = o->read_only;
     h->publish_all_ports = o->publish_all;
@@ -195,7 +212,8 @@ static struct err fill_host(const struct run_options *o, struct api_host_config 
     return fill_resources(o, &h->resources, a);
 }
 
-static struct err fill_config(const struct run_options *o, struct invocation *in, struct api_config *c, struct arena *a) {
+static struct err fill_config(const struct run_options *o, struct invocation *in,
+                              struct api_config *c, struct arena *a) {
     c->image = in->args[0];
     c->hostname = arena_strz(a, o->hostname);
     c->domainname = arena_strz(a, o->domainname);
@@ -234,13 +252,16 @@ static struct err make_document(struct invocation *in, struct api_container_crea
     TRY(fill_config(o, in, &doc->config, a));
     TRY(fill_host(o, doc->host, a));
     for (size_t i = 0; i < o->publish.n; i++)
-        TRY(port_option(o->publish.items[i], &doc->host->port_bindings, &doc->config.exposed_ports, a));
+        TRY(port_option(o->publish.items[i], &doc->host->port_bindings, &doc->config.exposed_ports,
+                        a));
     for (size_t i = 0; i < o->expose.n; i++)
         strs_add(&doc->config.exposed_ports, a,
-                 strchr(o->expose.items[i], '/') ? o->expose.items[i] : arena_printf(a, "%s/tcp", o->expose.items[i]));
+                 strchr(o->expose.items[i], '/') ? o->expose.items[i]
+                                                 : arena_printf(a, "%s/tcp", o->expose.items[i]));
     if (o->ip || o->mac_address) {
         doc->networking = arena_alloc(a, sizeof *doc->networking);
-        struct api_endpoint *e = objmap_add(&doc->networking->endpoints, a, doc->host->network_mode, sizeof *e);
+        struct api_endpoint *e = objmap_add(&doc->networking->endpoints, a, doc->host->network_mode,
+                                            sizeof *e);
         e->mac_address = arena_strz(a, o->mac_address);
         if (o->ip) {
             e->ipam_config = arena_alloc(a, sizeof *e->ipam_config);
@@ -250,7 +271,9 @@ static struct err make_document(struct invocation *in, struct api_container_crea
     return OK;
 }
 
-/* --- create -------------------------------------------------------------------------------------------------------- */
+/* --- create
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static struct err pull(struct invocation *in, struct client *c) {
     const struct run_options *o = in->options;
@@ -264,15 +287,20 @@ static struct err create(struct invocation *in, struct client *c, const char **r
     const struct run_options *o = in->options;
     struct api_container_create doc;
     struct api_container_created made = {0};
-    bool always = o->pull && !strcmp(o->pull, "always"), never = o->pull && !strcmp(o->pull, "never");
+    bool always = o->pull && !strcmp(o->pull, "always"),
+         never = o->pull && !strcmp(o->pull, "never");
     if (o->pull && !always && !never && strcmp(o->pull, "missing") != 0)
-        return err_new(ERR_INVALID, "corten: invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"", o->pull);
+        return err_new(ERR_INVALID,
+                       "corten: invalid pull option: '%s': must be one of \"always\", \"missing\" "
+                       "or \"never\"",
+                       o->pull);
     TRY(make_document(in, &doc));
     if (always)
         TRY(pull(in, c));
     struct err e = client_container_create(c, o->name, o->platform, &doc, &in->arena, &made);
     if (err_kind(e) == ERR_NOT_FOUND && !never && strstr(err_msg(e), "No such image")) {
-        fprintf(stderr, "Unable to find image '%s%s' locally\n", in->args[0], strrchr(in->args[0], ':') ? "" : ":latest");
+        fprintf(stderr, "Unable to find image '%s%s' locally\n", in->args[0],
+                strrchr(in->args[0], ':') ? "" : ":latest");
         err_free(e);
         TRY(pull(in, c));
         e = client_container_create(c, o->name, o->platform, &doc, &in->arena, &made);
@@ -298,11 +326,14 @@ static int create_run(struct invocation *in) {
     return 0;
 }
 
-/* --- run ------------------------------------------------------------------------------------------------------------- */
+/* --- run
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 /* The status of a start that failed, as the peer's CLI reads it from the text. */
 int start_failure_status(const char *message) {
-    if (strstr(message, "executable file not found") || strstr(message, "no such file or directory"))
+    if (strstr(message, "executable file not found") ||
+        strstr(message, "no such file or directory"))
         return 127;
     if (strstr(message, "permission denied") || strstr(message, "is a directory"))
         return 126;
@@ -320,7 +351,8 @@ struct attached {
     struct client_stream stream;
 };
 
-static struct err join(struct invocation *in, struct client *c, const char *id, struct attached *at) {
+static struct err join(struct invocation *in, struct client *c, const char *id,
+                       struct attached *at) {
     const struct run_options *o = in->options;
     CLEAN_BUF struct buf target = {0};
     struct client_attach w = {.in = o->interactive, .out = true, .err = true, .tty = o->tty};
@@ -336,7 +368,12 @@ static struct err join(struct invocation *in, struct client *c, const char *id, 
 static int finish(struct invocation *in, struct client *c, const char *id, struct attached *at) {
     const struct run_options *o = in->options;
     int64_t code = 0;
-    struct attach_io io = {.stream = &at->stream, .in = o->interactive, .tty = o->tty, .control = c, .id = id, .proxy_signals = true};
+    struct attach_io io = {.stream = &at->stream,
+                           .in = o->interactive,
+                           .tty = o->tty,
+                           .control = c,
+                           .id = id,
+                           .proxy_signals = true};
     struct err e = attach_run(&io);
     if (!err_failed(e) && !io.detached)
         e = cli_read_wait(at->wait_client, &code);
@@ -374,11 +411,21 @@ static int run_run(struct invocation *in) {
     return status;
 }
 
-const struct command command_create = {
-    .name = "create", .alias = "container create", .usage = "create [OPTIONS] IMAGE [COMMAND] [ARG...]",
-    .summary = "Create a new container", OPTIONS_OF(create_rows, struct run_options),
-    .args_min = 1, .args_max = -1, .stop_at_args = true, .run = create_run};
-const struct command command_run = {
-    .name = "run", .alias = "container run", .usage = "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
-    .summary = "Create and run a new container from an image", OPTIONS_OF(run_rows, struct run_options),
-    .args_min = 1, .args_max = -1, .stop_at_args = true, .run = run_run};
+const struct command command_create = {.name = "create",
+                                       .alias = "container create",
+                                       .usage = "create [OPTIONS] IMAGE [COMMAND] [ARG...]",
+                                       .summary = "Create a new container",
+                                       OPTIONS_OF(create_rows, struct run_options),
+                                       .args_min = 1,
+                                       .args_max = -1,
+                                       .stop_at_args = true,
+                                       .run = create_run};
+const struct command command_run = {.name = "run",
+                                    .alias = "container run",
+                                    .usage = "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
+                                    .summary = "Create and run a new container from an image",
+                                    OPTIONS_OF(run_rows, struct run_options),
+                                    .args_min = 1,
+                                    .args_max = -1,
+                                    .stop_at_args = true,
+                                    .run = run_run};

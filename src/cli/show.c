@@ -39,14 +39,17 @@ void human_since(int64_t ns, struct buf *out) {
     const struct {
         int64_t below, unit;
         const char *name;
-    } steps[] = {{60, 1, "seconds"},          {3600, 60, "minutes"},      {172800, 3600, "hours"}, {1209600, 86400, "days"},
+    } steps[] = {{60, 1, "seconds"},         {3600, 60, "minutes"},
+                 {172800, 3600, "hours"},    {1209600, 86400, "days"},
                  {5184000, 604800, "weeks"}, {63072000, 2592000, "months"}};
     if (s < 1) {
         buf_adds(out, "Less than a second ago");
         return;
     }
     if (s == 1 || (s >= 60 && s < 120) || (s >= 3600 && s < 5400)) {
-        buf_adds(out, s == 1 ? "1 second ago" : s < 120 ? "About a minute ago" : "About an hour ago");
+        buf_adds(out, s == 1    ? "1 second ago"
+                      : s < 120 ? "About a minute ago"
+                                : "About an hour ago");
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(steps); i++)
@@ -71,7 +74,9 @@ void human_size(double bytes, struct buf *out) {
     buf_addf(out, "%s%s", text, units[i]);
 }
 
-/* --- progress -------------------------------------------------------------------------------------------------------- */
+/* --- progress
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static size_t line_of(struct progress *p, const char *id) {
     for (size_t i = 0; i < p->ids.n; i++)

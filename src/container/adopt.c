@@ -1,5 +1,5 @@
-/* The builder's commit: what a stopped container wrote becomes a layer by moving its upper directory, and the
- * container goes. */
+/* The builder's commit: what a stopped container wrote becomes a layer by moving its upper
+ * directory, and the container goes. */
 #include "container/private.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,8 @@ static struct err adopt_prepare(void *job) {
     if (container_is_alive(j->c))
         return err_new(ERR_CONFLICT, "container %s is running", j->c->id);
     if (j->c->state != CONTAINER_EXITED && j->c->state != CONTAINER_CREATED)
-        return err_new(ERR_CONFLICT, "container %s is %s", j->c->id, container_state_name(j->c->state));
+        return err_new(ERR_CONFLICT, "container %s is %s", j->c->id,
+                       container_state_name(j->c->state));
     return OK;
 }
 
@@ -75,6 +76,7 @@ static const struct op adopt_op = {"container adopt", adopt_prepare, adopt_work,
 void container_adopt(struct container *c, const char *cache_key,
                      void (*done)(void *arg, struct err e, const char *image_id), void *arg) {
     struct adopt_job *j = NEW(struct adopt_job);
-    *j = (struct adopt_job){.c = c, .key = mem_strdup(cache_key), .dir = -1, .done = done, .arg = arg};
+    *j = (struct adopt_job){
+        .c = c, .key = mem_strdup(cache_key), .dir = -1, .done = done, .arg = arg};
     op_start(c->all->config.loop, &c->queue, &adopt_op, j);
 }

@@ -1,16 +1,19 @@
-/* attach: the client's socket goes to the monitor. A client that comes before the start gets its head
- * now and its first byte from the monitor. */
+/* attach: the client's socket goes to the monitor. A client that comes before the start gets its
+ * head now and its first byte from the monitor. */
 #include "container/private.h"
 #include <stdlib.h>
 #include <sys/socket.h>
 
 struct err container_attach_check(const struct container *c) {
     if (c->state == CONTAINER_PAUSED)
-        return err_new(ERR_CONFLICT, "container %s is paused, unpause the container before attach", c->id);
+        return err_new(ERR_CONFLICT, "container %s is paused, unpause the container before attach",
+                       c->id);
     if (c->state == CONTAINER_RESTARTING)
-        return err_new(ERR_CONFLICT, "container %s is restarting, wait until the container is running", c->id);
+        return err_new(ERR_CONFLICT,
+                       "container %s is restarting, wait until the container is running", c->id);
     if (c->state == CONTAINER_REMOVING || c->state == CONTAINER_DEAD)
-        return err_new(ERR_CONFLICT, "container %s is marked for removal and cannot be attached to", c->id);
+        return err_new(ERR_CONFLICT, "container %s is marked for removal and cannot be attached to",
+                       c->id);
     return OK;
 }
 

@@ -25,7 +25,8 @@ static int64_t *box_i64(struct arena *a, int64_t value) {
     return p;
 }
 
-/* --- process ---------------------------------------------------------------------------------------- */
+/* --- process
+ * ---------------------------------------------------------------------------------------- */
 
 static bool cap_named(const struct strs *list, const char *cap) {
     for (size_t i = 0; i < list->n; i++) {
@@ -47,7 +48,8 @@ static struct strs capability_set(const struct container *c, struct arena *a) {
         bool is_default = false;
         for (size_t k = 0; runtime_default_capabilities[k]; k++)
             is_default |= !strcmp(cap, runtime_default_capabilities[k]);
-        bool wanted = drop_all ? cap_named(add, cap) && !add_all : is_default || cap_named(add, cap);
+        bool wanted = drop_all ? cap_named(add, cap) && !add_all
+                               : is_default || cap_named(add, cap);
         if (drop_all && add_all)
             wanted = true;
         if (!drop_all && cap_named(drop, cap))
@@ -66,7 +68,8 @@ static bool env_has(const struct strs *env, const char *name) {
     return false;
 }
 
-static struct strs environment(const struct container *c, bool tty, const struct strs *extra, struct arena *a) {
+static struct strs environment(const struct container *c, bool tty, const struct strs *extra,
+                               struct arena *a) {
     const struct strs *own = &c->config->env;
     struct strs env = {.present = true};
     if (!env_has(own, "PATH"))
@@ -78,7 +81,8 @@ static struct strs environment(const struct container *c, bool tty, const struct
     for (size_t i = 0; i < own->n; i++) {
         struct str name, value;
         str_cut(str_of(own->items[i]), '=', &name, &value);
-        CLEAN_FREE char *key = str_dup(name);
+        CLEAN_FREE
+        char *key = str_dup(name);
         if (!extra || !env_has(extra, key))
             strs_add(&env, a, own->items[i]);
     }
@@ -91,8 +95,9 @@ bool container_security_opt(const struct container *c, const char *name) {
     const struct strs *opts = &c->host->security_opt;
     size_t n = strlen(name);
     for (size_t i = 0; i < opts->n; i++)
-        if (!strncmp(opts->items[i], name, n) && (opts->items[i][n] == '\0' || !strcmp(opts->items[i] + n, ":true") ||
-                                                  !strcmp(opts->items[i] + n, "=true")))
+        if (!strncmp(opts->items[i], name, n) &&
+            (opts->items[i][n] == '\0' || !strcmp(opts->items[i] + n, ":true") ||
+             !strcmp(opts->items[i] + n, "=true")))
             return true;
     return false;
 }
@@ -135,7 +140,8 @@ static struct oci_process *make_process(const struct container *c, struct arena 
     return p;
 }
 
-struct err container_exec_process(const struct container_exec *x, struct arena *a, struct buf *ret_json) {
+struct err container_exec_process(const struct container_exec *x, struct arena *a,
+                                  struct buf *ret_json) {
     const struct container *c = x->container;
     const struct api_exec_create *e = x->config;
     struct oci_process *p = make_process(c, a);
@@ -153,7 +159,8 @@ struct err container_exec_process(const struct container_exec *x, struct arena *
     return OK;
 }
 
-/* --- mounts ----------------------------------------------------------------------------------------- */
+/* --- mounts
+ * ----------------------------------------------------------------------------------------- */
 
 static void add_mount(struct oci_config *o, struct arena *a, const char *type, const char *source,
                       const char *destination, const char *const *options) {
@@ -172,17 +179,20 @@ static void add_system_mounts(const struct container *c, struct oci_config *o, s
     int64_t shm = c->host->shm_size ? c->host->shm_size : SHM_SIZE_DEFAULT;
     const char *size = arena_printf(a, "size=%lld", (long long)shm);
     add_mount(o, a, "proc", "proc", "/proc", OPTIONS("nosuid", "noexec", "nodev"));
-    add_mount(o, a, "tmpfs", "tmpfs", "/dev", OPTIONS("nosuid", "strictatime", "mode=755", "size=65536k"));
+    add_mount(o, a, "tmpfs", "tmpfs", "/dev",
+              OPTIONS("nosuid", "strictatime", "mode=755", "size=65536k"));
     add_mount(o, a, "devpts", "devpts", "/dev/pts",
               OPTIONS("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"));
     add_mount(o, a, "sysfs", "sysfs", "/sys", OPTIONS("nosuid", "noexec", "nodev", "ro"));
-    add_mount(o, a, "cgroup", "cgroup", "/sys/fs/cgroup", OPTIONS("ro", "nosuid", "noexec", "nodev"));
+    add_mount(o, a, "cgroup", "cgroup", "/sys/fs/cgroup",
+              OPTIONS("ro", "nosuid", "noexec", "nodev"));
     add_mount(o, a, "mqueue", "mqueue", "/dev/mqueue", OPTIONS("nosuid", "noexec", "nodev"));
     if (!c->host->ipc_mode || strcmp(c->host->ipc_mode, "none") != 0) {
         if (c->host->ipc_mode && !strcmp(c->host->ipc_mode, "host"))
             add_mount(o, a, "bind", "/dev/shm", "/dev/shm", OPTIONS("rbind", "rprivate"));
         else
-            add_mount(o, a, "tmpfs", "shm", "/dev/shm", OPTIONS("nosuid", "noexec", "nodev", "mode=1777", size));
+            add_mount(o, a, "tmpfs", "shm", "/dev/shm",
+                      OPTIONS("nosuid", "noexec", "nodev", "mode=1777", size));
     }
 }
 
@@ -193,8 +203,8 @@ static bool user_mounted(const struct container *c, const char *destination) {
     return false;
 }
 
-static void add_file(const struct container *c, struct oci_config *o, struct arena *a, const char *source,
-                     const char *destination) {
+static void add_file(const struct container *c, struct oci_config *o, struct arena *a,
+                     const char *source, const char *destination) {
     if (source && !user_mounted(c, destination))
         add_mount(o, a, "bind", source, destination,
                   OPTIONS("rbind", "rprivate", c->host->readonly_rootfs ? "ro" : "rw"));
@@ -223,11 +233,13 @@ static void add_user_mounts(const struct container *c, struct oci_config *o, str
             continue;
         }
         const char *propagation = m->propagation && *m->propagation ? m->propagation : "rprivate";
-        add_mount(o, a, "bind", m->source, m->destination, OPTIONS("rbind", propagation, m->rw ? "rw" : "ro"));
+        add_mount(o, a, "bind", m->source, m->destination,
+                  OPTIONS("rbind", propagation, m->rw ? "rw" : "ro"));
     }
 }
 
-/* --- linux ------------------------------------------------------------------------------------------ */
+/* --- linux
+ * ------------------------------------------------------------------------------------------ */
 
 static void add_namespace(struct oci_linux *l, struct arena *a, const char *type) {
     struct oci_namespace *ns = objs_add(&l->namespaces, a, sizeof *ns);
@@ -253,7 +265,8 @@ static void add_namespaces(const struct container *c, struct oci_linux *l, struc
 }
 
 static struct oci_cpu *cpu_limits(const struct api_resources *r, struct arena *a) {
-    if (!r->cpu_shares && !r->nano_cpus && !r->cpu_quota && !r->cpu_period && !r->cpuset_cpus && !r->cpuset_mems)
+    if (!r->cpu_shares && !r->nano_cpus && !r->cpu_quota && !r->cpu_period && !r->cpuset_cpus &&
+        !r->cpuset_mems)
         return NULL;
     struct oci_cpu *cpu = arena_alloc(a, sizeof *cpu);
     if (r->cpu_shares)
@@ -311,7 +324,8 @@ struct err container_box(const struct container *c, const struct box_files *file
         return err_new(ERR_INVALID, "no command specified");
     if (!mode_is_host(c->host->uts_mode)) {
         o.hostname = c->config->hostname;
-        o.domainname = c->config->domainname && *c->config->domainname ? c->config->domainname : NULL;
+        o.domainname = c->config->domainname && *c->config->domainname ? c->config->domainname
+                                                                       : NULL;
     }
     add_system_mounts(c, &o, a);
     add_file(c, &o, a, files->resolv_conf, "/etc/resolv.conf");
@@ -320,11 +334,14 @@ struct err container_box(const struct container *c, const struct box_files *file
     add_user_mounts(c, &o, a);
     l.sysctl = c->host->sysctls;
     l.resources = make_resources(c, a);
-    CLEAN_FREE char *cgroup = container_cgroup_path(c);
+    CLEAN_FREE
+    char *cgroup = container_cgroup_path(c);
     l.cgroups_path = arena_strz(a, cgroup);
     add_namespaces(c, &l, a);
-    l.masked_paths = c->host->masked_paths.present ? c->host->masked_paths : strs_copy(runtime_masked_paths, a);
-    l.readonly_paths = c->host->readonly_paths.present ? c->host->readonly_paths : strs_copy(runtime_readonly_paths, a);
+    l.masked_paths = c->host->masked_paths.present ? c->host->masked_paths
+                                                   : strs_copy(runtime_masked_paths, a);
+    l.readonly_paths = c->host->readonly_paths.present ? c->host->readonly_paths
+                                                       : strs_copy(runtime_readonly_paths, a);
     if (container_security_opt(c, "systempaths=unconfined"))
         l.masked_paths = l.readonly_paths = (struct strs){.present = true};
     o.linux_ = &l;
@@ -336,7 +353,8 @@ char *container_cgroup_path(const struct container *c) {
     return mem_printf("/%s/%s", c->all->config.instance, c->id);
 }
 
-/* --- seccomp ---------------------------------------------------------------------------------------- */
+/* --- seccomp
+ * ---------------------------------------------------------------------------------------- */
 
 static char *seccomp_cache(const struct containers *cs) {
     return mem_printf("%s/seccomp", cs->config.data_root);
@@ -344,7 +362,8 @@ static char *seccomp_cache(const struct containers *cs) {
 
 struct err container_seccomp_prepare(struct containers *cs) {
     CLEAN_ARENA struct arena a = {0};
-    CLEAN_FREE char *cache = seccomp_cache(cs);
+    CLEAN_FREE
+    char *cache = seccomp_cache(cs);
     struct strs caps = strs_copy(runtime_default_capabilities, &a);
     return runtime_seccomp_default(cache, &caps, &cs->seccomp_fd);
 }
@@ -359,7 +378,8 @@ struct err container_seccomp_open(const struct container *c, int *ret_fd) {
         *ret_fd = fcntl(c->all->seccomp_fd, F_DUPFD_CLOEXEC, 3);
         return *ret_fd < 0 ? err_errno(errno, "duplicate the seccomp filter") : OK;
     }
-    CLEAN_FREE char *cache = seccomp_cache(c->all);
+    CLEAN_FREE
+    char *cache = seccomp_cache(c->all);
     struct strs caps = capability_set(c, &a);
     return runtime_seccomp_default(cache, &caps, ret_fd);
 }

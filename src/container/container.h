@@ -2,16 +2,17 @@
  *
  * Owns, durable: the row of a container (table `container`), its directory
  *     <data-root>/container/<id>/            upper, work, <id>-json.log
- *     <data-root>/ephemeral/<boot id>/<id>/  the same for auto-removed containers (swept after a boot)
- * Owns, volatile: <run-root>/container/<id>/ with the monitor's socket, the exit record, endpoint.json
- * and the files hosts, hostname, resolv.conf.
+ *     <data-root>/ephemeral/<boot id>/<id>/  the same for auto-removed containers (swept after a
+ * boot) Owns, volatile: <run-root>/container/<id>/ with the monitor's socket, the exit record,
+ * endpoint.json and the files hosts, hostname, resolv.conf.
  *
- * Thread: every function here is for the loop. Verbs take a callback that is called exactly once, at
- * once or later. Verbs on one container queue behind each other (struct op_queue); kill, resize,
+ * Thread: every function here is for the loop. Verbs take a callback that is called exactly once,
+ * at once or later. Verbs on one container queue behind each other (struct op_queue); kill, resize,
  * attach, wait and exec go to the monitor without queueing.
  *
- * Durability (DESIGN section 3): create, remove, rename and the user's stop are on disk before the reply;
- * exits, starts and restart counts are lazy; everything about auto-removed containers is lazy.
+ * Durability (DESIGN section 3): create, remove, rename and the user's stop are on disk before the
+ * reply; exits, starts and restart counts are lazy; everything about auto-removed containers is
+ * lazy.
  *
  * Crash: on open each row is compared with what lives: a monitor that answers is adopted, an exit
  * record is applied, a running row without either becomes exited with code 255.
@@ -65,15 +66,15 @@ struct container {
     char *name; /* owned; without slash */
     int64_t created;
     bool auto_remove;
-    struct api_config *config;          /* merged with the image's */
+    struct api_config *config; /* merged with the image's */
     struct api_host_config *host;
     struct api_networking_config *networking;
-    char *image_ref;                    /* as the create call said it */
-    char *image_id;                     /* "sha256:…" */
-    struct image_hold hold;             /* hold.image: NULL while being removed */
+    char *image_ref;        /* as the create call said it */
+    char *image_id;         /* "sha256:…" */
+    struct image_hold hold; /* hold.image: NULL while being removed */
     struct container_mount *mounts;
     size_t mounts_n;
-    char *directory;                    /* data directory, absolute */
+    char *directory; /* data directory, absolute */
 
     enum container_state state;
     bool oom_killed, stopped_by_user, network_up;
@@ -81,7 +82,7 @@ struct container {
     int exit_code;
     char *error; /* owned, "" or why the last start failed */
     int64_t started_at, finished_at;
-    pid_t pid;           /* 0 unless running */
+    pid_t pid; /* 0 unless running */
     uint64_t start_time;
     int64_t restart_count;
 
@@ -125,14 +126,16 @@ struct err containers_open(const struct containers_config *config, struct contai
 void containers_close(struct containers *cs);
 
 struct container_event {
-    const char *action; /* create start die stop kill destroy rename attach exec_create exec_start exec_die … */
+    const char *action; /* create start die stop kill destroy rename attach exec_create exec_start
+                           exec_die … */
     const struct container *container;
     const char *attributes[8]; /* extra key, value pairs, NULL-terminated */
     int64_t time;
 };
 struct bus *containers_bus(struct containers *cs); /* events: struct container_event */
 
-/* By full id, name (with or without '/'), or unambiguous id prefix, in this order. NOT_FOUND "No such container: x". */
+/* By full id, name (with or without '/'), or unambiguous id prefix, in this order. NOT_FOUND "No
+ * such container: x". */
 struct err container_find(struct containers *cs, const char *ref, struct container **ret);
 /* All, newest first. *n is a snapshot; valid until the next verb finishes. */
 struct container *const *containers_all(struct containers *cs, size_t *ret_n);
@@ -155,27 +158,38 @@ char *container_cgroup_path(const struct container *c);
 typedef void container_done(void *arg, struct err e);
 
 /* doc is moved: the container takes its own copy. name NULL: one is made up. */
-void container_create(struct containers *cs, const char *name, const struct api_container_create *doc,
-                      void (*done)(void *arg, struct err e, struct container *c, const struct strs *warnings),
+void container_create(struct containers *cs, const char *name,
+                      const struct api_container_create *doc,
+                      void (*done)(void *arg, struct err e, struct container *c,
+                                   const struct strs *warnings),
                       void *arg);
 void container_start(struct container *c, container_done *done, void *arg);
 /* signo 0: the configured one. timeout in seconds; INT64_MIN: the configured one; < 0: for ever. */
-void container_stop(struct container *c, int signo, int64_t timeout, container_done *done, void *arg);
-void container_restart(struct container *c, int signo, int64_t timeout, container_done *done, void *arg);
+void container_stop(struct container *c, int signo, int64_t timeout, container_done *done,
+                    void *arg);
+void container_restart(struct container *c, int signo, int64_t timeout, container_done *done,
+                       void *arg);
 void container_kill(struct container *c, int signo, container_done *done, void *arg);
 void container_pause(struct container *c, bool pause, container_done *done, void *arg);
 void container_rename(struct container *c, const char *name, container_done *done, void *arg);
-void container_remove(struct container *c, bool force, bool volumes, container_done *done, void *arg);
-void container_resize(struct container *c, unsigned rows, unsigned columns, container_done *done, void *arg);
+void container_remove(struct container *c, bool force, bool volumes, container_done *done,
+                      void *arg);
+void container_resize(struct container *c, unsigned rows, unsigned columns, container_done *done,
+                      void *arg);
 
-enum container_wait { CONTAINER_WAIT_NOT_RUNNING, CONTAINER_WAIT_NEXT_EXIT, CONTAINER_WAIT_REMOVED };
+enum container_wait {
+    CONTAINER_WAIT_NOT_RUNNING,
+    CONTAINER_WAIT_NEXT_EXIT,
+    CONTAINER_WAIT_REMOVED
+};
 /* Serves the client's socket until the condition holds (taken is consumed). */
 void container_wait(struct container *c, enum container_wait condition, struct http_taken *taken);
 /* Refuses (before the socket is taken) what cannot be attached to. */
 struct err container_attach_check(const struct container *c);
 void container_attach(struct container *c, const struct monitor_attach *a, const char *content_type,
                       struct http_taken *taken);
-/* Log reader in a worker on the client's socket. args: JSON of the reader's options (logs/logs.h). */
+/* Log reader in a worker on the client's socket. args: JSON of the reader's options (logs/logs.h).
+ */
 struct err container_logs_check(const struct container *c);
 struct container_logs {
     bool follow, out, err, timestamps, details;
@@ -187,14 +201,14 @@ void container_logs(struct container *c, const struct container_logs *o, struct 
 struct err container_exec_create(struct container *c, const struct api_exec_create *doc,
                                  struct container_exec **ret);
 struct err container_exec_find(struct containers *cs, const char *id, struct container_exec **ret);
-/* taken NULL: detached; then done is called when exec(2) succeeded or failed. With a socket the monitor answers
- * the client and done only informs. */
+/* taken NULL: detached; then done is called when exec(2) succeeded or failed. With a socket the
+ * monitor answers the client and done only informs. */
 void container_exec_start(struct container_exec *x, bool tty, unsigned rows, unsigned columns,
                           struct http_taken *taken, container_done *done, void *arg);
 void container_exec_resize(struct container_exec *x, unsigned rows, unsigned columns,
                            container_done *done, void *arg);
 
-/* The builder's: makes a step image of what a stopped container wrote by adopting its upper directory,
- * records it under the cache key, removes the container. */
+/* The builder's: makes a step image of what a stopped container wrote by adopting its upper
+ * directory, records it under the cache key, removes the container. */
 void container_adopt(struct container *c, const char *cache_key,
                      void (*done)(void *arg, struct err e, const char *image_id), void *arg);

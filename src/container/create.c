@@ -41,7 +41,8 @@ static void create_end(struct create_job *j, struct err e) {
     free(j);
 }
 
-/* --- merging with the image ------------------------------------------------------------------------------ */
+/* --- merging with the image
+ * ------------------------------------------------------------------------------ */
 
 static bool same_variable(const char *a, const char *b) {
     size_t n = strcspn(a, "=");
@@ -96,15 +97,19 @@ static void merge_config(struct api_config *c, const struct api_config *image, s
             strmap_set(&c->labels, a, image->labels.items[i].key, image->labels.items[i].value);
 }
 
-/* --- steps ------------------------------------------------------------------------------------------------ */
+/* --- steps
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static struct err find_image(struct create_job *j, const char *ref, struct image **ret) {
     if (!ref || !*ref)
         return err_new(ERR_INVALID, "no image specified: the body needs 'Image'");
     TRY(image_find(j->cs->config.images, str_of(ref), ret));
     const struct api_config *ic = &image_config(*ret)->config;
-    if (ic->healthcheck && ic->healthcheck->test.n && strcmp(ic->healthcheck->test.items[0], "NONE") != 0)
-        strs_add(&j->warnings, &j->arena, "the image's HEALTHCHECK is not run: health checks are not supported");
+    if (ic->healthcheck && ic->healthcheck->test.n &&
+        strcmp(ic->healthcheck->test.items[0], "NONE") != 0)
+        strs_add(&j->warnings, &j->arena,
+                 "the image's HEALTHCHECK is not run: health checks are not supported");
     return OK;
 }
 
@@ -112,7 +117,9 @@ static struct err host_name(struct create_job *j, struct api_container_create *d
     struct container *c = j->c;
     if (doc->config.hostname && *doc->config.hostname) {
         size_t n = strlen(doc->config.hostname);
-        if (n > 63 || strspn(doc->config.hostname, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != n)
+        if (n > 63 ||
+            strspn(doc->config.hostname,
+                   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != n)
             return err_new(ERR_INVALID, "invalid hostname: %s", doc->config.hostname);
         return OK;
     }
@@ -188,7 +195,8 @@ static struct err directories_work(void *arg) {
     int parent = j->c->auto_remove ? j->cs->ephemeral_fd : j->cs->data_fd;
     if (mkdirat(parent, j->c->id, 0700) != 0 && errno != EEXIST)
         return err_errno(errno, "make '%s'", j->c->directory);
-    CLEAN_FD int dir = openat(parent, j->c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD
+    int dir = openat(parent, j->c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return err_errno(errno, "open '%s'", j->c->directory);
     if ((mkdirat(dir, "upper", 0755) != 0 || mkdirat(dir, "work", 0700) != 0) && errno != EEXIST)
@@ -227,16 +235,18 @@ static void make_row(struct create_job *j) {
         volume_create(j->cs->config.volumes, &r, volume_made, j);
         return;
     }
-    struct container_record record = {c->config, c->host, c->networking, c->image_ref, c->image_id,
-                                      {c->mounts, c->mounts_n, true}};
+    struct container_record record = {c->config,    c->host,     c->networking,
+                                      c->image_ref, c->image_id, {c->mounts, c->mounts_n, true}};
     container_record_print(&record, &j->record);
     struct store_txn *t = store_txn_new();
     container_record_insert(c, buf_str(&j->record), t);
     store_commit(j->cs->config.store, t, c->auto_remove ? STORE_LAZY : STORE_DURABLE, row_made, j);
 }
 
-void container_create(struct containers *cs, const char *name, const struct api_container_create *doc,
-                      void (*done)(void *arg, struct err e, struct container *c, const struct strs *warnings),
+void container_create(struct containers *cs, const char *name,
+                      const struct api_container_create *doc,
+                      void (*done)(void *arg, struct err e, struct container *c,
+                                   const struct strs *warnings),
                       void *arg) {
     struct create_job *j = NEW(struct create_job);
     j->cs = cs;
@@ -245,7 +255,8 @@ void container_create(struct containers *cs, const char *name, const struct api_
     j->c = container_new(cs);
     random_id(j->c->id);
     j->c->created = time_now();
-    CLEAN_FREE char *made_up = NULL;
+    CLEAN_FREE
+    char *made_up = NULL;
     if (!name || !*name)
         name = made_up = container_make_name(cs);
     else if (*name == '/')

@@ -32,21 +32,24 @@ static struct container_exec *exec_new(struct container *c, const char *id) {
 static struct err make_room(struct container *c) {
     if (c->all->execs.n < EXECS_MAX)
         return OK;
-    LIST_FOR(&c->execs, n) {
+    LIST_FOR (&c->execs, n) {
         struct container_exec *x = CONTAINER_OF(n, struct container_exec, link);
         if (x->started && !x->running) {
             exec_drop(x);
             return OK;
         }
     }
-    return err_new(ERR_UNAVAILABLE, "there are %d exec instances, the most this daemon keeps", EXECS_MAX);
+    return err_new(ERR_UNAVAILABLE, "there are %d exec instances, the most this daemon keeps",
+                   EXECS_MAX);
 }
 
 static struct err check_running(const struct container *c) {
     if (c->state == CONTAINER_PAUSED)
-        return err_new(ERR_CONFLICT, "container %s is paused, unpause the container before exec", c->name);
+        return err_new(ERR_CONFLICT, "container %s is paused, unpause the container before exec",
+                       c->name);
     if (c->state == CONTAINER_RESTARTING)
-        return err_new(ERR_CONFLICT, "container %s is restarting, wait until the container is running", c->id);
+        return err_new(ERR_CONFLICT,
+                       "container %s is restarting, wait until the container is running", c->id);
     if (!container_is_alive(c) || !c->monitor)
         return err_new(ERR_CONFLICT, "container %s is not running", c->id);
     return OK;
@@ -61,7 +64,8 @@ struct err container_exec_create(struct container *c, const struct api_exec_crea
     if (doc->privileged)
         return err_new(ERR_UNSUPPORTED, "Privileged is not supported");
     if (doc->working_dir && *doc->working_dir && doc->working_dir[0] != '/')
-        return err_new(ERR_INVALID, "the working directory '%s' is invalid, it needs to be an absolute path",
+        return err_new(ERR_INVALID,
+                       "the working directory '%s' is invalid, it needs to be an absolute path",
                        doc->working_dir);
     TRY(make_room(c));
     random_id(id);
@@ -87,7 +91,9 @@ struct err container_exec_find(struct containers *cs, const char *id, struct con
     return OK;
 }
 
-/* --- start ------------------------------------------------------------------------------------------------ */
+/* --- start
+ * ------------------------------------------------------------------------------------------------
+ */
 
 struct exec_job {
     struct containers *cs;
@@ -101,7 +107,9 @@ static void exec_started(void *arg, struct err e, pid_t pid) {
     struct container_exec *x = map_getz(&j->cs->execs, j->id);
     if (x && err_failed(e)) {
         x->running = false;
-        x->exit_code = err_kind(e) == ERR_NOT_FOUND ? 127 : err_kind(e) == ERR_FORBIDDEN ? 126 : 128;
+        x->exit_code = err_kind(e) == ERR_NOT_FOUND   ? 127
+                       : err_kind(e) == ERR_FORBIDDEN ? 126
+                                                      : 128;
     } else if (x) {
         x->pid = pid;
         container_publish(x->container, "exec_start", "execID", x->id);
@@ -175,7 +183,9 @@ void container_exec_adopt(struct container *c, const struct monitor_hello_exec *
     x->pid = h->pid;
 }
 
-/* --- resize ----------------------------------------------------------------------------------------------- */
+/* --- resize
+ * -----------------------------------------------------------------------------------------------
+ */
 
 struct resize_job {
     container_done *done;
@@ -188,8 +198,8 @@ static void resized(void *arg, struct err e) {
     free(j);
 }
 
-void container_exec_resize(struct container_exec *x, unsigned rows, unsigned columns, container_done *done,
-                           void *arg) {
+void container_exec_resize(struct container_exec *x, unsigned rows, unsigned columns,
+                           container_done *done, void *arg) {
     if (!x->running || !x->container->monitor) {
         done(arg, err_new(ERR_CONFLICT, "exec instance %s is not running", x->id));
         return;

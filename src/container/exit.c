@@ -1,8 +1,8 @@
-/* The end of a container's program: facts first, then the acknowledgement that lets the monitor close
- * its streams, then the network's tear-down with the op queue held, then whoever waits. */
+/* The end of a container's program: facts first, then the acknowledgement that lets the monitor
+ * close its streams, then the network's tear-down with the op queue held, then whoever waits. */
 #include "container/private.h"
-#include <stdio.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,7 +19,8 @@ void container_on_exit(struct container *c, container_done *done, void *arg) {
     list_push(&c->exit_calls, &call->link);
 }
 
-void container_hold_until_exit(struct container *c, struct op_run *run, void (*fn)(struct container *c)) {
+void container_hold_until_exit(struct container *c, struct op_run *run,
+                               void (*fn)(struct container *c)) {
     assert(!c->until_exit);
     c->until_exit = run;
     c->exit_continue = fn;
@@ -37,7 +38,8 @@ void container_apply_exit(struct container *c, const struct monitor_exit *x) {
     container_set_state(c, CONTAINER_EXITED);
 }
 
-/* --- tear-down --------------------------------------------------------------------------------- */
+/* --- tear-down ---------------------------------------------------------------------------------
+ */
 
 struct teardown {
     struct container *c;
@@ -98,7 +100,7 @@ static void held_teardown_done(void *arg, struct err e) {
     struct container *c = t->c;
     teardown_end(t, e);
     struct op_run *run = TAKE(c->until_exit);
-    void (*fn)(struct container *c) = TAKE(c->exit_continue);
+    void (*fn)(struct container * c) = TAKE(c->exit_continue);
     if (fn)
         fn(c);
     else if (c->auto_remove && c->state == CONTAINER_EXITED)
@@ -107,7 +109,8 @@ static void held_teardown_done(void *arg, struct err e) {
         op_end(run);
 }
 
-/* --- the monitor's events ----------------------------------------------------------------------- */
+/* --- the monitor's events -----------------------------------------------------------------------
+ */
 
 static void acknowledge(void *arg, struct err e) {
     struct container *c = arg;
@@ -140,7 +143,8 @@ static void monitor_exited(void *arg, const struct monitor_exit *x) {
         op_start(c->all->config.loop, &c->queue, &exit_op, teardown_new(c));
 }
 
-static void monitor_exec_exited(void *arg, const char *exec_id, int code, int64_t finished_at UNUSED) {
+static void monitor_exec_exited(void *arg, const char *exec_id, int code,
+                                int64_t finished_at UNUSED) {
     container_exec_ended(arg, exec_id, code);
 }
 
@@ -165,7 +169,8 @@ static void monitor_closed(void *arg) {
     struct container *c = arg;
     if (container_is_alive(c)) {
         log_warn("container %s: its monitor died", c->id);
-        struct monitor_exit x = {.code = 137, .finished_at = time_now(), .error = "the monitor died"};
+        struct monitor_exit x = {
+            .code = 137, .finished_at = time_now(), .error = "the monitor died"};
         monitor_exited(c, &x);
     }
     c->monitor = monitor_free(c->monitor);

@@ -1,7 +1,7 @@
 /* kill, pause, resize, signal names: straight to the monitor or the cgroup, without queueing. */
 #include "container/private.h"
-#include <stdio.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -9,13 +9,15 @@ static const struct {
     const char *name;
     int number;
 } signals[] = {
-    {"ABRT", SIGABRT}, {"ALRM", SIGALRM},   {"BUS", SIGBUS},       {"CHLD", SIGCHLD}, {"CLD", SIGCHLD},
-    {"CONT", SIGCONT}, {"FPE", SIGFPE},     {"HUP", SIGHUP},       {"ILL", SIGILL},   {"INT", SIGINT},
-    {"IO", SIGIO},     {"IOT", SIGIOT},     {"KILL", SIGKILL},     {"PIPE", SIGPIPE}, {"POLL", SIGPOLL},
-    {"PROF", SIGPROF}, {"PWR", SIGPWR},     {"QUIT", SIGQUIT},     {"SEGV", SIGSEGV}, {"STKFLT", SIGSTKFLT},
-    {"STOP", SIGSTOP}, {"SYS", SIGSYS},     {"TERM", SIGTERM},     {"TRAP", SIGTRAP}, {"TSTP", SIGTSTP},
-    {"TTIN", SIGTTIN}, {"TTOU", SIGTTOU},   {"URG", SIGURG},       {"USR1", SIGUSR1}, {"USR2", SIGUSR2},
-    {"VTALRM", SIGVTALRM}, {"WINCH", SIGWINCH}, {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ},
+    {"ABRT", SIGABRT}, {"ALRM", SIGALRM}, {"BUS", SIGBUS},       {"CHLD", SIGCHLD},
+    {"CLD", SIGCHLD},  {"CONT", SIGCONT}, {"FPE", SIGFPE},       {"HUP", SIGHUP},
+    {"ILL", SIGILL},   {"INT", SIGINT},   {"IO", SIGIO},         {"IOT", SIGIOT},
+    {"KILL", SIGKILL}, {"PIPE", SIGPIPE}, {"POLL", SIGPOLL},     {"PROF", SIGPROF},
+    {"PWR", SIGPWR},   {"QUIT", SIGQUIT}, {"SEGV", SIGSEGV},     {"STKFLT", SIGSTKFLT},
+    {"STOP", SIGSTOP}, {"SYS", SIGSYS},   {"TERM", SIGTERM},     {"TRAP", SIGTRAP},
+    {"TSTP", SIGTSTP}, {"TTIN", SIGTTIN}, {"TTOU", SIGTTOU},     {"URG", SIGURG},
+    {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"VTALRM", SIGVTALRM}, {"WINCH", SIGWINCH},
+    {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ},
 };
 
 bool container_signal_parse(const char *text, int *ret) {
@@ -32,7 +34,8 @@ bool container_signal_parse(const char *text, int *ret) {
             *ret = signals[i].number;
             return true;
         }
-    bool from_min = strncasecmp(text, "RTMIN", 5) == 0, from_max = strncasecmp(text, "RTMAX", 5) == 0;
+    bool from_min = strncasecmp(text, "RTMIN", 5) == 0,
+         from_max = strncasecmp(text, "RTMAX", 5) == 0;
     if (!from_min && !from_max)
         return false;
     int64_t offset = 0;
@@ -64,8 +67,8 @@ static void ignore_reply(void *arg UNUSED, struct err e) {
 
 void container_kill(struct container *c, int signo, container_done *done, void *arg) {
     if (!container_is_alive(c) || !c->monitor) {
-        done(arg, err_new(ERR_CONFLICT, "cannot kill container: %s: container %s is not running", c->name,
-                          c->id));
+        done(arg, err_new(ERR_CONFLICT, "cannot kill container: %s: container %s is not running",
+                          c->name, c->id));
         return;
     }
     char text[16];
@@ -83,7 +86,8 @@ void container_kill(struct container *c, int signo, container_done *done, void *
     monitor_signal(c->monitor, signo, kill_sent, j);
 }
 
-void container_resize(struct container *c, unsigned rows, unsigned columns, container_done *done, void *arg) {
+void container_resize(struct container *c, unsigned rows, unsigned columns, container_done *done,
+                      void *arg) {
     if (!container_is_alive(c) || !c->monitor) {
         done(arg, err_new(ERR_CONFLICT, "cannot resize a stopped container: %s", c->id));
         return;
@@ -93,7 +97,8 @@ void container_resize(struct container *c, unsigned rows, unsigned columns, cont
     monitor_resize(c->monitor, NULL, rows, columns, kill_sent, j);
 }
 
-/* --- pause --------------------------------------------------------------------------------------- */
+/* --- pause ---------------------------------------------------------------------------------------
+ */
 
 struct pause_job {
     struct container *c;
@@ -108,7 +113,8 @@ static struct err pause_prepare(void *job) {
     if (!container_is_alive(j->c))
         return err_new(ERR_CONFLICT, "container %s is not running", j->c->id);
     if (j->pause == (j->c->state == CONTAINER_PAUSED))
-        return err_new(ERR_CONFLICT, j->pause ? "container %s is already paused" : "container %s is not paused",
+        return err_new(ERR_CONFLICT,
+                       j->pause ? "container %s is already paused" : "container %s is not paused",
                        j->c->id);
     return OK;
 }

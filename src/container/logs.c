@@ -43,8 +43,10 @@ static void write_args(const struct container *c, const struct container_logs *o
 void container_logs(struct container *c, const struct container_logs *o, struct http_taken *taken) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_BUF struct buf args = {0};
-    CLEAN_FD int log_fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEAN_FD int run_fd = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD
+    int log_fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD
+    int run_fd = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     write_args(c, o, &a, &args);
     int fds[3] = {taken->fd, log_fd, run_fd};
     if (log_fd >= 0) {

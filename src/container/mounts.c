@@ -1,4 +1,5 @@
-/* Binds, Mounts, Tmpfs and the image's volumes, merged into one list ordered by depth of destination. */
+/* Binds, Mounts, Tmpfs and the image's volumes, merged into one list ordered by depth of
+ * destination. */
 #include "base/path.h"
 #include "base/random.h"
 #include "container/private.h"
@@ -9,7 +10,8 @@
 #define MOUNTS_MAX 1000
 
 static struct container_mount *add_mount(struct container *c, const char *destination) {
-    CLEAN_FREE char *clean = path_clean(str_of(destination));
+    CLEAN_FREE
+    char *clean = path_clean(str_of(destination));
     for (size_t i = 0; i < c->mounts_n; i++)
         if (!strcmp(c->mounts[i].destination, clean))
             return NULL;
@@ -28,17 +30,21 @@ static struct err check_destination(const char *destination, const char *spec) {
     if (!destination || !*destination)
         return err_new(ERR_INVALID, "invalid volume specification: '%s'", spec);
     if (!path_is_abs(str_of(destination)))
-        return err_new(ERR_INVALID, "invalid volume specification: '%s': invalid mount config for type "
-                                    "\"volume\": invalid mount path: '%s' mount path must be absolute",
+        return err_new(ERR_INVALID,
+                       "invalid volume specification: '%s': invalid mount config for type "
+                       "\"volume\": invalid mount path: '%s' mount path must be absolute",
                        spec, destination);
-    CLEAN_FREE char *clean = path_clean(str_of(destination));
+    CLEAN_FREE
+    char *clean = path_clean(str_of(destination));
     if (!strcmp(clean, "/"))
-        return err_new(ERR_INVALID, "invalid volume specification: '%s': destination can't be '/'", spec);
+        return err_new(ERR_INVALID, "invalid volume specification: '%s': destination can't be '/'",
+                       spec);
     return OK;
 }
 
 /* The words after the second colon of a bind. */
-static struct err apply_mode(struct container *c, struct container_mount *m, struct str mode, const char *spec) {
+static struct err apply_mode(struct container *c, struct container_mount *m, struct str mode,
+                             const char *spec) {
     m->mode = arena_str(&c->arena, mode);
     struct str field;
     while (str_next(&mode, ',', &field)) {
@@ -48,16 +54,18 @@ static struct err apply_mode(struct container *c, struct container_mount *m, str
             m->rw = true;
         else if (str_eqz(field, "nocopy"))
             m->no_copy = true;
-        else if (str_eqz(field, "rprivate") || str_eqz(field, "private") || str_eqz(field, "rshared") ||
-                 str_eqz(field, "shared") || str_eqz(field, "rslave") || str_eqz(field, "slave"))
+        else if (str_eqz(field, "rprivate") || str_eqz(field, "private") ||
+                 str_eqz(field, "rshared") || str_eqz(field, "shared") ||
+                 str_eqz(field, "rslave") || str_eqz(field, "slave"))
             m->propagation = arena_str(&c->arena, field);
         else if (str_eqz(field, "z") || str_eqz(field, "Z"))
-            return err_new(ERR_UNSUPPORTED, "volume '%s': relabelling (%.*s) needs SELinux, which this host "
-                                            "does not have",
+            return err_new(ERR_UNSUPPORTED,
+                           "volume '%s': relabelling (%.*s) needs SELinux, which this host "
+                           "does not have",
                            spec, STR_ARG(field));
         else
-            return err_new(ERR_INVALID, "invalid volume specification: '%s': invalid mode: %.*s", spec,
-                           STR_ARG(field));
+            return err_new(ERR_INVALID, "invalid volume specification: '%s': invalid mode: %.*s",
+                           spec, STR_ARG(field));
     }
     return OK;
 }
@@ -65,7 +73,8 @@ static struct err apply_mode(struct container *c, struct container_mount *m, str
 static void name_source(struct container *c, struct container_mount *m, const char *source) {
     m->type = arena_strz(&c->arena, source[0] == '/' ? "bind" : "volume");
     if (source[0] == '/') {
-        CLEAN_FREE char *clean = path_clean(str_of(source));
+        CLEAN_FREE
+        char *clean = path_clean(str_of(source));
         m->source = arena_strz(&c->arena, clean);
         m->propagation = *m->propagation ? m->propagation : arena_strz(&c->arena, "rprivate");
     } else {
@@ -112,7 +121,8 @@ static struct err ensure_bind_source(const char *source) {
         return OK;
     if (errno != ENOENT)
         return err_errno(errno, "bind source '%s'", source);
-    CLEAN_FREE char *path = mem_strdup(source);
+    CLEAN_FREE
+    char *path = mem_strdup(source);
     for (char *p = path + 1;; p++) {
         if (*p != '/' && *p != '\0')
             continue;
@@ -144,16 +154,23 @@ static struct err add_mount_object(struct container *c, const struct api_mount *
         m->tmpfs_options = arena_printf(&c->arena, "mode=%o%s", t && t->mode ? t->mode : 01777,
                                         m->rw ? "" : ",ro");
         if (size)
-            m->tmpfs_options = arena_printf(&c->arena, "%s,size=%lld", m->tmpfs_options, (long long)size);
+            m->tmpfs_options = arena_printf(&c->arena, "%s,size=%lld", m->tmpfs_options,
+                                            (long long)size);
         return OK;
     }
     const char *source = given->source ? given->source : "";
     if (!strcmp(type, "bind")) {
         struct stat st;
         if (!path_is_abs(str_of(source)))
-            return err_new(ERR_INVALID, "invalid mount config for type \"bind\": invalid mount path: '%s' mount path must be absolute", source);
+            return err_new(ERR_INVALID,
+                           "invalid mount config for type \"bind\": invalid mount path: '%s' mount "
+                           "path must be absolute",
+                           source);
         if (stat(source, &st) != 0)
-            return err_new(ERR_INVALID, "invalid mount config for type \"bind\": bind source path does not exist: %s", source);
+            return err_new(
+                ERR_INVALID,
+                "invalid mount config for type \"bind\": bind source path does not exist: %s",
+                source);
         const struct api_bind_options *b = given->bind_options;
         if (b && (b->non_recursive || b->read_only_non_recursive || b->read_only_force_recursive))
             return err_new(ERR_UNSUPPORTED, "BindOptions other than Propagation are not supported");
@@ -163,7 +180,8 @@ static struct err add_mount_object(struct container *c, const struct api_mount *
         return OK;
     }
     const struct api_volume_options *v = given->volume_options;
-    if (v && ((v->subpath && *v->subpath) || (v->driver_config && v->driver_config->options.n) || v->labels.n))
+    if (v && ((v->subpath && *v->subpath) || (v->driver_config && v->driver_config->options.n) ||
+              v->labels.n))
         return err_new(ERR_UNSUPPORTED, "VolumeOptions other than NoCopy are not supported");
     m->no_copy = v && v->no_copy;
     if (!*source) {

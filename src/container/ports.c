@@ -1,8 +1,10 @@
-/* Published ports: PortBindings and PublishAllPorts of the create call as requests to the network. */
+/* Published ports: PortBindings and PublishAllPorts of the create call as requests to the network.
+ */
 #include "container/private.h"
 #include <arpa/inet.h>
 
-const struct api_endpoint *container_endpoint_settings(const struct container *c, const char *network) {
+const struct api_endpoint *container_endpoint_settings(const struct container *c,
+                                                       const char *network) {
     return c->networking ? objmap_get(&c->networking->endpoints, network) : NULL;
 }
 
@@ -20,8 +22,8 @@ static void add(struct port_requests *v, struct arena *a, const struct port_requ
     v->items = items;
 }
 
-struct err container_port_requests(const struct container *c, const struct network *w, struct arena *a,
-                                   struct port_requests *ret) {
+struct err container_port_requests(const struct container *c, const struct network *w,
+                                   struct arena *a, struct port_requests *ret) {
     const struct objmap *bindings = &c->host->port_bindings;
     for (size_t i = 0; i < bindings->n; i++) {
         const struct objs *list = bindings->items[i].value;

@@ -20,8 +20,8 @@ struct containers {
     char *resolv_conf;         /* path of the host's */
 };
 
-/* A client that came before the start, or waits for the removal: its socket is held here, its head has
- * been written. */
+/* A client that came before the start, or waits for the removal: its socket is held here, its head
+ * has been written. */
 struct container_waiter {
     struct list link;
     struct http_taken taken;
@@ -77,7 +77,8 @@ void container_apply_exit(struct container *c, const struct monitor_exit *x);
 /* Adds a callback for the end of the running program and the network's tear-down. */
 void container_on_exit(struct container *c, container_done *done, void *arg);
 /* Kills and lets fn go on, queue held, once the exit is complete. */
-void container_hold_until_exit(struct container *c, struct op_run *run, void (*fn)(struct container *c));
+void container_hold_until_exit(struct container *c, struct op_run *run,
+                               void (*fn)(struct container *c));
 struct err container_network_down(struct container *c);
 
 /* restart.c */
@@ -86,8 +87,8 @@ void container_schedule_restart(struct container *c);
 void container_cancel_restart(struct container *c);
 
 /* remove.c */
-void container_remove_now(struct container *c, bool volumes, struct op_run *run, container_done *done,
-                          void *arg);
+void container_remove_now(struct container *c, bool volumes, struct op_run *run,
+                          container_done *done, void *arg);
 
 /* validate.c: refuses by name what is not supported or is wrong; collects warnings. */
 struct err container_validate(const struct api_container_create *doc, struct arena *a,
@@ -102,23 +103,27 @@ struct box_files {
 struct err container_box(const struct container *c, const struct box_files *files, struct arena *a,
                          struct buf *ret_json);
 /* The process object of an exec. */
-struct err container_exec_process(const struct container_exec *x, struct arena *a, struct buf *ret_json);
+struct err container_exec_process(const struct container_exec *x, struct arena *a,
+                                  struct buf *ret_json);
 
-/* The compiled default filter for the container's capabilities, owned; -1 when it asked for none. */
+/* The compiled default filter for the container's capabilities, owned; -1 when it asked for none.
+ */
 struct err container_seccomp_open(const struct container *c, int *ret_fd);
 struct err container_seccomp_prepare(struct containers *cs);
 /* Is this --security-opt given ("name", "name:true", "name=true")? */
 bool container_security_opt(const struct container *c, const char *name);
 
 /* ports.c: what the container asks its network for. Memory in a. */
-struct err container_port_requests(const struct container *c, const struct network *w, struct arena *a,
-                                   struct port_requests *ret);
+struct err container_port_requests(const struct container *c, const struct network *w,
+                                   struct arena *a, struct port_requests *ret);
 /* Settings given for this network in the create call; NULL: none. */
-const struct api_endpoint *container_endpoint_settings(const struct container *c, const char *network);
+const struct api_endpoint *container_endpoint_settings(const struct container *c,
+                                                       const char *network);
 /* Fixed MAC address or NULL. */
 const char *container_mac(const struct container *c, const struct api_endpoint *e);
 /* max-size and max-file of the json-file driver. */
-struct err container_log_limits(const struct api_log_config *log, int64_t *ret_max_size, int *ret_max_file);
+struct err container_log_limits(const struct api_log_config *log, int64_t *ret_max_size,
+                                int *ret_max_file);
 
 /* exec.c */
 void container_execs_drop(struct container *c);

@@ -3,7 +3,8 @@
 #include "container/private.h"
 #include <stdlib.h>
 
-/* --- documents ----------------------------------------------------------------------------------------- */
+/* --- documents
+ * ----------------------------------------------------------------------------------------- */
 
 static const struct field mount_rows[] = {
     FIELD(struct container_mount, type, "Type", F_STR),
@@ -17,19 +18,20 @@ static const struct field mount_rows[] = {
     FIELD(struct container_mount, no_copy, "NoCopy", F_BOOL),
     FIELD(struct container_mount, anonymous, "Anonymous", F_BOOL),
 };
-static const struct fields mount_fields = {"mount", sizeof(struct container_mount), mount_rows, ARRAY_LEN(mount_rows)};
+static const struct fields mount_fields = {"mount", sizeof(struct container_mount), mount_rows,
+                                           ARRAY_LEN(mount_rows)};
 
 static const struct field record_rows[] = {
     FIELD(struct container_record, config, "Config", F_OBJPTR, .sub = &api_config_fields),
     FIELD(struct container_record, host, "HostConfig", F_OBJPTR, .sub = &api_host_config_fields),
-    FIELD(struct container_record, networking, "NetworkingConfig", F_OBJPTR, .sub = &api_networking_config_fields,
-          .flags = OMIT_EMPTY),
+    FIELD(struct container_record, networking, "NetworkingConfig", F_OBJPTR,
+          .sub = &api_networking_config_fields, .flags = OMIT_EMPTY),
     FIELD(struct container_record, image_ref, "ImageRef", F_STR),
     FIELD(struct container_record, image_id, "ImageID", F_STR),
     FIELD(struct container_record, mounts, "Mounts", F_ARRAY, .sub = &mount_fields),
 };
-static const struct fields record_fields = {"container", sizeof(struct container_record), record_rows,
-                                            ARRAY_LEN(record_rows)};
+static const struct fields record_fields = {"container", sizeof(struct container_record),
+                                            record_rows, ARRAY_LEN(record_rows)};
 
 struct state_record {
     char *status, *error;
@@ -47,7 +49,8 @@ static const struct field state_rows[] = {
     FIELD(struct state_record, finished_at, "FinishedAt", F_I64),
     FIELD(struct state_record, restart_count, "RestartCount", F_I64),
 };
-static const struct fields state_fields = {"state", sizeof(struct state_record), state_rows, ARRAY_LEN(state_rows)};
+static const struct fields state_fields = {"state", sizeof(struct state_record), state_rows,
+                                           ARRAY_LEN(state_rows)};
 
 void container_record_print(const struct container_record *r, struct buf *out) {
     fields_print(&record_fields, r, out);
@@ -71,11 +74,13 @@ struct err container_record_apply(struct container *c, struct str text) {
 
 void container_set_directory(struct container *c, const char *boot_id) {
     const char *root = c->all->config.data_root;
-    c->directory = c->auto_remove ? arena_printf(&c->arena, "%s/ephemeral/%s/%s", root, boot_id, c->id)
-                                  : arena_printf(&c->arena, "%s/container/%s", root, c->id);
+    c->directory = c->auto_remove
+                       ? arena_printf(&c->arena, "%s/ephemeral/%s/%s", root, boot_id, c->id)
+                       : arena_printf(&c->arena, "%s/container/%s", root, c->id);
 }
 
-/* --- rows ---------------------------------------------------------------------------------------------- */
+/* --- rows
+ * ---------------------------------------------------------------------------------------------- */
 
 static void print_state(const struct container *c, struct buf *out) {
     struct state_record s = {
@@ -117,7 +122,8 @@ void container_save_lazy(struct container *c) {
     store_commit(c->all->config.store, t, STORE_LAZY, NULL, NULL);
 }
 
-/* --- load ---------------------------------------------------------------------------------------------- */
+/* --- load
+ * ---------------------------------------------------------------------------------------------- */
 
 static struct err load_state(struct container *c, struct str text) {
     struct state_record s;
@@ -178,7 +184,8 @@ static struct err load_row(void *arg, struct store_row *r) {
     if (!err_failed(e))
         e = container_reserve(cs, c, name);
     if (err_failed(e)) {
-        log_err(LOG_ERROR, e, "container %s: its row cannot be read and is left alone", id ? id : "?");
+        log_err(LOG_ERROR, e, "container %s: its row cannot be read and is left alone",
+                id ? id : "?");
         container_free(c);
         return OK;
     }
@@ -187,6 +194,8 @@ static struct err load_row(void *arg, struct store_row *r) {
 }
 
 struct err container_load_all(struct containers *cs) {
-    return store_load(cs->config.store,
-                      "SELECT id, name, created, config, state, boot FROM container ORDER BY created", load_row, cs);
+    return store_load(
+        cs->config.store,
+        "SELECT id, name, created, config, state, boot FROM container ORDER BY created", load_row,
+        cs);
 }

@@ -70,11 +70,13 @@ void container_free(struct container *c) {
 struct err container_check_name(const char *name) {
     bool ok = strlen(name) >= 2 && strlen(name) <= 255;
     for (const char *p = name; *p && ok; p++) {
-        bool alnum = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9');
+        bool alnum = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+                     (*p >= '0' && *p <= '9');
         ok = alnum || (p > name && (*p == '_' || *p == '.' || *p == '-'));
     }
     if (!ok)
-        return err_new(ERR_INVALID, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+        return err_new(ERR_INVALID,
+                       "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
                        name);
     return OK;
 }
@@ -82,12 +84,14 @@ struct err container_check_name(const char *name) {
 struct err container_reserve(struct containers *cs, struct container *c, const char *name) {
     struct container *holder = map_getz(&cs->by_name, name);
     if (holder)
-        return err_new(ERR_CONFLICT,
-                       "Conflict. The container name \"/%s\" is already in use by container \"%s\". "
-                       "You have to remove (or rename) that container to be able to reuse that name.",
-                       name, holder->id);
+        return err_new(
+            ERR_CONFLICT,
+            "Conflict. The container name \"/%s\" is already in use by container \"%s\". "
+            "You have to remove (or rename) that container to be able to reuse that name.",
+            name, holder->id);
     if (cs->n >= CONTAINERS_MAX)
-        return err_new(ERR_UNAVAILABLE, "there are %zu containers, the most this daemon keeps", cs->n);
+        return err_new(ERR_UNAVAILABLE, "there are %zu containers, the most this daemon keeps",
+                       cs->n);
     free(c->name);
     c->name = mem_strdup(name);
     map_set(&cs->by_name, str_of(c->name), c);
@@ -118,7 +122,8 @@ void container_unreserve(struct container *c) {
         }
 }
 
-void container_publish(struct container *c, const char *action, const char *key, const char *value) {
+void container_publish(struct container *c, const char *action, const char *key,
+                       const char *value) {
     struct container_event ev = {.action = action, .container = c, .time = time_now()};
     if (key) {
         ev.attributes[0] = key;

@@ -21,11 +21,13 @@ static void remove_end(struct remove_job *j, struct err e) {
     free(j);
 }
 
-/* --- the directories ------------------------------------------------------------------------------ */
+/* --- the directories
+ * ------------------------------------------------------------------------------ */
 
 static struct err sweep_work(void *arg) {
     struct container *c = arg;
-    err_ignore(dir_remove(c->all->run_fd, c->id)); /* volatile; swept by the next boot at the latest */
+    err_ignore(
+        dir_remove(c->all->run_fd, c->id)); /* volatile; swept by the next boot at the latest */
     return dir_remove(c->auto_remove ? c->all->ephemeral_fd : c->all->data_fd, c->id);
 }
 
@@ -109,14 +111,15 @@ static void remove_commit(struct remove_job *j) {
     store_commit(c->all->config.store, t, c->auto_remove ? STORE_LAZY : STORE_DURABLE, removed, j);
 }
 
-void container_remove_now(struct container *c, bool volumes, struct op_run *run, container_done *done,
-                          void *arg) {
+void container_remove_now(struct container *c, bool volumes, struct op_run *run,
+                          container_done *done, void *arg) {
     struct remove_job *j = NEW(struct remove_job);
     *j = (struct remove_job){.c = c, .volumes = volumes, .done = done, .arg = arg, .run = run};
     remove_commit(j);
 }
 
-/* --- the verb -------------------------------------------------------------------------------------- */
+/* --- the verb
+ * -------------------------------------------------------------------------------------- */
 
 static struct err remove_prepare(void *job) {
     struct remove_job *j = job;
@@ -124,10 +127,11 @@ static struct err remove_prepare(void *job) {
     if (c->state == CONTAINER_REMOVING || c->gone)
         return err_new(ERR_CONFLICT, "removal of container %s is already in progress", c->id);
     if ((container_is_alive(c) || c->state == CONTAINER_RESTARTING) && !j->force)
-        return err_new(ERR_CONFLICT,
-                       "cannot remove container \"/%s\": container is %s: stop the container before "
-                       "removing or force remove",
-                       c->name, container_state_name(c->state));
+        return err_new(
+            ERR_CONFLICT,
+            "cannot remove container \"/%s\": container is %s: stop the container before "
+            "removing or force remove",
+            c->name, container_state_name(c->state));
     return OK;
 }
 
@@ -163,7 +167,8 @@ static void remove_finish(void *job, struct err e, struct op_run *run) {
 
 static const struct op remove_op = {"container remove", remove_prepare, NULL, remove_finish};
 
-void container_remove(struct container *c, bool force, bool volumes, container_done *done, void *arg) {
+void container_remove(struct container *c, bool force, bool volumes, container_done *done,
+                      void *arg) {
     struct remove_job *j = NEW(struct remove_job);
     *j = (struct remove_job){.c = c, .force = force, .volumes = volumes, .done = done, .arg = arg};
     op_start(c->all->config.loop, &c->queue, &remove_op, j);

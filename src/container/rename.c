@@ -17,10 +17,11 @@ static struct err rename_prepare(void *job) {
         return err_new(ERR_INVALID, "Renaming a container with the same name as its current name");
     struct container *holder = map_getz(&j->c->all->by_name, j->to);
     if (holder)
-        return err_new(ERR_CONFLICT,
-                       "Conflict. The container name \"/%s\" is already in use by container \"%s\". "
-                       "You have to remove (or rename) that container to be able to reuse that name.",
-                       j->to, holder->id);
+        return err_new(
+            ERR_CONFLICT,
+            "Conflict. The container name \"/%s\" is already in use by container \"%s\". "
+            "You have to remove (or rename) that container to be able to reuse that name.",
+            j->to, holder->id);
     map_set(&j->c->all->by_name, str_of(j->to), j->c);
     return OK;
 }
@@ -63,6 +64,7 @@ static const struct op rename_op = {"container rename", rename_prepare, NULL, re
 
 void container_rename(struct container *c, const char *name, container_done *done, void *arg) {
     struct rename_job *j = NEW(struct rename_job);
-    *j = (struct rename_job){.c = c, .to = mem_strdup(name + (name[0] == '/')), .done = done, .arg = arg};
+    *j = (struct rename_job){
+        .c = c, .to = mem_strdup(name + (name[0] == '/')), .done = done, .arg = arg};
     op_start(c->all->config.loop, &c->queue, &rename_op, j);
 }

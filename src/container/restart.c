@@ -1,5 +1,5 @@
-/* Restart policies: no, always, unless-stopped, on-failure[:n]; delay 100 ms doubling up to a minute,
- * back to 100 ms after a run of ten seconds (the peer's figures). */
+/* Restart policies: no, always, unless-stopped, on-failure[:n]; delay 100 ms doubling up to a
+ * minute, back to 100 ms after a run of ten seconds (the peer's figures). */
 #include "container/private.h"
 
 #define RESTART_DELAY_MIN (100 * NSEC_PER_MSEC)
@@ -13,7 +13,8 @@ bool container_wants_restart(const struct container *c) {
     if (!strcmp(policy, "always") || !strcmp(policy, "unless-stopped"))
         return true;
     int64_t most = c->host->restart_policy.maximum_retry_count;
-    return !strcmp(policy, "on-failure") && c->exit_code != 0 && (most == 0 || c->restart_count < most);
+    return !strcmp(policy, "on-failure") && c->exit_code != 0 &&
+           (most == 0 || c->restart_count < most);
 }
 
 static void restarted(void *arg, struct err e) {
@@ -41,8 +42,8 @@ void container_schedule_restart(struct container *c) {
     if (c->state != CONTAINER_EXITED || c->restart_timer || !container_wants_restart(c))
         return;
     bool good = c->finished_at - c->started_at >= RESTART_RUN_GOOD;
-    c->restart_delay =
-        good || c->restart_delay == 0 ? RESTART_DELAY_MIN : MIN(c->restart_delay * 2, RESTART_DELAY_MAX);
+    c->restart_delay = good || c->restart_delay == 0 ? RESTART_DELAY_MIN
+                                                     : MIN(c->restart_delay * 2, RESTART_DELAY_MAX);
     container_set_state(c, CONTAINER_RESTARTING);
     c->restart_timer = timer_new(c->all->config.loop, c->restart_delay, 0, restart_now, c);
 }

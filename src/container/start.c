@@ -1,5 +1,5 @@
-/* start: reserve the network and compose the box on the loop; make files, network and monitor on the
- * pool; commit on the loop. The reply comes when the program runs (execve succeeded). */
+/* start: reserve the network and compose the box on the loop; make files, network and monitor on
+ * the pool; commit on the loop. The reply comes when the program runs (execve succeeded). */
 #include "base/file.h"
 #include "container/private.h"
 #include "kernel/mount.h"
@@ -46,7 +46,8 @@ static void start_free(struct start_job *j) {
     free(j);
 }
 
-/* --- prepare ------------------------------------------------------------------------------------- */
+/* --- prepare -------------------------------------------------------------------------------------
+ */
 
 static struct err reserve_network(struct start_job *j) {
     struct container *c = j->c;
@@ -92,9 +93,10 @@ static void compose_files(struct start_job *j) {
 /* The sockets that wait for this start move into the job. */
 static void collect_prestart(struct start_job *j) {
     size_t n = 0;
-    LIST_FOR(&j->c->prestart, l) n++;
+    LIST_FOR (&j->c->prestart, l)
+        n++;
     j->prestart = arena_array(&j->arena, n + 1, sizeof *j->prestart);
-    LIST_FOR(&j->c->prestart, link) {
+    LIST_FOR (&j->c->prestart, link) {
         struct container_waiter *w = CONTAINER_OF(link, struct container_waiter, link);
         list_remove(link);
         list_push(&j->taken, link);
@@ -143,11 +145,14 @@ static struct err start_prepare(void *job) {
     return OK;
 }
 
-/* --- work ---------------------------------------------------------------------------------------- */
+/* --- work ----------------------------------------------------------------------------------------
+ */
 
 static struct err write_files(struct start_job *j, int run_dir) {
-    CLEAN_FREE char *resolv = NULL;
-    CLEAN_FREE char *hosts = NULL;
+    CLEAN_FREE
+    char *resolv = NULL;
+    CLEAN_FREE
+    char *hosts = NULL;
     TRY(network_host_files(&resolv, &hosts));
     j->files.host_resolv = resolv;
     j->files.host_hosts = hosts;
@@ -162,9 +167,11 @@ static struct err write_files(struct start_job *j, int run_dir) {
 
 /* Fills new named volumes with what the image has at their place. */
 static struct err fill_volumes(struct start_job *j) {
-    CLEAN_FD int rootfs = -1;
+    CLEAN_FD
+    int rootfs = -1;
     for (size_t i = 0; i + 1 < j->copy_up.n; i += 2) {
-        CLEAN_FD int volume = -1;
+        CLEAN_FD
+        int volume = -1;
         TRY(volume_open_dir(j->copy_up.items[i], &volume));
         if (rootfs < 0) {
             struct mount_overlay o = {
@@ -177,8 +184,8 @@ static struct err fill_volumes(struct start_job *j) {
             TRY(mount_overlay_detached(&o, &rootfs));
         }
         bool copied = false;
-        TRYF(volume_copy_up(rootfs, j->copy_up.items[i + 1], volume, &copied), "fill volume for '%s'",
-             j->copy_up.items[i + 1]);
+        TRYF(volume_copy_up(rootfs, j->copy_up.items[i + 1], volume, &copied),
+             "fill volume for '%s'", j->copy_up.items[i + 1]);
     }
     return OK;
 }
@@ -196,8 +203,10 @@ static struct err connect_network(struct start_job *j, int run_dir, struct endpo
 static struct err run_monitor(struct start_job *j, int run_dir, const struct endpoint_live *live) {
     struct container *c = j->c;
     const struct api_log_config *log = &c->host->log_config;
-    CLEAN_FD int data = -1;
-    CLEAN_FD int seccomp = -1;
+    CLEAN_FD
+    int data = -1;
+    CLEAN_FD
+    int seccomp = -1;
     TRY(dir_open(c->directory, &data));
     TRY(container_seccomp_open(c, &seccomp));
     struct monitor_start s = {
@@ -234,7 +243,8 @@ static struct err start_steps(struct start_job *j) {
     struct container *c = j->c;
     if (mkdirat(c->all->run_fd, c->id, 0700) != 0 && errno != EEXIST)
         return err_errno(errno, "make the run directory");
-    CLEAN_FD int run_dir = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD
+    int run_dir = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (run_dir < 0)
         return err_errno(errno, "open the run directory");
     TRY(write_files(j, run_dir));
@@ -255,7 +265,8 @@ static struct err start_work(void *job) {
     return e;
 }
 
-/* --- finish -------------------------------------------------------------------------------------- */
+/* --- finish --------------------------------------------------------------------------------------
+ */
 
 /* Exit codes of a program that never ran, as shells and the peer have them. */
 static int failure_code(enum err_kind kind) {
@@ -264,8 +275,8 @@ static int failure_code(enum err_kind kind) {
 
 static void start_failed(struct start_job *j, struct err e) {
     struct container *c = j->c;
-    if (err_kind(e) == ERR_NOT_MODIFIED || c->state == CONTAINER_PAUSED || c->state == CONTAINER_REMOVING ||
-        c->state == CONTAINER_DEAD || c->gone) {
+    if (err_kind(e) == ERR_NOT_MODIFIED || c->state == CONTAINER_PAUSED ||
+        c->state == CONTAINER_REMOVING || c->state == CONTAINER_DEAD || c->gone) {
         j->done(j->arg, e);
         op_end(j->run);
         start_free(j);

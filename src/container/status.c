@@ -47,11 +47,18 @@ void container_status_text(const struct container *c, struct buf *out) {
         container_duration_text(now - c->finished_at, out);
         buf_adds(out, " ago");
         return;
-    case CONTAINER_REMOVING: buf_adds(out, "Removal In Progress"); return;
-    case CONTAINER_DEAD: buf_adds(out, "Dead"); return;
-    case CONTAINER_CREATED: buf_adds(out, "Created"); return;
+    case CONTAINER_REMOVING:
+        buf_adds(out, "Removal In Progress");
+        return;
+    case CONTAINER_DEAD:
+        buf_adds(out, "Dead");
+        return;
+    case CONTAINER_CREATED:
+        buf_adds(out, "Created");
+        return;
     case CONTAINER_EXITED:
-    case CONTAINER_STATE_COUNT: break;
+    case CONTAINER_STATE_COUNT:
+        break;
     }
     buf_addf(out, "Exited (%d) ", c->exit_code);
     container_duration_text(now - c->finished_at, out);

@@ -64,7 +64,8 @@ static void stop_finish(void *job, struct err e, struct op_run *run) {
     j->open = alive ? 2 : 1;
     struct store_txn *t = store_txn_new();
     container_record_state(c, t);
-    store_commit(c->all->config.store, t, c->auto_remove ? STORE_LAZY : STORE_DURABLE, stop_recorded, j);
+    store_commit(c->all->config.store, t, c->auto_remove ? STORE_LAZY : STORE_DURABLE,
+                 stop_recorded, j);
     if (!alive) {
         op_end(run);
         return;
@@ -84,7 +85,8 @@ static int configured_signal(const struct container *c) {
     return SIGTERM;
 }
 
-void container_stop(struct container *c, int signo, int64_t timeout, container_done *done, void *arg) {
+void container_stop(struct container *c, int signo, int64_t timeout, container_done *done,
+                    void *arg) {
     struct stop_job *j = NEW(struct stop_job);
     j->c = c;
     j->signo = signo ? signo : configured_signal(c);
@@ -96,7 +98,8 @@ void container_stop(struct container *c, int signo, int64_t timeout, container_d
     op_start(c->all->config.loop, &c->queue, &stop_op, j);
 }
 
-/* --- restart = stop, then start ------------------------------------------------------------------ */
+/* --- restart = stop, then start ------------------------------------------------------------------
+ */
 
 struct restart_job {
     struct container *c;
@@ -123,7 +126,8 @@ static void restart_stopped(void *arg, struct err e) {
     container_start(j->c, restart_started, j);
 }
 
-void container_restart(struct container *c, int signo, int64_t timeout, container_done *done, void *arg) {
+void container_restart(struct container *c, int signo, int64_t timeout, container_done *done,
+                       void *arg) {
     struct restart_job *j = NEW(struct restart_job);
     *j = (struct restart_job){c, done, arg};
     container_stop(c, signo, timeout, restart_stopped, j);

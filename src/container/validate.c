@@ -1,5 +1,5 @@
-/* What a create call may ask for. Every member of the API's documents is either honoured elsewhere in
- * this folder, judged here, or refused here by name; none is ignored. */
+/* What a create call may ask for. Every member of the API's documents is either honoured elsewhere
+ * in this folder, judged here, or refused here by name; none is ignored. */
 #include "container/private.h"
 #include <strings.h>
 #include <unistd.h>
@@ -20,7 +20,8 @@ static bool one_of(const char *s, const char *const *allowed) {
 }
 #define ONE_OF(s, ...) one_of((s), (const char *const[]){__VA_ARGS__, NULL})
 
-/* --- refused by name ------------------------------------------------------------------------------- */
+/* --- refused by name
+ * ------------------------------------------------------------------------------- */
 
 struct refusal {
     bool asked;
@@ -80,28 +81,38 @@ static struct err refuse_resources(const struct api_resources *r) {
     return refuse_first(list, ARRAY_LEN(list));
 }
 
-/* --- wrong ------------------------------------------------------------------------------------------ */
+/* --- wrong
+ * ------------------------------------------------------------------------------------------ */
 
 static struct err check_resources(const struct api_resources *r) {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     if (r->memory != 0 && r->memory < MEMORY_MIN)
         return err_new(ERR_INVALID, "Minimum memory limit allowed is 6MB");
     if (r->memory == 0 && r->memory_swap > 0)
-        return err_new(ERR_INVALID, "You should always set the Memory limit when using Memoryswap limit, see usage");
+        return err_new(
+            ERR_INVALID,
+            "You should always set the Memory limit when using Memoryswap limit, see usage");
     if (r->memory_swap > 0 && r->memory_swap < r->memory)
-        return err_new(ERR_INVALID, "Minimum memoryswap limit should be larger than memory limit, see usage");
+        return err_new(ERR_INVALID,
+                       "Minimum memoryswap limit should be larger than memory limit, see usage");
     if (r->memory > 0 && r->memory_reservation > r->memory)
-        return err_new(ERR_INVALID, "Minimum memory limit can not be less than memory reservation limit, see usage");
+        return err_new(
+            ERR_INVALID,
+            "Minimum memory limit can not be less than memory reservation limit, see usage");
     if (r->memory_swappiness && (*r->memory_swappiness < -1 || *r->memory_swappiness > 100))
         return err_new(ERR_INVALID, "Invalid value: %lld, valid memory swappiness range is 0-100",
                        (long long)*r->memory_swappiness);
     if (r->nano_cpus < 0 || r->nano_cpus > (int64_t)cpus * 1000000000)
-        return err_new(ERR_INVALID, "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available",
+        return err_new(ERR_INVALID,
+                       "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available",
                        cpus, cpus);
     if (r->nano_cpus && (r->cpu_period || r->cpu_quota))
-        return err_new(ERR_INVALID, "Conflicting options: Nano CPUs and CPU Period cannot both be set");
+        return err_new(ERR_INVALID,
+                       "Conflicting options: Nano CPUs and CPU Period cannot both be set");
     if (r->cpu_period && (r->cpu_period < 1000 || r->cpu_period > 1000000))
-        return err_new(ERR_INVALID, "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
+        return err_new(
+            ERR_INVALID,
+            "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
     if (r->cpu_quota > 0 && r->cpu_quota < 1000)
         return err_new(ERR_INVALID, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
     if (r->blkio_weight && (r->blkio_weight < 10 || r->blkio_weight > 1000))
@@ -113,37 +124,47 @@ static struct err check_restart(const struct api_host_config *h) {
     const char *name = h->restart_policy.name;
     int64_t most = h->restart_policy.maximum_retry_count;
     if (!ONE_OF(name, "no", "always", "unless-stopped", "on-failure"))
-        return err_new(ERR_INVALID, "invalid restart policy: unknown policy '%s'; use one of 'no', 'always', "
-                                    "'on-failure', or 'unless-stopped'",
+        return err_new(ERR_INVALID,
+                       "invalid restart policy: unknown policy '%s'; use one of 'no', 'always', "
+                       "'on-failure', or 'unless-stopped'",
                        name);
     if (most < 0)
-        return err_new(ERR_INVALID, "invalid restart policy: maximum retry count cannot be negative");
+        return err_new(ERR_INVALID,
+                       "invalid restart policy: maximum retry count cannot be negative");
     if (most > 0 && (!set(name) || strcmp(name, "on-failure") != 0))
-        return err_new(ERR_INVALID, "invalid restart policy: maximum retry count can only be used with 'on-failure'");
+        return err_new(
+            ERR_INVALID,
+            "invalid restart policy: maximum retry count can only be used with 'on-failure'");
     if (h->auto_remove && set(name) && strcmp(name, "no") != 0)
         return err_new(ERR_INVALID, "can't create 'AutoRemove' container with restart policy");
     return OK;
 }
 
 static struct err check_security_opts(const struct strs *opts) {
-    static const char *const known[] = {"no-new-privileges", "no-new-privileges:true", "no-new-privileges=true",
-                                        "no-new-privileges:false", "no-new-privileges=false", "seccomp=unconfined",
-                                        "seccomp:unconfined", "seccomp=builtin", "apparmor=unconfined", "apparmor:unconfined",
-                                        "label=disable", "label:disable", "systempaths=unconfined", NULL};
+    static const char *const known[] = {"no-new-privileges",       "no-new-privileges:true",
+                                        "no-new-privileges=true",  "no-new-privileges:false",
+                                        "no-new-privileges=false", "seccomp=unconfined",
+                                        "seccomp:unconfined",      "seccomp=builtin",
+                                        "apparmor=unconfined",     "apparmor:unconfined",
+                                        "label=disable",           "label:disable",
+                                        "systempaths=unconfined",  NULL};
     for (size_t i = 0; i < opts->n; i++)
         if (!one_of(opts->items[i], known))
-            return err_new(ERR_UNSUPPORTED, "security option '%s' is not supported", opts->items[i]);
+            return err_new(ERR_UNSUPPORTED, "security option '%s' is not supported",
+                           opts->items[i]);
     return OK;
 }
 
 static struct err check_log(const struct api_log_config *log) {
     if (!ONE_OF(log->type, "json-file", "none"))
-        return err_new(ERR_UNSUPPORTED, "log driver '%s' is not supported: use json-file or none", log->type);
+        return err_new(ERR_UNSUPPORTED, "log driver '%s' is not supported: use json-file or none",
+                       log->type);
     if (set(log->type) && !strcmp(log->type, "none") && log->config.n)
         return err_new(ERR_INVALID, "log driver 'none' takes no options");
     for (size_t i = 0; i < log->config.n; i++)
         if (!ONE_OF(log->config.items[i].key, "max-size", "max-file"))
-            return err_new(ERR_UNSUPPORTED, "log option '%s' is not supported for json-file", log->config.items[i].key);
+            return err_new(ERR_UNSUPPORTED, "log option '%s' is not supported for json-file",
+                           log->config.items[i].key);
     int64_t size;
     int files;
     return container_log_limits(log, &size, &files);
@@ -154,7 +175,8 @@ static struct err check_capabilities(const struct strs *caps, const char *what) 
         const char *name = caps->items[i];
         bool known = !strcasecmp(name, "ALL");
         for (size_t k = 0; runtime_all_capabilities[k]; k++)
-            known |= !strcasecmp(name, runtime_all_capabilities[k]) || !strcasecmp(name, runtime_all_capabilities[k] + 4);
+            known |= !strcasecmp(name, runtime_all_capabilities[k]) ||
+                     !strcasecmp(name, runtime_all_capabilities[k] + 4);
         if (!known)
             return err_new(ERR_INVALID, "invalid %s: unknown capability: \"%s\"", what, name);
     }
@@ -164,12 +186,15 @@ static struct err check_capabilities(const struct strs *caps, const char *what) 
 static struct err check_ulimits(const struct objs *limits) {
     const struct api_ulimit *u = limits->items;
     for (size_t i = 0; i < limits->n; i++) {
-        if (!set(u[i].name) || !ONE_OF(u[i].name, "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice",
-                                       "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack"))
+        if (!set(u[i].name) ||
+            !ONE_OF(u[i].name, "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue",
+                    "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack"))
             return err_new(ERR_INVALID, "invalid ulimit type: %s", u[i].name ? u[i].name : "");
         if (u[i].hard >= 0 && (u[i].soft > u[i].hard || u[i].soft < 0))
-            return err_new(ERR_INVALID, "ulimit soft limit must be less than or equal to hard limit: %lld > %lld",
-                           (long long)u[i].soft, (long long)u[i].hard);
+            return err_new(
+                ERR_INVALID,
+                "ulimit soft limit must be less than or equal to hard limit: %lld > %lld",
+                (long long)u[i].soft, (long long)u[i].hard);
     }
     return OK;
 }
@@ -181,12 +206,15 @@ static struct err check_network(const struct api_container_create *doc) {
     if (set(mode) && !strncmp(mode, "container:", 10))
         return err_new(ERR_UNSUPPORTED, "network mode 'container:' is not supported");
     if (doc->networking && doc->networking->endpoints.n > 1)
-        return err_new(ERR_UNSUPPORTED, "connecting a container to several networks is not supported");
+        return err_new(ERR_UNSUPPORTED,
+                       "connecting a container to several networks is not supported");
     for (size_t i = 0; doc->networking && i < doc->networking->endpoints.n; i++) {
         const struct api_endpoint *e = doc->networking->endpoints.items[i].value;
         if (e && (e->links.n || e->aliases.n || e->driver_opts.n))
-            return err_new(ERR_UNSUPPORTED, "network aliases, links and driver options are not supported");
-        if (e && e->ipam_config && (set(e->ipam_config->ipv6_address) || e->ipam_config->link_local_ips.n))
+            return err_new(ERR_UNSUPPORTED,
+                           "network aliases, links and driver options are not supported");
+        if (e && e->ipam_config &&
+            (set(e->ipam_config->ipv6_address) || e->ipam_config->link_local_ips.n))
             return err_new(ERR_UNSUPPORTED, "IPv6 and link-local addresses are not supported");
     }
     for (size_t i = 0; i < doc->host->extra_hosts.n; i++)
@@ -202,10 +230,13 @@ static struct err check_network(const struct api_container_create *doc) {
 static struct err check_config(const struct api_config *c) {
     int signo;
     if (set(c->working_dir) && c->working_dir[0] != '/')
-        return err_new(ERR_INVALID, "the working directory '%s' is invalid, it needs to be an absolute path", c->working_dir);
+        return err_new(ERR_INVALID,
+                       "the working directory '%s' is invalid, it needs to be an absolute path",
+                       c->working_dir);
     if (set(c->stop_signal) && !container_signal_parse(c->stop_signal, &signo))
         return err_new(ERR_INVALID, "invalid signal: %s", c->stop_signal);
-    if (c->healthcheck && c->healthcheck->test.n && strcmp(c->healthcheck->test.items[0], "NONE") != 0)
+    if (c->healthcheck && c->healthcheck->test.n &&
+        strcmp(c->healthcheck->test.items[0], "NONE") != 0)
         return err_new(ERR_UNSUPPORTED, "Healthcheck is not supported");
     for (size_t i = 0; i < c->env.n; i++)
         if (c->env.items[i][0] == '=' || !c->env.items[i][0])
@@ -218,7 +249,8 @@ static struct err check_config(const struct api_config *c) {
     return OK;
 }
 
-struct err container_validate(const struct api_container_create *doc, struct arena *a, struct strs *ret_warnings) {
+struct err container_validate(const struct api_container_create *doc, struct arena *a,
+                              struct strs *ret_warnings) {
     const struct api_host_config *h = doc->host;
     TRY(refuse_host(h));
     TRY(refuse_resources(&h->resources));
@@ -231,7 +263,8 @@ struct err container_validate(const struct api_container_create *doc, struct are
     TRY(check_ulimits(&h->resources.ulimits));
     TRY(check_network(doc));
     if (h->oom_score_adj < -1000 || h->oom_score_adj > 1000)
-        return err_new(ERR_INVALID, "invalid value %lld, range for oom score adj is [-1000, 1000]", (long long)h->oom_score_adj);
+        return err_new(ERR_INVALID, "invalid value %lld, range for oom score adj is [-1000, 1000]",
+                       (long long)h->oom_score_adj);
     if (h->shm_size < 0)
         return err_new(ERR_INVALID, "SHM size can not be less than 0");
     const char *mode = h->network_mode;
@@ -254,9 +287,11 @@ static struct err parse_size(const char *text, int64_t *ret) {
     return OK;
 }
 
-struct err container_log_limits(const struct api_log_config *log, int64_t *ret_max_size, int *ret_max_file) {
+struct err container_log_limits(const struct api_log_config *log, int64_t *ret_max_size,
+                                int *ret_max_file) {
     int64_t size = INT64_C(100) << 20, files = 10;
-    const char *max_size = strmap_get(&log->config, "max-size"), *max_file = strmap_get(&log->config, "max-file");
+    const char *max_size = strmap_get(&log->config, "max-size"),
+               *max_file = strmap_get(&log->config, "max-file");
     if (max_size && !strcmp(max_size, "-1"))
         size = -1;
     else if (max_size)

@@ -1,5 +1,6 @@
-/* wait: serves the client's socket until a condition holds. While the program runs the monitor holds
- * the socket, so the answer survives this daemon; before a start and after an exit it is held here. */
+/* wait: serves the client's socket until a condition holds. While the program runs the monitor
+ * holds the socket, so the answer survives this daemon; before a start and after an exit it is held
+ * here. */
 #include "base/file.h"
 #include "container/private.h"
 #include <stdlib.h>
@@ -19,8 +20,8 @@ struct container_waiter *container_waiter_free(struct container_waiter *w) {
     return NULL;
 }
 
-/* Heads and one-line answers fit the empty send buffer of a socket: a client that does not take them
- * is dropped, never waited for. */
+/* Heads and one-line answers fit the empty send buffer of a socket: a client that does not take
+ * them is dropped, never waited for. */
 static bool send_now(int fd, const void *p, size_t n) {
     return send(fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n;
 }
@@ -49,8 +50,8 @@ static void wait_sent(void *arg UNUSED, struct err e) {
 }
 
 void container_wait(struct container *c, enum container_wait condition, struct http_taken *taken) {
-    enum monitor_wait_for what =
-        condition == CONTAINER_WAIT_REMOVED ? MONITOR_WAIT_REMOVED : MONITOR_WAIT_EXIT;
+    enum monitor_wait_for what = condition == CONTAINER_WAIT_REMOVED ? MONITOR_WAIT_REMOVED
+                                                                     : MONITOR_WAIT_EXIT;
     if (container_is_alive(c) && c->monitor) {
         struct monitor_client client = {.taken = taken, .content_type = "application/json"};
         monitor_wait(c->monitor, client, what, wait_sent, NULL);

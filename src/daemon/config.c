@@ -17,7 +17,8 @@ struct setting {
     bool is_int;
 };
 
-#define SETTING(member, ...) {.offset = offsetof(struct daemon_config, member), __VA_ARGS__}
+#define SETTING(member, ...) \
+    { .offset = offsetof(struct daemon_config, member), __VA_ARGS__ }
 static const struct setting settings[] = {
     SETTING(host, .option = "host", .key = "hosts", .argument = "unix://PATH", .letter = 'H',
             .help = "socket to serve the API on (default unix://<run-root>/corten.sock)"),
@@ -35,8 +36,8 @@ static const struct setting settings[] = {
             .help = "host address that published ports bind to (default 0.0.0.0)"),
     SETTING(group, .option = "group", .key = "group", .argument = "NAME", .letter = 'G',
             .help = "group of the socket (default: root alone)"),
-    SETTING(log_level, .option = "log-level", .key = "log-level", .argument = "LEVEL", .letter = 'l',
-            .help = "debug, info, warn or error (default info)"),
+    SETTING(log_level, .option = "log-level", .key = "log-level", .argument = "LEVEL",
+            .letter = 'l', .help = "debug, info, warn or error (default info)"),
 };
 
 static struct err set_value(struct daemon_config *c, const struct setting *s, struct str value) {
@@ -53,9 +54,11 @@ static struct err set_value(struct daemon_config *c, const struct setting *s, st
     return OK;
 }
 
-/* --- configuration file ------------------------------------------------------------------------ */
+/* --- configuration file ------------------------------------------------------------------------
+ */
 
-static struct err file_value(struct daemon_config *c, const struct setting *s, const struct json *j) {
+static struct err file_value(struct daemon_config *c, const struct setting *s,
+                             const struct json *j) {
     int64_t n = 0;
     if (json_type(j) == JSON_ARRAY && !strcmp(s->key, "hosts")) {
         if (json_len(j) != 1)
@@ -68,8 +71,8 @@ static struct err file_value(struct daemon_config *c, const struct setting *s, c
         return set_value(c, s, str_of(text));
     }
     if (s->is_int || json_type(j) != JSON_STRING)
-        return err_new(ERR_INVALID, "%s: expected %s, got %s", s->key, s->is_int ? "integer" : "string",
-                       json_type_name(json_type(j)));
+        return err_new(ERR_INVALID, "%s: expected %s, got %s", s->key,
+                       s->is_int ? "integer" : "string", json_type_name(json_type(j)));
     return set_value(c, s, json_str(j));
 }
 
@@ -99,7 +102,8 @@ static struct err read_file(struct daemon_config *c, const char *path, bool must
     return OK;
 }
 
-/* --- command line ------------------------------------------------------------------------------ */
+/* --- command line ------------------------------------------------------------------------------
+ */
 
 static void print_help(void) {
     printf("Usage: cortend [OPTIONS]\n\nThe corten daemon: keeps the facts and serves the Docker "
@@ -108,8 +112,8 @@ static void print_help(void) {
     for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
         const struct setting *s = &settings[i];
         char left[64];
-        snprintf(left, sizeof left, "%c%c%c --%s %s", s->letter ? '-' : ' ', s->letter ? s->letter : ' ',
-                 s->letter ? ',' : ' ', s->option, s->argument);
+        snprintf(left, sizeof left, "%c%c%c --%s %s", s->letter ? '-' : ' ',
+                 s->letter ? s->letter : ' ', s->letter ? ',' : ' ', s->option, s->argument);
         printf("  %-28s %s\n", left, s->help);
     }
     printf("      --validate               check the configuration and end\n"
@@ -119,8 +123,8 @@ static void print_help(void) {
 
 enum { OPT_CONFIG = 1000, OPT_VALIDATE, OPT_SETTING };
 
-static struct err parse_options(int argc, char **argv, struct daemon_config *c, const char **ret_file,
-                                bool *ret_help) {
+static struct err parse_options(int argc, char **argv, struct daemon_config *c,
+                                const char **ret_file, bool *ret_help) {
     struct option long_options[ARRAY_LEN(settings) + 5] = {
         {"config", required_argument, NULL, OPT_CONFIG},
         {"validate", no_argument, NULL, OPT_VALIDATE},
@@ -128,8 +132,8 @@ static struct err parse_options(int argc, char **argv, struct daemon_config *c, 
         {"help", no_argument, NULL, 'h'},
     };
     for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-        long_options[4 + i] =
-            (struct option){settings[i].option, required_argument, NULL, OPT_SETTING + (int)i};
+        long_options[4 + i] = (struct option){settings[i].option, required_argument, NULL,
+                                              OPT_SETTING + (int)i};
     optind = 1;
     opterr = 0;
     for (int o; (o = getopt_long(argc, argv, ":vhH:b:G:l:", long_options, NULL)) != -1;) {
@@ -142,7 +146,8 @@ static struct err parse_options(int argc, char **argv, struct daemon_config *c, 
             return OK;
         }
         if (o == '?' || o == ':')
-            return err_new(ERR_INVALID, o == ':' ? "option '%s' needs an argument" : "unknown option '%s'",
+            return err_new(ERR_INVALID,
+                           o == ':' ? "option '%s' needs an argument" : "unknown option '%s'",
                            argv[optind - 1]);
         if (o == OPT_CONFIG)
             *ret_file = optarg;
@@ -173,7 +178,8 @@ static void overlay(struct daemon_config *c, const struct daemon_config *line) {
 static struct err absolute(struct daemon_config *c, const char *what, char **path) {
     if (!path_is_abs(str_of(*path)))
         return err_new(ERR_INVALID, "--%s: '%s' is not an absolute path", what, *path);
-    CLEAN_FREE char *clean = path_clean(str_of(*path));
+    CLEAN_FREE
+    char *clean = path_clean(str_of(*path));
     *path = arena_strz(&c->arena, clean);
     return OK;
 }
@@ -188,14 +194,16 @@ static struct err complete(struct daemon_config *c) {
     if (!c->host)
         c->host = arena_printf(&c->arena, "unix://%s/corten.sock", c->run_root);
     if (!str_starts(str_of(c->host), STR("unix:///")))
-        return err_new(ERR_UNSUPPORTED, "--host: '%s': only unix:///PATH listeners are supported", c->host);
+        return err_new(ERR_UNSUPPORTED, "--host: '%s': only unix:///PATH listeners are supported",
+                       c->host);
     if (!c->default_ip)
         c->default_ip = arena_strz(&c->arena, "0.0.0.0");
     if (!c->log_level)
         c->log_level = arena_strz(&c->arena, "info");
     enum log_level level;
     if (!log_level_from_name(c->log_level, &level))
-        return err_new(ERR_INVALID, "--log-level: '%s' is none of debug, info, warn, error", c->log_level);
+        return err_new(ERR_INVALID, "--log-level: '%s' is none of debug, info, warn, error",
+                       c->log_level);
     /* FNV-1a: stable across runs, unlike the seeded hash of maps. */
     uint32_t hash = 2166136261u;
     for (const char *p = c->data_root; *p; p++)

@@ -15,19 +15,19 @@
 
 struct daemon_config {
     struct arena arena;
-    char *host;      /* "unix:///path" */
-    char *data_root; /* absolute */
-    char *run_root;  /* absolute */
-    char *bridge;    /* name of the default bridge; NULL: from the instance */
-    char *bip;       /* "172.20.0.1/16"; NULL: first free pool */
+    char *host;       /* "unix:///path" */
+    char *data_root;  /* absolute */
+    char *run_root;   /* absolute */
+    char *bridge;     /* name of the default bridge; NULL: from the instance */
+    char *bip;        /* "172.20.0.1/16"; NULL: first free pool */
     char *default_ip; /* host address that ports bind to; "0.0.0.0" */
-    char *group;     /* of the socket; NULL: root */
-    char *log_level; /* debug info warn error */
-    int64_t mtu;     /* of the default bridge; 0: the kernel's default */
+    char *group;      /* of the socket; NULL: root */
+    char *log_level;  /* debug info warn error */
+    int64_t mtu;      /* of the default bridge; 0: the kernel's default */
     /* Derived: names of things outside our roots. "corten" for the default data root, else
      * "corten-<4 hex of a hash of the data root>". */
     char *instance;
-    bool validate;   /* --validate: check the configuration and end */
+    bool validate; /* --validate: check the configuration and end */
 };
 
 /* Command line over configuration file over defaults. *ret_help: usage or version was printed.

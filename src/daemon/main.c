@@ -29,7 +29,8 @@ struct daemon {
     struct sigwatch *term, *interrupt, *hangup;
 };
 
-/* --- steps of the start ------------------------------------------------------------------------------------ */
+/* --- steps of the start
+ * ------------------------------------------------------------------------------------ */
 
 /* The other programs lie beside this one. */
 static struct err program_path(struct daemon *d, const char *name, const char **ret) {
@@ -67,7 +68,8 @@ static struct err load_id_row(void *arg, struct store_row *r) {
 /* The daemon's id is made once and kept. */
 static struct err load_id(struct daemon *d) {
     char *id = arena_alloc(&d->arena, 65);
-    TRY(store_load(d->api.store, "SELECT value FROM meta WHERE key = 'daemon_id'", load_id_row, id));
+    TRY(store_load(d->api.store, "SELECT value FROM meta WHERE key = 'daemon_id'", load_id_row,
+                   id));
     if (!*id) {
         random_id(id);
         struct store_txn *t = store_txn_new();
@@ -87,8 +89,10 @@ static struct err open_nouns(struct daemon *d) {
     TRY(program_path(d, "corten-monitor", &monitor));
     TRYF(store_open(c->data_root, d->loop, &a->store), "state database");
     TRY(load_id(d));
-    struct images_options images = {
-        .store = a->store, .loop = d->loop, .data_root = c->data_root, .worker_program = a->worker_program};
+    struct images_options images = {.store = a->store,
+                                    .loop = d->loop,
+                                    .data_root = c->data_root,
+                                    .worker_program = a->worker_program};
     TRYF(images_open(&images, &a->images), "images");
     TRYF(volumes_open(a->store, d->loop, c->data_root, &a->volumes), "volumes");
     const char *dash = strchr(c->instance, '-');
@@ -125,7 +129,8 @@ static struct err listen_on(struct daemon *d) {
             return err_new(ERR_INVALID, "--group: no group '%s' on this host", d->config.group);
         gid = g->gr_gid;
     }
-    CLEAN_FREE char *dir = str_dup(path_dir(str_of(path)));
+    CLEAN_FREE
+    char *dir = str_dup(path_dir(str_of(path)));
     TRY(dir_make(dir, 0711));
     int fd = -1;
     TRYF(http_listen_unix(path, gid, &fd), "listen on '%s'", d->config.host);
@@ -134,7 +139,9 @@ static struct err listen_on(struct daemon *d) {
     return OK;
 }
 
-/* --- end ----------------------------------------------------------------------------------------------------- */
+/* --- end
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static void on_signal(void *arg, int signo) {
     struct daemon *d = arg;
@@ -148,8 +155,8 @@ static void on_signal(void *arg, int signo) {
 }
 
 static void daemon_done(struct daemon *d) {
-    /* The nouns' memory goes with the process: containers, monitors and networks live on, and what must be
-     * on disk is there once the store is closed. */
+    /* The nouns' memory goes with the process: containers, monitors and networks live on, and what
+     * must be on disk is there once the store is closed. */
     store_close(d->api.store);
     if (d->server)
         unlink(d->config.host + strlen("unix://"));

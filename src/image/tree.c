@@ -1,6 +1,6 @@
-/* Looking into an image's root file system, for the builder (spec/corten_build.h): the jobs image-tree and
- * image-stat of corten-worker. The layers are mounted as one detached tree, read-only; every path is
- * resolved inside it. */
+/* Looking into an image's root file system, for the builder (spec/corten_build.h): the jobs
+ * image-tree and image-stat of corten-worker. The layers are mounted as one detached tree,
+ * read-only; every path is resolved inside it. */
 #include "image/tree.h"
 #include "archive/layer_tar.h"
 #include "base/file.h"
@@ -26,7 +26,8 @@
 
 #define LAYERS_MAX 127
 
-/* --- the root file system ---------------------------------------------------------------------------------------- */
+/* --- the root file system
+ * ---------------------------------------------------------------------------------------- */
 
 struct look {
     struct json *args;
@@ -45,7 +46,8 @@ static struct err mount_layers(const struct json *args, int layers_fd, int *ret_
         names[i] = arena_str(&a, json_str(json_at(list, i)));
     if (n == 0) /* from scratch: nothing is anywhere */
         return mount_new_fs("tmpfs", NULL, NULL, 0, MOUNT_ATTR_RDONLY, 0x01021994, ret_fd);
-    struct mount_overlay o = {.layers_fd = layers_fd, .layers = names, .layers_n = n, .upper_fd = -1, .work_fd = -1};
+    struct mount_overlay o = {
+        .layers_fd = layers_fd, .layers = names, .layers_n = n, .upper_fd = -1, .work_fd = -1};
     return mount_overlay_detached(&o, ret_fd);
 }
 
@@ -58,7 +60,8 @@ static struct err look_open(struct str args, const int *fds, size_t fds_n, struc
     return mount_layers(l->args, fds[1], &l->rootfs);
 }
 
-/* The client is told of an error as long as its answer has not begun; after that it sees a cut stream. */
+/* The client is told of an error as long as its answer has not begun; after that it sees a cut
+ * stream. */
 static struct err look_close(struct look *l, struct err e) {
     if (err_failed(e) && !l->begun && l->client >= 0) {
         CLEAN_BUF struct buf out = {0};
@@ -75,7 +78,9 @@ static struct err look_close(struct look *l, struct err e) {
     return e;
 }
 
-/* --- image-tree ---------------------------------------------------------------------------------------------------- */
+/* --- image-tree
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static struct err send_bytes(void *arg, const void *p, size_t n) {
     int r = http_answer_write(*(const int *)arg, str_n(p, n));
@@ -102,7 +107,8 @@ static struct err entry_of(int fd, const struct stat *st, struct arena *a, struc
         if (!is_image_attribute(names.items[i]))
             continue;
         TRY(xattr_get(fd, names.items[i], &value));
-        struct tar_xattr x = {arena_strz(a, names.items[i]), str_n(arena_str(a, buf_str(&value)), value.len)};
+        struct tar_xattr x = {arena_strz(a, names.items[i]),
+                              str_n(arena_str(a, buf_str(&value)), value.len)};
         vec_push(&ret->xattrs, x);
     }
     return OK;
@@ -128,21 +134,26 @@ static struct err send_data(int fd, uint64_t size, const struct tar_sink *sink) 
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return n < 0 ? err_errno(errno, "read") : err_new(ERR_SYSTEM, "the file became shorter");
+            return n < 0 ? err_errno(errno, "read")
+                         : err_new(ERR_SYSTEM, "the file became shorter");
         TRY(tar_put_data(sink, buffer, (size_t)n));
         left -= (uint64_t)n;
     }
     return tar_put_padding(sink, size);
 }
 
-static struct err send_file(int fd, const struct stat *st, const char *name, const struct tar_sink *sink) {
+static struct err send_file(int fd, const struct stat *st, const char *name,
+                            const struct tar_sink *sink) {
     CLEAN_ARENA struct arena a = {0};
     struct tar_entry e;
     TRY(entry_of(fd, st, &a, &e));
     e.path = name;
     e.major = major(st->st_rdev);
     e.minor = minor(st->st_rdev);
-    e.type = S_ISREG(st->st_mode) ? TAR_FILE : S_ISCHR(st->st_mode) ? TAR_CHAR : S_ISBLK(st->st_mode) ? TAR_BLOCKDEV : TAR_FIFO;
+    e.type = S_ISREG(st->st_mode)   ? TAR_FILE
+             : S_ISCHR(st->st_mode) ? TAR_CHAR
+             : S_ISBLK(st->st_mode) ? TAR_BLOCKDEV
+                                    : TAR_FIFO;
     e.size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0;
     struct err r = tar_put_header(sink, &e);
     vec_done(&e.xattrs);
@@ -153,22 +164,27 @@ static struct err send_file(int fd, const struct stat *st, const char *name, con
 }
 
 static struct err tree_run(struct look *l) {
-    CLEAN_FREE char *path = str_dup(json_str(json_get(l->args, "path")));
-    CLEAN_FD int probe = -1;
-    CLEAN_FD int fd = -1;
+    CLEAN_FREE
+    char *path = str_dup(json_str(json_get(l->args, "path")));
+    CLEAN_FD
+    int probe = -1;
+    CLEAN_FD
+    int fd = -1;
     struct stat st;
     TRY(beneath_open(l->rootfs, path, O_PATH, 0, &probe));
     if (fstat(probe, &st) != 0)
         return err_errno(errno, "stat '%s'", path);
     bool readable = S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
     if (readable)
-        TRY(beneath_open(l->rootfs, path, O_RDONLY | (S_ISDIR(st.st_mode) ? O_DIRECTORY : 0), 0, &fd));
+        TRY(beneath_open(l->rootfs, path, O_RDONLY | (S_ISDIR(st.st_mode) ? O_DIRECTORY : 0), 0,
+                         &fd));
     int r = http_answer_begin(l->client, 200, "application/x-tar", NULL);
     if (r < 0)
         return err_kind_errno(ERR_CANCELLED, -r, "write to the client");
     l->begun = true;
     const struct tar_sink sink = {send_bytes, &l->client};
-    CLEAN_FREE char *name = str_dup(path_base(str_of(path)));
+    CLEAN_FREE
+    char *name = str_dup(path_base(str_of(path)));
     if (S_ISDIR(st.st_mode))
         TRY(send_directory(fd, &st, &sink));
     else
@@ -177,8 +193,8 @@ static struct err tree_run(struct look *l) {
     return r < 0 ? err_kind_errno(ERR_CANCELLED, -r, "write to the client") : OK;
 }
 
-struct err image_tree_job(struct worker_ctx *ctx UNUSED, struct str args, const int *fds, size_t fds_n,
-                          struct buf *ret_result UNUSED) {
+struct err image_tree_job(struct worker_ctx *ctx UNUSED, struct str args, const int *fds,
+                          size_t fds_n, struct buf *ret_result UNUSED) {
     struct look l;
     struct err e = look_open(args, fds, fds_n, &l);
     if (!err_failed(e))
@@ -186,16 +202,24 @@ struct err image_tree_job(struct worker_ctx *ctx UNUSED, struct str args, const 
     return look_close(&l, e);
 }
 
-/* --- image-stat ---------------------------------------------------------------------------------------------------- */
+/* --- image-stat
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static const char *type_name(mode_t mode) {
     switch (mode & S_IFMT) {
-    case S_IFREG: return "file";
-    case S_IFDIR: return "dir";
-    case S_IFLNK: return "link";
-    case S_IFIFO: return "fifo";
-    case S_IFSOCK: return "socket";
-    default: return "device";
+    case S_IFREG:
+        return "file";
+    case S_IFDIR:
+        return "dir";
+    case S_IFLNK:
+        return "link";
+    case S_IFIFO:
+        return "fifo";
+    case S_IFSOCK:
+        return "socket";
+    default:
+        return "device";
     }
 }
 
@@ -211,11 +235,13 @@ static struct err place_of(int fd, char out[PATH_MAX]) {
 }
 
 static struct err stat_one(int rootfs, const char *path, struct arena *a, struct build_stat *ret) {
-    CLEAN_FREE char *existing = mem_strdup(path);
+    CLEAN_FREE
+    char *existing = mem_strdup(path);
     const char *rest = "";
     char place[PATH_MAX];
     for (;;) {
-        CLEAN_FD int fd = -1;
+        CLEAN_FD
+        int fd = -1;
         struct err e = beneath_open(rootfs, existing, O_PATH, 0, &fd);
         if (err_kind(e) == ERR_NOT_FOUND && strrchr(existing, '/')) {
             err_free(e);
@@ -229,8 +255,10 @@ static struct err stat_one(int rootfs, const char *path, struct arena *a, struct
         struct stat st;
         if (fstat(fd, &st) != 0)
             return err_errno(errno, "stat '%s'", path);
-        CLEAN_FREE char *whole = path_join(place, rest);
-        CLEAN_FREE char *clean = path_clean(str_of(whole));
+        CLEAN_FREE
+        char *whole = path_join(place, rest);
+        CLEAN_FREE
+        char *clean = path_clean(str_of(whole));
         ret->path = arena_strz(a, clean);
         ret->type = arena_strz(a, *rest ? "" : type_name(st.st_mode));
         if (*rest)
@@ -255,7 +283,8 @@ static struct err stat_run(struct look *l) {
     for (size_t i = 0; i < q.paths.n; i++) {
         if (!path_is_abs(str_of(q.paths.items[i])))
             return err_new(ERR_INVALID, "Paths[%zu]: '%s' is not absolute", i, q.paths.items[i]);
-        TRY(stat_one(l->rootfs, q.paths.items[i], &a, (struct build_stat *)reply.entries.items + i));
+        TRY(stat_one(l->rootfs, q.paths.items[i], &a,
+                     (struct build_stat *)reply.entries.items + i));
     }
     CLEAN_BUF struct buf body = {0}, out = {0};
     fields_print(&build_stat_reply_fields, &reply, &body);
@@ -265,8 +294,8 @@ static struct err stat_run(struct look *l) {
     return r < 0 ? err_kind_errno(ERR_CANCELLED, -r, "write to the client") : OK;
 }
 
-struct err image_stat_job(struct worker_ctx *ctx UNUSED, struct str args, const int *fds, size_t fds_n,
-                          struct buf *ret_result UNUSED) {
+struct err image_stat_job(struct worker_ctx *ctx UNUSED, struct str args, const int *fds,
+                          size_t fds_n, struct buf *ret_result UNUSED) {
     struct look l;
     struct err e = look_open(args, fds, fds_n, &l);
     if (!err_failed(e))
