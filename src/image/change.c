@@ -7,6 +7,10 @@ static void change_run(struct images *im);
 static void change_committed(void *arg, struct err e) {
     struct change *c = arg;
     struct images *im = c->images;
+    if (im->closing) { /* the daemon stops: nobody waits, memory says nothing any more */
+        err_ignore(e);
+        return;
+    }
     list_remove(&c->link);
     c->apply(c, e); /* frees c */
     change_run(im);

@@ -64,10 +64,8 @@ static void send_error(int client, struct err e) {
     shutdown(client, SHUT_WR);
 }
 
-static void job_done(void *arg, struct str result, struct err e) {
-    struct image_job *j = arg;
+static void job_finish(struct image_job *j, struct err e) {
     struct images *im = j->images;
-    (void)result;
     if (!im) {
         err_ignore(e); /* the daemon stops */
         for (size_t i = 0; i < j->pending.n; i++)
@@ -90,6 +88,20 @@ static void job_done(void *arg, struct str result, struct err e) {
         done(done_arg, e);
     else
         log_err(LOG_INFO, e, "image job");
+}
+
+static void job_done(void *arg, struct str result, struct err e) {
+    struct image_job *j = arg;
+    (void)result; /* everything was said by questions */
+    j->ended = true;
+    j->result = e;
+    if (j->asking == 0)
+        job_finish(j, e);
+}
+
+void job_asked(struct image_job *j) {
+    if (--j->asking == 0 && j->ended)
+        job_finish(j, j->result);
 }
 
 static void job_notice(void *arg, struct worker *w, struct msg *m) {

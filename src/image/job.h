@@ -15,6 +15,9 @@ struct image_job {
     VEC(struct layer_fact *) pinned;
     VEC(struct blob *) blobs;       /* pinned */
     VEC(struct image_fact *) reads; /* pinned */
+    unsigned asking;                  /* questions that are being answered: they use the job */
+    bool ended;                       /* the worker is gone; the job goes with its last question */
+    struct err result;                /* of the ended worker */
     bool committed;
     struct digest image; /* the last one that was committed */
     image_done *done;
@@ -36,5 +39,7 @@ struct image_job_new {
     void *arg;
 };
 void job_start(struct images *im, const struct image_job_new *n);
+/* A question was answered. */
+void job_asked(struct image_job *j);
 /* The questions (question.c). */
 void job_question(struct image_job *j, struct worker *w, struct msg *m);

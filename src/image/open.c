@@ -121,5 +121,6 @@ void images_close(struct images *im) {
     fd_close(im->ingest_fd);
     free(im->data_root);
     free(im->worker_program);
-    free(im);
+    if (list_empty(&im->changes)) /* else the commit under way still looks at it */
+        free(im);
 }
