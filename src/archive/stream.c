@@ -80,6 +80,7 @@ void stream_clean(struct stream **s) {
     *s = stream_free(*s);
 }
 
+/* The stream is the first member of every stage here. */
 static void plain_done(struct stream *s) {
     free(s);
 }
@@ -183,6 +184,17 @@ struct stream *stream_part(struct stream *from, uint64_t n) {
     t->s = (struct stream){part_stream_read, plain_done, NULL};
     t->borrowed = from;
     t->left = n;
+    return &t->s;
+}
+
+static struct err borrow_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
+    return stream_read(CONTAINER_OF(s, struct part_stream, s)->borrowed, p, n, ret_n);
+}
+
+struct stream *stream_borrow(struct stream *from) {
+    struct part_stream *t = NEW(struct part_stream);
+    t->s = (struct stream){borrow_read, plain_done, NULL};
+    t->borrowed = from;
     return &t->s;
 }
 

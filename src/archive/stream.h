@@ -41,6 +41,8 @@ struct stream *stream_mem(struct str bytes);
 struct stream *stream_limit(struct stream *from, uint64_t max, const char *what);
 /* Passes on exactly n bytes of `from`, which is borrowed and can be read on afterwards. */
 struct stream *stream_part(struct stream *from, uint64_t n);
+/* A stage on top of a stream that is freed by somebody else. */
+struct stream *stream_borrow(struct stream *from);
 /* Hashes and counts what passes; the counters are borrowed and must outlive the stream. hash NULL:
  * counts only. */
 struct stream *stream_tee(struct stream *from, struct sha256 *hash, uint64_t *count);

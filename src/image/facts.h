@@ -62,6 +62,8 @@ struct images {
     struct list jobs;     /* struct image_job */
     struct list deferred; /* struct deferred: questions that wait for the reaper */
     struct reaper *reaper;
+    struct rebuild *rebuild; /* the running one */
+    struct worker *rebuild_worker;
     struct timer *sync_timer;
     struct sync *sync; /* the running one */
     bool sync_again;
@@ -147,3 +149,4 @@ void image_forget(struct image_fact *f);
 void jobs_cancel(struct images *im);
 /* Unpacks suspect layers again. */
 void images_rebuild(struct images *im);
+void rebuild_detach(struct images *im);

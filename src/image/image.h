@@ -44,6 +44,13 @@
 
 #define IMAGE_LAYERS_MAX 127        /* what one overlay mount takes by every route */
 #define IMAGE_CONFIG_MAX (1u << 20) /* bytes of a config document */
+#if defined(__x86_64__)
+#define IMAGE_ARCHITECTURE "amd64" /* as GOARCH spells it */
+#elif defined(__aarch64__)
+#define IMAGE_ARCHITECTURE "arm64"
+#else
+#error "name this machine's architecture as GOARCH spells it"
+#endif
 #define IMAGE_ID_SHORT 12           /* digits in messages and tables */
 
 struct images;
@@ -240,3 +247,10 @@ struct image_job_start {
 void image_job_start(struct images *im, const struct image_job_start *s);
 /* Refuses before a job was started: writes the error to the client, calls done. Consumes both. */
 void image_job_refuse(struct http_taken *client, image_done *done, void *arg, struct err e);
+
+/* --- in the worker process ---------------------------------------------------------------------- */
+/* The jobs of this folder for corten-worker; ends with a NULL name. */
+extern const struct worker_job image_jobs[];
+/* Jobs of registry/ write their answers and bring their layers with image/ingest.h, which this door
+ * exposes. */
+#include "image/ingest.h"

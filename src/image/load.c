@@ -49,7 +49,7 @@ static struct err load_blob(void *arg, struct store_row *r) {
     b->source = mem_strdup_opt(row_text(r, 5));
     map_set(&im->blobs, digest_key(&b->digest), b);
     struct layer_fact *l = map_get(&im->layers, digest_key(&b->diff_id));
-    if (row_int(r, 4) != ROW_PRESENT || !l) {
+    if (row_int(r, 4) != ROW_PRESENT || !l || l->blob) {
         b->state = ROW_REMOVING;
         reap_blob(im, b);
         return OK;

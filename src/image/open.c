@@ -113,6 +113,7 @@ void images_close(struct images *im) {
     im->closing = true;
     jobs_cancel(im);
     sync_detach(im);
+    rebuild_detach(im);
     free_facts(im);
     reaper_free(im->reaper);
     fd_close(im->root_fd);

@@ -277,11 +277,11 @@ static void apply_layers(struct question *q) {
             free(b->source);
             b->source = str_dup(source);
         }
+        if (!l || (l->blob && l->blob != b))
+            continue; /* the layer has its bytes already: these stay pending and go with the job */
         b->state = ROW_PRESENT;
-        if (l && !l->blob) {
-            l->blob = b;
-            map_set(&im->blob_of, digest_key(&b->diff_id), b);
-        }
+        l->blob = b;
+        map_set(&im->blob_of, digest_key(&b->diff_id), b);
     }
 }
 

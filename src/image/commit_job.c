@@ -1,0 +1,173 @@
+/* commit_job.c - the job "image-commit": one more layer on an image, from an overlay's upper directory
+ * (renamed or copied) or a tar stream, or a new config alone. */
+#include "archive/layer_tar.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/time.h"
+#include "image/compose.h"
+#include "image/ingest.h"
+#include "image/jobs.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct err open_upper(struct ingest *in, const char *name, int *ret_fd) {
+    if (!path_is_name(str_of(name)) || in->extra_n == 0)
+        return err_new(ERR_INVALID, "image commit without its directory");
+    int fd = openat(in->extra[0], name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(errno, "open the container's directory");
+    *ret_fd = fd;
+    return OK;
+}
+
+/* --- renamed ------------------------------------------------------------------------------------------ */
+static struct err hash_write(void *arg, const void *p, size_t n) {
+    sha256_add(arg, p, n);
+    return OK;
+}
+
+static struct err adopt_upper(struct ingest *in, const char *name, struct ingest_layer *l,
+                              uint64_t *ret_entries) {
+    CLEAN_FD int dir = -1;
+    struct sha256 *h OWN(sha256_clean) = sha256_new();
+    struct tar_sink sink = {hash_write, h};
+    struct layer_tar t;
+    TRY(open_upper(in, name, &dir));
+    TRY(layer_tar(dir, 0, &sink, &t));
+    sha256_end(h, l->diff_id.bytes);
+    l->size = t.bytes;
+    *ret_entries = t.entries;
+    if (t.entries == 0 && json_bool(json_get(in->args, "drop_empty"), false))
+        return OK;
+    TRY(ingest_reserve(in, l, 1));
+    return ingest_adopt(in, l, in->extra[0], name);
+}
+
+/* --- copied: tar writer and reader at the ends of a pipe ------------------------------------------------- */
+struct copy {
+    int dir, fd;
+    struct err result;
+};
+
+static struct err copy_write(void *arg, const void *p, size_t n) {
+    struct copy *c = arg;
+    int r = fd_write_all(c->fd, p, n);
+    return r < 0 ? err_errno(r, "write to the pipeline") : OK;
+}
+
+static void *copy_thread(void *arg) {
+    struct copy *c = arg;
+    struct tar_sink sink = {copy_write, c};
+    struct layer_tar t;
+    c->result = layer_tar(c->dir, 0, &sink, &t);
+    c->fd = fd_close(c->fd);
+    return NULL;
+}
+
+static struct err copy_upper(struct ingest *in, const char *name, struct ingest_layer *l,
+                             uint64_t *ret_entries) {
+    CLEAN_FD int dir = -1;
+    TRY(open_upper(in, name, &dir));
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return err_errno(errno, "pipe");
+    CLEAN_FD int from = ends[0];
+    struct copy c = {.dir = dir, .fd = ends[1]};
+    pthread_t thread;
+    int r = pthread_create(&thread, NULL, copy_thread, &c);
+    if (r != 0) {
+        fd_close(ends[1]);
+        return err_errno(r, "start a thread");
+    }
+    struct stream *s = stream_fd(from);
+    struct err e = ingest_fill_unknown(in, l, s, false, ret_entries);
+    stream_free(s);
+    from = fd_close(from); /* ends a writer that was left alone */
+    pthread_join(thread, NULL);
+    if (err_failed(c.result)) { /* why the reader saw half an archive */
+        err_ignore(e);
+        return c.result;
+    }
+    return e;
+}
+
+static struct err unpack_tar(struct ingest *in, struct ingest_layer *l, uint64_t *ret_entries) {
+    if (in->extra_n == 0)
+        return err_new(ERR_INVALID, "image commit without its archive");
+    CLEAN_STREAM struct stream *s = stream_fd(in->extra[0]);
+    return ingest_fill_unknown(in, l, s, true, ret_entries);
+}
+
+/* What was unpacked to the ingest directory goes to its place. */
+static struct err take_tree(struct ingest *in, struct ingest_layer *l, uint64_t entries) {
+    if (entries == 0 && json_bool(json_get(in->args, "drop_empty"), false))
+        return OK;
+    TRY(ingest_reserve(in, l, 1));
+    TRY(ingest_adopt(in, l, in->dir_fd, INGEST_TREE));
+    return ingest_place_blobs(in, l, 1);
+}
+
+static struct err commit_layer(struct ingest *in, struct ingest_layer *l, uint64_t *ret_entries) {
+    CLEAN_FREE char *upper = str_dup(ingest_arg(in, "upper"));
+    if (upper[0] && json_bool(json_get(in->args, "adopt"), false))
+        return adopt_upper(in, upper, l, ret_entries);
+    if (upper[0])
+        TRY(copy_upper(in, upper, l, ret_entries));
+    else
+        TRY(unpack_tar(in, l, ret_entries));
+    return take_tree(in, l, *ret_entries);
+}
+
+/* --- the image -------------------------------------------------------------------------------------------- */
+static struct err commit_image(struct ingest *in, struct ingest_layer *layer, bool has_layer) {
+    CLEAN_ARENA struct arena a = {0};
+    CLEAN_BUF struct buf config = {0};
+    struct ingest_image parent = {0};
+    bool has_parent = ingest_images_n(in) > 0;
+    const struct json *tags = json_get(in->args, "tags");
+    int64_t created = 0;
+    if (has_parent)
+        TRY(ingest_image(in, 0, &a, &parent));
+    json_i64(json_get(in->args, "created"), &created);
+    struct compose c = {.parent = parent.config,
+                        .config = ingest_arg(in, "config"),
+                        .layer = has_layer ? &layer->diff_id : NULL,
+                        .author = arena_str(&a, ingest_arg(in, "author")),
+                        .comment = arena_str(&a, ingest_arg(in, "comment")),
+                        .created_by = arena_str(&a, ingest_arg(in, "created_by")),
+                        .created = created ? created : time_now()};
+    TRY(compose_config(&c, &config));
+    struct reference *refs = arena_array(&a, json_len(tags) + 1, sizeof(*refs));
+    for (size_t i = 0; i < json_len(tags); i++)
+        TRY(reference_parse(json_str(json_at(tags, i)), &refs[i]));
+    if (has_layer && json_bool(json_get(in->args, "durable"), false) && syncfs(in->layer_fd) < 0)
+        return err_errno(errno, "syncfs");
+    struct ingest_commit k = {.config = buf_str(&config),
+                              .layers = layer,
+                              .layers_n = has_layer,
+                              .parent = has_parent ? &parent.id : NULL,
+                              .tags = refs,
+                              .tags_n = json_len(tags)};
+    return ingest_commit(in, &k);
+}
+
+static struct err commit_run(struct ingest *in) {
+    struct ingest_layer layer = {0};
+    uint64_t entries = 0;
+    bool wanted = json_bool(json_get(in->args, "layer"), false);
+    if (wanted)
+        TRY(commit_layer(in, &layer, &entries));
+    bool dropped = entries == 0 && json_bool(json_get(in->args, "drop_empty"), false);
+    return commit_image(in, &layer, wanted && !dropped);
+}
+
+struct err image_commit_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                            struct buf *ret_result) {
+    CLEAN_INGEST struct ingest in;
+    (void)ret_result; /* everything was said by questions */
+    TRY(ingest_open(ctx, args, fds, fds_n, false, &in));
+    return ingest_end(&in, commit_run(&in));
+}

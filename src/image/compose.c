@@ -1,0 +1,87 @@
+#include "image/compose.h"
+#include "base/time.h"
+#include "image/image.h"
+
+static bool is_set(const char *z) {
+    return z && z[0];
+}
+
+static void put_optional(struct json_out *o, const char *key, const char *z) {
+    if (is_set(z))
+        jo_kstr(o, key, z);
+}
+
+static void put_raw_items(struct json_out *o, const struct json *array) {
+    for (size_t i = 0; i < json_len(array); i++) {
+        CLEAN_BUF struct buf text = {0};
+        json_print(json_at(array, i), &text);
+        jo_raw(o, buf_str(&text));
+    }
+}
+
+static void put_history(struct json_out *o, const struct compose *c, const struct json *parent,
+                        const char *created) {
+    jo_key(o, "history");
+    jo_arr(o);
+    put_raw_items(o, json_get(parent, "history"));
+    jo_obj(o);
+    jo_kstr(o, "created", created);
+    put_optional(o, "created_by", c->created_by);
+    put_optional(o, "author", c->author);
+    put_optional(o, "comment", c->comment);
+    if (!c->layer)
+        jo_kbool(o, "empty_layer", true);
+    jo_obj_end(o);
+    jo_arr_end(o);
+}
+
+static void put_rootfs(struct json_out *o, const struct compose *c, const struct json *parent) {
+    char text[DIGEST_TEXT_MAX];
+    jo_key(o, "rootfs");
+    jo_obj(o);
+    jo_kstr(o, "type", "layers");
+    jo_key(o, "diff_ids");
+    jo_arr(o);
+    put_raw_items(o, json_get(json_get(parent, "rootfs"), "diff_ids"));
+    if (c->layer)
+        jo_strz(o, digest_text(c->layer, text));
+    jo_arr_end(o);
+    jo_obj_end(o);
+}
+
+static void put_text(struct json_out *o, const char *key, const char *wanted,
+                     const struct json *parent, const char *otherwise) {
+    struct str inherited = json_str(json_get(parent, key));
+    if (is_set(wanted))
+        jo_kstr(o, key, wanted);
+    else if (inherited.len) {
+        jo_key(o, key);
+        jo_str(o, inherited);
+    } else {
+        put_optional(o, key, otherwise);
+    }
+}
+
+struct err compose_config(const struct compose *c, struct buf *ret) {
+    CLEAN_JSON struct json *parent = NULL;
+    struct json_out o = {.out = ret};
+    char created[TIME_TEXT_MAX];
+    if (c->parent.len)
+        TRYF(json_parse(c->parent, &parent), "config of the parent image");
+    time_format(c->created, created);
+    jo_obj(&o);
+    put_text(&o, "architecture", c->architecture, parent, IMAGE_ARCHITECTURE);
+    put_text(&o, "variant", c->variant, is_set(c->architecture) ? NULL : parent, NULL);
+    put_optional(&o, "author", c->author);
+    put_optional(&o, "comment", c->comment);
+    jo_key(&o, "config");
+    jo_raw(&o, c->config.len ? c->config : STR("{}"));
+    jo_kstr(&o, "created", created);
+    put_history(&o, c, parent, created);
+    put_text(&o, "os", NULL, parent, "linux");
+    put_rootfs(&o, c, parent);
+    jo_obj_end(&o);
+    if (ret->len > IMAGE_CONFIG_MAX)
+        return err_new(ERR_INVALID, "image config is larger than %u bytes", IMAGE_CONFIG_MAX);
+    return OK;
+}

@@ -1,0 +1,57 @@
+/* import_job.c - the job "image-import": a tar of a whole root file system becomes an image. */
+#include "base/time.h"
+#include "image/compose.h"
+#include "image/ingest.h"
+#include "image/jobs.h"
+#include <stdio.h>
+
+static struct err import_layer(struct ingest *in, struct ingest_layer *l) {
+    CLEAN_STREAM struct stream *body = ingest_body(in);
+    CLEAN_STREAM struct stream *plain = NULL;
+    enum compression kind;
+    uint64_t entries;
+    TRY(inflate_open(stream_borrow(body), 0, &plain, &kind));
+    TRY(ingest_fill_unknown(in, l, plain, true, &entries));
+    TRY(ingest_reserve(in, l, 1));
+    TRY(ingest_adopt(in, l, in->dir_fd, INGEST_TREE));
+    return ingest_place_blobs(in, l, 1);
+}
+
+static struct err import_run(struct ingest *in) {
+    CLEAN_BUF struct buf config = {0};
+    CLEAN_BUF struct buf comment = {0};
+    struct ingest_layer l = {0};
+    struct reference tag;
+    struct digest id;
+    char text[DIGEST_TEXT_MAX], name[REFERENCE_TEXT_MAX];
+    struct str ref = ingest_arg(in, "ref");
+    bool tagged = ref.len > 0;
+    if (tagged)
+        TRY(reference_parse(ref, &tag));
+    TRY(import_layer(in, &l));
+    buf_add_str(&comment, ingest_arg(in, "comment"));
+    struct compose c = {.config = ingest_arg(in, "config"),
+                        .layer = &l.diff_id,
+                        .comment = buf_cstr(&comment),
+                        .created = time_now()};
+    TRY(compose_config(&c, &config));
+    digest_of(buf_str(&config), &id);
+    digest_text(&id, text);
+    struct ingest_commit commit = {.config = buf_str(&config),
+                                   .layers = &l,
+                                   .layers_n = 1,
+                                   .tags = &tag,
+                                   .tags_n = tagged,
+                                   .event = "import",
+                                   .event_name = tagged ? reference_familiar(&tag, name) : text};
+    TRY(ingest_commit(in, &commit));
+    return answer_status_line(in, NULL, "%s", text);
+}
+
+struct err image_import_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                            struct buf *ret_result) {
+    CLEAN_INGEST struct ingest in;
+    (void)ret_result; /* everything was said by questions */
+    TRY(ingest_open(ctx, args, fds, fds_n, false, &in));
+    return ingest_end(&in, import_run(&in));
+}

@@ -1,0 +1,119 @@
+/* ingest.h - the worker's side of image jobs: the client's answer, places for layers and blobs, the
+ * commit. Used by the jobs in image/ and registry/; runs in corten-worker only, in its main thread
+ * unless a function says otherwise.
+ *
+ * Registration discipline: nothing is created outside the job's own ingest directory before
+ * ingest_reserve has registered it; nothing is visible before ingest_commit. Blobs are hashed while
+ * they are written, fsynced, renamed into place and their directory fsynced.
+ * Tests: test/unit/image/load.c drives the jobs over a daemon's side of its own.
+ */
+#pragma once
+#include "archive/inflate.h"
+#include "base/json.h"
+#include "http/body.h"
+#include "image/reference.h"
+#include "loop/worker.h"
+#include "spec/oci_image.h"
+
+/* A layer that an image needs, and what is known of it. */
+struct ingest_layer {
+    struct digest diff_id;
+    bool have;                /* the store has it unpacked */
+    char name[16];            /* else: directory to fill */
+    uint64_t size;            /* of its files, once filled */
+    bool has_blob;            /* its bytes as a tar: */
+    struct digest blob;
+    uint64_t blob_size;
+    enum compression compression;
+    bool have_blob;           /* is in the store already */
+    char blob_file[32];       /* else: file in the ingest directory, "" when there is none */
+    const char *source;       /* described images: "host/repository", or NULL */
+};
+
+struct ingest {
+    struct worker_ctx *ctx;
+    struct json *args;
+    int root_fd, layer_fd, blob_fd; /* image/, image/layer, image/blob/sha256 */
+    int dir_fd;                     /* the job's own directory below image/ingest */
+    int client;                     /* -1: nobody listens */
+    struct http_body *body;         /* NULL: none */
+    const int *extra;               /* the job's own descriptors */
+    size_t extra_n;
+    bool head_sent, quiet;
+    unsigned next_file;
+};
+/* Opens everything; makes the ingest directory; drops what the process does not need (umask,
+ * capabilities, and the network unless network). */
+struct err ingest_open(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                       bool network, struct ingest *ret);
+void ingest_done(struct ingest *in); /* also in place of a half-opened one */
+#define CLEAN_INGEST OWN(ingest_done)
+/* Ends a job: a failure after the head is written to the client as an errorDetail line. Passes e on. */
+struct err ingest_end(struct ingest *in, struct err e);
+struct str ingest_arg(const struct ingest *in, const char *key); /* text; STR_NONE when absent */
+
+/* --- the answer ---------------------------------------------------------------------------------- */
+/* Writes the head (200) once; content_type NULL: application/json. A client that is gone ends the job
+ * (ERR_CANCELLED). Without a client all of these do nothing. */
+struct err answer_begin(struct ingest *in, const char *content_type);
+/* Raw bytes of the body. */
+struct err answer_bytes(struct ingest *in, const void *p, size_t n);
+struct err answer_end(struct ingest *in);
+/* {"status":…,"id":…}; id NULL: without. */
+struct err answer_status_line(struct ingest *in, const char *id, const char *fmt, ...) PRINTF(3, 4);
+/* With progressDetail (total 0: unknown; both 0: an empty object) and the bar as text. */
+struct err answer_progress(struct ingest *in, const char *id, const char *status, uint64_t current,
+                           uint64_t total);
+struct err answer_stream_line(struct ingest *in, const char *fmt, ...) PRINTF(2, 3);
+struct err answer_aux(struct ingest *in, struct str json);
+/* The request's body as a stream. */
+struct stream *ingest_body(struct ingest *in);
+
+/* --- layers and blobs ------------------------------------------------------------------------------ */
+/* A new file in the ingest directory; its name goes to ret_name. */
+struct err ingest_file(struct ingest *in, char ret_name[32], int *ret_fd);
+/* Registers what is missing: layers by diff id, and blobs where has_blob. Fills have, name, have_blob.
+ * May be called again when more is known. At most once per diff id in the list. */
+struct err ingest_reserve(struct ingest *in, struct ingest_layer *layers, size_t n);
+/* Fills the reserved directory from a tar stream (borrowed, read to its end). When hash, the stream
+ * must have the layer's diff id. With compress, the tar is also written as gzip to a new ingest file,
+ * which becomes the layer's blob (file named by the caller, fd borrowed). Any thread. */
+struct err ingest_fill(const struct ingest *in, struct ingest_layer *l, struct stream *tar, bool hash,
+                       int compress_fd);
+/* As ingest_fill for a tar whose diff id is not known before: unpacks to INGEST_TREE in the ingest
+ * directory, fills diff_id, size and (compress) the blob. Then ingest_reserve, ingest_adopt. */
+#define INGEST_TREE "tree"
+struct err ingest_fill_unknown(struct ingest *in, struct ingest_layer *l, struct stream *tar,
+                               bool compress, uint64_t *ret_entries);
+/* Renames a finished directory to the reserved place; does nothing when the store has the layer. */
+struct err ingest_adopt(struct ingest *in, struct ingest_layer *l, int dirfd, const char *name);
+/* Runs the ingest files of reserved, missing blobs into place: fsync, rename, fsync. */
+struct err ingest_place_blobs(struct ingest *in, struct ingest_layer *layers, size_t n);
+
+struct ingest_commit {
+    struct str config;              /* empty: only layers and blobs */
+    const struct ingest_layer *layers; /* all that this job brought (have ones are skipped) */
+    size_t layers_n;
+    const struct digest *parent;    /* or NULL */
+    const struct reference *tags;
+    size_t tags_n;
+    const char *event, *event_name; /* or NULL */
+    const char *source;             /* or NULL */
+};
+struct err ingest_commit(struct ingest *in, const struct ingest_commit *c);
+
+/* Opens a stored blob for reading. */
+struct err ingest_open_blob(const struct ingest *in, const struct digest *d, int *ret_fd);
+/* Makes the blob of a layer that has none from its directory (which must give its diff id again). */
+struct err ingest_make_blob(struct ingest *in, struct ingest_layer *l);
+
+/* --- images that the daemon described (args.images) -------------------------------------------------- */
+struct ingest_image {
+    struct digest id;
+    struct str config;
+    struct ingest_layer *layers; /* have; bottom first */
+    size_t layers_n;
+    struct strs tags;            /* canonical text */
+};
+size_t ingest_images_n(const struct ingest *in);
+struct err ingest_image(const struct ingest *in, size_t i, struct arena *a, struct ingest_image *ret);

@@ -1,0 +1,8 @@
+#include "image/jobs.h"
+#include "image/image.h"
+
+const struct worker_job image_jobs[] = {
+    {"image-load", image_load_job},     {"image-save", image_save_job},
+    {"image-import", image_import_job}, {"image-commit", image_commit_job},
+    {"image-unpack", image_unpack_job}, {NULL, NULL},
+};

@@ -1,0 +1,22 @@
+/* load_job.h - what an archive holds: images to be. Private to image/ (load_job.c, load_layout.c). */
+#pragma once
+#include "image/image.h"
+#include "image/spool.h"
+
+struct loaded_layer {
+    struct ingest_layer layer;
+    struct member *member;
+};
+struct loaded {
+    struct buf config;
+    struct digest id;
+    VEC(struct loaded_layer) layers; /* bottom first */
+    VEC(struct reference) tags;
+};
+struct loads VEC_BODY(struct loaded);
+/* Reads index.json of an OCI layout and appends its images. */
+struct err load_layout(const struct spool *s, struct loads *ret);
+/* Takes the config and finds as many members as it has diff ids. paths: of layers. */
+struct err loaded_config(const struct spool *s, struct member *config, struct loaded *ret,
+                         struct strs *ret_diff_ids, struct arena *a);
+struct err loaded_layer_add(struct loaded *l, const char *diff_id, struct member *m);
