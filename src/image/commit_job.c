@@ -1,5 +1,5 @@
-/* commit_job.c - the job "image-commit": one more layer on an image, from an overlay's upper directory
- * (renamed or copied) or a tar stream, or a new config alone. */
+/* commit_job.c - the job "image-commit": one more layer on an image, from an overlay's upper
+ * directory (renamed or copied) or a tar stream, or a new config alone. */
 #include "archive/layer_tar.h"
 #include "base/file.h"
 #include "base/path.h"
@@ -23,7 +23,8 @@ static struct err open_upper(struct ingest *in, const char *name, int *ret_fd) {
     return OK;
 }
 
-/* --- renamed ------------------------------------------------------------------------------------------ */
+/* --- renamed
+ * ------------------------------------------------------------------------------------------ */
 static struct err hash_write(void *arg, const void *p, size_t n) {
     sha256_add(arg, p, n);
     return OK;
@@ -31,7 +32,8 @@ static struct err hash_write(void *arg, const void *p, size_t n) {
 
 static struct err adopt_upper(struct ingest *in, const char *name, struct ingest_layer *l,
                               uint64_t *ret_entries) {
-    CLEAN_FD int dir = -1;
+    CLEAN_FD
+    int dir = -1;
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     struct tar_sink sink = {hash_write, h};
     struct layer_tar t;
@@ -46,7 +48,8 @@ static struct err adopt_upper(struct ingest *in, const char *name, struct ingest
     return ingest_adopt(in, l, in->extra[0], name);
 }
 
-/* --- copied: tar writer and reader at the ends of a pipe ------------------------------------------------- */
+/* --- copied: tar writer and reader at the ends of a pipe
+ * ------------------------------------------------- */
 struct copy {
     int dir, fd;
     struct err result;
@@ -69,12 +72,14 @@ static void *copy_thread(void *arg) {
 
 static struct err copy_upper(struct ingest *in, const char *name, struct ingest_layer *l,
                              uint64_t *ret_entries) {
-    CLEAN_FD int dir = -1;
+    CLEAN_FD
+    int dir = -1;
     TRY(open_upper(in, name, &dir));
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_errno(errno, "pipe");
-    CLEAN_FD int from = ends[0];
+    CLEAN_FD
+    int from = ends[0];
     struct copy c = {.dir = dir, .fd = ends[1]};
     pthread_t thread;
     int r = pthread_create(&thread, NULL, copy_thread, &c);
@@ -111,7 +116,8 @@ static struct err take_tree(struct ingest *in, struct ingest_layer *l, uint64_t 
 }
 
 static struct err commit_layer(struct ingest *in, struct ingest_layer *l, uint64_t *ret_entries) {
-    CLEAN_FREE char *upper = str_dup(ingest_arg(in, "upper"));
+    CLEAN_FREE
+    char *upper = str_dup(ingest_arg(in, "upper"));
     if (upper[0] && json_bool(json_get(in->args, "adopt"), false))
         return adopt_upper(in, upper, l, ret_entries);
     if (upper[0])
@@ -121,7 +127,8 @@ static struct err commit_layer(struct ingest *in, struct ingest_layer *l, uint64
     return take_tree(in, l, *ret_entries);
 }
 
-/* --- the image -------------------------------------------------------------------------------------------- */
+/* --- the image
+ * -------------------------------------------------------------------------------------------- */
 static struct err commit_image(struct ingest *in, struct ingest_layer *layer, bool has_layer) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_BUF struct buf config = {0};

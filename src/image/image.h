@@ -35,6 +35,7 @@
 #include "base/vec.h"
 #include "base/list.h"
 #include "base/sha256.h"
+#include "base/vec.h"
 #include "http/http.h"
 #include "image/reference.h"
 #include "loop/bus.h"
@@ -51,7 +52,7 @@
 #else
 #error "name this machine's architecture as GOARCH spells it"
 #endif
-#define IMAGE_ID_SHORT 12           /* digits in messages and tables */
+#define IMAGE_ID_SHORT 12 /* digits in messages and tables */
 
 struct images;
 
@@ -248,7 +249,8 @@ void image_job_start(struct images *im, const struct image_job_start *s);
 /* Refuses before a job was started: writes the error to the client, calls done. Consumes both. */
 void image_job_refuse(struct http_taken *client, image_done *done, void *arg, struct err e);
 
-/* --- in the worker process ---------------------------------------------------------------------- */
+/* --- in the worker process ----------------------------------------------------------------------
+ */
 /* The jobs of this folder for corten-worker; ends with a NULL name. */
 extern const struct worker_job image_jobs[];
 /* Jobs of registry/ write their answers and bring their layers with image/ingest.h, which this door

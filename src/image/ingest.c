@@ -57,7 +57,8 @@ static struct err open_dir(int dir, const char *name, int *ret_fd) {
 
 static struct err open_ingest_dir(struct ingest *in) {
     struct str name = ingest_arg(in, "ingest");
-    CLEAN_FREE char *path = mem_printf("ingest/%.*s", STR_ARG(name));
+    CLEAN_FREE
+    char *path = mem_printf("ingest/%.*s", STR_ARG(name));
     if (name.len == 0 || str_find(name, '/') >= 0 || str_find(name, '.') >= 0)
         return err_new(ERR_INVALID, "image job without an ingest directory");
     if (mkdirat(in->root_fd, path, 0700) < 0 && errno != EEXIST)
@@ -121,7 +122,8 @@ struct str ingest_arg(const struct ingest *in, const char *key) {
     return json_str(json_get(in->args, key));
 }
 
-/* --- the request's body ----------------------------------------------------------------------------- */
+/* --- the request's body
+ * ----------------------------------------------------------------------------- */
 struct body_stream {
     struct stream s;
     struct http_body *body;
@@ -150,7 +152,8 @@ struct stream *ingest_body(struct ingest *in) {
     return &b->s;
 }
 
-/* --- questions ----------------------------------------------------------------------------------------- */
+/* --- questions
+ * ----------------------------------------------------------------------------------------- */
 static struct err ask(struct ingest *in, uint32_t type, const struct buf *body, struct msg *ret) {
     TRY(worker_ask(in->ctx, type, buf_str(body), ret));
     struct err e = msg_get_err(ret->body, TAG_ERROR);
@@ -224,7 +227,8 @@ struct err ingest_commit(struct ingest *in, const struct ingest_commit *c) {
     return ask(in, IMAGE_COMMIT, &body, &m);
 }
 
-/* --- described images ----------------------------------------------------------------------------------- */
+/* --- described images
+ * ----------------------------------------------------------------------------------- */
 size_t ingest_images_n(const struct ingest *in) {
     return json_len(json_get(in->args, "images"));
 }

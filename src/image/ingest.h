@@ -18,16 +18,16 @@
 /* A layer that an image needs, and what is known of it. */
 struct ingest_layer {
     struct digest diff_id;
-    bool have;                /* the store has it unpacked */
-    char name[16];            /* else: directory to fill */
-    uint64_t size;            /* of its files, once filled */
-    bool has_blob;            /* its bytes as a tar: */
+    bool have;     /* the store has it unpacked */
+    char name[16]; /* else: directory to fill */
+    uint64_t size; /* of its files, once filled */
+    bool has_blob; /* its bytes as a tar: */
     struct digest blob;
     uint64_t blob_size;
     enum compression compression;
-    bool have_blob;           /* is in the store already */
-    char blob_file[32];       /* else: file in the ingest directory, "" when there is none */
-    const char *source;       /* described images: "host/repository", or NULL */
+    bool have_blob;     /* is in the store already */
+    char blob_file[32]; /* else: file in the ingest directory, "" when there is none */
+    const char *source; /* described images: "host/repository", or NULL */
 };
 
 struct ingest {
@@ -48,13 +48,15 @@ struct err ingest_open(struct worker_ctx *ctx, struct str args, const int *fds, 
                        bool network, struct ingest *ret);
 void ingest_done(struct ingest *in); /* also in place of a half-opened one */
 #define CLEAN_INGEST OWN(ingest_done)
-/* Ends a job: a failure after the head is written to the client as an errorDetail line. Passes e on. */
+/* Ends a job: a failure after the head is written to the client as an errorDetail line. Passes e
+ * on. */
 struct err ingest_end(struct ingest *in, struct err e);
 struct str ingest_arg(const struct ingest *in, const char *key); /* text; STR_NONE when absent */
 
-/* --- the answer ---------------------------------------------------------------------------------- */
-/* Writes the head (200) once; content_type NULL: application/json. A client that is gone ends the job
- * (ERR_CANCELLED). Without a client all of these do nothing. */
+/* --- the answer ----------------------------------------------------------------------------------
+ */
+/* Writes the head (200) once; content_type NULL: application/json. A client that is gone ends the
+ * job (ERR_CANCELLED). Without a client all of these do nothing. */
 struct err answer_begin(struct ingest *in, const char *content_type);
 /* Raw bytes of the body. */
 struct err answer_bytes(struct ingest *in, const void *p, size_t n);
@@ -69,17 +71,18 @@ struct err answer_aux(struct ingest *in, struct str json);
 /* The request's body as a stream. */
 struct stream *ingest_body(struct ingest *in);
 
-/* --- layers and blobs ------------------------------------------------------------------------------ */
+/* --- layers and blobs
+ * ------------------------------------------------------------------------------ */
 /* A new file in the ingest directory; its name goes to ret_name. */
 struct err ingest_file(struct ingest *in, char ret_name[32], int *ret_fd);
-/* Registers what is missing: layers by diff id, and blobs where has_blob. Fills have, name, have_blob.
- * May be called again when more is known. At most once per diff id in the list. */
+/* Registers what is missing: layers by diff id, and blobs where has_blob. Fills have, name,
+ * have_blob. May be called again when more is known. At most once per diff id in the list. */
 struct err ingest_reserve(struct ingest *in, struct ingest_layer *layers, size_t n);
 /* Fills the reserved directory from a tar stream (borrowed, read to its end). When hash, the stream
- * must have the layer's diff id. With compress, the tar is also written as gzip to a new ingest file,
- * which becomes the layer's blob (file named by the caller, fd borrowed). Any thread. */
-struct err ingest_fill(const struct ingest *in, struct ingest_layer *l, struct stream *tar, bool hash,
-                       int compress_fd);
+ * must have the layer's diff id. With compress, the tar is also written as gzip to a new ingest
+ * file, which becomes the layer's blob (file named by the caller, fd borrowed). Any thread. */
+struct err ingest_fill(const struct ingest *in, struct ingest_layer *l, struct stream *tar,
+                       bool hash, int compress_fd);
 /* As ingest_fill for a tar whose diff id is not known before: unpacks to INGEST_TREE in the ingest
  * directory, fills diff_id, size and (compress) the blob. Then ingest_reserve, ingest_adopt. */
 #define INGEST_TREE "tree"
@@ -91,10 +94,10 @@ struct err ingest_adopt(struct ingest *in, struct ingest_layer *l, int dirfd, co
 struct err ingest_place_blobs(struct ingest *in, struct ingest_layer *layers, size_t n);
 
 struct ingest_commit {
-    struct str config;              /* empty: only layers and blobs */
+    struct str config;                 /* empty: only layers and blobs */
     const struct ingest_layer *layers; /* all that this job brought (have ones are skipped) */
     size_t layers_n;
-    const struct digest *parent;    /* or NULL */
+    const struct digest *parent; /* or NULL */
     const struct reference *tags;
     size_t tags_n;
     const char *event, *event_name; /* or NULL */
@@ -104,16 +107,19 @@ struct err ingest_commit(struct ingest *in, const struct ingest_commit *c);
 
 /* Opens a stored blob for reading. */
 struct err ingest_open_blob(const struct ingest *in, const struct digest *d, int *ret_fd);
-/* Makes the blob of a layer that has none from its directory (which must give its diff id again). */
+/* Makes the blob of a layer that has none from its directory (which must give its diff id again).
+ */
 struct err ingest_make_blob(struct ingest *in, struct ingest_layer *l);
 
-/* --- images that the daemon described (args.images) -------------------------------------------------- */
+/* --- images that the daemon described (args.images)
+ * -------------------------------------------------- */
 struct ingest_image {
     struct digest id;
     struct str config;
     struct ingest_layer *layers; /* have; bottom first */
     size_t layers_n;
-    struct strs tags;            /* canonical text */
+    struct strs tags; /* canonical text */
 };
 size_t ingest_images_n(const struct ingest *in);
-struct err ingest_image(const struct ingest *in, size_t i, struct arena *a, struct ingest_image *ret);
+struct err ingest_image(const struct ingest *in, size_t i, struct arena *a,
+                        struct ingest_image *ret);

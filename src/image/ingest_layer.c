@@ -65,7 +65,8 @@ static struct err check_diff_id(const struct ingest_layer *l, const struct diges
 /* Unpacks into a new directory; hash and compressor (NULL: none) see the plain tar. */
 static struct err unpack_into(int parent, const char *name, struct stream *tar, struct sha256 *h,
                               struct deflate *d, struct extracted *ret) {
-    CLEAN_FD int dir = -1;
+    CLEAN_FD
+    int dir = -1;
     TRY(make_dir(parent, name, &dir));
     struct stream *stage = stream_borrow(tar);
     if (h)
@@ -112,7 +113,8 @@ struct err ingest_fill(const struct ingest *in, struct ingest_layer *l, struct s
 struct err ingest_fill_unknown(struct ingest *in, struct ingest_layer *l, struct stream *tar,
                                bool compress, uint64_t *ret_entries) {
     struct sha256 *h OWN(sha256_clean) = sha256_new();
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     CLEAN_DEFLATE struct deflate *d = NULL;
     struct extracted x;
     if (compress) {
@@ -134,7 +136,8 @@ struct err ingest_adopt(struct ingest *in, struct ingest_layer *l, int dirfd, co
     return OK;
 }
 
-/* --- blobs ------------------------------------------------------------------------------------------- */
+/* --- blobs
+ * ------------------------------------------------------------------------------------------- */
 static void blob_path(const struct digest *d, char path[80]) {
     char hex[65];
     digest_hex(d, hex);
@@ -154,7 +157,8 @@ struct err ingest_open_blob(const struct ingest *in, const struct digest *d, int
 static struct err place_blob(struct ingest *in, const struct ingest_layer *l) {
     char path[80];
     blob_path(&l->blob, path);
-    CLEAN_FD int fd = openat(in->dir_fd, l->blob_file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    CLEAN_FD
+    int fd = openat(in->dir_fd, l->blob_file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_errno(errno, "open a file in image/ingest");
     if (fsync(fd) < 0)
@@ -164,7 +168,8 @@ static struct err place_blob(struct ingest *in, const struct ingest_layer *l) {
         return err_errno(errno, "make blob directory");
     if (renameat(in->dir_fd, l->blob_file, in->blob_fd, path) < 0)
         return err_errno(errno, "rename blob %s", path + 3);
-    CLEAN_FD int dir = openat(in->blob_fd, dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD
+    int dir = openat(in->blob_fd, dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0 || fsync(dir) < 0)
         return err_errno(errno, "fsync blob directory");
     return OK;
@@ -175,7 +180,8 @@ struct err ingest_place_blobs(struct ingest *in, struct ingest_layer *layers, si
     for (size_t i = 0; i < n; i++) {
         if (!layers[i].has_blob || layers[i].have_blob || !layers[i].blob_file[0])
             continue;
-        CLEAN_FD int fd = openat(in->dir_fd, layers[i].blob_file, O_RDONLY | O_CLOEXEC);
+        CLEAN_FD
+        int fd = openat(in->dir_fd, layers[i].blob_file, O_RDONLY | O_CLOEXEC);
         if (fd >= 0)
             sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     }
@@ -185,7 +191,8 @@ struct err ingest_place_blobs(struct ingest *in, struct ingest_layer *layers, si
     return OK;
 }
 
-/* --- a blob from a directory ----------------------------------------------------------------------------- */
+/* --- a blob from a directory
+ * ----------------------------------------------------------------------------- */
 struct pack {
     struct deflate *deflate;
     struct sha256 *hash;
@@ -198,7 +205,8 @@ static struct err pack_write(void *arg, const void *p, size_t n) {
 }
 
 static struct err pack_layer(struct ingest *in, struct ingest_layer *l, int fd) {
-    CLEAN_FD int dir = -1;
+    CLEAN_FD
+    int dir = -1;
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     CLEAN_DEFLATE struct deflate *d = deflate_new(fd);
     struct pack k = {d, h};
@@ -215,7 +223,8 @@ static struct err pack_layer(struct ingest *in, struct ingest_layer *l, int fd) 
 }
 
 struct err ingest_make_blob(struct ingest *in, struct ingest_layer *l) {
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     TRY(ingest_file(in, l->blob_file, &fd));
     TRYF(pack_layer(in, l, fd), "compress layer %s", l->name);
     struct ingest_layer one = *l;

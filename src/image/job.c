@@ -1,4 +1,5 @@
 #include "image/job.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "http/body.h"

@@ -15,9 +15,9 @@ struct image_job {
     VEC(struct layer_fact *) pinned;
     VEC(struct blob *) blobs;       /* pinned */
     VEC(struct image_fact *) reads; /* pinned */
-    unsigned asking;                  /* questions that are being answered: they use the job */
-    bool ended;                       /* the worker is gone; the job goes with its last question */
-    struct err result;                /* of the ended worker */
+    unsigned asking;                /* questions that are being answered: they use the job */
+    bool ended;                     /* the worker is gone; the job goes with its last question */
+    struct err result;              /* of the ended worker */
     bool committed;
     struct digest image; /* the last one that was committed */
     image_done *done;

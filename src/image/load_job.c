@@ -1,10 +1,10 @@
 /* load_job.c - the job "image-load": an archive of the request's body becomes images.
  *
- * docker-archive (manifest.json; what `docker save` writes) or, without one, an OCI layout. Layers that
- * the store lacks are unpacked side by side; plain ones are compressed on the way, so that a later
- * push or save finds a blob. */
-#include "image/jobs.h"
+ * docker-archive (manifest.json; what `docker save` writes) or, without one, an OCI layout. Layers
+ * that the store lacks are unpacked side by side; plain ones are compressed on the way, so that a
+ * later push or save finds a blob. */
 #include "image/load_job.h"
+#include "image/jobs.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,7 +15,8 @@
 #define THREADS_MAX 4
 #define TICK_NS 100000000
 
-/* --- what the archive says ------------------------------------------------------------------------------ */
+/* --- what the archive says
+ * ------------------------------------------------------------------------------ */
 static void loads_done(struct loads *v) {
     for (size_t i = 0; i < v->n; i++) {
         buf_done(&v->items[i].config);
@@ -56,7 +57,8 @@ static struct err load_item(const struct spool *s, const struct oci_archive_item
         return err_new(ERR_INVALID, "the archive has no config '%s'", item->config);
     TRY(loaded_config(s, m, l, &diff_ids, &a));
     if (diff_ids.n != item->layers.n)
-        return err_new(ERR_INVALID, "invalid manifest, layers length mismatch: expected %zu, got %zu",
+        return err_new(ERR_INVALID,
+                       "invalid manifest, layers length mismatch: expected %zu, got %zu",
                        diff_ids.n, item->layers.n);
     for (size_t i = 0; i < diff_ids.n; i++) {
         m = spool_find(s, item->layers.items[i]);
@@ -94,11 +96,13 @@ static struct err load_members(const struct spool *s, struct loads *ret) {
     else if (spool_find(s, "index.json"))
         TRY(load_layout(s, ret));
     else
-        return err_new(ERR_INVALID, "not an image archive: neither manifest.json nor index.json in it");
+        return err_new(ERR_INVALID,
+                       "not an image archive: neither manifest.json nor index.json in it");
     return ret->n ? OK : err_new(ERR_INVALID, "the archive has no image");
 }
 
-/* --- unpacking, several at a time ------------------------------------------------------------------------- */
+/* --- unpacking, several at a time
+ * ------------------------------------------------------------------------- */
 struct unpacking {
     struct ingest *in;
     const struct spool *spool;
@@ -109,7 +113,7 @@ struct unpacking {
         bool skipped;
         _Atomic uint64_t read; /* bytes of the member */
         _Atomic bool done;
-    } *tasks;
+    } * tasks;
     size_t n;
     _Atomic size_t next, left;
     _Atomic bool failed;
@@ -141,7 +145,8 @@ static struct stream *metered_new(struct stream *from, _Atomic uint64_t *count) 
 }
 
 static struct err unpack_task(struct unpacking *u, struct task *t) {
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     CLEAN_STREAM struct stream *plain = NULL;
     enum compression kind;
     struct ingest_layer *l = &t->l->layer;
@@ -234,7 +239,8 @@ static struct err unpack_prepare(struct unpacking *u, struct task *t, struct loa
 
 static struct err unpack_missing(struct ingest *in, const struct spool *s,
                                  struct loaded_layer **layers, size_t n) {
-    struct unpacking u = {.in = in, .spool = s, .n = n, .tasks = mem_zero((n + 1) * sizeof(struct task))};
+    struct unpacking u = {
+        .in = in, .spool = s, .n = n, .tasks = mem_zero((n + 1) * sizeof(struct task))};
     struct err e = OK;
     for (size_t i = 0; i < n && !err_failed(e); i++)
         e = unpack_prepare(&u, &u.tasks[i], layers[i]);
@@ -247,10 +253,11 @@ static struct err unpack_missing(struct ingest *in, const struct spool *s,
     return e;
 }
 
-/* --- all of it --------------------------------------------------------------------------------------------- */
+/* --- all of it
+ * --------------------------------------------------------------------------------------------- */
 struct unique {
-    VEC(struct ingest_layer) asked;       /* one for each diff id */
-    VEC(struct loaded_layer *) owner;     /* where it is unpacked from */
+    VEC(struct ingest_layer) asked;   /* one for each diff id */
+    VEC(struct loaded_layer *) owner; /* where it is unpacked from */
 };
 
 static void unique_add(struct unique *u, struct loaded_layer *l) {
@@ -275,7 +282,8 @@ static struct err bring_layers(struct ingest *in, const struct spool *s, struct 
     for (size_t i = 0; i < u->asked.n; i++)
         u->asked.items[i] = u->owner.items[i]->layer;
     /* Now the blobs are known as well. */
-    CLEAN_FREE struct ingest_layer *again = mem_dup(u->asked.items, u->asked.n * sizeof(*again));
+    CLEAN_FREE
+    struct ingest_layer *again = mem_dup(u->asked.items, u->asked.n * sizeof(*again));
     TRY(ingest_reserve(in, again, u->asked.n));
     for (size_t i = 0; i < u->asked.n; i++)
         u->asked.items[i].have_blob = again[i].have_blob;
@@ -284,13 +292,18 @@ static struct err bring_layers(struct ingest *in, const struct spool *s, struct 
 
 static struct err commit_loaded(struct ingest *in, const struct loaded *l, const struct unique *u) {
     char text[REFERENCE_TEXT_MAX], id[DIGEST_TEXT_MAX];
-    struct ingest_commit c = {.config = buf_str(&l->config), .layers = u->asked.items,
-                              .layers_n = u->asked.n, .tags = l->tags.items, .tags_n = l->tags.n,
+    struct ingest_commit c = {.config = buf_str(&l->config),
+                              .layers = u->asked.items,
+                              .layers_n = u->asked.n,
+                              .tags = l->tags.items,
+                              .tags_n = l->tags.n,
                               .event = "load"};
-    c.event_name = l->tags.n ? reference_familiar(&l->tags.items[0], text) : digest_text(&l->id, id);
+    c.event_name = l->tags.n ? reference_familiar(&l->tags.items[0], text)
+                             : digest_text(&l->id, id);
     TRY(ingest_commit(in, &c));
     for (size_t i = 0; i < l->tags.n; i++)
-        TRY(answer_stream_line(in, "Loaded image: %s\n", reference_familiar(&l->tags.items[i], text)));
+        TRY(answer_stream_line(in, "Loaded image: %s\n",
+                               reference_familiar(&l->tags.items[i], text)));
     if (l->tags.n == 0)
         TRY(answer_stream_line(in, "Loaded image ID: %s\n", digest_text(&l->id, id)));
     return OK;

@@ -1,5 +1,7 @@
-/* load_job.h - what an archive holds: images to be. Private to image/ (load_job.c, load_layout.c). */
+/* load_job.h - what an archive holds: images to be. Private to image/ (load_job.c, load_layout.c).
+ */
 #pragma once
+#include "base/vec.h"
 #include "image/image.h"
 #include "image/spool.h"
 

@@ -1,7 +1,7 @@
 /* question.c - answers what jobs ask: places for layers and blobs, and the commit of what is done.
  *
- * What a worker says is checked: counts, sizes, that layers and blobs were reserved by this very job,
- * and the config document, whose diff ids must be exactly such layers. */
+ * What a worker says is checked: counts, sizes, that layers and blobs were reserved by this very
+ * job, and the config document, whose diff ids must be exactly such layers. */
 #include "base/log.h"
 #include "base/time.h"
 #include "image/job.h"
@@ -55,7 +55,8 @@ static void question_end(struct question *q, struct err e) {
     job_asked(j);
 }
 
-/* --- reserve ------------------------------------------------------------------------------------------ */
+/* --- reserve
+ * ------------------------------------------------------------------------------------------ */
 static struct layer_fact *job_pending(struct image_job *j, struct str diff_id) {
     for (size_t i = 0; i < j->pending.n; i++)
         if (str_eq(digest_key(&j->pending.items[i]->layer.diff_id), diff_id))
@@ -84,7 +85,8 @@ static void reserve_layer(struct question *q, struct str diff_id, struct store_t
         l = layer_fact_new(im->next_layer_row++, &d);
         vec_push(&j->pending, l);
         vec_push(&q->new_layers, l);
-        store_add(t, "INSERT INTO layer (id, diff_id, size, state, unsynced) VALUES (?, ?, 0, 0, ?)",
+        store_add(t,
+                  "INSERT INTO layer (id, diff_id, size, state, unsynced) VALUES (?, ?, 0, 0, ?)",
                   "ibs", l->row, diff_id, im->boot_id);
     }
     msg_putz(&q->answer, TAG_NAME, l->layer.name);
@@ -101,10 +103,11 @@ static void reserve_blob(struct question *q, const struct blob_record *r, struct
         b->compression = (int)r->compression;
         map_set(&im->blobs, digest_key(&b->digest), b);
         vec_push(&q->new_blobs, b);
-        store_add(t,
-                  "INSERT INTO blob (digest, diff_id, size, compression, state) VALUES (?, ?, ?, ?, 0)",
-                  "bbii", digest_key(&b->digest), digest_key(&b->diff_id), (int64_t)b->size,
-                  (int64_t)b->compression);
+        store_add(
+            t,
+            "INSERT INTO blob (digest, diff_id, size, compression, state) VALUES (?, ?, ?, ?, 0)",
+            "bbii", digest_key(&b->digest), digest_key(&b->diff_id), (int64_t)b->size,
+            (int64_t)b->compression);
     }
     b->pins++;
     vec_push(&q->job->blobs, b);
@@ -137,20 +140,22 @@ static void reserve_apply(struct change *c, struct err e) {
                     vec_remove(&j->pending, k);
             free(q->new_layers.items[i]);
         }
-        /* new blobs stay as pending and pinned facts; the job's end reaps them, which finds nothing */
+        /* new blobs stay as pending and pinned facts; the job's end reaps them, which finds nothing
+         */
     }
     question_end(q, e);
 }
 
-/* --- commit ------------------------------------------------------------------------------------------- */
+/* --- commit
+ * ------------------------------------------------------------------------------------------- */
 static struct err commit_config(struct question *q, struct str text) {
     if (text.len > IMAGE_CONFIG_MAX)
         return err_new(ERR_INVALID, "image config is larger than %u bytes", IMAGE_CONFIG_MAX);
     digest_of(text, &q->id);
     TRYF(oci_image_config_parse(text, &q->arena, &q->config), "image config");
     if (q->config.rootfs.diff_ids.n > IMAGE_LAYERS_MAX)
-        return err_new(ERR_INVALID, "image has %zu layers, more than %d", q->config.rootfs.diff_ids.n,
-                       IMAGE_LAYERS_MAX);
+        return err_new(ERR_INVALID, "image has %zu layers, more than %d",
+                       q->config.rootfs.diff_ids.n, IMAGE_LAYERS_MAX);
     if (q->config.created && q->config.created[0]) {
         struct err e = time_parse(str_of(q->config.created), &q->created);
         err_ignore(e); /* a date that is none says nothing; 0 stays */
@@ -176,7 +181,8 @@ static struct err commit_layers(struct question *q, struct store_txn *t) {
             continue; /* somebody else brought it meanwhile: this copy goes with the job */
         l->layer.size = r.size;
         vec_push(&q->new_layers, l);
-        store_add(t, "UPDATE layer SET state = 1, size = ? WHERE id = ?", "ii", (int64_t)r.size, l->row);
+        store_add(t, "UPDATE layer SET state = 1, size = ? WHERE id = ?", "ii", (int64_t)r.size,
+                  l->row);
     }
     for (size_t i = 0; i < q->config.rootfs.diff_ids.n; i++) {
         struct digest d;
@@ -226,8 +232,8 @@ static struct err commit_image(struct question *q, struct str config, struct sto
         store_add(t,
                   "INSERT INTO image (id, config, layers, created, parent, tagged_at, removed) "
                   "VALUES (?, ?, ?, ?, ?, ?, 0)",
-                  parent.len ? "bbbibi" : "bbbisi", digest_key(&q->id), config, buf_str(&ids),
-                  q->created, parent.len ? parent : STR_NONE, q->tags.n ? q->now : INT64_C(0));
+                  "bbbibi", digest_key(&q->id), config, buf_str(&ids), q->created, parent,
+                  q->tags.n ? q->now : INT64_C(0));
     for (size_t i = 0; i < q->tags.n; i++)
         store_add(t, "INSERT OR REPLACE INTO image_tag (ref, image, tagged_at) VALUES (?, ?, ?)",
                   "sbi", reference_text(&q->tags.items[i], text), digest_key(&q->id), q->now);
@@ -316,8 +322,14 @@ static void apply_event(struct question *q, struct image *i) {
         if (!str_eqz(action, actions[n]))
             continue;
         snprintf(text, sizeof(text), "%.*s", STR_ARG(name));
-        struct image_event e = {actions[n], name.len ? text : i ? i->id_text : "",
-                                name.len ? text : i ? i->id_text : "", i};
+        struct image_event e = {actions[n],
+                                name.len ? text
+                                : i      ? i->id_text
+                                         : "",
+                                name.len ? text
+                                : i      ? i->id_text
+                                         : "",
+                                i};
         if (n == 1 && i) /* load speaks about the image, the others about the reference */
             e.id = i->id_text;
         bus_publish(&q->change.images->events, &e);
@@ -340,7 +352,8 @@ static void commit_apply(struct change *c, struct err e) {
     question_end(q, e);
 }
 
-/* --- arrival ------------------------------------------------------------------------------------------ */
+/* --- arrival
+ * ------------------------------------------------------------------------------------------ */
 static struct err check_records(struct str body) {
     struct str value;
     uint16_t tag;

@@ -1,5 +1,5 @@
-/* rebuild.c - layers that were not synced before an unclean boot: unpacked again from their blob, or
- * (made here, without a blob) read once more and compared with their diff id. */
+/* rebuild.c - layers that were not synced before an unclean boot: unpacked again from their blob,
+ * or (made here, without a blob) read once more and compared with their diff id. */
 #include "base/json.h"
 #include "base/log.h"
 #include "image/facts.h"
@@ -44,7 +44,8 @@ static void drop_images_of(struct images *im, struct layer_fact *l) {
                 break;
             }
     for (size_t n = 0; n < lost.n; n++) {
-        log_error("image %s was lost in an unclean shutdown and is removed", lost.items[n]->id_text);
+        log_error("image %s was lost in an unclean shutdown and is removed",
+                  lost.items[n]->id_text);
         image_remove(im, str_of(lost.items[n]->id_text), true, true, NULL, NULL);
     }
     vec_done(&lost);
@@ -106,9 +107,13 @@ void images_rebuild(struct images *im) {
     log_info("%zu image layers are restored after an unclean shutdown", r->layers.n);
     CLEAN_BUF struct buf args = {0};
     rebuild_args(im, r, &args);
-    struct worker_start s = {.program = im->worker_program, .job = "image-unpack",
-                             .args = buf_str(&args), .fds = &im->root_fd, .fds_n = 1,
-                             .done = rebuild_done, .arg = r};
+    struct worker_start s = {.program = im->worker_program,
+                             .job = "image-unpack",
+                             .args = buf_str(&args),
+                             .fds = &im->root_fd,
+                             .fds_n = 1,
+                             .done = rebuild_done,
+                             .arg = r};
     im->rebuild = r;
     im->rebuild_worker = worker_start(im->loop, &s);
 }

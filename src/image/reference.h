@@ -17,8 +17,9 @@
 
 #define REFERENCE_NAME_MAX 255 /* domain, '/' and path together */
 #define REFERENCE_TAG_MAX 128
-/* name:tag@sha256:… and a NUL */
-#define REFERENCE_TEXT_MAX (REFERENCE_NAME_MAX + 1 + REFERENCE_TAG_MAX + 1 + DIGEST_TEXT_MAX)
+/* domain/path:tag@sha256:… and a NUL, each part at its largest */
+#define REFERENCE_TEXT_MAX \
+    (2 * (REFERENCE_NAME_MAX + 1) + 1 + REFERENCE_TAG_MAX + 1 + DIGEST_TEXT_MAX)
 
 struct reference {
     char domain[REFERENCE_NAME_MAX + 1]; /* "docker.io", "localhost:5000" */

@@ -1,5 +1,5 @@
-/* save_job.c - the job "image-save": an archive that is a docker-archive (manifest.json, repositories)
- * and an OCI layout (index.json) at once, with the layers as they are stored. */
+/* save_job.c - the job "image-save": an archive that is a docker-archive (manifest.json,
+ * repositories) and an OCI layout (index.json) at once, with the layers as they are stored. */
 #include "archive/tar_write.h"
 #include "image/ingest.h"
 #include "image/jobs.h"
@@ -11,8 +11,8 @@
 
 struct saved {
     struct ingest_image image;
-    struct strs names;    /* canonical tags to save it under */
-    struct buf manifest;  /* OCI manifest */
+    struct strs names;   /* canonical tags to save it under */
+    struct buf manifest; /* OCI manifest */
     struct digest manifest_digest;
 };
 
@@ -21,7 +21,7 @@ struct save {
     struct arena arena;
     struct saved *items;
     size_t n;
-    struct buf out;          /* gathers small writes */
+    struct buf out;             /* gathers small writes */
     VEC(struct digest) written; /* blobs that are in the archive */
 };
 
@@ -33,9 +33,12 @@ static void save_done(struct save *s) {
     arena_done(&s->arena);
 }
 
-/* --- documents --------------------------------------------------------------------------------------------- */
+/* --- documents
+ * --------------------------------------------------------------------------------------------- */
 static const char *layer_type(enum compression c) {
-    return c == COMPRESSION_GZIP ? OCI_LAYER_GZIP : c == COMPRESSION_ZSTD ? OCI_LAYER_ZSTD : OCI_LAYER;
+    return c == COMPRESSION_GZIP   ? OCI_LAYER_GZIP
+           : c == COMPRESSION_ZSTD ? OCI_LAYER_ZSTD
+                                   : OCI_LAYER;
 }
 
 static void put_descriptor(struct json_out *o, const char *type, const struct digest *d,
@@ -136,7 +139,8 @@ static void make_manifest_json(const struct save *s, struct buf *out) {
     jo_arr_end(&o);
 }
 
-/* --- the archive --------------------------------------------------------------------------------------------- */
+/* --- the archive
+ * --------------------------------------------------------------------------------------------- */
 static struct err save_flush(struct save *s) {
     TRY(answer_bytes(s->in, s->out.data, s->out.len));
     buf_clear(&s->out);
@@ -181,18 +185,23 @@ static struct err save_text(struct save *s, const struct tar_sink *sink, const s
 static struct err save_blob(struct save *s, const struct tar_sink *sink,
                             const struct ingest_layer *l) {
     CLEAN_BUF struct buf path = {0};
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     if (!save_once(s, &l->blob))
         return OK;
     blob_name(&l->blob, &path);
     TRY(ingest_open_blob(s->in, &l->blob, &fd));
-    struct tar_entry e = {.type = TAR_FILE, .path = buf_cstr(&path), .target = "",
-                          .size = l->blob_size, .mode = 0644};
+    struct tar_entry e = {.type = TAR_FILE,
+                          .path = buf_cstr(&path),
+                          .target = "",
+                          .size = l->blob_size,
+                          .mode = 0644};
     TRY(tar_put_header(sink, &e));
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     uint64_t count = 0;
     CLEAN_STREAM struct stream *in = stream_tee(stream_fd(fd), h, &count);
-    CLEAN_FREE char *p = mem_alloc(OUT_SIZE);
+    CLEAN_FREE
+    char *p = mem_alloc(OUT_SIZE);
     for (;;) {
         size_t n;
         TRY(stream_read(in, p, OUT_SIZE, &n));

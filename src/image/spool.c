@@ -29,7 +29,8 @@ static struct err inner_path(struct str path, char **ret) {
         path = str_from(path, 1);
     if (path.len > EXTRACT_PATH_MAX)
         return err_new(ERR_INVALID, "path is longer than %d bytes", EXTRACT_PATH_MAX);
-    CLEAN_FREE char *clean = path_clean(path);
+    CLEAN_FREE
+    char *clean = path_clean(path);
     if (strcmp(clean, "..") == 0 || str_starts(str_of(clean), STR("../")))
         return err_new(ERR_INVALID, "path leads out of the archive");
     *ret = TAKE(clean);
@@ -37,7 +38,8 @@ static struct err inner_path(struct str path, char **ret) {
 }
 
 static struct err spool_file(struct spool *s, struct tar_reader *t, struct member *m) {
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     TRY(ingest_file(s->in, m->file, &fd));
     CLEAN_STREAM struct stream *data = stream_tee(tar_data(t), h, NULL);
@@ -58,7 +60,8 @@ static struct err member_link(const char *path, const struct tar_entry *e, struc
 }
 
 static struct err spool_entry(struct spool *s, struct tar_reader *t, const struct tar_entry *e) {
-    CLEAN_FREE char *path = NULL;
+    CLEAN_FREE
+    char *path = NULL;
     TRY(inner_path(str_of(e->path), &path));
     if (e->type != TAR_FILE && e->type != TAR_SYMLINK && e->type != TAR_LINK)
         return OK; /* directories; a device in an image archive means nothing */
@@ -95,7 +98,8 @@ struct err spool_read(struct ingest *in, struct stream *archive, struct spool *r
 }
 
 struct member *spool_find(const struct spool *s, const char *path) {
-    CLEAN_FREE char *at = NULL;
+    CLEAN_FREE
+    char *at = NULL;
     struct err e = inner_path(str_of(path), &at);
     err_ignore(e); /* what leads out is not there */
     for (int i = 0; at && i < SPOOL_LINKS_MAX; i++) {
@@ -108,11 +112,13 @@ struct member *spool_find(const struct spool *s, const char *path) {
     return NULL;
 }
 
-struct err spool_blob(const struct spool *s, const char *digest, int64_t size, struct member **ret) {
+struct err spool_blob(const struct spool *s, const char *digest, int64_t size,
+                      struct member **ret) {
     struct digest d;
     char hex[65];
     TRY(digest_parse(str_of(digest), &d));
-    CLEAN_FREE char *path = mem_printf("blobs/sha256/%s", digest_hex(&d, hex));
+    CLEAN_FREE
+    char *path = mem_printf("blobs/sha256/%s", digest_hex(&d, hex));
     struct member *m = spool_find(s, path);
     if (!m)
         return err_new(ERR_INVALID, "the archive has no blob %s", digest);
@@ -134,7 +140,8 @@ struct err spool_open(const struct spool *s, const struct member *m, int *ret_fd
 }
 
 struct err spool_text(const struct spool *s, const struct member *m, size_t max, struct buf *ret) {
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     if (m->size > max)
         return err_new(ERR_INVALID, "document is larger than %zu bytes", max);
     TRY(spool_open(s, m, &fd));

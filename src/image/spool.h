@@ -1,7 +1,8 @@
-/* spool.h - the members of an image archive, written to the job's ingest directory. Private to image/.
+/* spool.h - the members of an image archive, written to the job's ingest directory. Private to
+ * image/.
  *
- * The order of members in such archives says nothing, so all are kept before any is used: files with
- * their digest, links as links. Paths are cleaned; one that leads out is refused.
+ * The order of members in such archives says nothing, so all are kept before any is used: files
+ * with their digest, links as links. Paths are cleaned; one that leads out is refused.
  */
 #pragma once
 #include "base/map.h"
@@ -11,11 +12,11 @@
 #define SPOOL_LINKS_MAX 8
 
 struct member {
-    char *link;      /* cleaned path that it stands for; NULL: a file */
-    char file[32];   /* in the ingest directory */
+    char *link;    /* cleaned path that it stands for; NULL: a file */
+    char file[32]; /* in the ingest directory */
     uint64_t size;
     struct digest digest;
-    bool used;       /* its file was renamed away */
+    bool used; /* its file was renamed away */
 };
 struct spool {
     struct ingest *in;

@@ -18,7 +18,8 @@ static struct err hash_write(void *arg, const void *p, size_t n) {
 }
 
 static struct err verify(struct ingest *in, const struct ingest_layer *l) {
-    CLEAN_FD int dir = openat(in->layer_fd, l->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEAN_FD
+    int dir = openat(in->layer_fd, l->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     struct tar_sink sink = {hash_write, h};
     struct layer_tar t;
@@ -31,7 +32,8 @@ static struct err verify(struct ingest *in, const struct ingest_layer *l) {
 }
 
 static struct err unpack_again(struct ingest *in, struct ingest_layer *l) {
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     CLEAN_STREAM struct stream *plain = NULL;
     enum compression kind;
     TRY(dir_remove(in->layer_fd, l->name));

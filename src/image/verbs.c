@@ -13,14 +13,20 @@ static void put_optional(struct json_out *o, const char *key, const char *z) {
         jo_kstr(o, key, z);
 }
 
-void image_load(struct images *im, struct http_taken *client, bool quiet, image_done *done, void *arg) {
-    struct image_job_new n = {.job = "image-load", .client = client, .body = true, .done = done,
+void image_load(struct images *im, struct http_taken *client, bool quiet, image_done *done,
+                void *arg) {
+    struct image_job_new n = {.job = "image-load",
+                              .client = client,
+                              .body = true,
+                              .done = done,
                               .arg = arg,
                               .args = quiet ? STR("\"quiet\":true") : STR("\"quiet\":false")};
     job_start(im, &n);
 }
 
-/* --- save ------------------------------------------------------------------------------------------------- */
+/* --- save
+ * -------------------------------------------------------------------------------------------------
+ */
 struct selection {
     VEC(struct image *) images;
     VEC(struct strv) names; /* canonical text, one list for each image */
@@ -56,7 +62,7 @@ static struct err select_repository(struct images *im, const struct reference *w
     struct image *image;
     reference_name(wanted, name);
     while ((image = images_next(im, &it)) != NULL) {
-        LIST_FOR(&image->tags, l) {
+        LIST_FOR (&image->tags, l) {
             const struct image_tag *t = CONTAINER_OF(l, struct image_tag, link);
             if (t->ref.has_digest || strcmp(reference_name(&t->ref, other), name) != 0)
                 continue;
@@ -120,15 +126,21 @@ void image_save(struct images *im, struct http_taken *client, const struct strv 
         return;
     }
     save_args(&s, &args);
-    struct image_job_new n = {.job = "image-save", .args = buf_str(&args), .client = client,
-                              .images = s.images.items, .images_n = s.images.n, .done = done,
+    struct image_job_new n = {.job = "image-save",
+                              .args = buf_str(&args),
+                              .client = client,
+                              .images = s.images.items,
+                              .images_n = s.images.n,
+                              .done = done,
                               .arg = arg};
     for (size_t i = 0; i < s.images.n; i++)
         image_publish(im, "save", s.images.items[i], s.images.items[i]->id_text);
     job_start(im, &n);
 }
 
-/* --- import ------------------------------------------------------------------------------------------------- */
+/* --- import
+ * -------------------------------------------------------------------------------------------------
+ */
 static struct err import_args(const struct image_import *o, struct buf *out) {
     struct json_out j = {.out = out};
     struct reference r;
@@ -159,12 +171,18 @@ void image_import(struct images *im, struct http_taken *client, const struct ima
         image_job_refuse(client, done, arg, e);
         return;
     }
-    struct image_job_new n = {.job = "image-import", .args = buf_str(&args), .client = client,
-                              .body = true, .done = done, .arg = arg};
+    struct image_job_new n = {.job = "image-import",
+                              .args = buf_str(&args),
+                              .client = client,
+                              .body = true,
+                              .done = done,
+                              .arg = arg};
     job_start(im, &n);
 }
 
-/* --- commit ------------------------------------------------------------------------------------------------- */
+/* --- commit
+ * -------------------------------------------------------------------------------------------------
+ */
 static void commit_args(const struct image_commit *c, struct buf *out) {
     struct json_out o = {.out = out};
     char text[REFERENCE_TEXT_MAX];
@@ -193,14 +211,19 @@ void image_commit(struct images *im, const struct image_commit *c,
                   void (*done)(void *arg, struct image *image, struct err e), void *arg) {
     CLEAN_BUF struct buf args = {0};
     if (c->parent && c->parent->layers_n >= IMAGE_LAYERS_MAX && (c->upper || c->tar_fd >= 0)) {
-        done(arg, NULL, err_new(ERR_INVALID, "the image would have more than %d layers",
-                                IMAGE_LAYERS_MAX));
+        done(arg, NULL,
+             err_new(ERR_INVALID, "the image would have more than %d layers", IMAGE_LAYERS_MAX));
         return;
     }
     commit_args(c, &args);
     int fd = c->upper ? c->upper_dirfd : c->tar_fd;
-    struct image_job_new n = {.job = "image-commit", .args = buf_str(&args),
-                              .images = &c->parent, .images_n = c->parent != NULL, .fds = &fd,
-                              .fds_n = fd >= 0, .committed_fn = done, .arg = arg};
+    struct image_job_new n = {.job = "image-commit",
+                              .args = buf_str(&args),
+                              .images = &c->parent,
+                              .images_n = c->parent != NULL,
+                              .fds = &fd,
+                              .fds_n = fd >= 0,
+                              .committed_fn = done,
+                              .arg = arg};
     job_start(im, &n);
 }
