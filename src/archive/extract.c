@@ -238,7 +238,7 @@ static struct err extract_link(struct extractor *x, struct place at, const struc
     TRYF(beneath_parent(x->root, target, false, &dir, &name), "target '%s'", e->target);
     struct stat st;
     if (!place_stat((struct place){dir, name}, &st))
-        return err_errno(errno, "target '%s'", e->target);
+        return err_kind_errno(ERR_INVALID, errno, "target '%s'", e->target);
     if (S_ISDIR(st.st_mode))
         return err_new(ERR_INVALID, "hard link to a directory");
     if (is_whiteout(&st))
