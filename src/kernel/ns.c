@@ -100,3 +100,22 @@ struct err ns_socket(int fd, int domain, int type, int protocol, int *ret_fd) {
     *ret_fd = s;
     return OK;
 }
+
+struct err ns_setup_net(struct err (*setup)(void *arg), void *arg, int *ret_fd) {
+    CLEAN_FD
+    int fd = -1;
+    int back = -1;
+    TRY(ns_open(0, "net", &back));
+    if (unshare(CLONE_NEWNET) < 0) {
+        int errnum = errno;
+        fd_close(back);
+        return err_errno(errnum, "make a network namespace");
+    }
+    struct err e = ns_open(0, "net", &fd);
+    if (!err_failed(e))
+        e = setup(arg);
+    ns_leave_net(back);
+    TRY(e);
+    *ret_fd = TAKE_FD(fd);
+    return OK;
+}

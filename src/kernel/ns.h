@@ -10,6 +10,11 @@
 
 /* A new, empty network namespace (lo down). The calling thread stays where it is. */
 struct err ns_new_net(int *ret_fd);
+/* The same by way of the calling thread itself, which is in the new namespace while setup(arg) runs
+ * and then comes back (or the program is aborted, as in ns_leave_net): for what has to be set from
+ * inside, without a process and two more changes (a fifth of the time). No descriptor when setup
+ * fails. */
+struct err ns_setup_net(struct err (*setup)(void *arg), void *arg, int *ret_fd);
 /* Opens a namespace of a process: name is "net", "pid", "mnt", "ipc", "uts", "cgroup", "user" or
  * "time". Verified to be on nsfs. pid 0: the calling thread. */
 struct err ns_open(pid_t pid, const char *name, int *ret_fd);
