@@ -135,6 +135,7 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     memcpy(p->table, n->table, sizeof(p->table));
     p->nft_program = mem_strdup(n->nft_program);
     p->run_dir = mem_strdup(n->run_dir);
+    p->sockets = n->sockets;
     for (size_t i = 0; i < r->ports.n; i++)
         vec_push(&p->requests, r->ports.items[i]);
     return p;
@@ -228,7 +229,8 @@ void endpoint_release(struct networks *n, const char *endpoint_id) {
     take_out(n, e);
 }
 
-struct err endpoint_adopt(struct networks *n, const struct endpoint_plan *p) {
+struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p) {
+    p->sockets = n->sockets;
     struct network *w = map_getz(&n->by_id, p->network_id);
     if (!w || w->driver != NETWORK_BRIDGE)
         return err_new(ERR_NOT_FOUND, "network %s not found", p->network_id);

@@ -204,6 +204,7 @@ struct endpoint_plan {
     char bridge[IFNAMSIZ], host_if[IFNAMSIZ];
     char table[32];
     char *nft_program, *run_dir;
+    struct nft_sockets *sockets; /* borrowed from struct networks; NULL: none */
     struct port_requests requests;
     struct port_mappings ports; /* filled by endpoint_up */
     struct strv warnings;       /* filled by endpoint_up */
@@ -250,7 +251,7 @@ void endpoint_encode(const struct endpoint_plan *p, struct buf *out);
 struct err endpoint_decode(struct str text, struct endpoint_plan **ret);
 /* Loop, at start: a container that still runs has this endpoint. ERR_NOT_FOUND when the network is
  * gone, ERR_CONFLICT when the address is taken. */
-struct err endpoint_adopt(struct networks *n, const struct endpoint_plan *p);
+struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p);
 
 /* Endpoint by id, or the endpoint of a container on a network. NULL: none. */
 struct endpoint *endpoint_find(const struct networks *n, const char *endpoint_id);

@@ -74,6 +74,7 @@ struct networks {
     struct bus bus;
     struct strv warnings;
     bool forwarding_ours;
+    struct nft_sockets *sockets;
 };
 
 struct network *network_new(void);
@@ -158,8 +159,19 @@ struct err rules_remove_network(const struct host_plan *h);
 void rules_port_element(const struct port_mapping *m, struct in_addr address,
                         struct nft_element *ret);
 const char *rules_port_map(const struct port_mapping *m);
+/* Sockets to nf_tables that are kept: sockets.c. All three take NULL: nothing is kept. */
+struct nft_sockets *nft_sockets_new(void);
+struct nft_sockets *nft_sockets_free(struct nft_sockets *s);
+struct err nft_socket_take(struct nft_sockets *s, struct netlink *ret);
+/* A socket that has failed is to be closed (netlink_done), not given back. */
+void nft_socket_give(struct nft_sockets *s, struct netlink *nl);
+
+struct published {
+    const char *table;
+    const struct port_mappings *ports;
+    struct in_addr address;
+    struct nft_sockets *sockets;
+};
 /* steal: an element that leads elsewhere is replaced; else it is ERR_CONFLICT. */
-struct err rules_publish(const char *table, const struct port_mappings *ports,
-                         struct in_addr address, bool steal);
-struct err rules_unpublish(const char *table, const struct port_mappings *ports,
-                           struct in_addr address);
+struct err rules_publish(const struct published *p, bool steal);
+struct err rules_unpublish(const struct published *p);

@@ -206,6 +206,7 @@ struct err networks_open(struct store *s, struct loop *l, const struct networks_
     n->store = s;
     n->loop = l;
     bus_init(&n->bus);
+    n->sockets = nft_sockets_new();
     struct err e = configure(n, config);
     if (!err_failed(e))
         e = network_rows_load(n);
@@ -240,6 +241,7 @@ struct networks *networks_close(struct networks *n) {
     map_done(&n->endpoints);
     map_done(&n->ports);
     strv_done(&n->warnings);
+    nft_sockets_free(n->sockets);
     free(n->instance);
     free(n->nft_program);
     free(n->run_dir);

@@ -132,55 +132,78 @@ void rules_port_element(const struct port_mapping *m, struct in_addr address,
     ret->value_len = 8;
 }
 
-static void port_elements(struct nft_batch *b, const char *table, const struct port_mappings *ports,
-                          struct in_addr address, element_fn *fn) {
-    for (size_t i = 0; i < ports->n; i++) {
+static void port_elements(struct nft_batch *b, const struct published *p, element_fn *fn) {
+    for (size_t i = 0; i < p->ports->n; i++) {
         struct nft_element e;
-        rules_port_element(&ports->items[i], address, &e);
-        fn(b, table, rules_port_map(&ports->items[i]), &e);
+        rules_port_element(&p->ports->items[i], p->address, &e);
+        fn(b, p->table, rules_port_map(&p->ports->items[i]), &e);
     }
 }
 
-struct err rules_publish(const char *table, const struct port_mappings *ports,
-                         struct in_addr address, bool steal) {
-    if (!ports->n)
-        return OK;
-    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
-    TRY(open_nft(&nl));
+static struct err change(struct netlink *nl, const struct published *p, element_fn *fn) {
     CLEAN_NFT_BATCH struct nft_batch b = {0};
-    port_elements(&b, table, ports, address, nft_add);
-    struct err e = nft_commit(&nl, &b);
-    if (err_failed(e) && (err_errnum(e) == EEXIST || err_errnum(e) == EBUSY)) {
-        if (!steal)
-            return err_as(err_wrap(e, "publish ports"), ERR_CONFLICT);
-        err_free(e);
-        TRY(rules_unpublish(table, ports, address));
-        port_elements(&b, table, ports, address, nft_add);
-        e = nft_commit(&nl, &b);
-    }
-    return err_wrap(e, "publish ports");
+    port_elements(&b, p, fn);
+    return nft_commit(nl, &b);
 }
 
-struct err rules_unpublish(const char *table, const struct port_mappings *ports,
-                           struct in_addr address) {
-    if (!ports->n)
-        return OK;
-    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
-    TRY(open_nft(&nl));
-    CLEAN_NFT_BATCH struct nft_batch b = {0};
-    port_elements(&b, table, ports, address, nft_delete);
-    struct err e = nft_commit(&nl, &b);
-    if (!err_failed(e) || err_errnum(e) != ENOENT)
-        return err_wrap(e, "take published ports back");
+static bool is_errnum(struct err e, int errnum) {
+    return err_failed(e) && err_errnum(e) == errnum;
+}
+
+static struct err unpublish(struct netlink *nl, const struct published *p) {
+    struct err e = change(nl, p, nft_delete);
+    if (!is_errnum(e, ENOENT))
+        return e;
     err_free(e);
     /* Some are missing, and a batch is all or nothing: one by one. */
-    for (size_t i = 0; i < ports->n; i++) {
-        struct port_mappings one = {.items = &ports->items[i], .n = 1};
-        port_elements(&b, table, &one, address, nft_delete);
-        e = nft_commit(&nl, &b);
+    for (size_t i = 0; i < p->ports->n; i++) {
+        struct port_mappings only = {.items = &p->ports->items[i], .n = 1};
+        struct published one = *p;
+        one.ports = &only;
+        e = change(nl, &one, nft_delete);
         if (err_failed(e) && err_errnum(e) != ENOENT)
-            return err_wrap(e, "take published ports back");
+            return e;
         err_free(e);
     }
     return OK;
+}
+
+static struct err publish(struct netlink *nl, const struct published *p, bool steal) {
+    struct err e = change(nl, p, nft_add);
+    if (!is_errnum(e, EEXIST) && !is_errnum(e, EBUSY))
+        return e;
+    if (!steal)
+        return err_as(e, ERR_CONFLICT);
+    /* Left by an endpoint that died with the daemon. We hold the bound sockets, so it is ours. */
+    err_free(e);
+    TRY(unpublish(nl, p));
+    return change(nl, p, nft_add);
+}
+
+/* A refused batch leaves nothing behind in a socket; what failed otherwise is not used again. */
+static void give_back(struct nft_sockets *s, struct netlink *nl, struct err e) {
+    if (!err_failed(e) || err_kind(e) == ERR_CONFLICT || err_errnum(e) == ENOENT)
+        nft_socket_give(s, nl);
+    else
+        netlink_done(nl);
+}
+
+struct err rules_publish(const struct published *p, bool steal) {
+    if (!p->ports->n)
+        return OK;
+    struct netlink nl = NETLINK_NONE;
+    TRY(nft_socket_take(p->sockets, &nl));
+    struct err e = publish(&nl, p, steal);
+    give_back(p->sockets, &nl, e);
+    return err_wrap(e, "publish ports");
+}
+
+struct err rules_unpublish(const struct published *p) {
+    if (!p->ports->n)
+        return OK;
+    struct netlink nl = NETLINK_NONE;
+    TRY(nft_socket_take(p->sockets, &nl));
+    struct err e = unpublish(&nl, p);
+    give_back(p->sockets, &nl, e);
+    return err_wrap(e, "take published ports back");
 }

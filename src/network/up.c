@@ -71,31 +71,28 @@ static struct err quiet_six(void) {
     return OK;
 }
 
-/* A socket that stays in the namespace when this thread leaves it. */
-static struct err inside_socket(int netns_fd, struct netlink *ret) {
-    int back = -1;
-    TRY(ns_enter_net(netns_fd, &back));
-    struct err e = quiet_six();
-    if (!err_failed(e))
-        e = netlink_open(NETLINK_ROUTE, ret);
-    ns_leave_net(back);
-    return e;
+/* Runs inside the namespace; the socket stays there when the thread leaves. */
+static struct err set_up_inside(void *arg) {
+    TRY(quiet_six());
+    return netlink_open(NETLINK_ROUTE, arg);
 }
 
-static struct err namespace_for(int given, int *ret_fd) {
-    if (given < 0)
-        return err_wrap(ns_new_net(ret_fd), "make a network namespace");
+static struct err enter_given(int given, struct netlink *ret_inside, int *ret_fd) {
+    CLEAN_FD
     int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
+    int back = -1;
     if (fd < 0)
         return err_errno(errno, "copy the network namespace");
-    *ret_fd = fd;
+    TRY(ns_enter_net(fd, &back));
+    struct err e = set_up_inside(ret_inside);
+    ns_leave_net(back);
+    TRY(e);
+    *ret_fd = TAKE_FD(fd);
     return OK;
 }
 
-static struct err connect_pair(struct endpoint_plan *p, int netns_fd) {
-    CLEAN_NETLINK struct netlink in = NETLINK_NONE;
+static struct err connect_pair(struct endpoint_plan *p, int netns_fd, struct netlink *in) {
     CLEAN_NETLINK struct netlink out = NETLINK_NONE;
-    TRY(inside_socket(netns_fd, &in));
     TRY(netlink_open(NETLINK_ROUTE, &out));
     char name[IFNAMSIZ];
     (void)snprintf(name, sizeof(name), "eth%u", p->index);
@@ -112,9 +109,9 @@ static struct err connect_pair(struct endpoint_plan *p, int netns_fd) {
                                        .mac = p->mac,
                                        .isolated = !p->icc}));
     struct in_addr gateway = {p->internal || p->index > 0 ? 0 : p->gateway.s_addr};
-    TRY(link_inside(
-        &in, &(struct inside){
-                 .name = name, .address = p->address, .gateway = gateway, .prefix = p->prefix}));
+    struct inside inside = {
+        .name = name, .address = p->address, .gateway = gateway, .prefix = p->prefix};
+    TRY(link_inside(in, &inside));
     /* The container's end has been opened last and is ready. Of ours, first the port, then the
      * bridge, which has a carrier from its first port on. */
     TRY(link_wait_up(&out, p->host_if));
@@ -129,13 +126,18 @@ static bool draws(const struct endpoint_plan *p) {
     return false;
 }
 
+static struct published published_of(const struct endpoint_plan *p) {
+    return (struct published){p->table, &p->ports, p->address, p->sockets};
+}
+
 static struct err publish_once(struct endpoint_plan *p, bool steal) {
-    struct err e = rules_publish(p->table, &p->ports, p->address, steal);
+    struct published what = published_of(p);
+    struct err e = rules_publish(&what, steal);
     if (!err_failed(e) || err_errnum(e) != ENOENT || p->table_loaded)
         return e;
     err_free(e); /* somebody flushed the rules */
     TRY(prepare(p));
-    return rules_publish(p->table, &p->ports, p->address, steal);
+    return rules_publish(&what, steal);
 }
 
 static struct err publish(struct endpoint_plan *p, struct endpoint_live *l) {
@@ -165,8 +167,12 @@ struct err endpoint_up(struct endpoint_plan *p, int netns_fd, struct endpoint_li
     TRY(ports_bind(&p->requests, &p->ports, &l.held_fds, &l.held_n));
     if (p->check_host)
         TRY(prepare(p));
-    TRY(namespace_for(netns_fd, &l.netns_fd));
-    struct err e = connect_pair(p, l.netns_fd);
+    CLEAN_NETLINK struct netlink in = NETLINK_NONE;
+    if (netns_fd >= 0)
+        TRY(enter_given(netns_fd, &in, &l.netns_fd));
+    else
+        TRY(ns_setup_net(set_up_inside, &in, &l.netns_fd));
+    struct err e = connect_pair(p, l.netns_fd, &in);
     if (!err_failed(e))
         e = publish(p, &l);
     if (err_failed(e)) {
@@ -188,15 +194,15 @@ struct err endpoint_disconnect(const struct endpoint_plan *p) {
 }
 
 struct err endpoint_down(const struct endpoint_plan *p) {
-    return rules_unpublish(p->table, &p->ports, p->address);
+    struct published what = published_of(p);
+    return rules_unpublish(&what);
 }
 
 struct err network_none_up(int *ret_netns_fd) {
     CLEAN_FD
     int fd = -1;
-    TRYF(ns_new_net(&fd), "make a network namespace");
     CLEAN_NETLINK struct netlink in = NETLINK_NONE;
-    TRY(inside_socket(fd, &in));
+    TRY(ns_setup_net(set_up_inside, &in, &fd));
     TRY(link_lo_up(&in));
     *ret_netns_fd = TAKE_FD(fd);
     return OK;

@@ -68,10 +68,8 @@ static struct err make_directory(void *arg) {
 
 static void row_taken_back(void *arg, struct err e) {
     struct directory_job *j = arg;
-    struct err why = err_new(ERR_SYSTEM, "create %s: the directory cannot be made",
-                             j->volume->name);
     err_free(e); /* either way there is no volume; a row that stayed is found at the next start */
-    finish(j->volume, why);
+    finish(j->volume, j->e);
     free(j);
 }
 

@@ -27,6 +27,7 @@ struct lab {
     int outside; /* another host, 198.51.100.2; the host is 198.51.100.1; knows no container subnet
                   */
     char run_dir[64];
+    struct nft_sockets *sockets;
 };
 
 static inline void lab_switch(const char *path, const char *value) {
@@ -88,10 +89,12 @@ static inline bool lab_open(struct lab *lab, int bridge_nf) {
     lab_wire(lab->outside, "ext0", "ext1", "198.51.100.1", "198.51.100.2");
     (void)snprintf(lab->run_dir, sizeof(lab->run_dir), "/tmp/corten-test-network.XXXXXX");
     assert_non_null(mkdtemp(lab->run_dir));
+    lab->sockets = nft_sockets_new();
     return true;
 }
 
 static inline void lab_close(struct lab *lab) {
+    nft_sockets_free(lab->sockets);
     fd_close(lab->outside);
     fd_close(lab->host);
     CLEAN_FD
@@ -145,6 +148,7 @@ static inline struct endpoint_plan *lab_plan(const struct lab *lab, unsigned n) 
     (void)snprintf(p->table, sizeof(p->table), "corten");
     p->nft_program = mem_strdup("/usr/sbin/nft");
     p->run_dir = mem_strdup(lab->run_dir);
+    p->sockets = lab->sockets;
     return p;
 }
 
