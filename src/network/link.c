@@ -225,7 +225,7 @@ struct err link_lo_up(struct netlink *nl) {
 /* By ioctl on the netlink socket itself: that one lives in the container's namespace, we do not. */
 static struct err index_inside(struct netlink *nl, const char *name, unsigned *ret) {
     struct ifreq r = {0};
-    (void)strncpy(r.ifr_name, name, sizeof(r.ifr_name) - 1);
+    snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
     if (ioctl(nl->fd, SIOCGIFINDEX, &r) < 0)
         return err_errno(errno, "look for interface %s in the container", name);
     *ret = (unsigned)r.ifr_ifindex;
