@@ -66,9 +66,10 @@ TEST(an_exec_is_in_the_container) {
     static const char *const names[] = {"pid", "mnt", "ipc", "uts", "net", "cgroup"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         snprintf(path, sizeof(path), "/proc/%d/ns/%s", r.init.pid, names[i]);
-        ssize_t n = readlink(path, want + strlen(want), 100);
+        size_t at = strlen(want);
+        ssize_t n = readlink(path, want + at, 100);
         assert_true(n > 0);
-        strcat(want, "\n");
+        want[at + (size_t)n] = '\n';
     }
     expect_exec(&r, "for n in pid mnt ipc uts net cgroup; do readlink /proc/self/ns/$n; done", "",
                 want);

@@ -115,7 +115,7 @@ TEST(a_cgroup_is_made_once_and_removed_with_what_is_below) {
     for (size_t i = 0; i < h.trees_n; i++) {
         snprintf(below, sizeof(below), "a-%zu", i);
         assert_int_equal(mkdirat(g.dirs[i], below, 0755), 0);
-        strcat(below, "/deeper");
+        snprintf(below, sizeof(below), "a-%zu/deeper", i);
         assert_int_equal(mkdirat(g.dirs[i], below, 0755), 0);
     }
     assert_false(cgroup_populated(&g));
