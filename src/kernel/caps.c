@@ -72,11 +72,21 @@ static uint64_t read_set(int option, unsigned long sub, bool number_first) {
     return set;
 }
 
-struct err caps_get(struct caps *ret) {
+static struct err get(struct __user_cap_data_struct d[2]) {
     struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+    return syscall(SYS_capget, &h, d) < 0 ? err_errno(errno, "read capabilities") : OK;
+}
+
+struct err caps_possible(uint64_t *ret) {
     struct __user_cap_data_struct d[2] = {0};
-    if (syscall(SYS_capget, &h, d) < 0)
-        return err_errno(errno, "read capabilities");
+    TRY(get(d));
+    *ret = (d[0].permitted | (uint64_t)d[1].permitted << 32) & read_set(PR_CAPBSET_READ, 0, true);
+    return OK;
+}
+
+struct err caps_get(struct caps *ret) {
+    struct __user_cap_data_struct d[2] = {0};
+    TRY(get(d));
     *ret = (struct caps){
         .bounding = read_set(PR_CAPBSET_READ, 0, true),
         .effective = d[0].effective | (uint64_t)d[1].effective << 32,

@@ -20,6 +20,8 @@ const char *caps_name(int number); /* NULL when unknown */
 
 /* What the calling thread has. */
 struct err caps_get(struct caps *ret);
+/* What the calling thread could give away: permitted and bounding. Cheaper than caps_get. */
+struct err caps_possible(uint64_t *ret);
 /* Drops from the bounding set what is not in `keep` (needs CAP_SETPCAP). 0 or -errno. */
 int caps_bound(uint64_t keep);
 /* Effective, permitted and inheritable in one stroke. 0 or -errno. */

@@ -91,9 +91,9 @@ struct err cgroup_read_u64(const struct cgroup *g, enum cgroup_controller c, con
 struct err cgroup_read_key(const struct cgroup *g, enum cgroup_controller c, const char *file,
                            const char *key, uint64_t *ret);
 
-/* Moves a process (0: the caller) into all trees, except that of skip_tree_dir (a descriptor that
- * clone3 has put it into already; -1: none). 0 or -errno; system calls only, so that a container's
- * first process can move itself. */
+/* Moves a process (0: the caller, which must be single-threaded) into all trees, except that of
+ * skip_tree_dir (a descriptor that clone3 has put it into already; -1: none). 0 or -errno; system
+ * calls only, so that a container's first process can move itself. */
 int cgroup_attach(const struct cgroup *g, pid_t pid, int skip_tree_dir);
 /* SIGKILL for every process in it and below: cgroup.kill, or freeze, walk, thaw. */
 struct err cgroup_kill(const struct cgroup *g);

@@ -69,11 +69,10 @@ static struct err parse_caps(const struct strs *v, uint64_t possible, uint64_t *
 /* What we do not have ourselves (a host that withholds CAP_SYS_RESOURCE) cannot be given; "all"
  * then means all that there are, as the peers do. */
 static struct err prepare_caps(struct launch *l, const struct oci_capabilities *c) {
-    struct caps own;
-    TRY(caps_get(&own));
+    TRY(caps_possible(&l->possible));
     static const struct oci_capabilities none;
     c = c ? c : &none;
-    uint64_t possible = own.permitted & own.bounding;
+    uint64_t possible = l->possible;
     TRY(parse_caps(&c->bounding, possible, &l->caps.bounding));
     TRY(parse_caps(&c->permitted, possible, &l->caps.permitted));
     TRY(parse_caps(&c->effective, possible, &l->caps.effective));

@@ -20,6 +20,7 @@ struct launch {
     const struct oci_process *process;
     struct runtime_stdio stdio;
     struct caps caps;
+    uint64_t possible; /* capabilities that the parent, and so the child at first, has */
     struct {
         int resource;
         struct rlimit value;

@@ -155,12 +155,12 @@ static struct err load_filter(const struct launch *l) {
 /* The filter goes on as late as it can: without no_new_privs that needs CAP_SYS_ADMIN, which is
  * given up by the very last capset; so a profile must allow only capset and execve of our own
  * calls. */
-static struct err set_privileges(const struct launch *l, const struct caps *own) {
+static struct err set_privileges(const struct launch *l) {
     int r = caps_bound(l->caps.bounding);
     if (r < 0)
         return err_errno(r, "drop capabilities from the bounding set");
     TRY(set_ids(l));
-    uint64_t all = own->permitted;
+    uint64_t all = l->possible;
     if ((r = caps_set(all, all, l->caps.inheritable)) < 0)
         return err_errno(r, "set capabilities");
     if ((r = caps_set_ambient(l->caps.ambient)) < 0)
@@ -189,8 +189,6 @@ static char **vector(const struct strs *v) {
 }
 
 struct err launch_program(struct launch *l) {
-    struct caps own;
-    TRY(caps_get(&own));
     TRY(enter_cwd(l));
     char path[PATH_MAX];
     TRY(find_program(l->process, path));
@@ -200,7 +198,7 @@ struct err launch_program(struct launch *l) {
     /* Everything else has done its duty. The socket to the parent is among them and CLOEXEC. */
     if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS && errno != EINVAL)
         return err_errno(errno, "close descriptors");
-    TRY(set_privileges(l, &own));
+    TRY(set_privileges(l));
     execve(path, argv, env);
     int errnum = errno;
     enum err_kind kind = errnum == ENOENT || errnum == ENOTDIR                      ? ERR_NOT_FOUND

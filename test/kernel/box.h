@@ -2,6 +2,7 @@
  * container/ composes it, output and exit status back. Everything is in a mount namespace, below a
  * tmpfs and a cgroup of the test's own. */
 #pragma once
+#include "base/time.h"
 #include "kernel/mount.h"
 #include "kernel/pidfd.h"
 #include "runtime/runtime.h"
@@ -44,6 +45,7 @@ struct box_run {
     struct runtime_process init;
     int out; /* read end of stdout and stderr */
     char cgroup[128];
+    int64_t create_ns; /* what runtime_create took */
 };
 
 #define BOX_CAPS                                                                      \
@@ -180,7 +182,9 @@ static inline struct err box_create(const struct box_options *o, struct box_run 
         .seccomp_fd = seccomp,
         .stdio = {o->in ? o->in : -1, p[1], p[1]},
     };
+    r->create_ns = time_monotonic();
     struct err e = runtime_create(&co, &r->box, &r->init);
+    r->create_ns = time_monotonic() - r->create_ns;
     close(p[1]);
     r->out = p[0];
     if (err_failed(e))
