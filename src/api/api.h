@@ -28,6 +28,8 @@ struct api {
     struct networks *networks;
     struct volumes *volumes;
     struct containers *containers;
+    struct events *events;    /* made by api_open, as the next */
+    const struct host *facts; /* what this host is and offers */
     const char *data_root, *run_root;
     const char *host;          /* "unix:///run/corten/corten.sock" */
     const char *id;            /* daemon id, kept in the store */
@@ -36,6 +38,10 @@ struct api {
     int64_t started_at; /* wall ns */
 };
 
+/* Looks at the host, records events from here on; once, when the nouns are open. */
+void api_open(struct api *api);
+/* Ends the streams of events. Harmless when api_open was not reached. */
+void api_close(struct api *api);
 /* Serves one listener; the struct api must outlive it. */
 void api_attach(const struct api *api, struct http_server *server);
 http_handler api_handle; /* arg: const struct api * */

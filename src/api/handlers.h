@@ -9,10 +9,13 @@ api_fn api_container_create, api_container_list, api_container_inspect, api_cont
     api_container_wait, api_container_attach, api_container_logs;
 api_fn api_exec_create, api_exec_start, api_exec_inspect, api_exec_resize;
 /* image.c */
-api_fn api_image_list, api_image_inspect, api_image_history, api_image_create, api_image_load,
-    api_image_get, api_images_get, api_image_push, api_image_tag, api_image_remove;
+api_fn api_image_list, api_image_inspect, api_image_history, api_image_tag, api_image_remove,
+    api_image_prune;
+/* transfer.c */
+api_fn api_image_create, api_image_load, api_image_get, api_images_get, api_image_push;
 /* network.c */
-api_fn api_network_list, api_network_inspect, api_network_create, api_network_remove;
+api_fn api_network_list, api_network_inspect, api_network_create, api_network_remove,
+    api_network_prune;
 /* volume.c */
 api_fn api_volume_list, api_volume_inspect, api_volume_create, api_volume_remove, api_volume_prune;
 /* system.c */

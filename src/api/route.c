@@ -11,6 +11,7 @@ const struct api_route api_routes[] = {
     {"GET", "/version", api_version},
     {"GET", "/info", api_info},
     {"GET", "/events", api_events},
+    {"POST", "/auth", api_auth},
 
     {"POST", "/containers/create", api_container_create},
     {"GET", "/containers/json", api_container_list},
@@ -36,6 +37,7 @@ const struct api_route api_routes[] = {
     {"POST", "/images/create", api_image_create},
     {"POST", "/images/load", api_image_load},
     {"GET", "/images/get", api_images_get},
+    {"POST", "/images/prune", api_image_prune},
     {"GET", "/images/{*}/json", api_image_inspect},
     {"GET", "/images/{*}/history", api_image_history},
     {"GET", "/images/{*}/get", api_image_get},
@@ -45,6 +47,7 @@ const struct api_route api_routes[] = {
 
     {"GET", "/networks", api_network_list},
     {"POST", "/networks/create", api_network_create},
+    {"POST", "/networks/prune", api_network_prune},
     {"GET", "/networks/{}", api_network_inspect},
     {"DELETE", "/networks/{}", api_network_remove},
 

@@ -157,6 +157,7 @@ static void on_signal(void *arg, int signo) {
 static void daemon_done(struct daemon *d) {
     /* The nouns' memory goes with the process: containers, monitors and networks live on, and what
      * must be on disk is there once the store is closed. */
+    api_close(&d->api);
     store_close(d->api.store);
     if (d->server)
         unlink(d->config.host + strlen("unix://"));
@@ -176,6 +177,7 @@ static struct err start(struct daemon *d) {
     d->api.host = c->host;
     d->api.started_at = time_now();
     TRY(open_nouns(d));
+    api_open(&d->api);
     TRY(listen_on(d));
     d->term = sigwatch_new(d->loop, SIGTERM, on_signal, d);
     d->interrupt = sigwatch_new(d->loop, SIGINT, on_signal, d);

@@ -1,0 +1,25 @@
+/* events.h - the record behind GET /events. Private to api/.
+ *
+ * Subscribes to the buses of all nouns, keeps the last EVENTS_KEPT events for `since`, and passes
+ * each new one on to the clients that listen. Volatile, as the peer's: a new daemon starts with
+ * none. Loop thread. A client that does not read is cut once it has a MiB waiting; it never holds
+ * up anybody. Source: Engine API 1.51 SystemEvents. Tests: test/unit/api/events.c. */
+#pragma once
+#include "api/call.h"
+#include "spec/api_system.h"
+
+#define EVENTS_KEPT 256
+
+struct events;
+struct events *events_new(const struct api *api); /* subscribes; api must outlive it */
+void events_free(struct events *e);               /* cuts the listeners; NULL allowed */
+size_t events_listeners(const struct events *e);
+/* For events that no bus carries. The event is copied; scope and times are filled in. */
+void events_record(struct events *e, const struct api_event *event);
+
+extern const char *const events_filters[];
+bool events_match(const struct api_event *event, const struct api_filters *f);
+/* Replays what is kept from since to until (wall ns, 0: open), then follows until `until` or the
+ * end of the client. since and until 0: only what is new. Ends the call. */
+void events_serve(struct events *e, struct api_call *c, const struct api_filters *f, int64_t since,
+                  int64_t until);

@@ -1,0 +1,273 @@
+/* /networks. */
+#include "api/filter.h"
+#include "api/handlers.h"
+#include "spec/api_network.h"
+#include <arpa/inet.h>
+#include <string.h>
+
+/* --- view ---------------------------------------------------------------------------------- */
+
+static char *address_text(struct arena *a, struct in_addr ip, unsigned prefix) {
+    char text[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &ip, text, sizeof(text));
+    return prefix ? arena_printf(a, "%s/%u", text, prefix) : arena_strz(a, text);
+}
+
+static void view_ipam(const struct network *w, struct arena *a, struct api_ipam *ret) {
+    ret->driver = arena_strz(a, "default");
+    if (w->driver != NETWORK_BRIDGE)
+        return;
+    struct api_ipam_pool *pool = objs_add(&ret->config, a, sizeof(*pool));
+    pool->subnet = address_text(a, w->subnet, w->prefix);
+    pool->gateway = address_text(a, w->gateway, 0);
+    if (w->range_prefix != w->prefix)
+        pool->ip_range = address_text(a, w->range, w->range_prefix);
+}
+
+static void view_containers(const struct network *w, struct arena *a, struct objmap *ret) {
+    LIST_FOR ((struct list *)(uintptr_t)&w->endpoints, n) {
+        const struct endpoint *e = CONTAINER_OF(n, struct endpoint, link);
+        char mac[18];
+        if (!e->live)
+            continue;
+        struct api_network_container *k = objmap_add(ret, a, e->container_id, sizeof(*k));
+        k->name = e->container_name;
+        k->endpoint_id = arena_strz(a, e->id);
+        k->mac_address = arena_strz(a, mac_format(e->mac, mac));
+        k->ipv4_address = address_text(a, e->address, w->prefix);
+    }
+}
+
+static void view_network(const struct network *w, bool containers, struct arena *a,
+                         struct api_network *ret) {
+    *ret = (struct api_network){
+        .name = w->name,
+        .id = arena_strz(a, w->id),
+        .created = w->created,
+        .scope = arena_strz(a, "local"),
+        .driver = arena_strz(a, network_driver_name(w->driver)),
+        .enable_ipv4 = true,
+        .internal = w->internal,
+        .attachable = w->attachable,
+        .options = w->options,
+        .labels = w->labels,
+    };
+    view_ipam(w, a, &ret->ipam);
+    if (containers)
+        view_containers(w, a, &ret->containers);
+}
+
+/* --- list, inspect ------------------------------------------------------------------------- */
+
+static bool find(struct api_call *c, struct network **ret) {
+    struct err e = network_get(c->api->networks, c->arg[0], ret);
+    if (!err_failed(e))
+        return true;
+    api_reply_err(c, e);
+    return false;
+}
+
+static bool wanted(const struct network *w, const struct api_filters *f) {
+    const struct strs *dangling = api_filter(f, "dangling"), *driver = api_filter(f, "driver");
+    const struct strs *scope = api_filter(f, "scope"), *type = api_filter(f, "type");
+    return api_filter_match(api_filter(f, "name"), w->name) &&
+           api_filter_match(api_filter(f, "id"), w->id) &&
+           (!driver || strs_has(driver, network_driver_name(w->driver))) &&
+           (!scope || strs_has(scope, "local")) &&
+           (!type || strs_has(type, w->predefined ? "builtin" : "custom")) &&
+           (!dangling || api_filter_bool(dangling) == (!w->predefined && w->endpoints_n == 0)) &&
+           api_filter_labels(api_filter(f, "label"), &w->labels);
+}
+
+static struct err check_filters(const struct api_filters *f) {
+    const struct strs *type = api_filter(f, "type");
+    for (size_t i = 0; type && i < type->n; i++)
+        if (strcmp(type->items[i], "builtin") != 0 && strcmp(type->items[i], "custom") != 0)
+            return err_new(ERR_INVALID, "invalid filter: 'type'='%s'", type->items[i]);
+    return api_filter_check_bool(f, "dangling");
+}
+
+void api_network_list(struct api_call *c) {
+    static const char *const filters[] = {"dangling", "driver", "id",   "label",
+                                          "name",     "scope",  "type", NULL};
+    struct api_filters f;
+    struct objs docs = {0};
+    CLEAN_BUF struct buf out = {0};
+    struct err e = api_read_filters(c, filters, &f);
+    if (!err_failed(e))
+        e = check_filters(&f);
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
+    size_t at = 0;
+    struct network *w;
+    while ((w = network_next(c->api->networks, &at)))
+        if (wanted(w, &f)) /* who is connected is in the list of old versions only */
+            view_network(w, c->minor < 28, &c->arena,
+                         objs_add(&docs, &c->arena, sizeof(struct api_network)));
+    fields_encode_objs(&api_network_fields, &docs, c->minor, &(struct json_out){.out = &out});
+    buf_addc(&out, '\n');
+    api_reply_json(c, 200, buf_str(&out));
+}
+
+void api_network_inspect(struct api_call *c) {
+    struct network *w = NULL;
+    struct api_network doc;
+    const char *scope = api_query(c, "scope");
+    if (scope && *scope && strcmp(scope, "local") != 0) {
+        api_reply_err(c, err_new(ERR_NOT_FOUND, "network %s not found", c->arg[0]));
+        return;
+    }
+    if (!find(c, &w))
+        return;
+    view_network(w, true, &c->arena, &doc);
+    api_reply_doc(c, 200, &api_network_fields, &doc);
+}
+
+/* --- create -------------------------------------------------------------------------------- */
+
+static struct err check_ipam(const struct api_ipam *i, struct network_request *ret) {
+    if (i->driver && *i->driver && strcmp(i->driver, "default") != 0)
+        return err_new(ERR_UNSUPPORTED, "IPAM.Driver: '%s' is not supported", i->driver);
+    if (i->options.n > 0)
+        return err_new(ERR_UNSUPPORTED, "IPAM.Options: '%s' is not supported",
+                       i->options.items[0].key);
+    if (i->config.n > 1)
+        return err_new(ERR_UNSUPPORTED, "IPAM.Config: more than one pool is not supported");
+    if (i->config.n == 0)
+        return OK;
+    const struct api_ipam_pool *pool = i->config.items;
+    if (pool->auxiliary_addresses.n > 0)
+        return err_new(ERR_UNSUPPORTED, "IPAM.Config[0].AuxiliaryAddresses is not supported");
+    ret->subnet = pool->subnet;
+    ret->gateway = pool->gateway;
+    ret->ip_range = pool->ip_range;
+    return OK;
+}
+
+static struct err check_create(const struct api_network_create *doc, struct network_request *ret) {
+    *ret = (struct network_request){
+        .name = doc->name,
+        .driver = doc->driver,
+        .internal = doc->internal,
+        .attachable = doc->attachable,
+        .labels = doc->labels,
+        .options = doc->options,
+    };
+    if (doc->scope && *doc->scope && strcmp(doc->scope, "local") != 0)
+        return err_new(ERR_UNSUPPORTED, "Scope: '%s' is not supported", doc->scope);
+    if (doc->enable_ipv6 && *doc->enable_ipv6)
+        return err_new(ERR_UNSUPPORTED, "EnableIPv6 is not supported");
+    if (doc->enable_ipv4 && !*doc->enable_ipv4)
+        return err_new(ERR_UNSUPPORTED, "EnableIPv4: false is not supported");
+    if (doc->ingress || doc->config_only)
+        return err_new(ERR_UNSUPPORTED, "%s is not supported",
+                       doc->ingress ? "Ingress" : "ConfigOnly");
+    if (doc->config_from && doc->config_from->network && *doc->config_from->network)
+        return err_new(ERR_UNSUPPORTED, "ConfigFrom is not supported");
+    return doc->ipam ? check_ipam(doc->ipam, ret) : OK;
+}
+
+static void created(void *arg, struct err e, struct network *w) {
+    struct api_call *c = arg;
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
+    struct api_network_created doc = {.id = w->id};
+    api_reply_doc(c, 201, &api_network_created_fields, &doc);
+}
+
+static void create_body(struct api_call *c, void *arg) {
+    struct api_network_create *doc = arg;
+    struct network_request r;
+    if (c->minor < 48)
+        doc->enable_ipv4 = NULL; /* not a member before 1.48 */
+    struct err e = check_create(doc, &r);
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        network_create(c->api->networks, &r, created, c);
+}
+
+void api_network_create(struct api_call *c) {
+    api_read_json(c, &api_network_create_fields, create_body);
+}
+
+/* --- remove, prune ------------------------------------------------------------------------- */
+
+static void removed(void *arg, struct err e) {
+    struct api_call *c = arg;
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        api_reply_status(c, 204);
+}
+
+void api_network_remove(struct api_call *c) {
+    struct network *w = NULL;
+    if (find(c, &w))
+        network_remove(c->api->networks, w, removed, c);
+}
+
+/* The names are taken down first and removed one after the other: meanwhile any of them may change.
+ */
+struct prune {
+    struct strs names;
+    size_t at;
+    struct api_network_pruned doc;
+};
+
+static void prune_next(struct api_call *c);
+
+static void prune_one_done(void *arg, struct err e) {
+    struct api_call *c = arg;
+    struct prune *p = c->state;
+    bool in_use = err_kind(e) == ERR_FORBIDDEN || err_kind(e) == ERR_NOT_FOUND;
+    if (!err_failed(e))
+        strs_add(&p->doc.deleted, &c->arena, p->names.items[p->at]);
+    if (err_failed(e) && !in_use) {
+        api_reply_err(c, e);
+        return;
+    }
+    err_ignore(e); /* taken into use, or removed by somebody else, in the meantime */
+    p->at++;
+    prune_next(c);
+}
+
+static void prune_next(struct api_call *c) {
+    struct prune *p = c->state;
+    struct network *w = NULL;
+    while (p->at < p->names.n && !w) {
+        w = network_find(c->api->networks, p->names.items[p->at]);
+        p->at += !w;
+    }
+    if (w)
+        network_remove(c->api->networks, w, prune_one_done, c);
+    else
+        api_reply_doc(c, 200, &api_network_pruned_fields, &p->doc);
+}
+
+void api_network_prune(struct api_call *c) {
+    static const char *const filters[] = {"until", "label", "label!", NULL};
+    struct prune *p = arena_alloc(&c->arena, sizeof(*p));
+    struct api_filters f;
+    int64_t until = INT64_MAX;
+    struct err e = api_read_filters(c, filters, &f);
+    if (!err_failed(e))
+        e = api_filter_until(&f, &until);
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
+    size_t at = 0;
+    struct network *w;
+    while ((w = network_next(c->api->networks, &at)))
+        if (!w->predefined && w->endpoints_n == 0 && w->created < until &&
+            api_filter_labels(api_filter(&f, "label"), &w->labels) &&
+            !api_filter_any_label(api_filter(&f, "label!"), &w->labels))
+            strs_add(&p->names, &c->arena, w->name);
+    c->state = p;
+    prune_next(c);
+}

@@ -1,0 +1,152 @@
+/* /volumes. */
+#include "api/filter.h"
+#include "api/handlers.h"
+#include "base/time.h"
+#include "spec/api_volume.h"
+#include <string.h>
+
+static void view_volume(const struct volume *v, struct arena *a, struct api_volume *ret) {
+    *ret = (struct api_volume){
+        .name = v->name,
+        .driver = arena_strz(a, "local"),
+        .mountpoint = v->mountpoint,
+        .scope = arena_strz(a, "local"),
+        .labels = v->labels,
+        .created_at = v->created / NSEC_PER_SEC * NSEC_PER_SEC, /* whole seconds, as the peer */
+    };
+}
+
+static bool find(struct api_call *c, struct volume **ret) {
+    struct err e = volume_get(c->api->volumes, c->arg[0], ret);
+    if (!err_failed(e))
+        return true;
+    api_reply_err(c, e);
+    return false;
+}
+
+/* --- list, inspect ------------------------------------------------------------------------- */
+
+static bool wanted(const struct volume *v, const struct api_filters *f) {
+    const struct strs *dangling = api_filter(f, "dangling"), *driver = api_filter(f, "driver");
+    return v->state == VOLUME_READY && api_filter_match(api_filter(f, "name"), v->name) &&
+           (!driver || strs_has(driver, "local")) &&
+           (!dangling || api_filter_bool(dangling) == (v->holders.n == 0)) &&
+           api_filter_labels(api_filter(f, "label"), &v->labels);
+}
+
+void api_volume_list(struct api_call *c) {
+    static const char *const filters[] = {"dangling", "driver", "label", "name", NULL};
+    struct api_filters f;
+    struct api_volume_list doc = {0};
+    struct err e = api_read_filters(c, filters, &f);
+    if (!err_failed(e))
+        e = api_filter_check_bool(&f, "dangling");
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
+    size_t at = 0;
+    struct volume *v;
+    while ((v = volume_next(c->api->volumes, &at)))
+        if (wanted(v, &f))
+            view_volume(v, &c->arena, objs_add(&doc.volumes, &c->arena, sizeof(struct api_volume)));
+    api_reply_doc(c, 200, &api_volume_list_fields, &doc);
+}
+
+static void reply_volume(struct api_call *c, int status, const struct volume *v) {
+    struct api_volume doc;
+    view_volume(v, &c->arena, &doc);
+    api_reply_doc(c, status, &api_volume_fields, &doc);
+}
+
+void api_volume_inspect(struct api_call *c) {
+    struct volume *v = NULL;
+    if (find(c, &v))
+        reply_volume(c, 200, v);
+}
+
+/* --- create, remove, prune ----------------------------------------------------------------- */
+
+static void created(void *arg, struct err e, struct volume *v) {
+    struct api_call *c = arg;
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        reply_volume(c, 201, v);
+}
+
+static void create_body(struct api_call *c, void *arg) {
+    const struct api_volume_create *doc = arg;
+    struct volume_request r = {.name = doc->name,
+                               .driver = doc->driver,
+                               .labels = doc->labels,
+                               .options = doc->driver_opts};
+    if (doc->cluster_spec.len > 0)
+        api_reply_err(c, err_new(ERR_UNSUPPORTED, "ClusterVolumeSpec is not supported"));
+    else
+        volume_create(c->api->volumes, &r, created, c);
+}
+
+void api_volume_create(struct api_call *c) {
+    api_read_json(c, &api_volume_create_fields, create_body);
+}
+
+static void removed(void *arg, struct err e) {
+    struct api_call *c = arg;
+    bool *force = c->state;
+    if (*force && err_kind(e) == ERR_NOT_FOUND) {
+        err_ignore(e); /* asked for: gone is gone */
+        e = OK;
+    }
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        api_reply_status(c, 204);
+}
+
+void api_volume_remove(struct api_call *c) {
+    bool *force = arena_alloc(&c->arena, sizeof(*force));
+    *force = api_query_bool(c, "force", false);
+    c->state = force;
+    volume_remove(c->api->volumes, c->arg[0], removed, c);
+}
+
+struct prune {
+    struct api_filters filters;
+    bool all;
+};
+
+static bool prunable(void *arg, const struct volume *v) {
+    const struct api_call *c = arg;
+    const struct prune *p = c->state;
+    return (p->all || v->anonymous) &&
+           api_filter_labels(api_filter(&p->filters, "label"), &v->labels) &&
+           !api_filter_any_label(api_filter(&p->filters, "label!"), &v->labels);
+}
+
+static void pruned(void *arg, struct err e, const struct strv *names, uint64_t bytes) {
+    struct api_call *c = arg;
+    struct api_volume_pruned doc = {.space_reclaimed = bytes};
+    for (size_t i = 0; i < names->n; i++)
+        strs_add(&doc.deleted, &c->arena, names->items[i]);
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        api_reply_doc(c, 200, &api_volume_pruned_fields, &doc);
+}
+
+void api_volume_prune(struct api_call *c) {
+    static const char *const filters[] = {"all", "label", "label!", NULL};
+    struct prune *p = arena_alloc(&c->arena, sizeof(*p));
+    struct err e = api_read_filters(c, filters, &p->filters);
+    if (!err_failed(e))
+        e = api_filter_check_bool(&p->filters, "all");
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
+    /* Before 1.42 it meant all of them. */
+    p->all = c->minor < 42 || api_filter_bool(api_filter(&p->filters, "all"));
+    c->state = p;
+    volumes_prune(c->api->volumes, prunable, pruned, c);
+}
