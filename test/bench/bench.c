@@ -1,0 +1,172 @@
+/* bench - the stop-watch of test/bench/run: times a container's life over any Docker API, or a
+ * command.
+ *
+ *     bench api HOST NETWORK IMAGE N      create + start + wait + remove of `true` on one
+ * connection bench exec HOST CONTAINER N         exec create + start (attached, read to the end) of
+ * `true` bench command N PROGRAM [ARG...]    posix_spawn to reaped bench ready HOST SECONDS until
+ * /_ping answers Prints one line "min MEDIAN max" in microseconds. Not timed tests: run/ compares
+ * ratios. */
+#include "base/file.h"
+#include "base/json.h"
+#include "base/time.h"
+#include "base/vec.h"
+#include "http/client.h"
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ANSWER_MAX (1u << 20)
+
+static int by_value(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void report(int64_t *times, size_t n) {
+    qsort(times, n, sizeof *times, by_value);
+    printf("%lld %lld %lld\n", (long long)times[0] / 1000, (long long)times[n / 2] / 1000,
+           (long long)times[n - 1] / 1000);
+}
+
+static struct err request(struct http_client *c, const char *method, const char *target,
+                          const char *body, struct buf *ret) {
+    struct http_answer a = {0};
+    struct http_call call = {.method = method,
+                             .target = target,
+                             .content_type = body ? "application/json" : NULL,
+                             .body = str_of(body)};
+    TRY(http_call(c, &call, &a));
+    int status = a.status;
+    http_answer_done(&a);
+    buf_clear(ret);
+    TRY(http_call_read_all(c, ANSWER_MAX, ret));
+    if (status >= 300)
+        return err_new(ERR_SYSTEM, "%s %s: %d %s", method, target, status, buf_cstr(ret));
+    return OK;
+}
+
+static struct err read_id(const struct buf *answer, char id[65]) {
+    CLEAN_JSON struct json *root = NULL;
+    TRY(json_parse(buf_str(answer), &root));
+    struct str s = json_str(json_get(root, "Id"));
+    if (s.len != 64)
+        return err_new(ERR_SYSTEM, "no Id in the answer");
+    memcpy(id, s.p, 64);
+    id[64] = '\0';
+    return OK;
+}
+
+static struct err one_life(struct http_client *c, const char *network, const char *image) {
+    CLEAN_BUF struct buf answer = {0}, body = {0};
+    char id[65], target[160];
+    buf_addf(&body, "{\"Image\":\"%s\",\"Cmd\":[\"true\"],\"HostConfig\":{\"NetworkMode\":\"%s\"}}",
+             image, network);
+    TRY(request(c, "POST", "/v1.41/containers/create", buf_cstr(&body), &answer));
+    TRY(read_id(&answer, id));
+    snprintf(target, sizeof target, "/v1.41/containers/%s/start", id);
+    TRY(request(c, "POST", target, NULL, &answer));
+    snprintf(target, sizeof target, "/v1.41/containers/%s/wait", id);
+    TRY(request(c, "POST", target, NULL, &answer));
+    snprintf(target, sizeof target, "/v1.41/containers/%s", id);
+    return request(c, "DELETE", target, NULL, &answer);
+}
+
+static struct err one_exec(const char *host, const char *container) {
+    struct http_client *c = NULL, *stream = NULL;
+    CLEAN_BUF struct buf answer = {0};
+    char id[65], target[160];
+    TRY(http_dial(host, &c));
+    TRY(http_dial(host, &stream));
+    snprintf(target, sizeof target, "/v1.41/containers/%s/exec", container);
+    TRY(request(c, "POST", target,
+                "{\"Cmd\":[\"true\"],\"AttachStdout\":true,\"AttachStderr\":true}", &answer));
+    TRY(read_id(&answer, id));
+    snprintf(target, sizeof target, "/v1.41/exec/%s/start", id);
+    struct http_answer a = {0};
+    struct http_call call = {.method = "POST",
+                             .target = target,
+                             .content_type = "application/json",
+                             .body = STR("{}"),
+                             .upgrade = true};
+    TRY(http_call(stream, &call, &a));
+    http_answer_done(&a);
+    int fd = http_client_hijack(stream, &answer);
+    char bytes[256];
+    while (read(fd, bytes, sizeof bytes) > 0)
+        ;
+    close(fd);
+    http_client_free(stream);
+    http_client_free(c);
+    return OK;
+}
+
+static struct err one_command(char **argv) {
+    pid_t pid;
+    int status;
+    int r = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
+    if (r != 0)
+        return err_errno(r, "start %s", argv[0]);
+    if (waitpid(pid, &status, 0) != pid || status != 0)
+        return err_new(ERR_SYSTEM, "%s ended with status %d", argv[0], status);
+    return OK;
+}
+
+static struct err measure(int argc, char **argv) {
+    struct http_client *c = NULL;
+    uint64_t n = 0;
+    bool api = !strcmp(argv[1], "api") && argc == 6, exec = !strcmp(argv[1], "exec") && argc == 5;
+    bool command = !strcmp(argv[1], "command") && argc > 3;
+    if (!api && !exec && !command)
+        return err_new(ERR_INVALID, "usage: see the top of test/bench/bench.c");
+    TRY(str_to_u64(str_of(argv[api ? 5 : exec ? 4 : 2]), 100000, &n));
+    if (api)
+        TRY(http_dial(argv[2], &c));
+    int64_t *times = NEW_ARRAY(n + 1, int64_t);
+    for (uint64_t i = 0; i < n; i++) {
+        int64_t before = time_monotonic();
+        TRY(api    ? one_life(c, argv[3], argv[4])
+            : exec ? one_exec(argv[2], argv[3])
+                   : one_command(argv + 3));
+        times[i] = time_monotonic() - before;
+    }
+    report(times, n);
+    free(times);
+    http_client_free(c);
+    return OK;
+}
+
+static struct err ready(const char *host, const char *seconds) {
+    uint64_t limit;
+    TRY(str_to_u64(str_of(seconds), 600, &limit));
+    int64_t before = time_monotonic();
+    for (;;) {
+        struct http_client *c = NULL;
+        CLEAN_BUF struct buf answer = {0};
+        struct err e = http_dial(host, &c);
+        if (!err_failed(e))
+            e = request(c, "GET", "/_ping", NULL, &answer);
+        http_client_free(c);
+        int64_t took = time_monotonic() - before;
+        if (!err_failed(e)) {
+            printf("%lld\n", (long long)took / 1000);
+            return OK;
+        }
+        if (took > (int64_t)limit * NSEC_PER_SEC)
+            return e;
+        err_free(e);
+        usleep(200);
+    }
+}
+
+int main(int argc, char **argv) {
+    struct err e = argc < 2 ? err_new(ERR_INVALID, "usage: see test/bench/bench.c")
+                   : !strcmp(argv[1], "ready") && argc == 4 ? ready(argv[2], argv[3])
+                                                            : measure(argc, argv);
+    if (!err_failed(e))
+        return 0;
+    fprintf(stderr, "bench: %s\n", err_msg(e));
+    err_free(e);
+    return 1;
+}
