@@ -5,9 +5,9 @@
  * No allocation per idle connection beyond ~512 bytes. Limits: head 1 MiB (grown on demand), head
  * deadline 10 s, 256 fields, idle keep-alive 3 min, body by the route. See reference/http.md.
  *
- * An *exchange* is one request and its answer; the handler gets it once the head is complete and owns
- * it until it answers, streams to the end, or takes the socket away. The client may vanish at any
- * time: `gone` is called (once) and the handler must then drop the exchange with http_abort.
+ * An *exchange* is one request and its answer; the handler gets it once the head is complete and
+ * owns it until it answers, streams to the end, or takes the socket away. The client may vanish at
+ * any time: `gone` is called (once) and the handler must then drop the exchange with http_abort.
  * Loop thread only. Tests: test/unit/http, test/fuzz/http-*.
  */
 #pragma once
@@ -25,8 +25,8 @@ enum http_framing { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED };
 
 struct http_request {
     struct str method, target; /* target as sent */
-    struct str path;           /* decoded path without query; no "..", no NUL (else 400 before the handler) */
-    struct str query;          /* raw, after '?' */
+    struct str path; /* decoded path without query; no "..", no NUL (else 400 before the handler) */
+    struct str query; /* raw, after '?' */
     const struct http_header *headers;
     size_t headers_n;
     int minor; /* HTTP/1.minor */
@@ -52,8 +52,8 @@ void http_server_stop(struct http_server *s);
 void http_server_free(struct http_server *s);
 /* A line put into every answer's head ("Server: …\r\nApi-Version: …\r\n"); borrowed. */
 void http_server_set_common_headers(struct http_server *s, const char *lines);
-/* Binds and listens on a unix socket path (mode 0660, group gid or (gid_t)-1). A stale socket of a dead server is
- * replaced; a live one is ERR_CONFLICT. */
+/* Binds and listens on a unix socket path (mode 0660, group gid or (gid_t)-1). A stale socket of a
+ * dead server is replaced; a live one is ERR_CONFLICT. */
 struct err http_listen_unix(const char *path, gid_t gid, int *ret_fd);
 
 const struct http_request *http_request_of(struct http_exchange *x);
@@ -61,8 +61,8 @@ struct loop *http_loop_of(struct http_exchange *x);
 /* Called when the client disconnects before the answer is complete. */
 void http_on_gone(struct http_exchange *x, void (*gone)(void *arg), void *arg);
 
-/* Whole body, at most max bytes (else 413 and the exchange is over). done gets the bytes (valid until
- * the exchange ends). Sends 100-continue when asked for. */
+/* Whole body, at most max bytes (else 413 and the exchange is over). done gets the bytes (valid
+ * until the exchange ends). Sends 100-continue when asked for. */
 void http_read_body(struct http_exchange *x, size_t max,
                     void (*done)(void *arg, struct http_exchange *x, struct str body), void *arg);
 
@@ -87,24 +87,25 @@ void http_abort(struct http_exchange *x);
  * process to go on. */
 struct http_body_state {
     enum http_framing framing;
-    uint64_t remaining;       /* HTTP_BODY_LENGTH: bytes still to come (early bytes included) */
-    unsigned char chunk[16];  /* HTTP_BODY_CHUNKED: state of the decoder */
-    bool expects_continue;    /* the new owner must send "100 Continue" before reading */
+    uint64_t remaining;      /* HTTP_BODY_LENGTH: bytes still to come (early bytes included) */
+    unsigned char chunk[16]; /* HTTP_BODY_CHUNKED: state of the decoder */
+    bool expects_continue;   /* the new owner must send "100 Continue" before reading */
 };
 struct http_taken {
-    int fd;           /* owned by the receiver; in blocking mode when the peer asked for it: see take */
+    int fd; /* owned by the receiver; in blocking mode when the peer asked for it: see take */
     struct buf early; /* bytes that were already read past the head; owned by the receiver */
     struct http_body_state body;
-    bool upgrade;     /* client sent Connection: Upgrade + Upgrade: tcp → head is 101, else 200 */
+    bool upgrade; /* client sent Connection: Upgrade + Upgrade: tcp → head is 101, else 200 */
     bool head_request;
 };
 /* Takes the connection out of the server: epoll entry gone, nothing written, exchange ended (its
  * arena dies with this call: copy what you need first). */
 void http_take(struct http_exchange *x, struct http_taken *ret);
 void http_taken_done(struct http_taken *t);
-/* The head for a hijacked stream, as the peer writes it: "HTTP/1.1 101 UPGRADED\r\nContent-Type: …\r\n
- * Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n" or "HTTP/1.1 200 OK\r\nContent-Type: …\r\n\r\n". The new
- * owner writes it once it knows that it can serve; before that errors are still HTTP errors. */
+/* The head for a hijacked stream, as the peer writes it: "HTTP/1.1 101 UPGRADED\r\nContent-Type:
+ * …\r\n Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n" or "HTTP/1.1 200 OK\r\nContent-Type:
+ * …\r\n\r\n". The new owner writes it once it knows that it can serve; before that errors are still
+ * HTTP errors. */
 void http_hijack_head(struct buf *out, bool upgrade, const char *content_type);
 /* A complete plain answer with Connection: close, for a new owner that must refuse. */
 void http_plain_answer(struct buf *out, int status, const char *content_type, struct str body);
