@@ -4,13 +4,16 @@
  * the disk refuses fails the whole batch. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "store/db.h"
 #include <assert.h>
 #include <stdlib.h>
 
-/* Pages in the log from which it is checkpointed when nothing waits, and at once. */
-#define CHECKPOINT_IDLE 256
+/* Pages in the log from which it is checkpointed: after a quiet second, and at once. A checkpoint
+ * waits for the disk, and the commits behind it wait too. */
+#define CHECKPOINT_QUIET 256
 #define CHECKPOINT_NOW 4096
+#define QUIET_NS NSEC_PER_SEC
 
 struct value {
     char type; /* s i b t, as in store_add */
@@ -200,17 +203,30 @@ static void start_batch(struct store *s) {
     job_submit(s->loop, batch_work, batch_done, s);
 }
 
+static void start_checkpoint(struct store *s) {
+    s->busy = true;
+    job_submit(s->loop, checkpoint_work, checkpoint_done, s);
+}
+
+static void quiet(void *arg) {
+    struct store *s = arg;
+    s->quiet = timer_free(s->quiet);
+    if (!s->busy && list_empty(&s->waiting))
+        start_checkpoint(s);
+}
+
 void store_pump(void *arg) {
     struct store *s = arg;
-    bool idle = list_empty(&s->waiting);
     if (s->busy)
         return;
-    if (s->wal_pages > (idle ? CHECKPOINT_IDLE : CHECKPOINT_NOW)) {
-        s->busy = true;
-        job_submit(s->loop, checkpoint_work, checkpoint_done, s);
-    } else if (!idle) {
+    s->quiet = timer_free(s->quiet);
+    if (s->wal_pages > CHECKPOINT_NOW) {
+        start_checkpoint(s);
+    } else if (!list_empty(&s->waiting)) {
         s->busy = true;
         start_batch(s);
+    } else if (s->wal_pages > CHECKPOINT_QUIET) {
+        s->quiet = timer_new(s->loop, QUIET_NS, 0, quiet, s);
     }
 }
 

@@ -22,6 +22,7 @@ struct store {
     bool busy;             /* a job has the connection */
     bool posted;           /* store_pump is on its way */
     int wal_pages;         /* in the log after the last commit; set by the job */
+    struct timer *quiet;   /* checkpoints when nothing comes for a while */
     uint64_t batches;      /* transactions so far */
 };
 

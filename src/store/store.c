@@ -94,7 +94,7 @@ static struct err lock_take(const char *data_root, int *ret_fd) {
 
 /* --- open, close --------------------------------------------------------------------------- */
 
-/* The log is checkpointed by commit.c when nothing waits, never inside of somebody's commit. */
+/* The log is checkpointed by commit.c when it is quiet, never inside of somebody's commit. */
 static const char settings[] = "PRAGMA journal_mode = WAL;"
                                "PRAGMA wal_autocheckpoint = 0;"
                                "PRAGMA journal_size_limit = 4194304;"
@@ -164,6 +164,7 @@ void store_close(struct store *s) {
         if (s->busy)
             (void)nanosleep(&(struct timespec){.tv_nsec = NSEC_PER_MSEC / 5}, NULL);
     }
+    s->quiet = timer_free(s->quiet);
     int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (rc != SQLITE_OK) /* nothing is lost: the next start reads the log */
         log_warn("state database %s: checkpoint: %s", s->path, sqlite3_errmsg(s->db));

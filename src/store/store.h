@@ -13,7 +13,7 @@
  * migrations that are never edited once released. A database of a newer version is refused by name.
  * Durable state: <data-root>/store/corten.db with its -wal and -shm; <data-root>/lock holds the pid
  * of the daemon and its flock(2). Volatile: none. Nothing is cleaned up after a kill -9: the next
- * open reads the log. The log is copied back (checkpoint) when nothing waits, never inside of a
+ * open reads the log. The log is copied back (checkpoint) after a quiet second, never inside of a
  * commit. Tests: test/unit/store, test/kernel/store.c (full disk).
  */
 #pragma once

@@ -347,7 +347,7 @@ TEST(lazy_changes_survive_kill_9) {
     survives_kill(STORE_LAZY);
 }
 
-TEST(the_log_is_copied_back_when_nothing_waits) {
+TEST(the_log_is_copied_back_when_it_is_quiet) {
     struct root r;
     struct outcome o = {0};
     root_init(&r);
