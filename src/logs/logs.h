@@ -1,0 +1,96 @@
+/* logs.h - what a container said: written by its monitor, read by a worker.
+ *
+ * The door of logs/. Durable state: the log files in the container's directory, in the peer's
+ * format, so that shippers read them: `<name>`, older ones `<name>.1` … `<name>.<max_file-1>`, one
+ * record per line, {"log":"text\n","stream":"stdout","time":"RFC 3339 with nanoseconds"}. A line of
+ * more than 16 KiB is split into records of 16,384 bytes, of which only the last one's text ends in
+ * \n; bytes that are not UTF-8 become U+FFFD on disk (the format is JSON).
+ *
+ * Writer: single-threaded, in the monitor, never blocks: writes and rotation go through io_uring,
+ * so a disk that hangs delays only the log. Where the kernel refuses io_uring they are plain calls
+ * and such a disk holds the monitor (`logs_writer_async` tells). A write that fails (ENOSPC, EIO)
+ * drops its records, counts them, and the next write that works is preceded by a record on stderr
+ * that says how many are missing. Reader: blocking, in a worker process, one for running and
+ * stopped containers. It follows rotation by inode, so no line is lost or repeated, and starts over
+ * after an external truncation.
+ *
+ * Drivers: "json-file" and "none"; others are ERR_UNSUPPORTED by name.
+ * Tests: test/unit/logs, test/fuzz/log-record.c, test/kernel/monitor-log.c.
+ */
+#pragma once
+#include "base/buf.h"
+#include "base/err.h"
+
+#define LOGS_PARTIAL_SIZE 16384u           /* longest text of one record, as the peer */
+#define LOGS_MAX_SIZE (INT64_C(100) << 20) /* default of max-size: bounded by default */
+#define LOGS_MAX_FILE 10                   /* default of max-file */
+#define LOGS_RECORD_MAX (1u << 20)         /* a longer line in a file is not a record: skipped */
+
+enum logs_stream { LOGS_STDOUT, LOGS_STDERR };
+
+/* Checks a driver's name and options as the API gives them ("max-size": "10m", "max-file": "3").
+ * Errors name the option. ret_max_size -1: unbounded. */
+struct err logs_check_driver(const char *driver);
+struct err logs_parse_size(struct str text, int64_t *ret);
+struct err logs_parse_files(struct str text, int *ret);
+
+struct logs_writer_options {
+    const char *driver; /* "json-file" or "none" */
+    int dir_fd;         /* borrowed, kept as a duplicate; -1 for none */
+    const char *name;   /* file name in it */
+    int64_t max_size;   /* bytes per file; -1: no rotation */
+    int max_file;       /* files in all, at least 1 */
+    bool blocking;      /* do not use io_uring (tests) */
+};
+struct logs_writer;
+/* Opens (creates, mode 0640) the file. */
+struct err logs_writer_new(const struct logs_writer_options *o, struct logs_writer **ret);
+struct logs_writer *
+logs_writer_free(struct logs_writer *w); /* NULL allowed; drops what is pending */
+bool logs_writer_async(const struct logs_writer *w);
+/* Bytes of a stream as they came, with the time of the read (wall ns). Never blocks, never fails.
+ */
+void logs_write(struct logs_writer *w, enum logs_stream s, const void *p, size_t n, int64_t now);
+/* True: more than 256 KiB wait for the disk; the caller stops reading its source. What is written
+ * all the same is kept up to a limit and then dropped and counted. */
+bool logs_writer_full(const struct logs_writer *w);
+/* Readable when logs_writer_pump has something to do; -1 when writes are plain calls. */
+int logs_writer_fd(const struct logs_writer *w);
+/* Takes completions, starts what waits. Returns true when records reached the file since the last
+ * call: readers want to be woken. */
+bool logs_writer_pump(struct logs_writer *w);
+/* The streams ended: a last line without \n becomes a record. */
+void logs_writer_end(struct logs_writer *w, int64_t now);
+/* Nothing waits and nothing is under way. */
+bool logs_writer_idle(const struct logs_writer *w);
+/* Gives buffer pages back to the kernel; for quiet moments. */
+void logs_writer_trim(struct logs_writer *w);
+/* Records dropped so far. */
+uint64_t logs_writer_lost(const struct logs_writer *w);
+
+/* --- records ---------------------------------------------------------------------------------- */
+/* Appends one record in the peer's format; newline: the text gets "\n" at its end. */
+void logs_format(struct buf *out, enum logs_stream s, struct str text, bool newline, int64_t time);
+struct logs_record {
+    enum logs_stream stream;
+    struct str time;  /* as in the file; points into the text or into time_text */
+    struct buf attrs; /* "key=value,…" sorted and percent-encoded, as `details` shows it */
+    char time_text[64];
+};
+/* Reads one record from the front of `text` and appends its unescaped log text to out. Returns the
+ * bytes of the record with its newline; 0: no whole record there yet; negative: -n, the n bytes at
+ * the front are no record and are to be skipped. out grows only in the first case. ret is zeroed by
+ * the caller once, may be used again, and ends with buf_done(&ret->attrs). */
+ssize_t logs_parse(struct str text, struct logs_record *ret, struct buf *out);
+
+/* --- reading ---------------------------------------------------------------------------------- */
+struct worker_ctx;
+/* The job "logs-read" of the worker.
+ * fds: the client's socket, the log directory, and with follow: the wake descriptor (readable when
+ * the log grew, EOF after the last line; monitor_follow_log). All are closed. args: JSON {follow,
+ * stdout, stderr, since, until (API time texts), tail ("all" or a number), timestamps, details,
+ * tty, name, content_type (optional)}. Writes the whole HTTP answer, chunked. Ends at the end of
+ * the log, with follow at the container's end or at `until`, and when the client goes away. Does
+ * not end with the daemon. */
+struct err logs_read_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                         struct buf *ret_result);

@@ -1,0 +1,268 @@
+/* rotate.c - the back buffer to the disk: write, mark a gap, rotate; one operation at a time.
+ *
+ * Each operation is started (by io_uring or a plain call) and its result taken, at once or when the
+ * ring's descriptor becomes readable; what follows depends on the result alone, so both ways share
+ * the code. */
+#include "base/file.h"
+#include "base/time.h"
+#include "logs/writer.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOG_MODE 0640
+#define OPEN_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC)
+
+struct err rotate_open_first(struct logs_writer *w) {
+    w->fd = openat(w->dir_fd, w->name, OPEN_FLAGS | O_NOFOLLOW, LOG_MODE);
+    if (w->fd < 0)
+        return err_errno(errno, "open log file '%s'", w->name);
+    struct stat st;
+    if (fstat(w->fd, &st) < 0)
+        return err_errno(errno, "stat log file '%s'", w->name);
+    if (!S_ISREG(st.st_mode))
+        return err_new(ERR_INVALID, "log file '%s' is not a regular file", w->name);
+    w->size = st.st_size;
+    return OK;
+}
+
+static struct half *back(struct logs_writer *w) {
+    return &w->halves[!w->front];
+}
+
+static uint64_t count_records(const char *p, size_t n) {
+    uint64_t count = 0;
+    for (const char *end = p + n; (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++) {
+        count++;
+        if (p + 1 == end)
+            break;
+    }
+    return count;
+}
+
+/* A record that was cut by a full disk is taken back, so that the file ends with a whole one. */
+static void heal(struct logs_writer *w, size_t excess, int errnum) {
+    if (excess == 0)
+        return;
+    struct stat st;
+    bool full = errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG;
+    if (full && fstat(w->fd, &st) == 0 && st.st_size >= (off_t)excess &&
+        ftruncate(w->fd, st.st_size - (off_t)excess) == 0)
+        w->size = st.st_size - (off_t)excess;
+    else
+        w->torn = true;
+}
+
+/* Bytes of the record that the last write ended in. */
+static size_t cut_record(const char *data, size_t done) {
+    size_t start = done;
+    while (start > 0 && data[start - 1] != '\n')
+        start--;
+    return done - start;
+}
+
+/* The disk refused: what is left of the back buffer is dropped and counted. */
+static void drop_back(struct logs_writer *w, int errnum) {
+    struct half *b = back(w);
+    heal(w, cut_record(b->data, w->done), errnum);
+    writer_count_lost(w, count_records(b->data + w->done, b->len - w->done));
+    w->lost_errno = errnum;
+    b->len = w->done = 0;
+}
+
+static void make_mark(struct logs_writer *w) {
+    CLEAN_BUF struct buf record = {0};
+    if (w->torn)
+        buf_addc(&record, '\n');
+    if (w->lost > 0) {
+        char text[200];
+        int n = snprintf(text, sizeof(text), "corten: %llu log records are missing here: %s",
+                         (unsigned long long)w->lost,
+                         w->lost_errno ? strerror(w->lost_errno) : "the disk was too slow");
+        logs_format(&record, LOGS_STDERR, str_n(text, MIN((size_t)n, sizeof(text) - 1)), true,
+                    time_now());
+    }
+    w->mark_len = MIN(record.len, sizeof(w->mark));
+    memcpy(w->mark, record.data, w->mark_len);
+    w->mark_done = 0;
+}
+
+/* The file is full; an external truncation may have emptied it meanwhile. */
+static bool rotation_due(struct logs_writer *w) {
+    if (w->max_size <= 0 || w->size < w->max_size)
+        return false;
+    struct stat st;
+    if (fstat(w->fd, &st) == 0 && st.st_size < w->max_size) {
+        w->size = st.st_size;
+        return false;
+    }
+    return true;
+}
+
+/* End of the records that go into this file: the one that fills it is the last, as with the peer.
+ */
+static size_t slice_end(const struct logs_writer *w, const struct half *b) {
+    if (w->max_size <= 0)
+        return b->len;
+    size_t budget = (size_t)(w->max_size - w->size);
+    if (b->len - w->done <= budget)
+        return b->len;
+    const char *nl = memchr(b->data + w->done + budget - 1, '\n', b->len - w->done - budget + 1);
+    return nl ? (size_t)(nl - b->data) + 1 : b->len;
+}
+
+/* Chooses the next operation; STEP_NONE: nothing to do. */
+static enum step choose(struct logs_writer *w) {
+    struct half *b = back(w);
+    if (w->done >= b->len) {
+        b->len = w->done = 0;
+        if (w->halves[w->front].len == 0)
+            return STEP_NONE;
+        w->front = !w->front;
+        b = back(w);
+        if (w->reopen)
+            return STEP_OPEN; /* once per buffer */
+    }
+    if (rotation_due(w)) {
+        w->shift = w->max_file - 1;
+        return w->max_file > 1 ? STEP_SHIFT : STEP_REMOVE;
+    }
+    if (w->lost > 0 || w->torn) {
+        make_mark(w);
+        return STEP_MARK;
+    }
+    w->end = slice_end(w, b);
+    return STEP_WRITE;
+}
+
+static void shift_names(struct logs_writer *w) {
+    if (w->shift > 1)
+        snprintf(w->from, sizeof(w->from), "%s.%d", w->name, w->shift - 1);
+    else
+        snprintf(w->from, sizeof(w->from), "%s", w->name);
+    snprintf(w->to, sizeof(w->to), "%s.%d", w->name, w->shift);
+}
+
+static int plain_result(ssize_t r) {
+    return r < 0 ? -errno : (int)r;
+}
+
+/* Starts the operation of w->step. True: *ret is its result already. */
+static bool start(struct logs_writer *w, int *ret) {
+    struct half *b = back(w);
+    const char *bytes = w->step == STEP_MARK ? w->mark + w->mark_done : b->data + w->done;
+    size_t n = w->step == STEP_MARK ? w->mark_len - w->mark_done : MIN(w->end - w->done, 1u << 30);
+    if (w->step == STEP_SHIFT)
+        shift_names(w);
+    int refused = -1;
+    if (w->ring != NULL) {
+        if (w->step == STEP_WRITE || w->step == STEP_MARK)
+            refused = uring_append(w->ring, w->fd, bytes, n);
+        else if (w->step == STEP_SHIFT)
+            refused = uring_rename(w->ring, w->dir_fd, w->from, w->to);
+        else if (w->step == STEP_REMOVE)
+            refused = uring_unlink(w->ring, w->dir_fd, w->name);
+        else
+            refused = uring_open(w->ring, w->dir_fd, w->name, OPEN_FLAGS, LOG_MODE);
+    }
+    if (refused == 0)
+        return uring_result(w->ring, ret);
+    if (w->step == STEP_WRITE || w->step == STEP_MARK)
+        *ret = plain_result(write(w->fd, bytes, n));
+    else if (w->step == STEP_SHIFT)
+        *ret = plain_result(renameat(w->dir_fd, w->from, w->dir_fd, w->to));
+    else if (w->step == STEP_REMOVE)
+        *ret = plain_result(unlinkat(w->dir_fd, w->name, 0));
+    else
+        *ret = plain_result(openat(w->dir_fd, w->name, OPEN_FLAGS, LOG_MODE));
+    return true;
+}
+
+static void finish_write(struct logs_writer *w, int result) {
+    w->step = STEP_NONE;
+    if (result > 0) {
+        w->done += (size_t)result;
+        w->size += result;
+        w->grew = true;
+        w->lost_errno = 0;
+    } else if (result != -EINTR && result != -EAGAIN) {
+        drop_back(w, result < 0 ? -result : ENOSPC);
+    }
+}
+
+static void finish_mark(struct logs_writer *w, int result) {
+    if (result > 0) {
+        w->mark_done += (size_t)result;
+        w->size += result;
+        if (w->mark_done < w->mark_len)
+            return; /* the rest of it */
+        w->lost = 0;
+        w->torn = false;
+        w->grew = true;
+        w->step = STEP_NONE;
+    } else if (result != -EINTR && result != -EAGAIN) {
+        heal(w, w->mark_done, -result);
+        w->step = STEP_NONE;
+        drop_back(w, result < 0 ? -result : ENOSPC);
+    }
+}
+
+static void finish_shift(struct logs_writer *w, int result) {
+    if (result < 0 && result != -ENOENT && w->shift == 1) {
+        w->size = 0; /* goes on in the same file; tried again a file's size later */
+        w->step = STEP_NONE;
+        return;
+    }
+    if (--w->shift == 0)
+        w->step = STEP_OPEN;
+}
+
+static void finish_open(struct logs_writer *w, int result) {
+    if (result >= 0) {
+        fd_close(w->fd);
+        w->fd = result;
+    }
+    w->reopen = result < 0; /* until then the renamed file is written */
+    w->size = 0;
+    w->step = STEP_NONE;
+}
+
+static void finish(struct logs_writer *w, int result) {
+    switch (w->step) {
+    case STEP_WRITE:
+        finish_write(w, result);
+        break;
+    case STEP_MARK:
+        finish_mark(w, result);
+        break;
+    case STEP_SHIFT:
+        finish_shift(w, result);
+        break;
+    case STEP_REMOVE:
+        w->step = STEP_OPEN;
+        break;
+    case STEP_OPEN:
+        finish_open(w, result);
+        break;
+    case STEP_NONE:
+        break;
+    }
+}
+
+void rotate_step(struct logs_writer *w) {
+    int result;
+    if (w->step != STEP_NONE) { /* under way */
+        if (!uring_result(w->ring, &result))
+            return;
+        finish(w, result);
+    }
+    for (;;) {
+        if (w->step == STEP_NONE)
+            w->step = choose(w);
+        if (w->step == STEP_NONE || !start(w, &result))
+            return;
+        finish(w, result);
+    }
+}

@@ -1,0 +1,58 @@
+/* writer.h - the state of a log writer; private to logs/. writer.c fills the front buffer, rotate.c
+ * moves the back one to the disk, one operation at a time. */
+#pragma once
+#include "kernel/uring.h"
+#include "logs/format.h"
+
+#define WRITER_FULL \
+    (256u << 10) /* waiting bytes at which the source is to be held: fits the cache */
+/* Worst case on top of that: a read of 64 KiB of empty lines becomes 4.7 MB of records. */
+#define WRITER_BUFFER ((size_t)16 << 20)
+#define WRITER_AREA (2 * WRITER_BUFFER + 2 * (size_t)LOGS_PARTIAL_SIZE)
+
+enum step {
+    STEP_NONE,
+    STEP_WRITE,  /* records of the back buffer */
+    STEP_MARK,   /* the record about a gap */
+    STEP_SHIFT,  /* name.(shift-1) becomes name.shift */
+    STEP_REMOVE, /* max_file is 1: the only file goes */
+    STEP_OPEN,   /* the new file */
+};
+
+struct logs_writer {
+    bool discard; /* driver "none" */
+    int dir_fd, fd;
+    char *name;
+    int64_t max_size, size; /* size: what the file holds, as far as we wrote it */
+    int max_file;
+    struct uring *ring; /* NULL: plain calls */
+    void *area;
+    struct half {
+        char *data;
+        size_t len;
+    } halves[2];
+    int front;
+    struct carry { /* an unfinished line */
+        unsigned char *bytes;
+        size_t n;
+        bool partial; /* pieces of it were written already */
+        int64_t partial_at;
+    } carries[2];
+    enum step step;
+    size_t done, end; /* of the back buffer: written; end of the slice under way */
+    size_t mark_done; /* of the mark */
+    int shift;
+    bool reopen; /* the file was renamed, the new one could not be opened yet */
+    bool torn;   /* the file may end inside a record: a newline goes first */
+    bool grew;
+    uint64_t lost, lost_total; /* records dropped since the last mark; ever */
+    int lost_errno;
+    char mark[384];
+    size_t mark_len;
+    char from[272], to[272]; /* names of a shift */
+};
+
+struct err rotate_open_first(struct logs_writer *w);
+/* Goes on as far as possible without waiting. */
+void rotate_step(struct logs_writer *w);
+void writer_count_lost(struct logs_writer *w, uint64_t records);
