@@ -1,0 +1,66 @@
+/* follow.c - waking those who read the log. The monitor never reads a log itself. */
+#include "base/mem.h"
+#include "monitor/keeper.h"
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+struct follower {
+    struct list link;
+    struct keeper *keeper;
+    int fd;
+    struct watch *watch;
+};
+
+static void follower_free(struct follower *f) {
+    list_remove(&f->link);
+    watch_free(f->watch);
+    fd_close(f->fd);
+    free(f);
+}
+
+/* Readers say nothing: a readable socket is one that was closed. */
+static void on_follower(void *arg, unsigned events) {
+    (void)events;
+    struct follower *f = arg;
+    struct keeper *k = f->keeper;
+    follower_free(f);
+    exit_maybe(k);
+}
+
+void follow_add(struct keeper *k, int fd) {
+    if (k->exited && logs_writer_idle(k->log)) { /* the last line is written */
+        fd_close(fd);
+        return;
+    }
+    struct follower *f = NEW(struct follower);
+    f->keeper = k;
+    f->fd = fd;
+    f->watch = watch_new(k->loop, fd, WATCH_READ, on_follower, f);
+    list_push(&k->followers, &f->link);
+}
+
+void follow_wake(struct keeper *k) {
+    LIST_FOR (&k->followers, n) {
+        struct follower *f = CONTAINER_OF(n, struct follower, link);
+        int waiting = 0;
+        if (ioctl(f->fd, SIOCOUTQ, &waiting) == 0 && waiting > 0)
+            continue; /* an earlier wake was not taken yet: it will see this growth as well */
+        char wake = 1;
+        (void)!send(f->fd, &wake, 1, MSG_NOSIGNAL | MSG_DONTWAIT); /* gone: on_follower tells */
+    }
+}
+
+void follow_end(struct keeper *k) {
+    LIST_FOR (&k->followers, n)
+        follower_free(CONTAINER_OF(n, struct follower, link));
+}
+
+void log_pump(struct keeper *k) {
+    bool was_full = logs_writer_full(k->log);
+    if (logs_writer_pump(k->log))
+        follow_wake(k);
+    if (was_full && !logs_writer_full(k->log))
+        session_update(&k->session);
+}

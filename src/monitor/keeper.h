@@ -1,0 +1,209 @@
+/* keeper.h - the state of the monitor process; private to monitor/, used only in that process.
+ *
+ * One keeper per process, one thread, everything on the loop's thread. Files by concern: main.c
+ * (birth), start.c (rootfs, stdio, runtime), user.c (who runs), session.c (streams of the container
+ * or of an exec), stream.c (one client's socket), server.c (daemon connections), exec.c, wait.c,
+ * stop.c, follow.c (log readers), exit.c (the end: record, acknowledge, flush, leave), record.c.
+ */
+#pragma once
+#include "base/list.h"
+#include "base/vec.h"
+#include "logs/logs.h"
+#include "monitor/protocol.h"
+
+#define CHUNK_SIZE 65536u             /* one read from a container's stream */
+#define CLIENT_QUEUE_MAX (1u << 20)   /* unread bytes of a client that hold its source back */
+#define STDIN_QUEUE_MAX (64u << 10)   /* bytes for a stdin that is not being read */
+#define LINGER (10 * NSEC_PER_SEC)    /* a client that does not read is cut after it */
+#define EXEC_HOLD (10 * NSEC_PER_SEC) /* an exec's stream waits so long for a daemon */
+#define EXEC_DRAIN (2 * NSEC_PER_SEC) /* output of an ended exec's own children */
+#define QUIET (NSEC_PER_SEC)          /* without activity: buffers are given back */
+
+struct keeper;
+struct client;
+
+/* One of the two output streams of a session. */
+struct source {
+    struct session *session;
+    int fd; /* -1: ended */
+    struct watch *watch;
+    enum logs_stream stream;
+};
+
+/* The standard streams of the container or of one exec, and who is attached to them. */
+struct session {
+    struct keeper *keeper;
+    bool terminal, close_stdin; /* the end of a client's stdin is the end of the program's */
+    bool logged;                /* the container's: every byte goes to the log first */
+    bool draining;              /* the program ended: nothing holds its output back any more */
+    struct source sources[2];
+    int in; /* -1: none or closed */
+    struct watch *in_watch;
+    struct buf in_queue;
+    bool in_ending; /* close once in_queue is written */
+    struct list clients;
+    void (*ended)(struct session *s); /* all sources ended; or NULL */
+};
+
+struct exec {
+    struct list link;
+    struct keeper *keeper;
+    char id[65];
+    struct session session;
+    struct runtime_process process;
+    struct child *child;
+    bool running, acked, done; /* done: nobody waits for anything of it */
+    int code;
+    int64_t finished_at;
+    struct timer *drain, *hold;
+};
+
+struct peer { /* a connection on monitor.sock or descriptor 3 */
+    struct list link;
+    struct keeper *keeper;
+    struct msg_conn *conn;
+    bool daemon; /* said HELLO; or descriptor 3 */
+    bool taken;  /* said TAKEN: gets notices */
+};
+
+struct keeper {
+    struct loop *loop;
+    char *id;
+    unsigned flags; /* enum start_flag */
+    int run_dir_fd;
+    struct runtime_box *box;
+    struct runtime_process init;
+    struct child *init_child;
+    struct monitor_started facts;
+    struct session session;
+    struct logs_writer *log;
+    struct watch *log_watch;
+    void *chunk; /* CHUNK_SIZE bytes */
+    struct list execs;
+    size_t execs_n;
+    struct list waiters;        /* struct waiter of wait.c */
+    struct list followers;      /* struct follower of follow.c */
+    struct list clients_ending; /* clients of sessions that are gone, being flushed */
+    int *held;
+    size_t held_n;
+    char *user; /* of the container, for execs without one */
+    struct strv groups;
+
+    int listen_fd;
+    struct watch *listen_watch;
+    struct list peers;
+    struct peer *daemon; /* NULL: away */
+
+    struct watch *oom_watch;
+    uint64_t oom_seen;
+    struct timer *stop_timer, *linger, *quiet, *leave;
+    bool active;   /* since the quiet timer was armed */
+    bool checking; /* exit_maybe has posted its check */
+
+    bool exited, acked, recorded; /* the container's end */
+    bool released;                /* acked or recorded: streams and waiters are let go */
+    bool removed;
+    struct monitor_exit exit;
+};
+
+/* --- main.c -------------------------------------------------------------------------------------
+ */
+/* Something moved: buffers are kept for now. */
+void keeper_active(struct keeper *k);
+
+/* --- start.c ------------------------------------------------------------------------------------
+ */
+/* Makes the container up to a running program. Blocks. After an error nothing is left. */
+struct err start_container(struct keeper *k, struct protocol_start *s);
+
+/* --- user.c -------------------------------------------------------------------------------------
+ */
+/* Fills p->user and HOME from user ("", "name", "uid", "a:b") and groups, looked up below root. */
+struct err user_resolve(int root, const char *user, const char *const *groups, size_t groups_n,
+                        struct oci_process *p, struct arena *a);
+
+/* --- session.c ----------------------------------------------------------------------------------
+ */
+void session_init(struct session *s, struct keeper *k, bool terminal, bool close_stdin);
+/* Takes the descriptors over (-1: none). With a terminal `out` is the pty master and in its
+ * duplicate. */
+void session_set(struct session *s, int in, int out, int err);
+/* Begins or goes on reading; call after anything that may have changed who holds it back. */
+void session_update(struct session *s);
+/* Bytes from a client for the program. */
+void session_input(struct session *s, const char *p, size_t n);
+bool session_input_full(const struct session *s);
+/* A client's stdin ended. True: the client's output ends with it, as with the peer. */
+bool session_input_end(struct session *s);
+/* Reads what is there without waiting, whoever holds it back; then closes the streams if `close`.
+ */
+void session_drain(struct session *s, bool close);
+bool session_open(const struct session *s); /* a source has not ended */
+void session_close(struct session *s);      /* streams; clients stay */
+
+/* --- stream.c -----------------------------------------------------------------------------------
+ */
+/* Takes the client over: writes its head unless sent, attaches it. extra: a text for its stdout
+ * that goes first (or NULL). */
+void client_new(struct session *s, struct protocol_client *c, const char *extra);
+/* Queues output; frames it unless the session has a terminal. */
+void client_send(struct client *c, enum logs_stream stream, const void *p, size_t n);
+struct client *client_of(struct list *link);
+bool client_wants(const struct client *c, enum logs_stream stream);
+size_t client_queued(const struct client *c);
+/* Its input may be read again. */
+void client_resume(struct client *c);
+/* Everything has been queued: flush, then close. */
+void client_end(struct client *c);
+void clients_end(struct session *s);
+/* Ticks of the linger timer: cuts those who do not read. */
+void clients_linger(struct keeper *k);
+/* Answers a client in HTTP instead of serving it. */
+void client_refuse(struct protocol_client *c, int status, const char *message);
+/* Parses "ctrl-p,ctrl-q" into bytes. */
+#define DETACH_KEYS_MAX 16
+struct err detach_keys_parse(const char *text, unsigned char out[DETACH_KEYS_MAX], size_t *ret_n);
+
+/* --- server.c -----------------------------------------------------------------------------------
+ */
+struct err server_listen(struct keeper *k);
+void server_adopt(struct keeper *k, int fd); /* descriptor 3 */
+void server_notice(struct keeper *k, uint32_t type, const struct buf *body, const int *fds,
+                   size_t fds_n);
+void server_reply(struct peer *p, uint64_t seq, struct err e, pid_t pid); /* consumes e */
+void server_close(struct keeper *k);
+void server_close_daemon(struct keeper *k);
+
+/* --- exec.c, wait.c, stop.c, follow.c ------------------------------------------------------------
+ */
+void exec_start(struct peer *p, struct msg *m);
+void exec_ack(struct keeper *k, struct str id);
+struct exec *exec_find(struct keeper *k, struct str id);
+void execs_put(struct keeper *k, struct buf *body);
+void execs_notice(struct keeper *k); /* tells a new daemon what is not acknowledged */
+
+struct err wait_add(struct keeper *k, struct protocol_client *c, enum monitor_wait_for w);
+void wait_release(struct keeper *k); /* answers those whose condition holds */
+bool wait_pending(const struct keeper *k);
+
+struct err stop_signal(struct keeper *k, int signo);
+struct err stop_begin(struct keeper *k, int signo, int64_t timeout_ns);
+
+void follow_add(struct keeper *k, int fd);
+void follow_wake(struct keeper *k);
+void follow_end(struct keeper *k);
+/* Log progress: takes completions, wakes readers, lets held sources go on. */
+void log_pump(struct keeper *k);
+
+/* --- exit.c -------------------------------------------------------------------------------------
+ */
+void exit_watch(struct keeper *k); /* the init, the OOM descriptor */
+void exit_ack(struct keeper *k);
+void exit_notice(struct keeper *k); /* EXITED again for a daemon that has just come */
+void exit_daemon_lost(struct keeper *k);
+/* Ends the process when nothing is left to do. Call after anything that may have been the last. */
+void exit_maybe(struct keeper *k);
+
+/* --- record.c -----------------------------------------------------------------------------------
+ */
+struct err record_write(struct keeper *k);

@@ -1,0 +1,235 @@
+/* main.c - birth of a monitor: the messages before the start, the start, the loop. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "monitor/keeper.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DAEMON_FD 3
+
+struct prestart {
+    struct protocol_client client;
+    bool is_wait;
+    enum monitor_wait_for what;
+};
+struct prestarts VEC_BODY(struct prestart);
+struct held VEC_BODY(int);
+
+/* What arrived before and with START. */
+struct arrival {
+    struct prestarts clients;
+    struct held held;
+    struct msg start;
+};
+
+/* --- the process ------------------------------------------------------------------------------ */
+
+static void protect(void) {
+    static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+        signal(ignored[i], SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0);
+    setsid(); /* fails when spawn has done it */
+    umask(022);
+    /* Needs CAP_SYS_RESOURCE; without it the container's memory is the better victim all the same.
+     */
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)!write(fd, "-500", 4);
+    fd_close(fd);
+    /* Small and single-threaded: no padding, freed pages go back. */
+    mallopt(M_TOP_PAD, 0);
+    mallopt(M_TRIM_THRESHOLD, 16384);
+    mallopt(M_MMAP_THRESHOLD, 32768);
+}
+
+static void on_quiet(void *arg) {
+    struct keeper *k = arg;
+    if (k->active) {
+        k->active = false;
+        timer_set(k->quiet, QUIET);
+        return;
+    }
+    k->quiet = timer_free(k->quiet);
+    (void)!madvise(k->chunk, CHUNK_SIZE, MADV_DONTNEED);
+    logs_writer_trim(k->log);
+    malloc_trim(0);
+}
+
+void keeper_active(struct keeper *k) {
+    k->active = true;
+    if (k->quiet == NULL)
+        k->quiet = timer_new(k->loop, QUIET, 0, on_quiet, k);
+}
+
+/* --- before the start ------------------------------------------------------------------------- */
+
+static struct err add_held(struct arrival *a, struct msg *m) {
+    for (size_t i = 0; i < m->fds_n; i++) {
+        if (a->held.n == PROTOCOL_HELD_MAX)
+            return err_new(ERR_INVALID, "more than %d held sockets", PROTOCOL_HELD_MAX);
+        vec_push(&a->held, TAKE_FD(m->fds[i]));
+    }
+    return OK;
+}
+
+static struct err add_client(struct arrival *a, struct msg *m) {
+    if (a->clients.n == PROTOCOL_PRESTART_MAX || m->fds_n != 1)
+        return err_new(ERR_INVALID, "too many clients before the start, or one without a socket");
+    struct prestart *p = vec_add(&a->clients);
+    p->is_wait = msg_has(m->body, TAG_WAIT);
+    p->what = (enum monitor_wait_for)msg_get_u64(m->body, TAG_WAIT);
+    protocol_get_client(m, &p->client);
+    return OK;
+}
+
+static struct err receive(struct arrival *a) {
+    for (;;) {
+        CLEAN_MSG struct msg m = {0};
+        TRY(msg_recv(DAEMON_FD, -1, &m));
+        switch (m.type) {
+        case PROTOCOL_HELD:
+            TRY(add_held(a, &m));
+            break;
+        case PROTOCOL_PRESTART:
+            TRY(add_client(a, &m));
+            break;
+        case PROTOCOL_START:
+            a->start = m;
+            m = (struct msg){0};
+            return OK;
+        default:
+            return err_new(ERR_INVALID, "message %u before the start", m.type);
+        }
+    }
+}
+
+/* --- the start -------------------------------------------------------------------------------- */
+
+static struct err keeper_init(struct keeper *k, struct arrival *a, const struct protocol_start *s) {
+    k->loop = loop_new();
+    k->id = mem_strdup(s->id);
+    k->flags = s->flags;
+    k->user = mem_strdup(s->user);
+    for (size_t i = 0; i < s->groups_n; i++)
+        strv_add(&k->groups, s->groups[i]);
+    k->run_dir_fd = fcntl(s->fds[START_RUN_DIR], F_DUPFD_CLOEXEC, 3);
+    if (k->run_dir_fd < 0)
+        return err_errno(errno, "duplicate the run directory");
+    k->held = a->held.items;
+    k->held_n = a->held.n;
+    list_init(&k->execs);
+    list_init(&k->waiters);
+    list_init(&k->followers);
+    list_init(&k->clients_ending);
+    list_init(&k->peers);
+    session_init(&k->session, k, false, false);
+    k->chunk = mmap(NULL, CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return k->chunk == MAP_FAILED ? err_errno(errno, "reserve a buffer") : server_listen(k);
+}
+
+static void welcome(struct keeper *k, struct arrival *a) {
+    for (size_t i = 0; i < a->clients.n; i++) {
+        struct prestart *p = &a->clients.items[i];
+        if (p->is_wait) {
+            err_ignore(wait_add(k, &p->client, p->what)); /* an unknown condition: closed */
+            continue;
+        }
+        if (!(k->flags & START_OPEN_STDIN))
+            p->client.flags &= ~(unsigned)CLIENT_IN;
+        client_new(&k->session, &p->client, NULL);
+    }
+    vec_done(&a->clients);
+}
+
+static void set_facts(struct keeper *k) {
+    k->facts = (struct monitor_started){
+        .conn = -1,
+        .monitor_pid = getpid(),
+        .pid = k->init.pid,
+        .start_time = k->init.start_time,
+        .started_at = time_now(),
+    };
+}
+
+static void on_log(void *arg, unsigned events) {
+    (void)events;
+    struct keeper *k = arg;
+    log_pump(k);
+    if (k->exited)
+        exit_maybe(k);
+}
+
+static struct err start(struct keeper *k, struct arrival *a) {
+    CLEAN_ARENA struct arena arena = {0};
+    OWN(protocol_start_done) struct protocol_start s = {.fds = {-1, -1, -1, -1, -1, -1}};
+    TRY(protocol_get_start(&a->start, &arena, &s));
+    TRY(keeper_init(k, a, &s));
+    TRY(start_container(k, &s));
+    welcome(k, a); /* before the program runs: they get its first byte */
+    struct err e = runtime_start(k->box);
+    if (err_failed(e)) {
+        err_ignore(runtime_delete(k->box)); /* e says what went wrong */
+        return e;
+    }
+    set_facts(k);
+    if (logs_writer_fd(k->log) >= 0)
+        k->log_watch = watch_new(k->loop, logs_writer_fd(k->log), WATCH_READ, on_log, k);
+    return OK;
+}
+
+static int report_failure(struct err e) {
+    CLEAN_BUF struct buf body = {0};
+    msg_put_err(&body, TAG_ERR, e);
+    err_free(e);
+    /* A daemon that is gone need not know. */
+    err_ignore(msg_send(DAEMON_FD, PROTOCOL_FAILED, 0, buf_str(&body), NULL, 0));
+    return 1;
+}
+
+static int serve(struct keeper *k) {
+    CLEAN_BUF struct buf body = {0};
+    protocol_put_started(&body, &k->facts);
+    /* A daemon that is gone dials later and asks. */
+    err_ignore(msg_send(DAEMON_FD, PROTOCOL_STARTED, 0, buf_str(&body), NULL, 0));
+    buf_done(&body);
+    server_adopt(k, DAEMON_FD);
+    exit_watch(k);
+    malloc_trim(0);
+    loop_run(k->loop);
+    return 0;
+}
+
+int monitor_main(int argc, char **argv) {
+    fd_sanitize_std();
+    log_init("monitor", LOG_INFO, 2);
+    if (argc != 2 || fcntl(DAEMON_FD, F_SETFD, FD_CLOEXEC) < 0) {
+        log_error("%s is started by the daemon", argc > 0 ? argv[0] : "corten-monitor");
+        return 2;
+    }
+    protect();
+    struct err e = runtime_protect(argv, environ);
+    if (err_failed(e))
+        return report_failure(e);
+    struct arrival a = {0};
+    e = receive(&a);
+    if (err_failed(e)) {
+        err_ignore(e); /* the daemon went away before the start: nothing has happened */
+        return 1;
+    }
+    struct keeper *k = NEW(struct keeper);
+    e = start(k, &a);
+    msg_done(&a.start);
+    if (err_failed(e))
+        return report_failure(e);
+    return serve(k);
+}

@@ -1,0 +1,162 @@
+/* protocol.h - what daemon and monitor say to each other; private to monitor/.
+ *
+ * Messages of loop/msg.h. Numbers are append-only for ever: a daemon of tomorrow talks to monitors
+ * of today (upgrade in place under running containers). A receiver ignores tags that it does not
+ * know and answers an unknown request with ERR_UNSUPPORTED.
+ *
+ * A conversation on descriptor 3 (a socket pair made by the daemon):
+ *   HELD*, PRESTART*, START            →
+ *                                      ← STARTED, or FAILED (then the monitor ends)
+ *   TAKEN, requests, ACK_EXIT …        →
+ *                                      ← REPLY, EXITED, EXEC_EXITED, OOM, WAITER_BACK
+ * A later daemon dials monitor.sock and begins with HELLO (← HELLO_REPLY), then goes on with TAKEN;
+ * the newest such connection is the daemon's. A log reader begins with FOLLOW and gets one-byte
+ * packets. Tests: test/unit/monitor/protocol.c.
+ */
+#pragma once
+#include "base/arena.h"
+#include "monitor/monitor.h"
+
+#define PROTOCOL_SOCKET "monitor.sock"
+#define PROTOCOL_RECORD "exit"
+#define PROTOCOL_EXECS_MAX 4096    /* unacknowledged or running, in one monitor */
+#define PROTOCOL_PRESTART_MAX 1024 /* clients that wait for a start */
+#define PROTOCOL_HELD_MAX 8192     /* published ports' sockets */
+#define PROTOCOL_EARLY_MAX (8u << 20)
+#define PROTOCOL_START_TIMEOUT (120 * NSEC_PER_SEC) /* a start that takes longer is killed */
+#define PROTOCOL_HELLO_TIMEOUT (2 * NSEC_PER_SEC)
+
+enum protocol_type {
+    /* daemon → monitor */
+    PROTOCOL_START = 1,    /* the fields of struct monitor_start, fds by TAG_START_FDS */
+    PROTOCOL_HELD = 2,     /* fds only */
+    PROTOCOL_PRESTART = 3, /* a client; fd */
+    PROTOCOL_HELLO = 4,
+    PROTOCOL_TAKEN = 5, /* facts so far are known: send what is not acknowledged from now on */
+    PROTOCOL_ACK_EXIT = 6,
+    PROTOCOL_ACK_EXEC = 7, /* TAG_EXEC_ID */
+    PROTOCOL_REMOVED = 8,
+    PROTOCOL_SIGNAL = 9,  /* TAG_SIGNO */
+    PROTOCOL_STOP = 10,   /* TAG_SIGNO, TAG_TIMEOUT */
+    PROTOCOL_RESIZE = 11, /* TAG_EXEC_ID, TAG_ROWS, TAG_COLUMNS */
+    PROTOCOL_ATTACH = 12, /* a client; fd */
+    PROTOCOL_WAIT = 13,   /* a client; fd */
+    PROTOCOL_EXEC = 14,   /* TAG_EXEC_…; a client or none */
+    PROTOCOL_FOLLOW = 15, /* from a log reader */
+    /* monitor → daemon */
+    PROTOCOL_STARTED = 100,     /* TAG_MONITOR_PID, TAG_PID, TAG_START_TIME, TAG_STARTED_AT */
+    PROTOCOL_FAILED = 101,      /* TAG_ERR */
+    PROTOCOL_HELLO_REPLY = 102, /* as STARTED, TAG_EXIT_… when it ended, TAG_EXEC per exec */
+    PROTOCOL_REPLY = 103,       /* TAG_ERR when it failed; TAG_PID of an exec */
+    PROTOCOL_EXITED = 104,      /* TAG_EXIT_… */
+    PROTOCOL_EXEC_EXITED = 105, /* TAG_EXEC_ID, TAG_EXIT_CODE, TAG_EXIT_AT */
+    PROTOCOL_OOM = 106,
+    PROTOCOL_WAITER_BACK = 107, /* TAG_EXIT_CODE; fd */
+    PROTOCOL_TAKEN_REPLY = 108, /* TAG_MONITOR_PID */
+};
+
+enum protocol_tag {
+    TAG_ERR = 1, /* takes 1, 2, 3 */
+    TAG_ID = 4,
+    TAG_CONFIG = 5,
+    TAG_LAYER = 6,     /* repeated, top first */
+    TAG_START_FDS = 7, /* bit per descriptor that follows, in the order of enum start_fd */
+    TAG_USER = 8,
+    TAG_GROUP = 9,  /* repeated */
+    TAG_FLAGS = 10, /* enum start_flag, client_flag or exec_flag */
+    TAG_LOG_DRIVER = 11,
+    TAG_LOG_NAME = 12,
+    TAG_LOG_MAX_SIZE = 13,
+    TAG_LOG_MAX_FILE = 14,
+    TAG_CONTENT_TYPE = 15,
+    TAG_EARLY = 16,
+    TAG_DETACH_KEYS = 17,
+    TAG_WAIT = 18, /* enum monitor_wait_for; its presence makes a PRESTART a waiter */
+    TAG_SIGNO = 19,
+    TAG_TIMEOUT = 20,
+    TAG_EXEC_ID = 21,
+    TAG_ROWS = 22,
+    TAG_COLUMNS = 23,
+    TAG_PROCESS = 24,
+    TAG_MONITOR_PID = 25,
+    TAG_PID = 26,
+    TAG_START_TIME = 27,
+    TAG_STARTED_AT = 28,
+    TAG_EXIT_CODE = 29,
+    TAG_EXIT_AT = 30,
+    TAG_EXIT_OOM = 31,
+    TAG_EXIT_ERROR = 32,
+    TAG_EXEC = 33, /* nested fields: TAG_EXEC_ID, TAG_PID, TAG_EXIT_CODE when it ended */
+};
+
+enum start_fd {
+    START_RUN_DIR,
+    START_LAYERS_DIR,
+    START_DATA_DIR,
+    START_NETNS,
+    START_SECCOMP,
+    START_LOG_DIR,
+    START_FDS_N,
+};
+enum start_flag {
+    START_TERMINAL = 1,
+    START_OPEN_STDIN = 2,
+    START_STDIN_ONCE = 4,
+    START_AUTO_REMOVE = 8,
+};
+enum client_flag {
+    CLIENT_HEAD_SENT = 1,
+    CLIENT_UPGRADE = 2,
+    CLIENT_HEAD_REQUEST = 4,
+    CLIENT_IN = 8,
+    CLIENT_OUT = 16,
+    CLIENT_ERR = 32,
+    CLIENT_REPLAY = 64,
+    CLIENT_TERMINAL = 128, /* of an exec */
+};
+
+/* A start, decoded. Strings and arrays live in the arena; the config points into the message. */
+struct protocol_start {
+    const char *id;
+    struct str config;
+    const char **layers;
+    size_t layers_n;
+    int fds[START_FDS_N]; /* -1: not given; owned */
+    const char *user;
+    const char **groups;
+    size_t groups_n;
+    unsigned flags;
+    const char *log_driver, *log_name;
+    int64_t log_max_size;
+    int log_max_file;
+    unsigned rows, columns;
+};
+void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds[START_FDS_N],
+                        size_t *ret_fds_n);
+/* Takes descriptors out of m. ERR_INVALID when the message does not add up. */
+struct err protocol_get_start(struct msg *m, struct arena *a, struct protocol_start *ret);
+void protocol_start_done(struct protocol_start *s);
+
+/* A client as it arrives at the monitor. */
+struct protocol_client {
+    int fd; /* owned; -1: none */
+    unsigned flags;
+    char *content_type; /* owned */
+    char *detach_keys;  /* owned, may be NULL */
+    struct buf early;   /* owned */
+};
+/* flags are added to those of c itself. */
+void protocol_put_client(struct buf *body, const struct monitor_client *c, unsigned flags,
+                         const char *detach_keys);
+void protocol_get_client(struct msg *m, struct protocol_client *ret);
+void protocol_client_done(struct protocol_client *c);
+
+void protocol_put_started(struct buf *body, const struct monitor_started *s);
+void protocol_get_started(struct str body, struct monitor_started *ret); /* conn stays */
+void protocol_put_exit(struct buf *body, const struct monitor_exit *x);
+/* x->error points into body when it is NUL-terminated there, else "". */
+void protocol_get_exit(struct str body, struct monitor_exit *ret);
+
+/* hello: everything but conn. */
+void protocol_get_hello(struct str body, struct monitor_hello *ret);
+void protocol_put_exec(struct buf *body, const struct monitor_hello_exec *x);

@@ -1,0 +1,155 @@
+/* spawn.c - the daemon starts a monitor or finds one. Blocks: pool thread or start-up. */
+#include "kernel/spawn.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "kernel/mount.h"
+#include "kernel/pidfd.h"
+#include "monitor/protocol.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct err send_held(int fd, const struct monitor_start *s) {
+    for (size_t i = 0; i < s->held_fds_n; i += MSG_FDS_MAX)
+        TRY(msg_send(fd, PROTOCOL_HELD, 0, STR_NONE, s->held_fds + i,
+                     MIN(s->held_fds_n - i, (size_t)MSG_FDS_MAX)));
+    return OK;
+}
+
+static struct err send_prestart(int fd, const struct monitor_prestart *p) {
+    CLEAN_BUF struct buf body = {0};
+    unsigned flags = 0;
+    if (p->is_wait)
+        msg_put_u64(&body, TAG_WAIT, p->wait);
+    else
+        flags = (p->attach.in ? CLIENT_IN : 0u) | (p->attach.out ? CLIENT_OUT : 0u) |
+                (p->attach.err ? CLIENT_ERR : 0u);
+    protocol_put_client(&body, &p->client, flags, p->is_wait ? NULL : p->attach.detach_keys);
+    return msg_send(fd, PROTOCOL_PRESTART, 0, buf_str(&body), &p->client.taken->fd, 1);
+}
+
+static struct err send_start(int fd, const struct monitor_start *s) {
+    CLEAN_BUF struct buf body = {0};
+    int fds[START_FDS_N];
+    size_t fds_n;
+    TRY(send_held(fd, s));
+    for (size_t i = 0; i < s->prestart_n; i++)
+        TRY(send_prestart(fd, &s->prestart[i]));
+    protocol_put_start(&body, s, fds, &fds_n);
+    return msg_send(fd, PROTOCOL_START, 1, buf_str(&body), fds, fds_n);
+}
+
+static struct err receive_started(int fd, struct monitor_started *ret) {
+    CLEAN_MSG struct msg m = {0};
+    struct err e = msg_recv(fd, PROTOCOL_START_TIMEOUT, &m);
+    if (err_kind(e) == ERR_UNAVAILABLE)
+        return err_wrap(err_as(e, ERR_SYSTEM), "the monitor ended during the start");
+    TRY(e);
+    if (m.type == PROTOCOL_FAILED)
+        return msg_get_err(m.body, TAG_ERR);
+    if (m.type != PROTOCOL_STARTED)
+        return err_new(ERR_SYSTEM, "the monitor answered a start with message %u", m.type);
+    protocol_get_started(m.body, ret);
+    return OK;
+}
+
+static struct err spawn_program(const struct monitor_start *s, int sock, struct spawned *ret) {
+    char *argv[] = {(char *)"corten-monitor", (char *)s->id, NULL};
+    /* The daemon's standard error is where a monitor's own log lines go. */
+    struct spawn_fd fds[] = {{.source = sock, .target = 3}, {.source = 2, .target = 2}};
+    /* From a read-only mount, so that nothing that runs towards a container can overwrite it. */
+    CLEAN_FD
+    int program = -1;
+    TRY(mount_readonly_program(s->program, &program));
+    struct spawn sp = {.program_fd = program,
+                       .argv = argv,
+                       .fds = fds,
+                       .fds_n = ARRAY_LEN(fds),
+                       .cwd = "/",
+                       .new_session = true};
+    return spawn(&sp, ret);
+}
+
+/* A failed monitor ends by itself; one that hangs is killed. Either way it is reaped here. */
+static void bury(struct spawned *p) {
+    if (!pidfd_wait(p->pidfd, 1000))
+        err_ignore(pidfd_signal(p->pidfd, SIGKILL)); /* ended meanwhile */
+    struct pidfd_exit x;
+    err_ignore(pidfd_reap(p->pidfd, &x)); /* nothing more to be done */
+}
+
+struct err monitor_spawn(const struct monitor_start *s, struct monitor_started *ret) {
+    int pair[2] = {-1, -1};
+    struct spawned p = {.pidfd = -1};
+    struct err e = msg_pair(pair);
+    CLEAN_FD
+    int ours = pair[0];
+    int theirs = pair[1];
+    if (!err_failed(e))
+        e = spawn_program(s, theirs, &p);
+    fd_close(
+        theirs); /* before waiting: a monitor that dies must be seen as the end of its socket */
+    CLEAN_FD
+    int pidfd = p.pidfd;
+    if (!err_failed(e)) {
+        e = send_start(ours, s);
+        struct monitor_started started = {0};
+        if (!err_failed(e))
+            e = receive_started(ours, &started);
+        if (err_failed(e))
+            bury(&p);
+        else
+            *ret = started;
+    }
+    for (size_t i = 0; i < s->prestart_n; i++)
+        http_taken_done(s->prestart[i].client.taken);
+    if (!err_failed(e)) {
+        ret->monitor_pid = p.pid;
+        ret->conn = TAKE_FD(ours);
+    }
+    return e;
+}
+
+/* --- after a restart -------------------------------------------------------------------------- */
+
+static struct err dial(int run_dir_fd, int *ret_fd) {
+    struct err e = msg_dial(run_dir_fd, PROTOCOL_SOCKET, ret_fd);
+    int errnum = err_errnum(e);
+    if (errnum == ECONNREFUSED || errnum == ENOENT)
+        return err_as(e, ERR_NOT_FOUND);
+    return e;
+}
+
+struct err monitor_dial(int run_dir_fd, struct monitor_hello *ret) {
+    CLEAN_FD
+    int fd = -1;
+    TRY(dial(run_dir_fd, &fd));
+    CLEAN_MSG struct msg m = {0};
+    struct err e = msg_send(fd, PROTOCOL_HELLO, 1, STR_NONE, NULL, 0);
+    if (!err_failed(e))
+        e = msg_recv(fd, PROTOCOL_HELLO_TIMEOUT, &m);
+    if (err_kind(e) == ERR_UNAVAILABLE || err_errnum(e) == EPIPE || err_errnum(e) == ECONNRESET)
+        return err_as(e, ERR_NOT_FOUND); /* it was just ending */
+    TRYF(e, "ask the monitor");
+    if (m.type != PROTOCOL_HELLO_REPLY)
+        return err_new(ERR_SYSTEM, "the monitor answered a hello with message %u", m.type);
+    ret->started.conn = -1;
+    protocol_get_hello(m.body, ret);
+    ret->started.conn = TAKE_FD(fd);
+    return OK;
+}
+
+struct err monitor_follow_log(int run_dir_fd, int *ret_fd) {
+    CLEAN_FD
+    int fd = -1;
+    TRY(dial(run_dir_fd, &fd));
+    struct err e = msg_send(fd, PROTOCOL_FOLLOW, 0, STR_NONE, NULL, 0);
+    if (err_errnum(e) == EPIPE || err_errnum(e) == ECONNRESET)
+        return err_as(e, ERR_NOT_FOUND);
+    TRY(e);
+    *ret_fd = TAKE_FD(fd);
+    return OK;
+}

@@ -1,0 +1,128 @@
+/* start.c - from a START message to a running program. Blocks: nothing else is going on yet. */
+#include "base/file.h"
+#include "base/time.h"
+#include "kernel/mount.h"
+#include "kernel/pty.h"
+#include "monitor/keeper.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct pipes { /* the container's ends and ours; -1: not made */
+    int theirs[3], ours[3];
+};
+
+static void pipes_done(struct pipes *p) {
+    for (int i = 0; i < 3; i++) {
+        fd_close(p->theirs[i]);
+        fd_close(p->ours[i]);
+    }
+}
+
+static struct err pipes_make(struct pipes *p, bool in) {
+    for (int i = in ? 0 : 1; i < 3; i++) {
+        int fds[2];
+        if (pipe2(fds, O_CLOEXEC) < 0)
+            return err_errno(errno, "make a pipe for the standard streams");
+        p->theirs[i] = i == 0 ? fds[0] : fds[1];
+        p->ours[i] = i == 0 ? fds[1] : fds[0];
+    }
+    return OK;
+}
+
+/* A directory of the container's writable layer. */
+static struct err layer_dir(int data, const char *name, int *ret_fd) {
+    if (mkdirat(data, name, strcmp(name, "upper") == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
+        return err_errno(errno, "make directory '%s'", name);
+    *ret_fd = openat(data, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return *ret_fd < 0 ? err_errno(errno, "open directory '%s'", name) : OK;
+}
+
+static struct err make_rootfs(const struct protocol_start *s, int *ret_fd) {
+    CLEAN_FD
+    int upper = -1;
+    CLEAN_FD
+    int work = -1;
+    TRY(layer_dir(s->fds[START_DATA_DIR], "upper", &upper));
+    TRY(layer_dir(s->fds[START_DATA_DIR], "work", &work));
+    struct mount_overlay o = {
+        .layers_fd = s->fds[START_LAYERS_DIR],
+        .layers = s->layers,
+        .layers_n = s->layers_n,
+        .upper_fd = upper,
+        .work_fd = work,
+        /* What is removed at its end need not be synced then. */
+        .volatile_ = s->flags & START_AUTO_REMOVE,
+    };
+    return mount_overlay_detached(&o, ret_fd);
+}
+
+static struct err open_log(struct keeper *k, const struct protocol_start *s) {
+    struct logs_writer_options o = {
+        .driver = s->log_driver,
+        .dir_fd = s->fds[START_LOG_DIR],
+        .name = s->log_name,
+        .max_size = s->log_max_size,
+        .max_file = s->log_max_file,
+    };
+    return logs_writer_new(&o, &k->log);
+}
+
+static struct err decode_config(const struct protocol_start *s, struct arena *a, int64_t *no_score,
+                                struct oci_config *ret) {
+    TRY(fields_decode_strict(&oci_config_fields, s->config, a, ret));
+    if (ret->process == NULL)
+        return err_new(ERR_INVALID, "config: no process");
+    ret->process->terminal = s->flags & START_TERMINAL;
+    if (ret->process->oom_score_adj == NULL)
+        ret->process->oom_score_adj = no_score; /* never the monitor's own, which protects it */
+    return OK;
+}
+
+static struct err set_streams(struct keeper *k, struct pipes *p) {
+    session_init(&k->session, k, k->flags & START_TERMINAL, k->flags & START_STDIN_ONCE);
+    k->session.logged = true;
+    if (k->flags & START_TERMINAL) {
+        int in = fcntl(k->init.pty_master, F_DUPFD_CLOEXEC, 3); /* one watch per descriptor */
+        if (in < 0)
+            return err_errno(errno, "duplicate the terminal");
+        session_set(&k->session, in, TAKE_FD(k->init.pty_master), -1);
+    } else {
+        session_set(&k->session, TAKE_FD(p->ours[0]), TAKE_FD(p->ours[1]), TAKE_FD(p->ours[2]));
+    }
+    return OK;
+}
+
+static struct err create(struct keeper *k, struct protocol_start *s, struct oci_config *config,
+                         struct arena *a, struct pipes *p) {
+    CLEAN_FD
+    int rootfs = -1;
+    TRYF(make_rootfs(s, &rootfs), "mount rootfs");
+    TRY(user_resolve(rootfs, s->user, s->groups, s->groups_n, config->process, a));
+    if (!(k->flags & START_TERMINAL))
+        TRY(pipes_make(p, k->flags & START_OPEN_STDIN));
+    struct runtime_create_options o = {
+        .id = k->id,
+        .config = config,
+        .rootfs_fd = rootfs,
+        .netns_fd = s->fds[START_NETNS],
+        .seccomp_fd = s->fds[START_SECCOMP],
+        .stdio = {p->theirs[0], p->theirs[1], p->theirs[2]},
+    };
+    return runtime_create(&o, &k->box, &k->init);
+}
+
+struct err start_container(struct keeper *k, struct protocol_start *s) {
+    CLEAN_ARENA struct arena a = {0};
+    struct oci_config config;
+    int64_t no_score = 0;
+    OWN(pipes_done) struct pipes p = {{-1, -1, -1}, {-1, -1, -1}};
+    TRY(decode_config(s, &a, &no_score, &config));
+    TRY(open_log(k, s));
+    TRY(create(k, s, &config, &a, &p));
+    TRY(set_streams(k, &p));
+    if (k->flags & START_TERMINAL && s->rows > 0 && s->columns > 0)
+        TRY(pty_resize(k->session.in, s->rows, s->columns));
+    return OK;
+}
