@@ -212,7 +212,7 @@ struct err ingest_commit(struct ingest *in, const struct ingest_commit *c) {
         const struct ingest_layer *l = &c->layers[i];
         if (!l->have)
             put_layer_done(&body, l);
-        if (l->has_blob && !l->have_blob)
+        if (l->has_blob && (!l->have_blob || c->source))
             msg_put(&body, TAG_BLOB, str_n(l->blob.bytes, SHA256_SIZE));
     }
     if (c->config.len > 0)

@@ -1,0 +1,305 @@
+#include "registry/client.h"
+#include "base/mem.h"
+#include "spec/distribution.h"
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CONNECT_TIMEOUT_S 15
+#define LOW_SPEED_BYTES 1024
+#define LOW_SPEED_S 30
+#define HEADER_LINES_MAX 128
+
+/* What the callbacks of one transfer need. */
+struct transfer {
+    struct registry *registry;
+    const struct registry_call *call;
+    struct registry_answer *answer;
+    enum registry_peer peer;
+    uint64_t body_at;
+    unsigned header_lines;
+    bool refused_address, too_big;
+    int sink_error;
+};
+
+/* --- callbacks ------------------------------------------------------------------------------------------- */
+static void take_header(struct str line, const char *name, char **ret) {
+    struct str key, value;
+    if (str_cut(line, ':', &key, &value) && str_eq_nocase(key, str_of(name))) {
+        free(*ret);
+        *ret = str_dup(str_trim(value));
+    }
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *arg) {
+    struct transfer *t = arg;
+    struct str line = str_trim(str_n(p, size * n));
+    if (++t->header_lines > HEADER_LINES_MAX || str_has_nul(line))
+        return 0;
+    take_header(line, "location", &t->answer->location);
+    take_header(line, "content-type", &t->answer->content_type);
+    take_header(line, "docker-content-digest", &t->answer->digest);
+    take_header(line, "www-authenticate", &t->answer->www);
+    return size * n;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg) {
+    struct transfer *t = arg;
+    long status = 0;
+    curl_easy_getinfo(t->registry->curl, CURLINFO_RESPONSE_CODE, &status);
+    n *= size;
+    if (status / 100 != 2) { /* only for the words of the error */
+        t->answer->body.max = REGISTRY_ERROR_MAX;
+        if (t->answer->body.len + n <= REGISTRY_ERROR_MAX)
+            buf_add(&t->answer->body, p, n);
+        return n;
+    }
+    if (t->call->sink) {
+        t->sink_error = t->call->sink(t->call->sink_arg, p, n, status);
+        return t->sink_error < 0 ? 0 : n;
+    }
+    if (t->answer->body.len + n > t->call->max) {
+        t->too_big = true;
+        return 0;
+    }
+    buf_add(&t->answer->body, p, n);
+    return n;
+}
+
+static size_t on_upload(char *p, size_t size, size_t n, void *arg) {
+    struct transfer *t = arg;
+    n = MIN(size * n, t->call->body_size - t->body_at);
+    ssize_t k = pread(t->call->body_fd, p, n, (off_t)t->body_at);
+    if (k < 0)
+        return CURL_READFUNC_ABORT;
+    t->body_at += (uint64_t)k;
+    if (t->call->sent)
+        atomic_store(t->call->sent, t->body_at);
+    return (size_t)k;
+}
+
+static int on_seek(void *arg, curl_off_t offset, int origin) {
+    struct transfer *t = arg;
+    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > t->call->body_size)
+        return CURL_SEEKFUNC_FAIL;
+    t->body_at = (uint64_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+/* Judges the address after the name was resolved, so that no name can lead inside. */
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
+    struct transfer *t = arg;
+    struct registry *r = t->registry;
+    enum address_class class = address_class(&a->addr);
+    (void)purpose;
+    if (t->peer == PEER_REGISTRY) {
+        r->address = class;
+        r->address_known = true;
+    } else if (class != ADDRESS_PUBLIC && !(r->address_known && r->address == class)) {
+        t->refused_address = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* --- one transfer ------------------------------------------------------------------------------------------ */
+static void set_tls(const struct registry *r, CURL *c) {
+    static const struct {
+        const char *file;
+        CURLoption option;
+    } files[] = {{"ca.crt", CURLOPT_CAINFO},
+                 {"client.cert", CURLOPT_SSLCERT},
+                 {"client.key", CURLOPT_SSLKEY}};
+    curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    for (size_t i = 0; r->certs_dir && i < ARRAY_LEN(files); i++) {
+        CLEAN_FREE char *path = mem_printf("%s/%s", r->certs_dir, files[i].file);
+        if (access(path, R_OK) == 0)
+            curl_easy_setopt(c, files[i].option, path); /* copied by libcurl */
+    }
+}
+
+static void set_method(CURL *c, struct transfer *t) {
+    const struct registry_call *call = t->call;
+    if (strcmp(call->method, "HEAD") == 0) {
+        curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+    } else if (call->body_fd >= 0) {
+        curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(c, CURLOPT_READFUNCTION, on_upload);
+        curl_easy_setopt(c, CURLOPT_READDATA, t);
+        curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_seek);
+        curl_easy_setopt(c, CURLOPT_SEEKDATA, t);
+        curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)call->body_size);
+        curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, call->method);
+    } else if (strcmp(call->method, "GET") != 0) {
+        curl_easy_setopt(c, CURLOPT_POST, 1L);
+        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->text.len);
+        curl_easy_setopt(c, CURLOPT_POSTFIELDS, call->text.p ? call->text.p : "");
+        curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, call->method);
+    }
+    if (call->range_from > 0)
+        curl_easy_setopt(c, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)call->range_from);
+}
+
+static struct curl_slist *make_headers(const struct transfer *t) {
+    const struct registry_call *call = t->call;
+    struct curl_slist *h = NULL;
+    CLEAN_FREE char *accept = call->accept ? mem_printf("Accept: %s", call->accept) : NULL;
+    CLEAN_FREE char *type =
+        mem_printf("Content-Type: %s", call->content_type ? call->content_type : "");
+    if (accept)
+        h = curl_slist_append(h, accept);
+    if (call->content_type || strcmp(call->method, "GET") != 0)
+        h = curl_slist_append(h, type);
+    if (t->peer != PEER_FOREIGN && t->registry->authorization)
+        h = curl_slist_append(h, t->registry->authorization);
+    return curl_slist_append(h, "Expect:"); /* registries answer at once, no pause wanted */
+}
+
+static void set_options(CURL *c, struct transfer *t, const char *url) {
+    curl_easy_reset(c); /* keeps connections */
+    curl_easy_setopt(c, CURLOPT_URL, url);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    if (authority_is_loopback(str_of(t->registry->authority)))
+        curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L); /* by hand: where to is judged first */
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "corten/" CORTEN_VERSION);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED_BYTES);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)LOW_SPEED_S);
+    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L << 10);
+    curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, 256L << 10);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t);
+    set_tls(t->registry, c);
+    set_method(c, t);
+}
+
+static struct err transfer_error(const struct transfer *t, CURLcode code, const char *why) {
+    const char *host = t->registry->shown;
+    if (t->refused_address)
+        return err_new(ERR_FORBIDDEN, "registry %s leads to a private address", host);
+    if (t->too_big)
+        return err_new(ERR_INVALID, "registry %s: the answer is larger than %zu bytes", host,
+                       t->call->max);
+    if (t->sink_error < 0)
+        return err_errno(t->sink_error, "registry %s: store the answer", host);
+    t->answer->transport = true;
+    bool untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
+    if (untrusted || code == CURLE_SSL_CERTPROBLEM)
+        t->answer->transport = false;
+    return err_new(ERR_UNAVAILABLE, "registry %s: %s", host,
+                   why[0] ? why : curl_easy_strerror(code));
+}
+
+struct err registry_transfer(struct registry *r, const struct registry_call *c, const char *url,
+                             enum registry_peer peer, struct registry_answer *ret) {
+    struct transfer t = {.registry = r, .call = c, .answer = ret, .peer = peer};
+    char why[CURL_ERROR_SIZE] = "";
+    registry_answer_done(ret);
+    if (!r->curl && !(r->curl = curl_easy_init()))
+        return err_new(ERR_SYSTEM, "libcurl does not start");
+    set_options(r->curl, &t, url);
+    struct curl_slist *headers = make_headers(&t);
+    curl_easy_setopt(r->curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(r->curl, CURLOPT_ERRORBUFFER, why);
+    CURLcode code = curl_easy_perform(r->curl);
+    curl_easy_getinfo(r->curl, CURLINFO_RESPONSE_CODE, &ret->status);
+    curl_easy_setopt(r->curl, CURLOPT_ERRORBUFFER, NULL);
+    curl_easy_setopt(r->curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(headers);
+    return code == CURLE_OK ? OK : transfer_error(&t, code, why);
+}
+
+void registry_answer_done(struct registry_answer *a) {
+    buf_done(&a->body);
+    free(a->location);
+    free(a->content_type);
+    free(a->digest);
+    free(a->www);
+    *a = (struct registry_answer){0};
+}
+
+/* --- calls --------------------------------------------------------------------------------------------------- */
+static enum registry_peer peer_of(const struct registry *r, const char *url) {
+    struct str scheme, authority;
+    bool own = url_split(str_of(url), &scheme, &authority) && str_eqz(scheme, r->scheme) &&
+               str_eqz(authority, r->authority);
+    return own ? PEER_REGISTRY : PEER_FOREIGN;
+}
+
+static char *make_url(const struct registry *r, const char *url) {
+    if (strstr(url, "://"))
+        return mem_strdup(url);
+    if (url[0] == '/') /* a Location without a host */
+        return mem_printf("%s://%s%s", r->scheme, r->authority, url);
+    return mem_printf("%s://%s/v2/%s/%s", r->scheme, r->authority, r->path, url);
+}
+
+static bool is_redirect(const struct registry_answer *a) {
+    return a->location && (a->status == 301 || a->status == 302 || a->status == 303 ||
+                           a->status == 307 || a->status == 308);
+}
+
+static struct err follow(struct registry *r, const struct registry_call *c, struct registry_answer *ret) {
+    for (int i = 0; is_redirect(ret); i++) {
+        CLEAN_FREE char *url = make_url(r, ret->location);
+        if (i == REGISTRY_REDIRECTS_MAX)
+            return err_new(ERR_INVALID, "registry %s redirects too often", r->shown);
+        if (!redirect_allowed(str_of(url), str_of(r->authority)))
+            return err_new(ERR_FORBIDDEN, "registry %s redirects to where it may not", r->shown);
+        TRY(registry_transfer(r, c, url, peer_of(r, url), ret));
+    }
+    return OK;
+}
+
+struct err registry_call(struct registry *r, const struct registry_call *c,
+                         struct registry_answer *ret) {
+    CLEAN_FREE char *url = make_url(r, c->url);
+    enum registry_peer peer = peer_of(r, url);
+    if (peer == PEER_FOREIGN && !redirect_allowed(str_of(url), str_of(r->authority)))
+        return err_new(ERR_FORBIDDEN, "registry %s leads to where it may not", r->shown);
+    TRY(registry_transfer(r, c, url, peer, ret));
+    if (ret->status == 401 && ret->www && peer == PEER_REGISTRY) {
+        CLEAN_FREE char *www = TAKE(ret->www);
+        TRY(registry_authenticate(r, str_of(www)));
+        TRY(registry_transfer(r, c, url, peer, ret));
+    }
+    return c->redirects ? follow(r, c, ret) : OK;
+}
+
+static enum err_kind kind_of_status(long status) {
+    switch (status) {
+    case 400: return ERR_INVALID;
+    case 401: return ERR_UNAUTHORIZED;
+    case 403: return ERR_FORBIDDEN;
+    case 404: return ERR_NOT_FOUND;
+    case 429:
+    case 503: return ERR_UNAVAILABLE;
+    default: return ERR_SYSTEM;
+    }
+}
+
+struct err registry_error(const struct registry *r, const struct registry_answer *a, const char *what) {
+    CLEAN_ARENA struct arena arena = {0};
+    struct dist_errors errors = {0};
+    enum err_kind kind = kind_of_status(a->status);
+    struct err e = fields_decode(&dist_errors_fields, buf_str(&a->body), &arena, &errors);
+    err_ignore(e); /* not everything that answers is a registry */
+    const struct dist_error *first = errors.errors.n ? errors.errors.items : NULL;
+    if (!first)
+        return err_new(kind, "%s: registry %s answered %ld", what, r->shown, a->status);
+    CLEAN_BUF struct buf code = {0};
+    for (const char *p = first->code ? first->code : ""; *p; p++)
+        buf_addc(&code, *p == '_' ? ' ' : *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p);
+    return err_new(kind, "%s: %.200s: %.1000s", what, buf_cstr(&code),
+                   first->message ? first->message : "");
+}

@@ -1,0 +1,129 @@
+/* pull_job.c - the job "registry-pull". */
+#include "registry/jobs.h"
+#include "registry/pull_layers.h"
+#include "registry/registry.h"
+#include "spec/distribution.h"
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TAGS_MAX 10000
+#define TAGS_BYTES_MAX (4u << 20)
+
+const struct worker_job registry_jobs[] = {
+    {"registry-pull", registry_pull_job},
+    {"registry-push", registry_push_job},
+    {NULL, NULL},
+};
+
+struct err job_open_registry(const struct ingest *in, const struct reference *ref,
+                             const char *actions, struct registry **ret) {
+    CLEAN_ARENA struct arena a = {0};
+    const struct json *dirs = json_get(in->args, "certs_dirs");
+    const char **list = arena_array(&a, json_len(dirs) + 1, sizeof(*list));
+    for (size_t i = 0; i < json_len(dirs); i++)
+        list[i] = arena_str(&a, json_str(json_at(dirs, i)));
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_new(ERR_SYSTEM, "libcurl does not start");
+    struct registry_open o = {.ref = ref, .actions = actions, .auth = ingest_arg(in, "auth"),
+                              .certs_dirs = list};
+    return registry_open(&o, ret);
+}
+
+/* The image that has this name now, to tell "newer" from "up to date". */
+static bool is_current(const struct ingest *in, const struct digest *id) {
+    CLEAN_ARENA struct arena a = {0};
+    for (size_t i = 0; i < ingest_images_n(in); i++) {
+        struct ingest_image image;
+        struct err e = ingest_image(in, i, &a, &image);
+        bool same = !err_failed(e) && digest_eq(&image.id, id);
+        err_ignore(e); /* then it is not this one */
+        if (same)
+            return true;
+    }
+    return false;
+}
+
+static struct err commit_pulled(struct ingest *in, const struct reference *ref, struct registry *r,
+                                const struct fetched *f, const struct pulled *v) {
+    char name[REFERENCE_TEXT_MAX];
+    CLEAN_FREE char *source = mem_printf("%s/%s", r->shown, r->path);
+    struct reference tags[2] = {*ref, *ref};
+    tags[1].tag[0] = '\0'; /* the digest under which it was found */
+    tags[1].has_digest = true;
+    tags[1].digest = f->digest;
+    bool by_tag = !ref->has_digest;
+    struct ingest_commit c = {.config = buf_str(&f->config),
+                              .layers = v->layers,
+                              .layers_n = v->n,
+                              .tags = by_tag ? tags : tags + 1,
+                              .tags_n = by_tag ? 2 : 1,
+                              .event = "pull",
+                              .event_name = reference_familiar(ref, name),
+                              .source = source};
+    return ingest_commit(in, &c);
+}
+
+static struct err pull_tag(struct ingest *in, struct registry *r, const struct reference *ref) {
+    CLEAN_FETCHED struct fetched f = {0};
+    struct pulled v = {0};
+    struct digest id;
+    char shown[REFERENCE_TEXT_MAX], digest[DIGEST_TEXT_MAX];
+    struct reference named = *ref;
+    if (ref->has_digest)
+        named.tag[0] = '\0';
+    reference_familiar(&named, shown);
+    const char *what = ref->has_digest ? digest_text(&ref->digest, digest) : ref->tag;
+    TRY(fetch_manifest(r, what, shown, &f));
+    TRY(answer_status_line(in, what, "Pulling from %s", ref->path));
+    struct err e = pull_layers(in, r, &f, &v);
+    if (!err_failed(e))
+        e = commit_pulled(in, &named, r, &f, &v);
+    free(v.layers);
+    TRY(e);
+    digest_of(buf_str(&f.config), &id);
+    TRY(answer_status_line(in, NULL, "Digest: %s", digest_text(&f.digest, digest)));
+    return answer_status_line(in, NULL, "Status: %s for %s",
+                              is_current(in, &id) ? "Image is up to date" : "Downloaded newer image",
+                              shown);
+}
+
+static struct err pull_all_tags(struct ingest *in, struct registry *r, const struct reference *ref) {
+    CLEAN_ARENA struct arena a = {0};
+    CLEAN_ANSWER struct registry_answer answer = {0};
+    struct dist_tags tags;
+    struct registry_call c = {.method = "GET", .url = "tags/list?n=10000", .body_fd = -1,
+                              .max = TAGS_BYTES_MAX};
+    TRY(registry_call(r, &c, &answer));
+    if (answer.status != 200)
+        return registry_error(r, &answer, "tags of the repository");
+    TRYF(fields_decode(&dist_tags_fields, buf_str(&answer.body), &a, &tags), "tags of the repository");
+    if (tags.tags.n > TAGS_MAX)
+        return err_new(ERR_INVALID, "the repository has more than %d tags", TAGS_MAX);
+    for (size_t i = 0; i < tags.tags.n; i++) {
+        struct reference one = *ref;
+        if (!reference_tag_valid(str_of(tags.tags.items[i])))
+            return err_new(ERR_INVALID, "the registry has a tag that is none");
+        snprintf(one.tag, sizeof(one.tag), "%s", tags.tags.items[i]);
+        TRY(pull_tag(in, r, &one));
+    }
+    return OK;
+}
+
+static struct err pull_run(struct ingest *in) {
+    CLEAN_REGISTRY struct registry *r = NULL;
+    struct reference ref;
+    TRY(reference_parse(ingest_arg(in, "ref"), &ref));
+    TRY(job_open_registry(in, &ref, "pull", &r));
+    if (ref.tag[0] == '\0' && !ref.has_digest)
+        return pull_all_tags(in, r, &ref);
+    return pull_tag(in, r, &ref);
+}
+
+struct err registry_pull_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                             struct buf *ret_result) {
+    CLEAN_INGEST struct ingest in;
+    (void)ret_result; /* everything was said by questions */
+    TRY(ingest_open(ctx, args, fds, fds_n, true, &in));
+    return ingest_end(&in, pull_run(&in));
+}

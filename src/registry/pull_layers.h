@@ -1,0 +1,12 @@
+/* pull_layers.h - brings the layers of a fetched manifest, several at a time. Private to registry/. */
+#pragma once
+#include "image/image.h"
+#include "registry/manifest.h"
+
+/* Unique layers of the image, for the commit; freed with free(3). */
+struct pulled {
+    struct ingest_layer *layers;
+    size_t n;
+};
+struct err pull_layers(struct ingest *in, struct registry *r, const struct fetched *f,
+                       struct pulled *ret);

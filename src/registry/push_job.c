@@ -1,0 +1,353 @@
+/* push_job.c - the job "registry-push": blobs that the registry lacks, then the manifest. */
+#include "registry/jobs.h"
+#include "registry/registry.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define TICK_NS 100000000
+#define PARALLEL 3
+
+enum phase { PHASE_WAITING, PHASE_PUSHING, PHASE_EXISTS, PHASE_MOUNTED, PHASE_PUSHED };
+
+struct task {
+    const struct ingest_layer *l;
+    char id[13];
+    _Atomic int phase;
+    _Atomic uint64_t sent;
+    struct err result;
+    int shown_phase;
+    uint64_t shown;
+};
+
+struct pushing {
+    struct ingest *in;
+    struct registry *registry;
+    struct task *tasks;
+    size_t n;
+    _Atomic size_t next, left;
+    _Atomic bool failed;
+};
+
+/* --- one blob ------------------------------------------------------------------------------------------- */
+static struct err blob_exists(struct registry *r, const char *digest, bool *ret) {
+    CLEAN_ANSWER struct registry_answer answer = {0};
+    CLEAN_FREE char *url = mem_printf("blobs/%s", digest);
+    struct registry_call c = {.method = "HEAD", .url = url, .body_fd = -1, .redirects = true};
+    TRY(registry_call(r, &c, &answer));
+    *ret = answer.status == 200;
+    /* 401 and 403: who may not read may still write; the upload will tell. */
+    if (answer.status == 200 || answer.status == 404 || answer.status == 401 || answer.status == 403)
+        return OK;
+    return registry_error(r, &answer, "look for a blob");
+}
+
+/* The repository on the same registry that has the blob already, or NULL. */
+static const char *mount_source(const struct registry *r, const char *source) {
+    size_t host = strlen(r->shown);
+    if (!source || strncmp(source, r->shown, host) != 0 || source[host] != '/' ||
+        strcmp(source + host + 1, r->path) == 0)
+        return NULL;
+    return source + host + 1;
+}
+
+/* POST: a mount when a source is known (*ret_mounted), else the place to upload to. */
+static struct err begin_upload(struct registry *r, const char *digest, const char *from,
+                               bool *ret_mounted, char **ret_location) {
+    CLEAN_ANSWER struct registry_answer answer = {0};
+    CLEAN_FREE char *url = from ? mem_printf("blobs/uploads/?mount=%s&from=%s", digest, from)
+                                : mem_strdup("blobs/uploads/");
+    struct registry_call c = {.method = "POST", .url = url, .body_fd = -1};
+    TRY(registry_call(r, &c, &answer));
+    *ret_mounted = answer.status == 201 && from;
+    if (*ret_mounted)
+        return OK;
+    if (answer.status != 202 || !answer.location)
+        return registry_error(r, &answer, "begin an upload");
+    *ret_location = TAKE(answer.location);
+    return OK;
+}
+
+static struct err put_blob(struct registry *r, const char *location, const char *digest, int fd,
+                           uint64_t size, _Atomic uint64_t *sent) {
+    CLEAN_ANSWER struct registry_answer answer = {0};
+    CLEAN_FREE char *url =
+        mem_printf("%s%cdigest=%s", location, strchr(location, '?') ? '&' : '?', digest);
+    struct registry_call c = {.method = "PUT", .url = url, .body_fd = fd, .body_size = size,
+                              .sent = sent, .content_type = "application/octet-stream"};
+    TRY(registry_call(r, &c, &answer));
+    if (answer.status != 201)
+        return registry_error(r, &answer, "upload a blob");
+    return OK;
+}
+
+static struct err upload(struct registry *r, const struct digest *d, int fd, uint64_t size,
+                         const char *source, _Atomic uint64_t *sent, enum phase *ret_how) {
+    char digest[DIGEST_TEXT_MAX];
+    CLEAN_FREE char *location = NULL;
+    const char *from = mount_source(r, source);
+    bool there, mounted = false;
+    digest_text(d, digest);
+    TRY(blob_exists(r, digest, &there));
+    if (!there)
+        TRY(begin_upload(r, digest, from, &mounted, &location));
+    *ret_how = there ? PHASE_EXISTS : mounted ? PHASE_MOUNTED : PHASE_PUSHED;
+    return there || mounted ? OK : put_blob(r, location, digest, fd, size, sent);
+}
+
+static struct err push_one(struct pushing *p, struct registry *r, struct task *t) {
+    CLEAN_FD int fd = -1;
+    enum phase how = PHASE_PUSHED;
+    TRY(ingest_open_blob(p->in, &t->l->blob, &fd));
+    for (int attempt = 0;; attempt++) {
+        atomic_store(&t->sent, 0);
+        struct err e = upload(r, &t->l->blob, fd, t->l->blob_size, t->l->source, &t->sent, &how);
+        bool again = err_kind(e) == ERR_UNAVAILABLE && attempt + 1 < REGISTRY_ATTEMPTS &&
+                     !atomic_load(&p->failed);
+        if (!again) {
+            if (!err_failed(e))
+                atomic_store(&t->phase, how);
+            return e;
+        }
+        err_ignore(e); /* tried again */
+        sleep(1u << attempt);
+    }
+}
+
+static void *push_thread(void *arg) {
+    struct pushing *p = arg;
+    CLEAN_REGISTRY struct registry *r = registry_clone(p->registry);
+    size_t i;
+    while ((i = atomic_fetch_add(&p->next, 1)) < p->n) {
+        struct task *t = &p->tasks[i];
+        if (!atomic_load(&p->failed)) {
+            atomic_store(&t->phase, PHASE_PUSHING);
+            t->result = push_one(p, r, t);
+        }
+        if (err_failed(t->result))
+            atomic_store(&p->failed, true);
+        atomic_fetch_sub(&p->left, 1);
+    }
+    return NULL;
+}
+
+/* --- what the client sees --------------------------------------------------------------------------------- */
+static struct err show_task(struct pushing *p, struct task *t) {
+    int phase = atomic_load(&t->phase);
+    uint64_t sent = atomic_load(&t->sent);
+    if ((phase == PHASE_PUSHING || phase == PHASE_PUSHED) && sent != t->shown) {
+        t->shown = sent;
+        TRY(answer_progress(p->in, t->id, "Pushing", sent, t->l->blob_size));
+    }
+    if (phase == t->shown_phase)
+        return OK;
+    t->shown_phase = phase;
+    if (phase == PHASE_EXISTS)
+        return answer_progress(p->in, t->id, "Layer already exists", 0, 0);
+    if (phase == PHASE_MOUNTED) {
+        CLEAN_FREE char *text = mem_printf("Mounted from %s", mount_source(p->registry, t->l->source));
+        return answer_progress(p->in, t->id, text, 0, 0);
+    }
+    return phase == PHASE_PUSHED ? answer_progress(p->in, t->id, "Pushed", 0, 0) : OK;
+}
+
+static struct err show_all(struct pushing *p) {
+    for (size_t i = 0; i < p->n; i++)
+        TRY(answer_progress(p->in, p->tasks[i].id, "Preparing", 0, 0));
+    for (bool finished = false; !finished;) {
+        finished = atomic_load(&p->left) == 0;
+        for (size_t i = 0; i < p->n; i++)
+            TRY(show_task(p, &p->tasks[i]));
+        if (!finished)
+            nanosleep(&(struct timespec){0, TICK_NS}, NULL);
+    }
+    return OK;
+}
+
+static struct err push_all(struct pushing *p) {
+    pthread_t threads[PARALLEL];
+    size_t started = 0;
+    atomic_store(&p->left, p->n);
+    while (started < MIN(p->n, (size_t)PARALLEL) &&
+           pthread_create(&threads[started], NULL, push_thread, p) == 0)
+        started++;
+    if (started == 0 && p->n > 0)
+        return err_new(ERR_SYSTEM, "start a thread: Resource temporarily unavailable");
+    struct err e = show_all(p);
+    if (err_failed(e))
+        atomic_store(&p->failed, true);
+    while (started > 0)
+        pthread_join(threads[--started], NULL);
+    for (size_t i = 0; i < p->n; i++) {
+        if (err_failed(e))
+            err_ignore(p->tasks[i].result); /* the first cause is told */
+        else
+            e = p->tasks[i].result;
+    }
+    return e;
+}
+
+static struct err push_layers(struct ingest *in, struct registry *r, struct ingest_image *image) {
+    CLEAN_ARENA struct arena a = {0};
+    struct pushing p = {.in = in, .registry = r};
+    p.tasks = arena_array(&a, image->layers_n + 1, sizeof(*p.tasks));
+    for (size_t i = 0; i < image->layers_n; i++) {
+        struct ingest_layer *l = &image->layers[i];
+        bool known = false;
+        char hex[65];
+        if (!l->has_blob)
+            TRY(ingest_make_blob(in, l));
+        for (size_t k = 0; k < p.n; k++)
+            known |= digest_eq(&p.tasks[k].l->blob, &l->blob);
+        if (known)
+            continue;
+        struct task *t = &p.tasks[p.n++];
+        t->l = l;
+        snprintf(t->id, sizeof(t->id), "%.12s", digest_hex(&l->diff_id, hex));
+    }
+    return push_all(&p);
+}
+
+/* --- documents ------------------------------------------------------------------------------------------------ */
+static void put_descriptor(struct json_out *o, const char *type, const struct digest *d,
+                           uint64_t size) {
+    char text[DIGEST_TEXT_MAX];
+    jo_obj(o);
+    jo_kstr(o, "mediaType", type);
+    jo_ki64(o, "size", (int64_t)size);
+    jo_kstr(o, "digest", digest_text(d, text));
+    jo_obj_end(o);
+}
+
+/* Docker's types as long as they have one for every layer: every registry takes them. */
+static bool docker_types(const struct ingest_image *image) {
+    for (size_t i = 0; i < image->layers_n; i++)
+        if (image->layers[i].compression != COMPRESSION_GZIP)
+            return false;
+    return true;
+}
+
+static const char *make_manifest(const struct ingest_image *image, struct buf *out) {
+    static const char *const oci[] = {[COMPRESSION_NONE] = OCI_LAYER,
+                                      [COMPRESSION_GZIP] = OCI_LAYER_GZIP,
+                                      [COMPRESSION_ZSTD] = OCI_LAYER_ZSTD};
+    bool docker = docker_types(image);
+    const char *type = docker ? DOCKER_MANIFEST : OCI_MANIFEST;
+    struct json_out o = {.out = out};
+    jo_obj(&o);
+    jo_ki64(&o, "schemaVersion", 2);
+    jo_kstr(&o, "mediaType", type);
+    jo_key(&o, "config");
+    put_descriptor(&o, docker ? DOCKER_CONFIG : OCI_CONFIG, &image->id, image->config.len);
+    jo_key(&o, "layers");
+    jo_arr(&o);
+    for (size_t i = 0; i < image->layers_n; i++) {
+        const struct ingest_layer *l = &image->layers[i];
+        put_descriptor(&o, docker ? DOCKER_LAYER_GZIP : oci[l->compression], &l->blob, l->blob_size);
+    }
+    jo_arr_end(&o);
+    jo_obj_end(&o);
+    return type;
+}
+
+static struct err push_config(struct registry *r, const struct ingest_image *image) {
+    CLEAN_FD int fd = memfd_create("corten-config", MFD_CLOEXEC);
+    enum phase how;
+    if (fd < 0 || pwrite(fd, image->config.p, image->config.len, 0) != (ssize_t)image->config.len)
+        return err_errno(errno, "image config");
+    return upload(r, &image->id, fd, image->config.len, NULL, NULL, &how);
+}
+
+static struct err put_manifest(struct registry *r, const char *tag, const char *type,
+                               struct str text) {
+    CLEAN_ANSWER struct registry_answer answer = {0};
+    CLEAN_FREE char *url = mem_printf("manifests/%s", tag);
+    struct registry_call c = {.method = "PUT", .url = url, .text = text, .content_type = type,
+                              .body_fd = -1};
+    TRY(registry_call(r, &c, &answer));
+    return answer.status == 201 ? OK : registry_error(r, &answer, "put the manifest");
+}
+
+static struct err report(struct ingest *in, const char *tag, struct str manifest) {
+    CLEAN_BUF struct buf aux = {0};
+    struct json_out o = {.out = &aux};
+    struct digest d;
+    char text[DIGEST_TEXT_MAX];
+    digest_of(manifest, &d);
+    digest_text(&d, text);
+    TRY(answer_status_line(in, NULL, "%s: digest: %s size: %zu", tag, text, manifest.len));
+    jo_obj(&o);
+    jo_kstr(&o, "Tag", tag);
+    jo_kstr(&o, "Digest", text);
+    jo_ki64(&o, "Size", (int64_t)manifest.len);
+    jo_obj_end(&o);
+    return answer_aux(in, buf_str(&aux));
+}
+
+/* Remembers the digest as one of the image's, and the repository as a source of its blobs. */
+static struct err commit_pushed(struct ingest *in, const struct reference *ref,
+                                const struct registry *r, const struct ingest_image *image,
+                                struct str manifest) {
+    char name[REFERENCE_TEXT_MAX];
+    CLEAN_FREE char *source = mem_printf("%s/%s", r->shown, r->path);
+    struct reference digest = *ref;
+    digest.tag[0] = '\0';
+    digest.has_digest = true;
+    digest_of(manifest, &digest.digest);
+    struct ingest_commit c = {.config = image->config,
+                              .layers = image->layers,
+                              .layers_n = image->layers_n,
+                              .tags = &digest,
+                              .tags_n = 1,
+                              .event = "push",
+                              .event_name = reference_familiar(ref, name),
+                              .source = source};
+    return ingest_commit(in, &c);
+}
+
+static struct err push_tag(struct ingest *in, struct registry *r, struct ingest_image *image,
+                           const struct reference *ref) {
+    CLEAN_BUF struct buf manifest = {0};
+    TRY(push_layers(in, r, image));
+    TRY(push_config(r, image));
+    const char *type = make_manifest(image, &manifest);
+    TRY(put_manifest(r, ref->tag, type, buf_str(&manifest)));
+    TRY(commit_pushed(in, ref, r, image, buf_str(&manifest)));
+    return report(in, ref->tag, buf_str(&manifest));
+}
+
+static struct err push_run(struct ingest *in) {
+    CLEAN_ARENA struct arena a = {0};
+    CLEAN_REGISTRY struct registry *r = NULL;
+    const struct json *refs = json_get(in->args, "refs"); /* one list for each image */
+    for (size_t i = 0; i < ingest_images_n(in); i++) {
+        struct ingest_image image;
+        TRY(ingest_image(in, i, &a, &image));
+        const struct json *own = json_at(refs, i);
+        for (size_t k = 0; k < json_len(own); k++) {
+            struct reference ref;
+            char name[REFERENCE_TEXT_MAX];
+            TRY(reference_parse(json_str(json_at(own, k)), &ref));
+            if (!r) {
+                TRY(job_open_registry(in, &ref, "pull,push", &r));
+                TRY(answer_status_line(in, NULL, "The push refers to repository [%s]",
+                                       reference_name(&ref, name)));
+            }
+            TRY(push_tag(in, r, &image, &ref));
+        }
+    }
+    return OK;
+}
+
+struct err registry_push_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                             struct buf *ret_result) {
+    CLEAN_INGEST struct ingest in;
+    (void)ret_result; /* everything was said by questions */
+    TRY(ingest_open(ctx, args, fds, fds_n, true, &in));
+    return ingest_end(&in, push_run(&in));
+}

@@ -1,0 +1,109 @@
+/* start.c - the daemon's side of pull and push: checks the request, starts the job. */
+#include "registry/registry.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void put_common(struct json_out *o, const struct registry_options *options, const char *auth) {
+    if (auth && auth[0])
+        jo_kstr(o, "auth", auth);
+    jo_key(o, "certs_dirs");
+    jo_arr(o);
+    for (const char *const *d = options ? options->certs_dirs : NULL; d && *d; d++)
+        jo_strz(o, *d);
+    jo_arr_end(o);
+}
+
+static struct err pull_reference(const struct registry_pull *p, struct reference *ret) {
+    if (p->platform && p->platform[0] && strcmp(p->platform, "linux/" IMAGE_ARCHITECTURE) != 0 &&
+        strcmp(p->platform, "linux") != 0)
+        return err_new(ERR_UNSUPPORTED, "platform %s is not supported", p->platform);
+    return reference_parse_with_tag(str_of(p->name), str_of(p->tag ? p->tag : ""), ret);
+}
+
+void registry_pull(struct images *im, const struct registry_options *o, struct http_taken *client,
+                   const struct registry_pull *p, image_done *done, void *arg) {
+    CLEAN_BUF struct buf args = {0};
+    struct json_out j = {.out = &args};
+    struct reference ref;
+    struct image *current = NULL;
+    char text[REFERENCE_TEXT_MAX];
+    struct err e = pull_reference(p, &ref);
+    if (err_failed(e)) {
+        image_job_refuse(client, done, arg, e);
+        return;
+    }
+    jo_kstr(&j, "ref", reference_text(&ref, text));
+    put_common(&j, o, p->auth);
+    err_ignore(image_find(im, str_of(text), &current)); /* there may be none yet */
+    struct image_job_start s = {.job = "registry-pull", .args = buf_str(&args), .client = client,
+                                .images = &current, .images_n = current != NULL, .done = done,
+                                .arg = arg};
+    image_job_start(im, &s);
+}
+
+/* --- push --------------------------------------------------------------------------------------------------- */
+struct push_list {
+    VEC(struct image *) images;
+    struct buf refs; /* JSON: one array of references for each image */
+    struct json_out out;
+};
+
+/* Tags of i that the push means; adds i when there are any. */
+static void list_image(struct push_list *l, struct image *i, const struct reference *wanted) {
+    char a[REFERENCE_TEXT_MAX], b[REFERENCE_TEXT_MAX];
+    bool any = false;
+    LIST_FOR(&i->tags, n) {
+        const struct image_tag *t = CONTAINER_OF(n, struct image_tag, link);
+        if (t->ref.has_digest ||
+            strcmp(reference_name(&t->ref, a), reference_name(wanted, b)) != 0 ||
+            (wanted->tag[0] && strcmp(wanted->tag, t->ref.tag) != 0))
+            continue;
+        if (!any)
+            jo_arr(&l->out);
+        any = true;
+        jo_strz(&l->out, reference_text(&t->ref, a));
+    }
+    if (any) {
+        jo_arr_end(&l->out);
+        vec_push(&l->images, i);
+    }
+}
+
+static struct err list_images(struct images *im, const struct registry_push *p, struct push_list *l) {
+    struct reference wanted;
+    char text[REFERENCE_TEXT_MAX];
+    size_t it = 0;
+    struct image *i;
+    TRY(reference_parse_with_tag(str_of(p->name), str_of(p->tag ? p->tag : ""), &wanted));
+    if (wanted.has_digest)
+        return err_new(ERR_INVALID, "cannot push a digest reference");
+    l->out = (struct json_out){.out = &l->refs};
+    jo_key(&l->out, "refs");
+    jo_arr(&l->out);
+    while ((i = images_next(im, &it)) != NULL)
+        list_image(l, i, &wanted);
+    jo_arr_end(&l->out);
+    if (l->images.n > 0)
+        return OK;
+    if (wanted.tag[0])
+        return err_new(ERR_NOT_FOUND, "tag does not exist: %s", reference_familiar(&wanted, text));
+    return err_new(ERR_NOT_FOUND, "An image does not exist locally with the tag: %s",
+                   reference_familiar_name(&wanted, text));
+}
+
+void registry_push(struct images *im, const struct registry_options *o, struct http_taken *client,
+                   const struct registry_push *p, image_done *done, void *arg) {
+    struct push_list l = {0};
+    struct err e = list_images(im, p, &l);
+    if (err_failed(e)) {
+        image_job_refuse(client, done, arg, e);
+    } else {
+        put_common(&l.out, o, p->auth);
+        struct image_job_start s = {.job = "registry-push", .args = buf_str(&l.refs),
+                                    .client = client, .images = l.images.items,
+                                    .images_n = l.images.n, .done = done, .arg = arg};
+        image_job_start(im, &s);
+    }
+    vec_done(&l.images);
+    buf_done(&l.refs);
+}
