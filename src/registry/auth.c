@@ -68,7 +68,8 @@ struct err registry_read_auth(struct str header, struct registry_credentials *re
     TRYF(json_parse(buf_str(&text), &j), "X-Registry-Auth");
     struct str user = json_str(json_get(j, "username")), word = json_str(json_get(j, "password"));
     struct str identity = json_str(json_get(j, "identitytoken"));
-    struct str bearer = json_str(json_get(j, "registrytoken")), both = json_str(json_get(j, "auth"));
+    struct str bearer = json_str(json_get(j, "registrytoken")),
+               both = json_str(json_get(j, "auth"));
     CLEAN_BUF struct buf pair = {0};
     if (identity.len)
         return err_new(ERR_UNSUPPORTED, "X-Registry-Auth: identity tokens are not supported");
@@ -143,9 +144,11 @@ static struct err fetch_token(struct registry *r, const struct challenge *c) {
     CLEAN_ANSWER struct registry_answer answer = {0};
     struct dist_token token;
     if (!realm_allowed(str_of(c->realm), str_of(r->authority)))
-        return err_new(ERR_FORBIDDEN, "registry %s names a token server that may not be asked", r->shown);
+        return err_new(ERR_FORBIDDEN, "registry %s names a token server that may not be asked",
+                       r->shown);
     token_url(r, c, &url);
-    CLEAN_FREE char *saved = TAKE(r->authorization);
+    CLEAN_FREE
+    char *saved = TAKE(r->authorization);
     /* For this one request the authorization is the password. */
     CLEAN_BUF struct buf basic = {0};
     if (r->credentials.username) {
@@ -158,8 +161,8 @@ static struct err fetch_token(struct registry *r, const struct challenge *c) {
     TRY(e);
     if (answer.status != 200)
         return err_as(registry_error(r, &answer, "token server"), ERR_UNAUTHORIZED);
-    TRYF(fields_decode(&dist_token_fields, buf_str(&answer.body), &a, &token), "token of registry %s",
-         r->shown);
+    TRYF(fields_decode(&dist_token_fields, buf_str(&answer.body), &a, &token),
+         "token of registry %s", r->shown);
     const char *text = token.token && token.token[0] ? token.token : token.access_token;
     if (!text || !text[0] || !token_is_text(text))
         return err_new(ERR_INVALID, "token server of registry %s gave no token", r->shown);

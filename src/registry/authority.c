@@ -8,7 +8,8 @@ static enum address_class class_of_v4(uint32_t a) {
         return ADDRESS_LOOPBACK;
     if (a >> 16 == 0xa9fe) /* 169.254/16, the metadata services of clouds among them */
         return ADDRESS_LINK_LOCAL;
-    if (a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || a >> 22 == 0x191 || /* 100.64/10 */
+    if (a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 ||
+        a >> 22 == 0x191 || /* 100.64/10 */
         a >> 24 == 0)
         return ADDRESS_PRIVATE;
     return ADDRESS_PUBLIC;
@@ -27,8 +28,10 @@ enum address_class address_class(const struct sockaddr *a) {
     const unsigned char *b = in6.sin6_addr.s6_addr;
     if (IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr))
         return ADDRESS_LOOPBACK;
-    if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr) || (b[0] == 0 && b[1] == 0x64 && b[2] == 0xff && b[3] == 0x9b))
-        return class_of_v4((uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 | (uint32_t)b[14] << 8 | b[15]);
+    if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr) ||
+        (b[0] == 0 && b[1] == 0x64 && b[2] == 0xff && b[3] == 0x9b))
+        return class_of_v4((uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 | (uint32_t)b[14] << 8 |
+                           b[15]);
     if (b[0] == 0xfe && (b[1] & 0xc0) == 0x80)
         return ADDRESS_LINK_LOCAL;
     if ((b[0] & 0xfe) == 0xfc || IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr))
@@ -53,7 +56,8 @@ bool authority_is_loopback(struct str authority) {
     if (str_eq_nocase(host, STR("localhost")) || str_eqz(host, "[::1]"))
         return true;
     snprintf(text, sizeof(text), "%.*s", STR_ARG(host));
-    return host.len < sizeof(text) && inet_pton(AF_INET, text, &a) == 1 && ntohl(a.s_addr) >> 24 == 127;
+    return host.len < sizeof(text) && inet_pton(AF_INET, text, &a) == 1 &&
+           ntohl(a.s_addr) >> 24 == 127;
 }
 
 bool url_split(struct str url, struct str *ret_scheme, struct str *ret_authority) {

@@ -26,7 +26,8 @@ struct transfer {
     int sink_error;
 };
 
-/* --- callbacks ------------------------------------------------------------------------------------------- */
+/* --- callbacks
+ * ------------------------------------------------------------------------------------------- */
 static void take_header(struct str line, const char *name, char **ret) {
     struct str key, value;
     if (str_cut(line, ':', &key, &value) && str_eq_nocase(key, str_of(name))) {
@@ -106,7 +107,8 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-/* --- one transfer ------------------------------------------------------------------------------------------ */
+/* --- one transfer
+ * ------------------------------------------------------------------------------------------ */
 static void set_tls(const struct registry *r, CURL *c) {
     static const struct {
         const char *file;
@@ -116,7 +118,8 @@ static void set_tls(const struct registry *r, CURL *c) {
                  {"client.key", CURLOPT_SSLKEY}};
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     for (size_t i = 0; r->certs_dir && i < ARRAY_LEN(files); i++) {
-        CLEAN_FREE char *path = mem_printf("%s/%s", r->certs_dir, files[i].file);
+        CLEAN_FREE
+        char *path = mem_printf("%s/%s", r->certs_dir, files[i].file);
         if (access(path, R_OK) == 0)
             curl_easy_setopt(c, files[i].option, path); /* copied by libcurl */
     }
@@ -147,9 +150,10 @@ static void set_method(CURL *c, struct transfer *t) {
 static struct curl_slist *make_headers(const struct transfer *t) {
     const struct registry_call *call = t->call;
     struct curl_slist *h = NULL;
-    CLEAN_FREE char *accept = call->accept ? mem_printf("Accept: %s", call->accept) : NULL;
-    CLEAN_FREE char *type =
-        mem_printf("Content-Type: %s", call->content_type ? call->content_type : "");
+    CLEAN_FREE
+    char *accept = call->accept ? mem_printf("Accept: %s", call->accept) : NULL;
+    CLEAN_FREE
+    char *type = mem_printf("Content-Type: %s", call->content_type ? call->content_type : "");
     if (accept)
         h = curl_slist_append(h, accept);
     if (call->content_type || strcmp(call->method, "GET") != 0)
@@ -228,7 +232,9 @@ void registry_answer_done(struct registry_answer *a) {
     *a = (struct registry_answer){0};
 }
 
-/* --- calls --------------------------------------------------------------------------------------------------- */
+/* --- calls
+ * ---------------------------------------------------------------------------------------------------
+ */
 static enum registry_peer peer_of(const struct registry *r, const char *url) {
     struct str scheme, authority;
     bool own = url_split(str_of(url), &scheme, &authority) && str_eqz(scheme, r->scheme) &&
@@ -249,9 +255,11 @@ static bool is_redirect(const struct registry_answer *a) {
                            a->status == 307 || a->status == 308);
 }
 
-static struct err follow(struct registry *r, const struct registry_call *c, struct registry_answer *ret) {
+static struct err follow(struct registry *r, const struct registry_call *c,
+                         struct registry_answer *ret) {
     for (int i = 0; is_redirect(ret); i++) {
-        CLEAN_FREE char *url = make_url(r, ret->location);
+        CLEAN_FREE
+        char *url = make_url(r, ret->location);
         if (i == REGISTRY_REDIRECTS_MAX)
             return err_new(ERR_INVALID, "registry %s redirects too often", r->shown);
         if (!redirect_allowed(str_of(url), str_of(r->authority)))
@@ -263,13 +271,15 @@ static struct err follow(struct registry *r, const struct registry_call *c, stru
 
 struct err registry_call(struct registry *r, const struct registry_call *c,
                          struct registry_answer *ret) {
-    CLEAN_FREE char *url = make_url(r, c->url);
+    CLEAN_FREE
+    char *url = make_url(r, c->url);
     enum registry_peer peer = peer_of(r, url);
     if (peer == PEER_FOREIGN && !redirect_allowed(str_of(url), str_of(r->authority)))
         return err_new(ERR_FORBIDDEN, "registry %s leads to where it may not", r->shown);
     TRY(registry_transfer(r, c, url, peer, ret));
     if (ret->status == 401 && ret->www && peer == PEER_REGISTRY) {
-        CLEAN_FREE char *www = TAKE(ret->www);
+        CLEAN_FREE
+        char *www = TAKE(ret->www);
         TRY(registry_authenticate(r, str_of(www)));
         TRY(registry_transfer(r, c, url, peer, ret));
     }
@@ -278,17 +288,24 @@ struct err registry_call(struct registry *r, const struct registry_call *c,
 
 static enum err_kind kind_of_status(long status) {
     switch (status) {
-    case 400: return ERR_INVALID;
-    case 401: return ERR_UNAUTHORIZED;
-    case 403: return ERR_FORBIDDEN;
-    case 404: return ERR_NOT_FOUND;
+    case 400:
+        return ERR_INVALID;
+    case 401:
+        return ERR_UNAUTHORIZED;
+    case 403:
+        return ERR_FORBIDDEN;
+    case 404:
+        return ERR_NOT_FOUND;
     case 429:
-    case 503: return ERR_UNAVAILABLE;
-    default: return ERR_SYSTEM;
+    case 503:
+        return ERR_UNAVAILABLE;
+    default:
+        return ERR_SYSTEM;
     }
 }
 
-struct err registry_error(const struct registry *r, const struct registry_answer *a, const char *what) {
+struct err registry_error(const struct registry *r, const struct registry_answer *a,
+                          const char *what) {
     CLEAN_ARENA struct arena arena = {0};
     struct dist_errors errors = {0};
     enum err_kind kind = kind_of_status(a->status);

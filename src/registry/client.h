@@ -1,11 +1,12 @@
 /* client.h - one connection to a registry: requests with authentication, redirects, limits.
- * Private to registry/; worker only. One thread at a time; registry_clone gives each thread its own. */
+ * Private to registry/; worker only. One thread at a time; registry_clone gives each thread its
+ * own. */
 #pragma once
 #include "base/buf.h"
 #include "image/reference.h"
 #include "registry/authority.h"
 
-#define REGISTRY_ERROR_MAX 65536    /* bytes of an error's body that are read */
+#define REGISTRY_ERROR_MAX 65536 /* bytes of an error's body that are read */
 #define REGISTRY_REDIRECTS_MAX 5
 #define REGISTRY_TOKEN_MAX (1u << 20)
 
@@ -14,13 +15,13 @@ struct registry_credentials {
     char *bearer;              /* a token to be used as it is, or NULL */
 };
 struct registry {
-    char *authority;   /* "registry-1.docker.io", "localhost:5000" */
-    char *shown;       /* as in references: "docker.io" */
-    char *path;        /* "library/busybox" */
-    const char *scheme; /* "https" or "http" */
+    char *authority;     /* "registry-1.docker.io", "localhost:5000" */
+    char *shown;         /* as in references: "docker.io" */
+    char *path;          /* "library/busybox" */
+    const char *scheme;  /* "https" or "http" */
     const char *actions; /* "pull" or "pull,push" */
-    char *from_path;   /* another repository to read from (cross mount), or NULL */
-    char *certs_dir;   /* <certs dir>/<host:port>, or NULL */
+    char *from_path;     /* another repository to read from (cross mount), or NULL */
+    char *certs_dir;     /* <certs dir>/<host:port>, or NULL */
     struct registry_credentials credentials;
     char *authorization; /* header line to send, or NULL */
     enum address_class address;
@@ -43,40 +44,44 @@ void registry_clean(struct registry **r);
 struct err registry_authenticate(struct registry *r, struct str www);
 
 struct registry_call {
-    const char *method;  /* GET HEAD PUT POST */
-    const char *url;     /* absolute, or a path below /v2/<name>/ */
-    const char *accept;  /* header value or NULL */
+    const char *method; /* GET HEAD PUT POST */
+    const char *url;    /* absolute, or a path below /v2/<name>/ */
+    const char *accept; /* header value or NULL */
     const char *content_type;
-    struct str text;     /* body of PUT/POST … */
-    int body_fd;         /* … or this file from its start, body_size bytes; -1: none */
+    struct str text; /* body of PUT/POST … */
+    int body_fd;     /* … or this file from its start, body_size bytes; -1: none */
     uint64_t body_size;
     _Atomic uint64_t *sent; /* progress of the file, or NULL */
-    bool redirects;      /* follow (without credentials) */
-    uint64_t range_from; /* > 0: ask for the rest from here */
+    bool redirects;         /* follow (without credentials) */
+    uint64_t range_from;    /* > 0: ask for the rest from here */
     /* Body of a 2xx answer; -errno aborts. status is that of the answer. NULL: to `body`. */
     int (*sink)(void *arg, const void *p, size_t n, long status);
     void *sink_arg;
-    size_t max;          /* bytes of `body` */
+    size_t max; /* bytes of `body` */
 };
 struct registry_answer {
     long status;
     struct buf body;
     char *location, *content_type, *digest, *www;
-    bool transport;      /* failed: by the network, worth another attempt */
+    bool transport; /* failed: by the network, worth another attempt */
 };
 /* A request with one renewal of the authorization on 401. Any HTTP status is success here. */
-struct err registry_call(struct registry *r, const struct registry_call *c, struct registry_answer *ret);
+struct err registry_call(struct registry *r, const struct registry_call *c,
+                         struct registry_answer *ret);
 void registry_answer_done(struct registry_answer *a);
 #define CLEAN_ANSWER OWN(registry_answer_done)
 /* The error that an answer tells: code and message of its JSON, else the status. */
-struct err registry_error(const struct registry *r, const struct registry_answer *a, const char *what);
+struct err registry_error(const struct registry *r, const struct registry_answer *a,
+                          const char *what);
 
 /* Private to client.c, auth.c. */
-/* Whom a transfer goes to: decides whether the authorization is sent, and which addresses will do. */
+/* Whom a transfer goes to: decides whether the authorization is sent, and which addresses will do.
+ */
 enum registry_peer { PEER_REGISTRY, PEER_TOKEN_SERVER, PEER_FOREIGN };
 struct err registry_transfer(struct registry *r, const struct registry_call *c, const char *url,
                              enum registry_peer peer, struct registry_answer *ret);
 struct err registry_read_auth(struct str header, struct registry_credentials *ret);
 void registry_credentials_done(struct registry_credentials *c);
 void base64_encode(struct str s, struct buf *out);
-struct err base64_decode(struct str s, struct buf *out); /* standard and url alphabets, padding optional */
+struct err base64_decode(struct str s,
+                         struct buf *out); /* standard and url alphabets, padding optional */

@@ -56,12 +56,14 @@ struct registry *registry_clone(const struct registry *r) {
 }
 
 static struct err ping(struct registry *r, struct registry_answer *ret) {
-    CLEAN_FREE char *url = mem_printf("%s://%s/v2/", r->scheme, r->authority);
+    CLEAN_FREE
+    char *url = mem_printf("%s://%s/v2/", r->scheme, r->authority);
     struct registry_call c = {.method = "GET", .body_fd = -1, .max = REGISTRY_ERROR_MAX};
     return registry_transfer(r, &c, url, PEER_REGISTRY, ret);
 }
 
-/* Plain HTTP only where TLS is not spoken, on loopback, and nobody laid a certificate out for it. */
+/* Plain HTTP only where TLS is not spoken, on loopback, and nobody laid a certificate out for it.
+ */
 static struct err choose_scheme(struct registry *r, struct registry_answer *ret) {
     r->scheme = "https";
     struct err e = ping(r, ret);

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ACCEPT                                                                                      \
-    OCI_INDEX ", " DOCKER_LIST ", " OCI_MANIFEST ", " DOCKER_MANIFEST                               \
+#define ACCEPT                                                        \
+    OCI_INDEX ", " DOCKER_LIST ", " OCI_MANIFEST ", " DOCKER_MANIFEST \
               ", application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1"
 
 void fetched_done(struct fetched *f) {
@@ -13,14 +13,14 @@ void fetched_done(struct fetched *f) {
     buf_done(&f->config);
 }
 
-static struct err check_digest(const struct registry *r, struct str text, const struct digest *wanted,
-                               const char *what) {
+static struct err check_digest(const struct registry *r, struct str text,
+                               const struct digest *wanted, const char *what) {
     struct digest got;
     char a[DIGEST_TEXT_MAX], b[DIGEST_TEXT_MAX];
     digest_of(text, &got);
     if (!digest_eq(&got, wanted))
-        return err_new(ERR_INVALID, "registry %s: %s has the digest %s, expected %s", r->shown, what,
-                       digest_text(&got, a), digest_text(wanted, b));
+        return err_new(ERR_INVALID, "registry %s: %s has the digest %s, expected %s", r->shown,
+                       what, digest_text(&got, a), digest_text(wanted, b));
     return OK;
 }
 
@@ -31,8 +31,9 @@ static struct str media_type(const char *content_type) {
     return str_trim(type);
 }
 
-struct err manifest_check(struct str text, const char *content_type, struct arena *a, bool *ret_index,
-                          struct oci_manifest *ret_manifest, struct oci_index *ret_list) {
+struct err manifest_check(struct str text, const char *content_type, struct arena *a,
+                          bool *ret_index, struct oci_manifest *ret_manifest,
+                          struct oci_index *ret_list) {
     struct str told = media_type(content_type);
     if (str_eqz(told, DOCKER_SCHEMA1) || str_eqz(told, DOCKER_SCHEMA1_SIGNED))
         return err_new(ERR_UNSUPPORTED, "manifest schema 1 is not supported");
@@ -45,7 +46,8 @@ struct err manifest_check(struct str text, const char *content_type, struct aren
     if (!generic && !str_eqz(told, type))
         return err_new(ERR_INVALID, "the manifest is %s but was sent as %.*s", type, STR_ARG(told));
     *ret_index = oci_is_index(type);
-    return *ret_index ? oci_index_parse(text, a, ret_list) : oci_manifest_parse(text, a, ret_manifest);
+    return *ret_index ? oci_index_parse(text, a, ret_list)
+                      : oci_manifest_parse(text, a, ret_manifest);
 }
 
 const struct oci_descriptor *index_choose(const struct oci_index *index) {
@@ -61,18 +63,24 @@ const struct oci_descriptor *index_choose(const struct oci_index *index) {
 
 static struct err get_document(struct registry *r, const char *reference, const char *shown,
                                struct registry_answer *answer) {
-    CLEAN_FREE char *url = mem_printf("manifests/%s", reference);
-    struct registry_call c = {.method = "GET", .url = url, .accept = ACCEPT, .body_fd = -1,
-                              .max = OCI_MANIFEST_MAX, .redirects = true};
+    CLEAN_FREE
+    char *url = mem_printf("manifests/%s", reference);
+    struct registry_call c = {.method = "GET",
+                              .url = url,
+                              .accept = ACCEPT,
+                              .body_fd = -1,
+                              .max = OCI_MANIFEST_MAX,
+                              .redirects = true};
     TRY(registry_call(r, &c, answer));
     if (answer->status == 200)
         return OK;
-    CLEAN_FREE char *what = answer->status == 404 ? mem_printf("manifest for %s not found", shown)
-                            : answer->status == 401 || answer->status == 403
-                                ? mem_printf("pull access denied for %s, repository does not exist or may "
-                                             "require 'docker login'",
-                                             shown)
-                                : mem_printf("manifest of %s", shown);
+    CLEAN_FREE
+    char *what = answer->status == 404 ? mem_printf("manifest for %s not found", shown)
+                 : answer->status == 401 || answer->status == 403
+                     ? mem_printf("pull access denied for %s, repository does not exist or may "
+                                  "require 'docker login'",
+                                  shown)
+                     : mem_printf("manifest of %s", shown);
     struct err e = registry_error(r, answer, what);
     /* The peer answers 404 for what may exist but is not shown. */
     return answer->status == 401 || answer->status == 403 ? err_as(e, ERR_NOT_FOUND) : e;
@@ -87,9 +95,10 @@ static struct err get_config(struct registry *r, struct fetched *f) {
         return err_new(ERR_INVALID, "image config is larger than %u bytes", IMAGE_CONFIG_MAX);
     if (strcmp(d->media_type, OCI_CONFIG) != 0 && strcmp(d->media_type, DOCKER_CONFIG) != 0)
         return err_new(ERR_UNSUPPORTED, "the artifact is %s, not an image", d->media_type);
-    CLEAN_FREE char *url = mem_printf("blobs/%s", d->digest);
-    struct registry_call c = {.method = "GET", .url = url, .body_fd = -1, .max = (size_t)d->size,
-                              .redirects = true};
+    CLEAN_FREE
+    char *url = mem_printf("blobs/%s", d->digest);
+    struct registry_call c = {
+        .method = "GET", .url = url, .body_fd = -1, .max = (size_t)d->size, .redirects = true};
     TRY(registry_call(r, &c, &answer));
     if (answer.status != 200)
         return registry_error(r, &answer, "image config");
@@ -97,7 +106,8 @@ static struct err get_config(struct registry *r, struct fetched *f) {
     buf_add_str(&f->config, buf_str(&answer.body));
     TRYF(oci_image_config_parse(buf_str(&f->config), &f->arena, &f->image), "image config");
     if (f->image.os && f->image.os[0] && strcmp(f->image.os, "linux") != 0)
-        return err_new(ERR_UNSUPPORTED, "image operating system \"%s\" cannot be used on this platform",
+        return err_new(ERR_UNSUPPORTED,
+                       "image operating system \"%s\" cannot be used on this platform",
                        f->image.os);
     if (f->image.rootfs.diff_ids.n != f->manifest.layers.n ||
         f->manifest.layers.n > IMAGE_LAYERS_MAX)
@@ -147,8 +157,8 @@ struct err fetch_manifest(struct registry *r, const char *reference, const char 
         TRYF(digest_parse(str_of(answer.digest), &wanted), "Docker-Content-Digest");
         TRY(check_digest(r, text, &wanted, "the manifest"));
     }
-    TRYF(manifest_check(text, answer.content_type ? answer.content_type : "", &ret->arena, &is_index,
-                        &ret->manifest, &list),
+    TRYF(manifest_check(text, answer.content_type ? answer.content_type : "", &ret->arena,
+                        &is_index, &ret->manifest, &list),
          "manifest of %s", shown);
     if (is_index)
         TRY(get_chosen(r, &list, shown, ret));

@@ -25,8 +25,8 @@ struct err job_open_registry(const struct ingest *in, const struct reference *re
         list[i] = arena_str(&a, json_str(json_at(dirs, i)));
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_new(ERR_SYSTEM, "libcurl does not start");
-    struct registry_open o = {.ref = ref, .actions = actions, .auth = ingest_arg(in, "auth"),
-                              .certs_dirs = list};
+    struct registry_open o = {
+        .ref = ref, .actions = actions, .auth = ingest_arg(in, "auth"), .certs_dirs = list};
     return registry_open(&o, ret);
 }
 
@@ -47,7 +47,8 @@ static bool is_current(const struct ingest *in, const struct digest *id) {
 static struct err commit_pulled(struct ingest *in, const struct reference *ref, struct registry *r,
                                 const struct fetched *f, const struct pulled *v) {
     char name[REFERENCE_TEXT_MAX];
-    CLEAN_FREE char *source = mem_printf("%s/%s", r->shown, r->path);
+    CLEAN_FREE
+    char *source = mem_printf("%s/%s", r->shown, r->path);
     struct reference tags[2] = {*ref, *ref};
     tags[1].tag[0] = '\0'; /* the digest under which it was found */
     tags[1].has_digest = true;
@@ -83,21 +84,23 @@ static struct err pull_tag(struct ingest *in, struct registry *r, const struct r
     TRY(e);
     digest_of(buf_str(&f.config), &id);
     TRY(answer_status_line(in, NULL, "Digest: %s", digest_text(&f.digest, digest)));
-    return answer_status_line(in, NULL, "Status: %s for %s",
-                              is_current(in, &id) ? "Image is up to date" : "Downloaded newer image",
-                              shown);
+    return answer_status_line(
+        in, NULL, "Status: %s for %s",
+        is_current(in, &id) ? "Image is up to date" : "Downloaded newer image", shown);
 }
 
-static struct err pull_all_tags(struct ingest *in, struct registry *r, const struct reference *ref) {
+static struct err pull_all_tags(struct ingest *in, struct registry *r,
+                                const struct reference *ref) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_ANSWER struct registry_answer answer = {0};
     struct dist_tags tags;
-    struct registry_call c = {.method = "GET", .url = "tags/list?n=10000", .body_fd = -1,
-                              .max = TAGS_BYTES_MAX};
+    struct registry_call c = {
+        .method = "GET", .url = "tags/list?n=10000", .body_fd = -1, .max = TAGS_BYTES_MAX};
     TRY(registry_call(r, &c, &answer));
     if (answer.status != 200)
         return registry_error(r, &answer, "tags of the repository");
-    TRYF(fields_decode(&dist_tags_fields, buf_str(&answer.body), &a, &tags), "tags of the repository");
+    TRYF(fields_decode(&dist_tags_fields, buf_str(&answer.body), &a, &tags),
+         "tags of the repository");
     if (tags.tags.n > TAGS_MAX)
         return err_new(ERR_INVALID, "the repository has more than %d tags", TAGS_MAX);
     for (size_t i = 0; i < tags.tags.n; i++) {

@@ -17,10 +17,10 @@ enum phase { PHASE_WAITING, PHASE_DOWNLOADING, PHASE_DOWNLOADED, PHASE_DONE };
 struct task {
     struct ingest_layer *l;
     const char *url;
-    char id[13];               /* of the blob, as the CLI shows it */
-    int file;                  /* in the ingest directory */
+    char id[13]; /* of the blob, as the CLI shows it */
+    int file;    /* in the ingest directory */
     _Atomic int phase;
-    _Atomic uint64_t got;      /* bytes of the blob so far */
+    _Atomic uint64_t got; /* bytes of the blob so far */
     struct err result;
     bool started;
     /* printed already */
@@ -37,15 +37,16 @@ struct pulling {
     _Atomic bool failed;
 };
 
-/* --- one download, unpacked on the way --------------------------------------------------------------- */
+/* --- one download, unpacked on the way
+ * --------------------------------------------------------------- */
 struct download {
     struct pulling *pulling;
     struct task *task;
     struct sha256 *hash;
-    int pipe;             /* to the unpacker */
-    uint64_t skip;        /* bytes of this attempt that are there already */
-    bool first;           /* nothing of this attempt has come */
-    bool unpacker_gone;   /* it has the error to tell */
+    int pipe;           /* to the unpacker */
+    uint64_t skip;      /* bytes of this attempt that are there already */
+    bool first;         /* nothing of this attempt has come */
+    bool unpacker_gone; /* it has the error to tell */
 };
 
 static int download_sink(void *arg, const void *data, size_t n, long status) {
@@ -78,8 +79,13 @@ static int download_sink(void *arg, const void *data, size_t n, long status) {
 static struct err download_once(struct registry *r, struct download *d, bool *ret_again) {
     CLEAN_ANSWER struct registry_answer answer = {0};
     uint64_t got = atomic_load(&d->task->got);
-    struct registry_call c = {.method = "GET", .url = d->task->url, .body_fd = -1, .redirects = true,
-                              .range_from = got, .sink = download_sink, .sink_arg = d};
+    struct registry_call c = {.method = "GET",
+                              .url = d->task->url,
+                              .body_fd = -1,
+                              .redirects = true,
+                              .range_from = got,
+                              .sink = download_sink,
+                              .sink_arg = d};
     d->skip = got;
     d->first = true;
     struct err e = registry_call(r, &c, &answer);
@@ -200,7 +206,8 @@ static void *pull_thread(void *arg) {
     return NULL;
 }
 
-/* --- what the client sees ------------------------------------------------------------------------------- */
+/* --- what the client sees
+ * ------------------------------------------------------------------------------- */
 static struct err show_task(struct pulling *p, struct task *t) {
     int phase = atomic_load(&t->phase);
     uint64_t got = atomic_load(&t->got);
@@ -257,7 +264,9 @@ static struct err pull_all(struct pulling *p) {
     return e;
 }
 
-/* --- the list ------------------------------------------------------------------------------------------------ */
+/* --- the list
+ * ------------------------------------------------------------------------------------------------
+ */
 static struct err describe(const struct oci_descriptor *d, const char *diff_id,
                            struct ingest_layer *ret) {
     enum oci_compression kind;
@@ -299,7 +308,8 @@ static struct err announce(struct ingest *in, const struct pulled *v) {
     char id[13];
     for (size_t i = 0; i < v->n; i++) {
         short_id(&v->layers[i], id);
-        TRY(answer_progress(in, id, v->layers[i].have ? "Already exists" : "Pulling fs layer", 0, 0));
+        TRY(answer_progress(in, id, v->layers[i].have ? "Already exists" : "Pulling fs layer", 0,
+                            0));
     }
     return OK;
 }
@@ -322,7 +332,8 @@ static struct err pull_missing(struct ingest *in, struct registry *r, struct pul
     p.tasks = arena_array(&a, v->n + 1, sizeof(*p.tasks));
     for (size_t i = 0; i < v->n && !err_failed(e); i++) {
         if (v->layers[i].have)
-            v->layers[i].has_blob = v->layers[i].have_blob; /* not fetched: nothing to say about it */
+            v->layers[i].has_blob =
+                v->layers[i].have_blob; /* not fetched: nothing to say about it */
         else
             e = add_task(&p, &a, &v->layers[i]);
     }

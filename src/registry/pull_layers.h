@@ -1,4 +1,5 @@
-/* pull_layers.h - brings the layers of a fetched manifest, several at a time. Private to registry/. */
+/* pull_layers.h - brings the layers of a fetched manifest, several at a time. Private to registry/.
+ */
 #pragma once
 #include "image/image.h"
 #include "registry/manifest.h"

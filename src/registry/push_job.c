@@ -34,15 +34,18 @@ struct pushing {
     _Atomic bool failed;
 };
 
-/* --- one blob ------------------------------------------------------------------------------------------- */
+/* --- one blob
+ * ------------------------------------------------------------------------------------------- */
 static struct err blob_exists(struct registry *r, const char *digest, bool *ret) {
     CLEAN_ANSWER struct registry_answer answer = {0};
-    CLEAN_FREE char *url = mem_printf("blobs/%s", digest);
+    CLEAN_FREE
+    char *url = mem_printf("blobs/%s", digest);
     struct registry_call c = {.method = "HEAD", .url = url, .body_fd = -1, .redirects = true};
     TRY(registry_call(r, &c, &answer));
     *ret = answer.status == 200;
     /* 401 and 403: who may not read may still write; the upload will tell. */
-    if (answer.status == 200 || answer.status == 404 || answer.status == 401 || answer.status == 403)
+    if (answer.status == 200 || answer.status == 404 || answer.status == 401 ||
+        answer.status == 403)
         return OK;
     return registry_error(r, &answer, "look for a blob");
 }
@@ -60,8 +63,9 @@ static const char *mount_source(const struct registry *r, const char *source) {
 static struct err begin_upload(struct registry *r, const char *digest, const char *from,
                                bool *ret_mounted, char **ret_location) {
     CLEAN_ANSWER struct registry_answer answer = {0};
-    CLEAN_FREE char *url = from ? mem_printf("blobs/uploads/?mount=%s&from=%s", digest, from)
-                                : mem_strdup("blobs/uploads/");
+    CLEAN_FREE
+    char *url = from ? mem_printf("blobs/uploads/?mount=%s&from=%s", digest, from)
+                     : mem_strdup("blobs/uploads/");
     struct registry_call c = {.method = "POST", .url = url, .body_fd = -1};
     TRY(registry_call(r, &c, &answer));
     *ret_mounted = answer.status == 201 && from;
@@ -76,10 +80,14 @@ static struct err begin_upload(struct registry *r, const char *digest, const cha
 static struct err put_blob(struct registry *r, const char *location, const char *digest, int fd,
                            uint64_t size, _Atomic uint64_t *sent) {
     CLEAN_ANSWER struct registry_answer answer = {0};
-    CLEAN_FREE char *url =
-        mem_printf("%s%cdigest=%s", location, strchr(location, '?') ? '&' : '?', digest);
-    struct registry_call c = {.method = "PUT", .url = url, .body_fd = fd, .body_size = size,
-                              .sent = sent, .content_type = "application/octet-stream"};
+    CLEAN_FREE
+    char *url = mem_printf("%s%cdigest=%s", location, strchr(location, '?') ? '&' : '?', digest);
+    struct registry_call c = {.method = "PUT",
+                              .url = url,
+                              .body_fd = fd,
+                              .body_size = size,
+                              .sent = sent,
+                              .content_type = "application/octet-stream"};
     TRY(registry_call(r, &c, &answer));
     if (answer.status != 201)
         return registry_error(r, &answer, "upload a blob");
@@ -89,7 +97,8 @@ static struct err put_blob(struct registry *r, const char *location, const char 
 static struct err upload(struct registry *r, const struct digest *d, int fd, uint64_t size,
                          const char *source, _Atomic uint64_t *sent, enum phase *ret_how) {
     char digest[DIGEST_TEXT_MAX];
-    CLEAN_FREE char *location = NULL;
+    CLEAN_FREE
+    char *location = NULL;
     const char *from = mount_source(r, source);
     bool there, mounted = false;
     digest_text(d, digest);
@@ -101,7 +110,8 @@ static struct err upload(struct registry *r, const struct digest *d, int fd, uin
 }
 
 static struct err push_one(struct pushing *p, struct registry *r, struct task *t) {
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     enum phase how = PHASE_PUSHED;
     TRY(ingest_open_blob(p->in, &t->l->blob, &fd));
     for (int attempt = 0;; attempt++) {
@@ -136,7 +146,8 @@ static void *push_thread(void *arg) {
     return NULL;
 }
 
-/* --- what the client sees --------------------------------------------------------------------------------- */
+/* --- what the client sees
+ * --------------------------------------------------------------------------------- */
 static struct err show_task(struct pushing *p, struct task *t) {
     int phase = atomic_load(&t->phase);
     uint64_t sent = atomic_load(&t->sent);
@@ -150,7 +161,8 @@ static struct err show_task(struct pushing *p, struct task *t) {
     if (phase == PHASE_EXISTS)
         return answer_progress(p->in, t->id, "Layer already exists", 0, 0);
     if (phase == PHASE_MOUNTED) {
-        CLEAN_FREE char *text = mem_printf("Mounted from %s", mount_source(p->registry, t->l->source));
+        CLEAN_FREE
+        char *text = mem_printf("Mounted from %s", mount_source(p->registry, t->l->source));
         return answer_progress(p->in, t->id, text, 0, 0);
     }
     return phase == PHASE_PUSHED ? answer_progress(p->in, t->id, "Pushed", 0, 0) : OK;
@@ -213,7 +225,9 @@ static struct err push_layers(struct ingest *in, struct registry *r, struct inge
     return push_all(&p);
 }
 
-/* --- documents ------------------------------------------------------------------------------------------------ */
+/* --- documents
+ * ------------------------------------------------------------------------------------------------
+ */
 static void put_descriptor(struct json_out *o, const char *type, const struct digest *d,
                            uint64_t size) {
     char text[DIGEST_TEXT_MAX];
@@ -248,7 +262,8 @@ static const char *make_manifest(const struct ingest_image *image, struct buf *o
     jo_arr(&o);
     for (size_t i = 0; i < image->layers_n; i++) {
         const struct ingest_layer *l = &image->layers[i];
-        put_descriptor(&o, docker ? DOCKER_LAYER_GZIP : oci[l->compression], &l->blob, l->blob_size);
+        put_descriptor(&o, docker ? DOCKER_LAYER_GZIP : oci[l->compression], &l->blob,
+                       l->blob_size);
     }
     jo_arr_end(&o);
     jo_obj_end(&o);
@@ -256,7 +271,8 @@ static const char *make_manifest(const struct ingest_image *image, struct buf *o
 }
 
 static struct err push_config(struct registry *r, const struct ingest_image *image) {
-    CLEAN_FD int fd = memfd_create("corten-config", MFD_CLOEXEC);
+    CLEAN_FD
+    int fd = memfd_create("corten-config", MFD_CLOEXEC);
     enum phase how;
     if (fd < 0 || pwrite(fd, image->config.p, image->config.len, 0) != (ssize_t)image->config.len)
         return err_errno(errno, "image config");
@@ -266,9 +282,10 @@ static struct err push_config(struct registry *r, const struct ingest_image *ima
 static struct err put_manifest(struct registry *r, const char *tag, const char *type,
                                struct str text) {
     CLEAN_ANSWER struct registry_answer answer = {0};
-    CLEAN_FREE char *url = mem_printf("manifests/%s", tag);
-    struct registry_call c = {.method = "PUT", .url = url, .text = text, .content_type = type,
-                              .body_fd = -1};
+    CLEAN_FREE
+    char *url = mem_printf("manifests/%s", tag);
+    struct registry_call c = {
+        .method = "PUT", .url = url, .text = text, .content_type = type, .body_fd = -1};
     TRY(registry_call(r, &c, &answer));
     return answer.status == 201 ? OK : registry_error(r, &answer, "put the manifest");
 }
@@ -294,7 +311,8 @@ static struct err commit_pushed(struct ingest *in, const struct reference *ref,
                                 const struct registry *r, const struct ingest_image *image,
                                 struct str manifest) {
     char name[REFERENCE_TEXT_MAX];
-    CLEAN_FREE char *source = mem_printf("%s/%s", r->shown, r->path);
+    CLEAN_FREE
+    char *source = mem_printf("%s/%s", r->shown, r->path);
     struct reference digest = *ref;
     digest.tag[0] = '\0';
     digest.has_digest = true;

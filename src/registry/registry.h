@@ -1,18 +1,18 @@
 /* registry.h - pull and push: the distribution protocol. The door of registry/.
  *
- * Owns nothing: what is pulled becomes facts of image/ (image_job_start, image/ingest.h). Both verbs run
- * as a job in corten-worker on libcurl; the daemon only starts them and takes the commit.
+ * Owns nothing: what is pulled becomes facts of image/ (image_job_start, image/ingest.h). Both
+ * verbs run as a job in corten-worker on libcurl; the daemon only starts them and takes the commit.
  *
- * Protocol: OCI distribution-spec 1.1; docker schema 2 and OCI manifests and indexes; layers plain, gzip
- * or zstd. Schema 1 and layers that live elsewhere (foreign, non-distributable) are refused by
- * name; `urls` of descriptors are never followed. Manifests are bound to their digests, blobs to digest and
- * size while they stream; one document must have one meaning (media type and body agree).
- * Transport: TLS with the system's authorities and <certs dir>/<host:port>/ca.crt (and client.cert,
- * client.key there); plain HTTP only to loopback (127.0.0.0/8, ::1, localhost), and there only when the
- * server does not speak TLS. docker.io means registry-1.docker.io.
- * Credentials (security rule 11): sent to the registry's own host alone, and to the token server that it
- * names when that is https or on the same loopback host; never along a redirect. Redirects and
- * token servers on private, link-local or loopback addresses are refused unless the registry is there.
+ * Protocol: OCI distribution-spec 1.1; docker schema 2 and OCI manifests and indexes; layers plain,
+ * gzip or zstd. Schema 1 and layers that live elsewhere (foreign, non-distributable) are refused by
+ * name; `urls` of descriptors are never followed. Manifests are bound to their digests, blobs to
+ * digest and size while they stream; one document must have one meaning (media type and body
+ * agree). Transport: TLS with the system's authorities and <certs dir>/<host:port>/ca.crt (and
+ * client.cert, client.key there); plain HTTP only to loopback (127.0.0.0/8, ::1, localhost), and
+ * there only when the server does not speak TLS. docker.io means registry-1.docker.io. Credentials
+ * (security rule 11): sent to the registry's own host alone, and to the token server that it names
+ * when that is https or on the same loopback host; never along a redirect. Redirects and token
+ * servers on private, link-local or loopback addresses are refused unless the registry is there.
  * Budget: REGISTRY_ATTEMPTS per transfer with growing pauses, a minimum speed, resumed by ranges.
  *
  * Thread: registry_pull and registry_push on the loop. Tests: test/unit/registry,
@@ -25,7 +25,8 @@
 #define REGISTRY_PARALLEL 3 /* layers at a time */
 
 struct registry_options {
-    const char *const *certs_dirs; /* NULL-terminated; NULL: /etc/corten/certs.d, /etc/docker/certs.d */
+    const char *const
+        *certs_dirs; /* NULL-terminated; NULL: /etc/corten/certs.d, /etc/docker/certs.d */
 };
 struct registry_pull {
     const char *name;     /* `fromImage`: "busybox", "localhost:5000/a/b:tag" */

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void put_common(struct json_out *o, const struct registry_options *options, const char *auth) {
+static void put_common(struct json_out *o, const struct registry_options *options,
+                       const char *auth) {
     if (auth && auth[0])
         jo_kstr(o, "auth", auth);
     jo_key(o, "certs_dirs");
@@ -35,13 +36,19 @@ void registry_pull(struct images *im, const struct registry_options *o, struct h
     jo_kstr(&j, "ref", reference_text(&ref, text));
     put_common(&j, o, p->auth);
     err_ignore(image_find(im, str_of(text), &current)); /* there may be none yet */
-    struct image_job_start s = {.job = "registry-pull", .args = buf_str(&args), .client = client,
-                                .images = &current, .images_n = current != NULL, .done = done,
+    struct image_job_start s = {.job = "registry-pull",
+                                .args = buf_str(&args),
+                                .client = client,
+                                .images = &current,
+                                .images_n = current != NULL,
+                                .done = done,
                                 .arg = arg};
     image_job_start(im, &s);
 }
 
-/* --- push --------------------------------------------------------------------------------------------------- */
+/* --- push
+ * ---------------------------------------------------------------------------------------------------
+ */
 struct push_list {
     VEC(struct image *) images;
     struct buf refs; /* JSON: one array of references for each image */
@@ -52,7 +59,7 @@ struct push_list {
 static void list_image(struct push_list *l, struct image *i, const struct reference *wanted) {
     char a[REFERENCE_TEXT_MAX], b[REFERENCE_TEXT_MAX];
     bool any = false;
-    LIST_FOR(&i->tags, n) {
+    LIST_FOR (&i->tags, n) {
         const struct image_tag *t = CONTAINER_OF(n, struct image_tag, link);
         if (t->ref.has_digest ||
             strcmp(reference_name(&t->ref, a), reference_name(wanted, b)) != 0 ||
@@ -69,7 +76,8 @@ static void list_image(struct push_list *l, struct image *i, const struct refere
     }
 }
 
-static struct err list_images(struct images *im, const struct registry_push *p, struct push_list *l) {
+static struct err list_images(struct images *im, const struct registry_push *p,
+                              struct push_list *l) {
     struct reference wanted;
     char text[REFERENCE_TEXT_MAX];
     size_t it = 0;
@@ -99,9 +107,13 @@ void registry_push(struct images *im, const struct registry_options *o, struct h
         image_job_refuse(client, done, arg, e);
     } else {
         put_common(&l.out, o, p->auth);
-        struct image_job_start s = {.job = "registry-push", .args = buf_str(&l.refs),
-                                    .client = client, .images = l.images.items,
-                                    .images_n = l.images.n, .done = done, .arg = arg};
+        struct image_job_start s = {.job = "registry-push",
+                                    .args = buf_str(&l.refs),
+                                    .client = client,
+                                    .images = l.images.items,
+                                    .images_n = l.images.n,
+                                    .done = done,
+                                    .arg = arg};
         image_job_start(im, &s);
     }
     vec_done(&l.images);
