@@ -3,7 +3,7 @@
  * own. */
 #pragma once
 #include "base/buf.h"
-#include "image/reference.h"
+#include "image/image.h"
 #include "registry/authority.h"
 
 #define REGISTRY_ERROR_MAX 65536 /* bytes of an error's body that are read */
