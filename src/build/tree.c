@@ -3,13 +3,13 @@
  * The notation is that of BuildKit's parser tests: the instruction in lower case, its flags as a
  * list, its arguments as Go-quoted strings. */
 #include "build/dockerfile.h"
+#include "build/words.h"
 
-/* Go's strconv.Quote for text: printable bytes stay, the rest is escaped. */
-static void quoted(struct buf *out, const struct word *w) {
+void words_quote(struct buf *out, struct str s) {
     static const char from[] = "\a\b\f\n\r\t\v\\\"", to[] = "abfnrtv\\\"";
     buf_addc(out, '"');
-    for (size_t i = 0; i < w->len; i++) {
-        unsigned char c = (unsigned char)w->text[i];
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.p[i];
         const char *special = c ? strchr(from, c) : NULL;
         if (special)
             buf_addf(out, "\\%c", to[special - from]);
@@ -19,6 +19,10 @@ static void quoted(struct buf *out, const struct word *w) {
             buf_addc(out, (char)c);
     }
     buf_addc(out, '"');
+}
+
+static void quoted(struct buf *out, const struct word *w) {
+    words_quote(out, str_n(w->text, w->len));
 }
 
 static void node_print(const struct node *n, struct buf *out) {

@@ -15,6 +15,8 @@ void words_quoted(struct str text, size_t at, char escape, struct arena *a, stru
 void words_plain(struct str text, size_t at, struct arena *a, struct words *ret);
 /* Everything from at on, trimmed, as one word; none when empty. */
 void words_one(struct str text, size_t at, struct arena *a, struct words *ret);
+/* Text as Go quotes it (strconv.Quote, printable characters kept): trees and history entries. */
+void words_quote(struct buf *out, struct str s);
 enum words_json { WORDS_NOT_JSON, WORDS_JSON, WORDS_JSON_NOT_STRINGS };
 /* A JSON array of strings. */
 enum words_json words_json(struct str text, size_t at, struct arena *a, struct words *ret);

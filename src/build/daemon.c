@@ -1,0 +1,113 @@
+/* build/daemon.c - calls of the extension routes. */
+#include "build/daemon.h"
+
+static struct err image_call(struct client *c, struct client_call *call, struct arena *a,
+                             char **ret_image) {
+    struct build_image reply = {0};
+    struct digest d;
+    call->out_fields = &build_image_fields;
+    call->out = &reply;
+    call->arena = a;
+    TRY(client_do(c, call));
+    TRYF(digest_parse(str_of(reply.image), &d), "the daemon's image id");
+    *ret_image = reply.image;
+    return OK;
+}
+
+struct err daemon_cache_get(struct client *c, const char *key, struct arena *a, char **ret_image) {
+    CLEAN_BUF struct buf t = {0};
+    buf_adds(&t, "/corten/build/cache");
+    client_query(&t, "key", key);
+    struct client_call call = {.method = "GET", .target = buf_cstr(&t)};
+    struct err e = image_call(c, &call, a, ret_image);
+    if (err_kind(e) == ERR_NOT_FOUND) {
+        err_free(e);
+        *ret_image = NULL;
+        return OK;
+    }
+    return e;
+}
+
+struct err daemon_base(struct client *c, const char *name, struct arena *a,
+                       struct build_base *ret) {
+    CLEAN_BUF struct buf t = {0};
+    buf_adds(&t, "/corten/build/image");
+    client_query(&t, "name", name);
+    struct client_call call = {.method = "GET",
+                               .target = buf_cstr(&t),
+                               .out_fields = &build_base_fields,
+                               .out = ret,
+                               .arena = a};
+    return client_do(c, &call);
+}
+
+struct err daemon_image(struct client *c, const char *layers, const char *key,
+                        const struct oci_image_config *config, struct arena *a, char **ret_image) {
+    CLEAN_BUF struct buf t = {0};
+    buf_adds(&t, "/corten/build/image");
+    client_query(&t, "layers", layers);
+    client_query(&t, "key", key);
+    struct client_call call = {.method = "POST",
+                               .target = buf_cstr(&t),
+                               .in_fields = &oci_image_config_fields,
+                               .in = config};
+    return image_call(c, &call, a, ret_image);
+}
+
+struct err daemon_commit(struct client *c, const char *container, const char *key, struct arena *a,
+                         char **ret_image) {
+    CLEAN_BUF struct buf t = {0};
+    buf_adds(&t, "/corten/build/commit");
+    client_query(&t, "container", container);
+    client_query(&t, "key", key);
+    struct client_call call = {.method = "POST", .target = buf_cstr(&t)};
+    return image_call(c, &call, a, ret_image);
+}
+
+struct err daemon_layer(struct client *c, const char *parent, const char *key,
+                        ssize_t (*body_read)(void *arg, void *p, size_t n), void *arg,
+                        struct arena *a, char **ret_image) {
+    CLEAN_BUF struct buf t = {0};
+    buf_adds(&t, "/corten/build/layer");
+    client_query(&t, "parent", parent);
+    client_query(&t, "key", key);
+    struct client_call call = {.method = "POST",
+                               .target = buf_cstr(&t),
+                               .content_type = "application/x-tar",
+                               .body_read = body_read,
+                               .body_arg = arg};
+    return image_call(c, &call, a, ret_image);
+}
+
+struct err daemon_tree(struct client *c, const char *image, const char *path) {
+    CLEAN_BUF struct buf t = {0};
+    buf_adds(&t, "/corten/build/tree");
+    client_query(&t, "image", image);
+    client_query(&t, "path", path);
+    struct client_call call = {.method = "GET", .target = buf_cstr(&t)};
+    return client_begin(c, &call);
+}
+
+struct err daemon_stat(struct client *c, const char *image, const struct strs *paths,
+                       struct arena *a, struct objs *ret_entries) {
+    CLEAN_BUF struct buf t = {0};
+    struct build_stat_query query = {.paths = *paths};
+    struct build_stat_reply reply = {0};
+    if (paths->n > BUILD_STAT_PATHS_MAX)
+        return err_new(ERR_INVALID, "more than %d directories in one step", BUILD_STAT_PATHS_MAX);
+    buf_adds(&t, "/corten/build/stat");
+    client_query(&t, "image", image);
+    struct client_call call = {.method = "POST",
+                               .target = buf_cstr(&t),
+                               .in_fields = &build_stat_query_fields,
+                               .in = &query,
+                               .out_fields = &build_stat_reply_fields,
+                               .out = &reply,
+                               .arena = a};
+    TRY(client_do(c, &call));
+    if (reply.entries.n != paths->n)
+        return err_new(ERR_INVALID, "the daemon answered %zu of %zu paths", reply.entries.n,
+                       paths->n);
+    *ret_entries = reply.entries;
+    return OK;
+}

@@ -1,0 +1,24 @@
+/* build/daemon.h - the extension routes as functions. Private to build/; what each route does is in
+ * spec/corten_build.h. Results are in the arena; images are full ids. */
+#pragma once
+#include "client/client.h"
+#include "spec/corten_build.h"
+
+/* NULL: no record. */
+struct err daemon_cache_get(struct client *c, const char *key, struct arena *a, char **ret_image);
+/* ERR_NOT_FOUND when the image is not here. */
+struct err daemon_base(struct client *c, const char *name, struct arena *a, struct build_base *ret);
+/* layers: an image id or "scratch"; key: NULL for none. */
+struct err daemon_image(struct client *c, const char *layers, const char *key,
+                        const struct oci_image_config *config, struct arena *a, char **ret_image);
+struct err daemon_commit(struct client *c, const char *container, const char *key, struct arena *a,
+                         char **ret_image);
+/* The tar comes from body_read (http/client.h). */
+struct err daemon_layer(struct client *c, const char *parent, const char *key,
+                        ssize_t (*body_read)(void *arg, void *p, size_t n), void *arg,
+                        struct arena *a, char **ret_image);
+/* Begins the answer: the tar stream is then read by client_read. */
+struct err daemon_tree(struct client *c, const char *image, const char *path);
+/* entries: struct build_stat, as many as paths and in their order. */
+struct err daemon_stat(struct client *c, const char *image, const struct strs *paths,
+                       struct arena *a, struct objs *ret_entries);

@@ -1,0 +1,59 @@
+/* build/source.h - files to copy: what a COPY or ADD source names below a root. Private to build/.
+ *
+ * A root is a directory that somebody else may have filled: the unpacked context, the caller's
+ * directory, the unpacked tree of another stage. Every path is resolved beneath it
+ * (kernel/beneath.h); links inside are copied as links, only the source itself is followed.
+ *
+ * The digest of a file says what a cache key needs: type, mode, owner (unless the root's owners do not count),
+ * content. Times do not count, as in the peer.
+ * Tests: test/unit/build/source.c. */
+#pragma once
+#include "archive/tar_read.h"
+#include "base/sha256.h"
+#include "build/ignore.h"
+
+#define SOURCE_FILES_MAX 1000000u
+#define SOURCE_DEPTH_MAX 512u
+
+struct source_root {
+    int fd;                      /* directory; borrowed */
+    const struct ignore *ignore; /* NULL: nothing is left out */
+    bool owners;                 /* uid and gid are kept; else everything is 0:0 */
+};
+/* One file of a source. Strings are in the arena. */
+struct source_file {
+    const char *path; /* relative to the item; "" for the item itself */
+    const char *real; /* relative to the root */
+    enum tar_type type;
+    uint32_t mode, uid, gid, major, minor;
+    uint64_t size;
+    int64_t mtime;
+    const char *target;          /* of a symbolic link */
+    const struct source_file *same; /* an earlier name of the same inode: a hard link */
+    dev_t dev;
+    ino_t ino;
+    nlink_t links;
+};
+struct source_files VEC_BODY(struct source_file *);
+/* What one source (or one match of its pattern) is. */
+struct source_item {
+    const struct source_root *root;
+    const char *name; /* base name as written */
+    bool dir;
+    struct source_files files; /* [0] is the item itself; parents before children, names in order */
+    struct str content;        /* a heredoc's text: then there is no root and no file on disk */
+};
+struct source_items VEC_BODY(struct source_item);
+void source_items_done(struct source_items *v);
+#define CLEAN_SOURCES OWN(source_items_done)
+
+/* Adds what `path` names: itself, or every match when it is a pattern (none is no error, as in the peer).
+ * ERR_NOT_FOUND when a plain path is not there or left out. */
+struct err source_find(const struct source_root *root, const char *path, struct arena *a,
+                       struct source_items *ret);
+/* A file with this name and content, 0644. */
+void source_doc(const char *name, struct str content, struct arena *a, struct source_items *ret);
+/* Opens a regular file of an item for reading. */
+struct err source_open(const struct source_root *root, const struct source_file *f, int *ret_fd);
+/* Adds everything that matters of the item to the hash; reads the files. */
+struct err source_hash(const struct source_item *item, struct sha256 *h);
