@@ -2,6 +2,7 @@
 #include "build/source.h"
 #include "base/path.h"
 #include "kernel/beneath.h"
+#include "kernel/xattr.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -308,10 +309,49 @@ struct err source_open(const struct source_root *root, const struct source_file 
     return OK;
 }
 
+/* The attributes that travel in images (archive/extract.h keeps the same). */
+static bool wanted(const char *name) {
+    struct str n = str_of(name);
+    return str_eqz(n, "security.capability") || str_starts(n, STR("system.posix_acl_")) ||
+           (str_starts(n, STR("user.")) && !str_starts(n, STR("user.overlay.")));
+}
+
+struct err source_xattrs(int fd, struct arena *a, struct tar_xattrs *ret) {
+    CLEAN_STRV struct strv names = {0};
+    TRY(xattr_list(fd, &names));
+    if (names.n)
+        qsort(names.items, names.n, sizeof(char *), name_order);
+    for (size_t i = 0; i < names.n; i++) {
+        CLEAN_BUF struct buf value = {0};
+        if (!wanted(names.items[i]))
+            continue;
+        TRY(xattr_get(fd, names.items[i], &value));
+        struct tar_xattr x = {.name = arena_strz(a, names.items[i]),
+                              .value = str_n(arena_str(a, buf_str(&value)), value.len)};
+        vec_push(ret, x);
+    }
+    return OK;
+}
+
 static void hash_str(struct sha256 *h, struct str s) {
     uint64_t len = s.len;
     sha256_add(h, &len, sizeof(len));
     sha256_add(h, s.p, s.len);
+}
+
+static void xattrs_free(struct tar_xattrs *v) {
+    vec_done(v);
+}
+
+static struct err hash_xattrs(int fd, struct sha256 *h) {
+    OWN(xattrs_free) struct tar_xattrs attrs = {0};
+    CLEAN_ARENA struct arena a = {0};
+    TRY(source_xattrs(fd, &a, &attrs));
+    for (size_t i = 0; i < attrs.n; i++) {
+        hash_str(h, str_of(attrs.items[i].name));
+        hash_str(h, attrs.items[i].value);
+    }
+    return OK;
 }
 
 static struct err hash_content(const struct source_item *item, const struct source_file *f,
@@ -322,6 +362,7 @@ static struct err hash_content(const struct source_item *item, const struct sour
     }
     CLEAN_FD int fd = -1;
     TRY(source_open(item->root, f, &fd));
+    TRY(hash_xattrs(fd, h));
     CLEAN_FREE char *p = mem_alloc(1u << 18);
     uint64_t left = f->size;
     sha256_add(h, &left, sizeof(left));

@@ -55,5 +55,7 @@ struct err source_find(const struct source_root *root, const char *path, struct 
 void source_doc(const char *name, struct str content, struct arena *a, struct source_items *ret);
 /* Opens a regular file of an item for reading. */
 struct err source_open(const struct source_root *root, const struct source_file *f, int *ret_fd);
+/* The extended attributes that travel in images, in order of names; in the arena but for the vec. */
+struct err source_xattrs(int fd, struct arena *a, struct tar_xattrs *ret);
 /* Adds everything that matters of the item to the hash; reads the files. */
 struct err source_hash(const struct source_item *item, struct sha256 *h);

@@ -1,6 +1,7 @@
 /* build/state.c - a stage's variables, history and beginnings. */
 #include "build/state.h"
 #include "base/path.h"
+#include "base/time.h"
 #include "build/expand.h"
 
 /* Vars that hold no value of their own yet. */
@@ -34,7 +35,6 @@ struct err state_expand_doc(struct state *s, const struct instr *in, const char 
 
 void state_history(struct state *s, const char *created_by, bool ran, bool layer) {
     struct oci_history *h = objs_add(&s->image.history, s->arena, sizeof(*h));
-    h->created = s->created;
     h->created_by = arena_printf(s->arena, "%s%s", created_by, ran ? " # buildkit" : "");
     h->comment = arena_strz(s->arena, "buildkit.dockerfile.v0");
     h->empty_layer = !layer;
@@ -65,6 +65,7 @@ struct err state_base(struct state *s, struct str config) {
     i->created = i->parent = i->container = i->comment = i->docker_version = NULL;
     i->container_config = NULL;
     i->rootfs = (struct oci_rootfs){0};
+    s->history_from = i->history.n;
     s->onbuild = i->config.on_build.items;
     s->onbuild_n = i->config.on_build.n;
     i->config.on_build = (struct strs){0};
@@ -83,6 +84,7 @@ void state_stage(struct state *s, const struct state *from) {
     if (err_failed(e))
         err_free(e); /* our own text is well-formed: not reached */
     s->layers = from->layers;
+    s->history_from = from->history_from;
     s->onbuild = s->image.config.on_build.items;
     s->onbuild_n = s->image.config.on_build.n;
     s->image.config.on_build = (struct strs){0};
@@ -121,6 +123,15 @@ char *state_workdir(struct state *s, const char *path) {
     CLEAN_FREE char *joined = path_join(base, path);
     CLEAN_FREE char *clean = path_clean(str_of(joined));
     return arena_strz(s->arena, clean);
+}
+
+void state_times(struct state *s, int64_t now) {
+    char text[TIME_TEXT_MAX];
+    char *created = arena_strz(s->arena, time_format(now, text));
+    struct oci_history *h = s->image.history.items;
+    for (size_t i = s->history_from; i < s->image.history.n; i++)
+        h[i].created = created;
+    s->image.created = created;
 }
 
 void state_labels(struct state *s) {

@@ -21,7 +21,7 @@ struct state {
     struct strmap args;            /* declared ARGs in order; history of RUN shows them */
     char **onbuild;                /* triggers that the base image brought */
     size_t onbuild_n;
-    char *created;                 /* time of this build, RFC 3339 */
+    size_t history_from;           /* the first entry of image.history that this build made */
     bool cmd_set;
 };
 
@@ -36,7 +36,8 @@ void state_stage(struct state *s, const struct state *from);
 struct err state_expand(struct state *s, const struct instr *in, const char *text, char **ret);
 /* The body of COPY <<EOF: variables only. */
 struct err state_expand_doc(struct state *s, const struct instr *in, const char *text, char **ret);
-/* created_by with " # buildkit" when it is a step that ran. */
+/* Entries get their time at the end (state_times), so that the same build gives the same key.
+ * created_by with " # buildkit" when it is a step that ran. */
 void state_history(struct state *s, const char *created_by, bool ran, bool layer);
 /* The instructions that only change the config: ENV LABEL CMD ENTRYPOINT HEALTHCHECK EXPOSE USER VOLUME
  * STOPSIGNAL SHELL MAINTAINER ONBUILD ARG. */
@@ -45,6 +46,8 @@ struct err state_apply(struct state *s, const struct instr *in);
 struct strs state_command(struct state *s, const struct command *c);
 /* WORKDIR's absolute path. */
 char *state_workdir(struct state *s, const char *path);
+/* The time of the image and of this build's history entries. */
+void state_times(struct state *s, int64_t now);
 /* Puts --label's labels on. */
 void state_labels(struct state *s);
 /* "80", "80-90/udp" → "80/tcp" … */

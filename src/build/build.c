@@ -1,0 +1,112 @@
+/* build/build.c - the program: job in, answer out. */
+#include "build/build.h"
+#include "base/file.h"
+#include "build/execute.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BODY_STATE_MAX (4u << 20)
+
+struct err build_print_tree(struct str dockerfile, const char *name, struct buf *ret) {
+    CLEAN_ARENA struct arena a = {0};
+    struct dockerfile *f;
+    TRY(dockerfile_parse(dockerfile, name, &a, &f));
+    dockerfile_print_tree(f, ret);
+    return OK;
+}
+
+/* A descriptor's content from its beginning (memfd) or from here (pipe). */
+static struct err read_fd(int fd, size_t max, const char *what, struct buf *ret) {
+    (void)lseek(fd, 0, SEEK_SET);
+    ret->max = max;
+    int rc = fd_read_buf(fd, ret);
+    if (rc < 0)
+        return err_errno(rc, "read %s from descriptor %d", what, fd);
+    if (ret->overflow)
+        return err_new(ERR_INVALID, "%s is larger than %zu bytes", what, max);
+    return OK;
+}
+
+static struct err read_job(struct arena *a, struct build_job *ret) {
+    CLEAN_BUF struct buf text = {0};
+    TRY(read_fd(BUILD_JOB_FD, BUILD_JOB_MAX, "the job", &text));
+    return err_wrap(fields_decode_strict(&build_job_fields, buf_str(&text), a, ret), "job");
+}
+
+static void body_free(struct http_body **b) {
+    if (*b)
+        http_body_free(*b);
+}
+
+static struct err receive(struct context *c) {
+    CLEAN_BUF struct buf packed = {0};
+    OWN(body_free) struct http_body *body = NULL;
+    struct http_body_state state;
+    struct str early;
+    TRY(read_fd(BUILD_BODY_FD, BODY_STATE_MAX, "the body's state", &packed));
+    TRY(http_body_unpack(buf_str(&packed), &state, &early));
+    body = http_body_new(BUILD_SOCKET_FD, &state, early);
+    return context_receive(c, body);
+}
+
+static struct err write_id(const struct build_job *job, const char *image) {
+    if (!job->id_file || !*job->id_file)
+        return OK;
+    return err_wrap(file_replace(job->id_file, str_of(image), 0644, false), "'%s'", job->id_file);
+}
+
+/* Everything between the job and the answer. */
+static struct err build(struct build *b, struct context *c, struct buf *text) {
+    const struct build_job *job = b->job;
+    struct dockerfile *file;
+    char *image;
+    bool local = job->context && *job->context;
+    TRY(request_parse(str_of(job->query), b->arena, b->request));
+    b->report->quiet = b->request->quiet;
+    TRY(context_open(job, c));
+    TRY(local ? context_local(c, job->context) : receive(c));
+    TRY(context_read(c, b->request->dockerfile, text));
+    TRY(dockerfile_parse(buf_str(text), b->request->dockerfile, b->arena, &file));
+    b->file = file;
+    TRY(plan_make(file, b->request, b->arena, &b->plan));
+    TRY(client_open(job->host, &b->client));
+    TRY(execute(b, &image));
+    return write_id(job, image);
+}
+
+int build_main(int argc, char **argv) {
+    (void)argv;
+    fd_sanitize_std();
+    if (argc != 1) {
+        dprintf(STDERR_FILENO, "corten-build is started by cortend and by 'corten build'; it takes "
+                               "no arguments\n");
+        return 2;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)umask(0);
+    CLEAN_ARENA struct arena arena = {0};
+    CLEAN_BUF struct buf text = {0};
+    CLEAN_CONTEXT struct context context = {.temp_parent = -1, .temp_fd = -1, .root_fd = -1};
+    struct build_job job = {0};
+    struct request request = {0};
+    struct report report = {.socket = -1};
+    struct build b = {.arena = &arena,
+                      .job = &job,
+                      .request = &request,
+                      .report = &report,
+                      .context = &context};
+    struct err e = read_job(&arena, &job);
+    if (!err_failed(e)) {
+        report.socket = job.context && *job.context ? -1 : BUILD_SOCKET_FD;
+        e = build(&b, &context, &text);
+    }
+    int status = err_failed(e) ? 1 : 0;
+    client_close(b.client);
+    report_end(&report, e);
+    return status;
+}

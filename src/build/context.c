@@ -1,0 +1,85 @@
+/* build/context.c - temporary directory and context. */
+#include "build/context.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "build/dockerfile.h"
+#include "build/tree_stream.h"
+#include "build/unpack.h"
+#include "kernel/beneath.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+void context_done(struct context *c) {
+    c->root_fd = fd_close(c->root_fd);
+    c->temp_fd = fd_close(c->temp_fd);
+    if (c->temp_parent >= 0 && c->id)
+        /* What stays behind is removed by the daemon. */
+        err_ignore(dir_remove(c->temp_parent, c->id));
+    c->temp_parent = fd_close(c->temp_parent);
+    ignore_done(&c->ignore);
+    free(c->temp_path);
+    free(c->id);
+}
+
+struct err context_open(const struct build_job *job, struct context *ret) {
+    CLEAN_CONTEXT struct context c = {.temp_parent = -1, .temp_fd = -1, .root_fd = -1};
+    if (!path_is_name(str_of(job->id)))
+        return err_new(ERR_INVALID, "job id '%s'", job->id);
+    TRYF(dir_open(job->temp_dir, &c.temp_parent), "temporary directory '%s'", job->temp_dir);
+    if (mkdirat(c.temp_parent, job->id, 0700) != 0)
+        return err_errno(errno, "make '%s/%s'", job->temp_dir, job->id);
+    c.id = mem_strdup(job->id);
+    c.temp_path = path_join(job->temp_dir, job->id);
+    c.temp_fd = openat(c.temp_parent, job->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (c.temp_fd < 0)
+        return err_errno(errno, "open '%s'", c.temp_path);
+    *ret = c;
+    c = (struct context){.temp_parent = -1, .temp_fd = -1, .root_fd = -1};
+    return OK;
+}
+
+struct err context_receive(struct context *c, struct http_body *body) {
+    struct stream *in = body_stream(body);
+    return err_wrap(unpack_stream(in, c->temp_fd, &c->serial, &c->root_fd), "build context");
+}
+
+struct err context_local(struct context *c, const char *path) {
+    c->root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (c->root_fd < 0)
+        return err_kind_errno(errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, errno,
+                              "build context '%s'", path);
+    return OK;
+}
+
+/* Reads the first of the two ignore files that is there. */
+static struct err ignore_read(struct context *c, const char *dockerfile) {
+    CLEAN_FREE char *own = mem_printf("%s.dockerignore", dockerfile);
+    const char *const names[] = {own, ".dockerignore"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        CLEAN_BUF struct buf text = {0};
+        struct err e = beneath_read(c->root_fd, names[i], IGNORE_SIZE_MAX, &text);
+        if (err_kind(e) == ERR_NOT_FOUND) {
+            err_free(e); /* the next one, or no rules */
+            continue;
+        }
+        TRYF(e, "%s", names[i]);
+        return ignore_parse(buf_str(&text), names[i], &c->ignore);
+    }
+    return OK;
+}
+
+struct err context_read(struct context *c, const char *dockerfile, struct buf *ret_text) {
+    struct err e = beneath_read(c->root_fd, dockerfile, DOCKERFILE_SIZE_MAX, ret_text);
+    if (err_kind(e) == ERR_NOT_FOUND) {
+        err_free(e);
+        return err_new(ERR_INVALID, "Cannot locate specified Dockerfile: %s", dockerfile);
+    }
+    TRYF(e, "%s", dockerfile);
+    if (str_trim(buf_str(ret_text)).len == 0)
+        return err_new(ERR_INVALID, "the Dockerfile (%s) cannot be empty", dockerfile);
+    TRY(ignore_read(c, dockerfile));
+    c->root = (struct source_root){.fd = c->root_fd, .ignore = c->ignore.n ? &c->ignore : NULL};
+    return OK;
+}

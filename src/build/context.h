@@ -1,0 +1,31 @@
+/* build/context.h - the build's own directory, and the context's files. Private to build/.
+ *
+ * TempDir/<Id> (0700) holds what is unpacked: the context of a POST /build, trees of other stages,
+ * archives of ADD. It is removed by context_done; when the builder is killed, by the daemon.
+ * Thread: the builder's only one. The process has umask 0. */
+#pragma once
+#include "build/source.h"
+#include "http/body.h"
+#include "spec/corten_build.h"
+
+struct context {
+    char *temp_path;      /* TempDir/<Id> */
+    int temp_parent;      /* TempDir */
+    char *id;
+    int temp_fd;
+    unsigned serial;      /* names below temp_fd */
+    int root_fd;          /* the context */
+    struct ignore ignore;
+    struct source_root root;
+};
+#define CLEAN_CONTEXT OWN(context_done)
+void context_done(struct context *c);
+/* Makes the directory; everything else is empty yet. */
+struct err context_open(const struct build_job *job, struct context *ret);
+/* Unpacks the request's body. */
+struct err context_receive(struct context *c, struct http_body *body);
+/* The caller's directory. */
+struct err context_local(struct context *c, const char *path);
+/* The Dockerfile's text and the ignore rules for it ("<Dockerfile>.dockerignore", else
+ * ".dockerignore"). path is relative to the context. */
+struct err context_read(struct context *c, const char *dockerfile, struct buf *ret_text);

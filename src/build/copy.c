@@ -1,0 +1,250 @@
+/* build/copy.c - where each file goes. */
+#include "build/copy.h"
+#include "base/path.h"
+#include "base/time.h"
+#include "build/unpack.h"
+#include <stdlib.h>
+
+void copy_done(struct copy *c) {
+    source_items_done(&c->items);
+    for (size_t i = 0; i < c->opened.n; i++)
+        fd_close(c->opened.items[i]);
+    vec_done(&c->opened);
+}
+
+struct err copy_key(const struct copy *c, char key[KEY_TEXT]) {
+    CLEAN_KEY struct key k = {0};
+    key_begin(&k, c->add ? "add" : "copy", c->parent);
+    key_addz(&k, c->dest);
+    key_addz(&k, c->chown);
+    key_addz(&k, c->chmod);
+    for (size_t i = 0; i < c->items.n; i++)
+        TRY(source_hash(&c->items.items[i], k.h));
+    key_end(&k, key);
+    return OK;
+}
+
+/* "/a/b" → "a/b" */
+static const char *relative(const char *path) {
+    return *path == '/' ? path + 1 : path;
+}
+
+/* Entries for the directories down to path: those that exist with what the image says, so that the layer
+ * does not change them; the others new. */
+static void parents(const struct place *at, struct arena *a, struct str path,
+                    const struct owner *owner, struct layer *l) {
+    const struct build_stat *known = at->parents.items;
+    for (size_t i = 1; i <= path.len; i++) {
+        if (i != path.len && path.p[i] != '/')
+            continue;
+        const char *dir = arena_str(a, str_sub(path, 0, i));
+        if (!*relative(dir) || layer_get(l, relative(dir)))
+            continue;
+        const struct build_stat *st = NULL;
+        for (size_t j = 0; j < at->parents.n; j++)
+            if (*known[j].type && strcmp(known[j].path, dir) == 0)
+                st = &known[j];
+        struct layer_entry *e = layer_put(l, a, relative(dir));
+        e->type = TAR_DIR;
+        e->mode = st ? st->mode : 0755;
+        e->uid = st ? st->uid : owner ? owner->uid : 0;
+        e->gid = st ? st->gid : owner ? owner->gid : 0;
+        e->mtime = st ? st->mtime : at->now;
+    }
+}
+
+struct target {
+    const struct copy *copy;
+    const struct place *at;
+    const struct owner *owner;
+    const struct mode_change *mode;
+    struct layer *layer;
+};
+
+static struct err put_file(const struct target *t, const struct source_item *item,
+                           const struct source_file *f, const char *path, const char *base) {
+    struct arena *a = t->copy->arena;
+    const struct layer_entry *old = layer_get(t->layer, path);
+    if (old && (old->type == TAR_DIR) != (f->type == TAR_DIR))
+        return err_new(ERR_INVALID, "'/%s' would be a file and a directory", path);
+    struct layer_entry *e = layer_put(t->layer, a, path);
+    e->type = f->type;
+    e->mode = f->type == TAR_SYMLINK ? 0777 : mode_apply(t->mode, f->mode, f->type == TAR_DIR);
+    e->uid = t->owner ? t->owner->uid : f->uid;
+    e->gid = t->owner ? t->owner->gid : f->gid;
+    e->mtime = item->root ? f->mtime : t->at->now;
+    e->item = item;
+    e->file = f;
+    if (f->same)
+        e->link = *base ? arena_printf(a, "%s/%s", base, f->same->path) : f->same->path;
+    return OK;
+}
+
+static struct err put_item(const struct target *t, const struct source_item *item, bool into) {
+    struct arena *a = t->copy->arena;
+    const char *base = relative(t->at->path);
+    if (!item->dir) {
+        const char *path = !into   ? base
+                           : *base ? arena_printf(a, "%s/%s", base, item->name)
+                                   : item->name;
+        struct str dir = into ? str_of(t->at->path) : path_dir(str_of(t->at->path));
+        if (!*path)
+            return err_new(ERR_INVALID, "cannot copy a file to '/'");
+        parents(t->at, a, dir, t->owner, t->layer);
+        return put_file(t, item, item->files.items[0], path, "");
+    }
+    parents(t->at, a, str_of(t->at->path), t->owner, t->layer);
+    for (size_t i = 1; i < item->files.n; i++) {
+        const struct source_file *f = item->files.items[i];
+        const char *path = *base ? arena_printf(a, "%s/%s", base, f->path) : f->path;
+        TRY(put_file(t, item, f, path, base));
+    }
+    return OK;
+}
+
+struct err copy_entries(const struct copy *c, const struct place *at, const struct owner *owner,
+                        const struct mode_change *mode, struct layer *ret) {
+    struct target t = {c, at, owner, mode, ret};
+    size_t len = strlen(c->dest);
+    bool into = strcmp(at->type, "dir") == 0 || c->dest[len - 1] == '/';
+    bool dirs = false;
+    for (size_t i = 0; i < c->items.n; i++)
+        dirs |= c->items.items[i].dir;
+    if (!into && c->items.n > 1 && !dirs)
+        return err_new(ERR_INVALID, "with more than one source file the destination must be a "
+                                    "directory and end with a /");
+    if (*at->type && strcmp(at->type, "dir") != 0 && (dirs || into))
+        return err_new(ERR_INVALID, "cannot copy to non-directory: %s", at->path);
+    into |= c->items.n > 1;
+    for (size_t i = 0; i < c->items.n; i++)
+        TRY(put_item(&t, &c->items.items[i], into));
+    return OK;
+}
+
+/* Asks the image about the destination and the directories above it. */
+static struct err place_find(const struct copy *c, struct place *ret) {
+    struct strs paths = {0};
+    struct objs entries;
+    CLEAN_FREE char *clean = path_clean(str_of(c->dest));
+    strs_add(&paths, c->arena, clean);
+    TRY(daemon_stat(c->client, c->parent, &paths, c->arena, &entries));
+    const struct build_stat *dest = entries.items;
+    struct str path = str_of(dest->path);
+    CLEAN_FREE char *checked = path_clean(path);
+    if (!path_is_abs(path) || !str_eqz(path, checked))
+        return err_new(ERR_INVALID, "the daemon resolved '%s' to '%s'", c->dest, dest->path);
+    *ret = (struct place){
+        .path = dest->path, .type = dest->type ? dest->type : "", .now = time_now()};
+    struct strs up = {0};
+    for (size_t i = 1; i <= path.len; i++)
+        if (i == path.len || path.p[i] == '/')
+            strs_add(&up, c->arena, arena_str(c->arena, str_sub(path, 0, i)));
+    return daemon_stat(c->client, c->parent, &up, c->arena, &ret->parents);
+}
+
+/* What the layer would put over something of another kind in the image. */
+static struct err conflict(const struct layer_entry *e, const struct build_stat *st) {
+    if (!st->type || !*st->type)
+        return OK;
+    bool same_place = strcmp(relative(st->path), e->path) == 0;
+    bool dir = same_place && strcmp(st->type, "dir") == 0;
+    if (e->type == TAR_DIR && !dir)
+        return err_new(ERR_INVALID, "cannot copy to non-directory: /%s", e->path);
+    if (e->type != TAR_DIR && dir)
+        return err_new(ERR_INVALID, "cannot replace to directory /%s with file", e->path);
+    return OK;
+}
+
+/* Asks about some of the entries and compares. dirs: the directories, else the others whose directory
+ * is in `exists`; directories that exist are added to it. */
+static struct err conflicts(const struct copy *c, const struct layer *l, bool dirs,
+                            struct map *exists) {
+    struct strs paths = {0};
+    struct objs answers;
+    struct layer_entries asked = {0};
+    for (size_t i = 0; i < l->entries.n; i++) {
+        struct layer_entry *e = l->entries.items[i];
+        if (!e->item || (e->type == TAR_DIR) != dirs)
+            continue;
+        if (!dirs && !map_get(exists, path_dir(str_of(e->path))))
+            continue;
+        strs_add(&paths, c->arena, arena_printf(c->arena, "/%s", e->path));
+        vec_push(&asked, e);
+    }
+    struct err e = asked.n ? daemon_stat(c->client, c->parent, &paths, c->arena, &answers) : OK;
+    for (size_t i = 0; i < asked.n && !err_failed(e); i++) {
+        const struct build_stat *st = &((const struct build_stat *)answers.items)[i];
+        e = conflict(asked.items[i], st);
+        if (dirs && st->type && *st->type)
+            map_set(exists, str_of(asked.items[i]->path), asked.items[i]);
+    }
+    vec_done(&asked);
+    return e;
+}
+
+static struct err check(const struct copy *c, const struct place *at, const struct layer *l) {
+    CLEAN_MAP struct map exists = {0};
+    const struct build_stat *known = at->parents.items;
+    bool any = false;
+    for (size_t i = 0; i < at->parents.n; i++)
+        if (known[i].type && strcmp(known[i].type, "dir") == 0) {
+            const char *rel = relative(known[i].path);
+            map_set(&exists, str_of(*rel ? rel : "."), (void *)&known[i]);
+            any |= i + 1 == at->parents.n;
+        }
+    map_set(&exists, STR("."), (void *)at);
+    if (any)
+        TRY(conflicts(c, l, true, &exists));
+    return conflicts(c, l, false, &exists);
+}
+
+static struct err send(const struct copy *c, const struct layer *l, const char *key,
+                       char **ret_image) {
+    CLEAN_LAYER_READER struct layer_reader *r = layer_reader_new(l);
+    struct err e = daemon_layer(c->client, c->parent, key, layer_read, r, c->arena, ret_image);
+    struct err cause = layer_reader_error(r);
+    if (!err_failed(cause))
+        return e;
+    err_free(e); /* only says that the body broke off */
+    return cause;
+}
+
+struct err copy_run(struct copy *c, const char *key, char **ret_image) {
+    CLEAN_LAYER struct layer layer = {0};
+    struct owner owner;
+    struct mode_change mode = {0};
+    struct place at;
+    if (c->chown)
+        TRYF(owner_resolve(c->client, c->parent, c->chown, &owner), "--chown");
+    if (c->chmod)
+        TRY(mode_parse(c->chmod, &mode));
+    if (c->items.n == 0) {
+        *ret_image = (char *)c->parent;
+        return OK;
+    }
+    if (c->add)
+        TRY(unpack_archives(c));
+    TRY(place_find(c, &at));
+    TRY(copy_entries(c, &at, c->chown ? &owner : NULL, &mode, &layer));
+    TRY(check(c, &at, &layer));
+    return send(c, &layer, key, ret_image);
+}
+
+struct err copy_make_dir(struct client *client, struct arena *a, const char *parent,
+                         const char *path, const char *user, const char *key, char **ret_image) {
+    CLEAN_LAYER struct layer layer = {0};
+    struct copy c = {.client = client, .arena = a, .parent = parent, .dest = path};
+    struct place at;
+    struct owner owner;
+    TRY(place_find(&c, &at));
+    if (strcmp(at.type, "dir") == 0) {
+        *ret_image = (char *)parent;
+        return OK;
+    }
+    if (*at.type)
+        return err_new(ERR_INVALID, "cannot make directory %s: a file is there", path);
+    if (user && *user)
+        TRYF(owner_resolve(client, parent, user, &owner), "USER");
+    parents(&at, a, str_of(at.path), user && *user ? &owner : NULL, &layer);
+    return send(&c, &layer, key, ret_image);
+}

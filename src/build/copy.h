@@ -1,0 +1,44 @@
+/* build/copy.h - COPY and ADD: sources to a layer. Private to build/.
+ *
+ * Semantics are BuildKit's (Dockerfile reference, COPY and ADD): a directory gives its content; a
+ * destination that ends in '/', exists as a directory or takes several sources is a directory; links in
+ * the destination are followed inside the image; missing parents are made 0755 and owned like the
+ * copied files; what exists as a directory is never replaced by a file, nor a link by a directory.
+ * Tests: test/unit/build/copy.c, test/e2e/t60*.sh. */
+#pragma once
+#include "build/key.h"
+#include "build/layer.h"
+#include "build/owner.h"
+
+struct fds VEC_BODY(int);
+struct copy {
+    struct client *client;
+    struct arena *arena;
+    const char *parent; /* step image */
+    const char *dest;   /* absolute; a trailing '/' means something */
+    const char *chown, *chmod; /* NULL: not given */
+    bool add;                  /* local archives are unpacked */
+    struct source_items items;
+    int temp_fd;           /* directory for unpacked archives */
+    unsigned *temp_serial; /* names in it */
+    struct fds opened;     /* roots of unpacked archives */
+};
+/* Releases items and opened. */
+void copy_done(struct copy *c);
+#define CLEAN_COPY OWN(copy_done)
+struct err copy_key(const struct copy *c, char key[KEY_TEXT]);
+/* Makes the layer and sends it. */
+struct err copy_run(struct copy *c, const char *key, char **ret_image);
+/* A layer that makes this directory (WORKDIR). *ret_image is the parent when it is there. */
+struct err copy_make_dir(struct client *client, struct arena *a, const char *parent,
+                         const char *path, const char *user, const char *key, char **ret_image);
+
+/* The parts, for tests: entries for `items` below what the image says about the destination. */
+struct place {
+    const char *path;        /* resolved destination, absolute */
+    const char *type;        /* of it; "" when missing */
+    struct objs parents;     /* struct build_stat: "/a", "/a/b" … of path, itself included */
+    int64_t now;             /* mtime of what is made */
+};
+struct err copy_entries(const struct copy *c, const struct place *at, const struct owner *owner,
+                        const struct mode_change *mode, struct layer *ret);

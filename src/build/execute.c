@@ -1,0 +1,200 @@
+/* build/execute.c - stages in the order in which they are needed, and the final image. */
+#include "build/execute.h"
+#include "base/time.h"
+
+struct err step_cached(struct build *b, const char *key, char **ret_image) {
+    *ret_image = NULL;
+    if (b->request->no_cache)
+        return OK;
+    TRY(daemon_cache_get(b->client, key, b->arena, ret_image));
+    return *ret_image ? report_text(b->report, " ---> Using cache\n") : OK;
+}
+
+struct err step_done(struct build *b, struct state *s, const char *image, const char *created_by,
+                     bool ran) {
+    bool layer = strcmp(image, s->layers) != 0;
+    state_history(s, created_by, ran, layer);
+    s->layers = arena_strz(b->arena, image);
+    return report_text(b->report, " ---> %.*s\n", STR_ARG(image_short(image)));
+}
+
+static struct err announce(struct build *b, const struct instr *in) {
+    if (report_gone(b->report))
+        return err_new(ERR_CANCELLED, "the client is gone");
+    return report_text(b->report, "Step %zu/%zu : %.*s\n", ++b->step, b->plan->steps_n,
+                       STR_ARG(str_trim(in->node->text)));
+}
+
+static struct err step(struct build *b, struct stage *stage, const struct instr *in) {
+    struct state *s = &stage->state;
+    switch (in->kind) {
+    case I_RUN:
+        return step_run(b, s, in);
+    case I_COPY:
+    case I_ADD:
+        return step_copy(b, stage, in);
+    case I_WORKDIR:
+        return step_workdir(b, s, in);
+    default:
+        TRY(state_apply(s, in));
+        return report_text(b->report, " ---> %.*s\n", STR_ARG(image_short(s->layers)));
+    }
+}
+
+/* The base image's ONBUILD instructions run first. They are a Dockerfile of their own: errors point
+ * into their text. */
+static struct err triggers(struct build *b, struct stage *stage) {
+    struct state *s = &stage->state;
+    if (s->onbuild_n)
+        TRY(report_text(b->report, "# Executing %zu build trigger%s\n", s->onbuild_n,
+                        s->onbuild_n == 1 ? "" : "s"));
+    for (size_t i = 0; i < s->onbuild_n; i++) {
+        struct dockerfile *f;
+        struct instr in;
+        TRY(dockerfile_parse(str_of(s->onbuild[i]), "ONBUILD", b->arena, &f));
+        TRY(instruction_parse(f, f->nodes[0], b->arena, &in));
+        if (f->n != 1 || in.kind == I_FROM || in.kind == I_ONBUILD)
+            return err_new(ERR_INVALID, "ONBUILD trigger '%s' is not a single instruction",
+                           s->onbuild[i]);
+        in.on_build = true;
+        s->file = f;
+        struct err e = step(b, stage, &in);
+        s->file = b->file;
+        TRY(e);
+    }
+    return OK;
+}
+
+static struct err stage_begin(struct build *b, struct stage *st) {
+    struct state *s = &st->state;
+    *s = (struct state){.arena = b->arena,
+                        .file = b->file,
+                        .request = b->request,
+                        .globals = &b->plan->global_args};
+    if (st->parent) {
+        TRY(execute_stage(b, st->parent));
+        state_stage(s, &st->parent->state);
+        return OK;
+    }
+    if (strcmp(st->base, "scratch") == 0) {
+        struct platform here = platform_here();
+        state_scratch(s, here.os, here.arch);
+        return base_layers(b, "scratch", &s->layers);
+    }
+    struct build_base base = {0};
+    TRY(base_find(b, st->base, &base));
+    TRYF(state_base(s, base.config), "%s", st->base);
+    return base_layers(b, base.image, &s->layers);
+}
+
+struct err execute_stage(struct build *b, struct stage *st) {
+    if (st->done)
+        return OK;
+    if (st->parent)
+        TRY(execute_stage(b, st->parent));
+    TRY(announce(b, &st->from));
+    TRY(dockerfile_locate(b->file, st->from.node, stage_begin(b, st)));
+    TRY(report_text(b->report, " ---> %.*s\n", STR_ARG(image_short(st->state.layers))));
+    TRY(triggers(b, st));
+    for (size_t i = 0; i < st->steps_n; i++) {
+        const struct instr *in = &st->steps[i];
+        /* Stages that this step needs are announced before it. */
+        struct stage *other = NULL;
+        if (in->kind == I_COPY && in->copy.from)
+            TRY(plan_stage(b->plan, st, in, in->copy.from, b->file, &other));
+        if (other)
+            TRY(execute_stage(b, other));
+        TRY(announce(b, in));
+        TRY(step(b, st, in));
+    }
+    st->done = true;
+    return OK;
+}
+
+/* The image's config on the layers. The key leaves the times out: the same build gives the same
+ * image again. */
+static struct err finish(struct build *b, char **ret_image) {
+    struct state *s = &b->plan->target->state;
+    CLEAN_BUF struct buf document = {0};
+    CLEAN_KEY struct key k = {0};
+    char key[KEY_TEXT];
+    state_labels(s);
+    fields_print(&oci_image_config_fields, &s->image, &document);
+    key_begin(&k, "image", s->layers);
+    key_add(&k, buf_str(&document));
+    key_end(&k, key);
+    if (!b->request->no_cache) {
+        TRY(daemon_cache_get(b->client, key, b->arena, ret_image));
+        if (*ret_image)
+            return OK;
+    }
+    state_times(s, time_now());
+    return daemon_image(b->client, s->layers, key, &s->image, b->arena, ret_image);
+}
+
+/* "host:5000/a/b:tag" → repository and tag. */
+static void split_tag(const char *name, struct str *ret_repo, struct str *ret_tag) {
+    struct str s = str_of(name);
+    ssize_t slash = str_rfind(s, '/'), colon = str_rfind(s, ':');
+    *ret_repo = s;
+    *ret_tag = STR("latest");
+    if (colon > slash) {
+        *ret_repo = str_sub(s, 0, (size_t)colon);
+        *ret_tag = str_from(s, (size_t)colon + 1);
+    }
+}
+
+static struct err tag_all(struct build *b, const char *image, struct buf *text) {
+    for (size_t i = 0; i < b->request->tags.n; i++) {
+        struct str repo, tag;
+        split_tag(b->request->tags.items[i], &repo, &tag);
+        TRY(client_image_tag(b->client, image, arena_str(b->arena, repo),
+                             arena_str(b->arena, tag)));
+        buf_addf(text, "Successfully tagged %.*s:%.*s\n", STR_ARG(repo), STR_ARG(tag));
+    }
+    return OK;
+}
+
+/* A name that is no reference fails before the work, not after it. */
+static struct err check_tags(struct build *b) {
+    for (size_t i = 0; i < b->request->tags.n; i++) {
+        struct build_base base;
+        struct err e = daemon_base(b->client, b->request->tags.items[i], b->arena, &base);
+        if (err_kind(e) == ERR_NOT_FOUND) {
+            err_free(e); /* free to be made */
+            continue;
+        }
+        TRY(e);
+    }
+    return OK;
+}
+
+static struct err warn_unused(struct build *b) {
+    static const char *const always[] = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
+                                         "all_proxy"};
+    CLEAN_BUF struct buf names = {0};
+    for (size_t i = 0; i < b->request->args_n; i++) {
+        const struct build_arg *arg = &b->request->args[i];
+        bool known = arg->used;
+        for (size_t j = 0; j < ARRAY_LEN(always); j++)
+            known |= str_eq_nocase(str_of(arg->key), str_of(always[j]));
+        if (!known)
+            buf_addf(&names, "%s%s", names.len ? " " : "", arg->key);
+    }
+    if (names.len == 0)
+        return OK;
+    return report_text(b->report, "[Warning] One or more build-args [%s] were not consumed\n",
+                       buf_cstr(&names));
+}
+
+struct err execute(struct build *b, char **ret_image) {
+    CLEAN_BUF struct buf tags = {0};
+    TRY(check_tags(b));
+    for (size_t i = 0; i < b->plan->globals_n; i++)
+        TRY(announce(b, &b->plan->globals[i]));
+    TRY(execute_stage(b, b->plan->target));
+    TRY(warn_unused(b));
+    TRY(finish(b, ret_image));
+    TRY(tag_all(b, *ret_image, &tags));
+    return report_image(b->report, *ret_image, buf_str(&tags));
+}

@@ -1,0 +1,44 @@
+/* build/execute.h - running the plan. Private to build/. */
+#pragma once
+#include "build/context.h"
+#include "build/copy.h"
+#include "build/plan.h"
+#include "build/report.h"
+
+struct build {
+    struct arena *arena;
+    const struct build_job *job;
+    struct request *request;
+    const struct dockerfile *file;
+    struct plan *plan;
+    struct client *client;
+    struct report *report;
+    struct context *context;
+    size_t step; /* number of the step that was announced last */
+};
+
+/* Runs what the target needs, makes the image, tags it. */
+struct err execute(struct build *b, char **ret_image);
+/* A stage that another one needs; runs it unless that has been done. */
+struct err execute_stage(struct build *b, struct stage *s);
+
+/* --- steps that change the file system: build/run.c, build/steps.c ------------------------------ */
+struct err step_run(struct build *b, struct state *s, const struct instr *in);
+struct err step_copy(struct build *b, struct stage *stage, const struct instr *in);
+struct err step_workdir(struct build *b, struct state *s, const struct instr *in);
+
+/* Looks the key up (unless nocache) and says so; *ret_image NULL: not there. */
+struct err step_cached(struct build *b, const char *key, char **ret_image);
+/* The result of a step: says " ---> id", adds the history entry, moves the state on. */
+struct err step_done(struct build *b, struct state *s, const char *image, const char *created_by,
+                     bool ran);
+
+/* --- images: build/base.c --------------------------------------------------------------------- */
+/* The image of this name, pulled when it is not here or when pull is asked for. */
+struct err base_find(struct build *b, const char *name, struct build_base *ret);
+/* The step image with the layers of an image, or without any for "scratch". */
+struct err base_layers(struct build *b, const char *image, char **ret_step);
+/* Another key for a step image that exists. */
+struct err base_alias(struct build *b, const char *step, const char *key);
+/* First twelve digits. */
+struct str image_short(const char *id);

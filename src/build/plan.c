@@ -1,0 +1,267 @@
+/* build/plan.c - stages. */
+#include "build/plan.h"
+#include "base/vec.h"
+#include "build/expand.h"
+#include <stdlib.h>
+#include <sys/utsname.h>
+
+struct instrs VEC_BODY(struct instr);
+struct stages VEC_BODY(struct stage);
+struct planner {
+    const struct dockerfile *file;
+    struct request *request;
+    struct arena *arena;
+    struct plan *plan;
+};
+
+struct platform platform_here(void) {
+    static const char *const names[][3] = {{"x86_64", "amd64", ""},   {"aarch64", "arm64", ""},
+                                           {"armv7l", "arm", "v7"},   {"i686", "386", ""},
+                                           {"ppc64le", "ppc64le", ""}, {"s390x", "s390x", ""},
+                                           {"riscv64", "riscv64", ""}};
+    struct utsname u;
+    uname(&u);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(u.machine, names[i][0]) == 0)
+            return (struct platform){"linux", names[i][1], names[i][2]};
+    return (struct platform){"linux", "unknown", ""};
+}
+
+static const char *global(void *arg, struct str name) {
+    const struct plan *p = arg;
+    for (size_t i = 0; i < p->global_args.n; i++)
+        if (str_eqz(name, p->global_args.items[i].key))
+            return p->global_args.items[i].value;
+    return NULL;
+}
+
+static struct err expand_global(struct planner *p, const struct instr *in, const char *text,
+                                struct strv *unset, char **ret) {
+    struct expand x = {
+        .get = global, .arg = p->plan, .escape = p->file->escape, .unset = unset};
+    CLEAN_BUF struct buf b = {0};
+    TRY(dockerfile_locate(p->file, in->node, expand_word(&x, str_of(text), &b)));
+    *ret = arena_str(p->arena, buf_str(&b));
+    return OK;
+}
+
+/* The platform's arguments are global (Dockerfile reference, "Automatic platform ARGs"). */
+static void platform_args(struct planner *p) {
+    struct platform here = platform_here();
+    const char *full = arena_printf(p->arena, *here.variant ? "%s/%s/%s" : "%s/%s", here.os,
+                                    here.arch, here.variant);
+    const char *target = p->request->target;
+    const char *const args[][2] = {{"BUILDPLATFORM", full},
+                                   {"BUILDOS", here.os},
+                                   {"BUILDOSVERSION", ""},
+                                   {"BUILDARCH", here.arch},
+                                   {"BUILDVARIANT", here.variant},
+                                   {"TARGETPLATFORM", full},
+                                   {"TARGETOS", here.os},
+                                   {"TARGETOSVERSION", ""},
+                                   {"TARGETARCH", here.arch},
+                                   {"TARGETVARIANT", here.variant},
+                                   {"TARGETSTAGE", target && *target ? target : "default"}};
+    for (size_t i = 0; i < ARRAY_LEN(args); i++) {
+        struct build_arg *given = request_arg(p->request, args[i][0]);
+        strmap_set(&p->plan->global_args, p->arena, args[i][0],
+                   given && given->value ? given->value : args[i][1]);
+    }
+}
+
+static struct err global_arg(struct planner *p, const struct instr *in) {
+    for (size_t i = 0; i < in->pairs.n; i++) {
+        const struct pair *pair = &in->pairs.items[i];
+        struct build_arg *given = request_arg(p->request, pair->key);
+        char *value = given ? given->value : NULL;
+        if (!value && pair->value)
+            TRY(expand_global(p, in, pair->value, NULL, &value));
+        if (value)
+            strmap_set(&p->plan->global_args, p->arena, pair->key, value);
+    }
+    return OK;
+}
+
+/* "linux/amd64" and the like must be this machine's: nothing else can run here. */
+static struct err platform_check(const char *text) {
+    struct platform here = platform_here();
+    struct str os, arch, variant;
+    str_cut(str_of(text), '/', &os, &arch);
+    str_cut(arch, '/', &arch, &variant);
+    bool same_arch = arch.len == 0 || str_eqz(arch, here.arch) ||
+                     (str_eqz(arch, "x86_64") && strcmp(here.arch, "amd64") == 0) ||
+                     (str_eqz(arch, "aarch64") && strcmp(here.arch, "arm64") == 0);
+    if (str_eqz(os, here.os) && same_arch)
+        return OK;
+    return err_new(ERR_UNSUPPORTED, "platform %s is not supported: this machine is %s/%s", text,
+                   here.os, here.arch);
+}
+
+static struct stage *stage_named(const struct plan *p, size_t before, const char *name) {
+    for (size_t i = before; i > 0; i--)
+        if (p->stages[i - 1].name && str_eq_nocase(str_of(p->stages[i - 1].name), str_of(name)))
+            return &p->stages[i - 1];
+    return NULL;
+}
+
+static struct err stage_base(struct planner *p, struct stage *s) {
+    CLEAN_STRV struct strv unset = {0};
+    TRY(expand_global(p, &s->from, s->from.from.image, &unset, &s->base));
+    if (!*s->base)
+        return dockerfile_error(p->file, s->from.node, 0, "base name (%s) should not be blank%s%s",
+                                s->from.from.image, unset.n ? ": not set: " : "",
+                                unset.n ? unset.items[0] : "");
+    s->parent = stage_named(p->plan, s->index, s->base);
+    if (!s->from.from.platform)
+        return OK;
+    char *platform;
+    TRY(expand_global(p, &s->from, s->from.from.platform, NULL, &platform));
+    if (!*platform)
+        return dockerfile_error(p->file, s->from.node, 0, "empty platform value from expression %s",
+                                s->from.from.platform);
+    return dockerfile_locate(p->file, s->from.node, platform_check(platform));
+}
+
+static struct err number_stage(const struct plan *p, const struct stage *from, const char *name,
+                               bool *ret_number, struct stage **ret) {
+    uint64_t n;
+    struct err e = str_to_u64(str_of(name), UINT32_MAX, &n);
+    *ret_number = !err_failed(e);
+    err_free(e); /* a name, then */
+    if (!*ret_number)
+        return OK;
+    if (n >= from->index)
+        return err_new(ERR_INVALID, "invalid stage index %s: it must be of a stage before this one",
+                       name);
+    *ret = &p->stages[n];
+    return OK;
+}
+
+struct err plan_stage(const struct plan *p, const struct stage *from, const struct instr *in,
+                      const char *name, const struct dockerfile *f, struct stage **ret) {
+    bool number;
+    *ret = NULL;
+    TRY(dockerfile_locate(f, in->node, number_stage(p, from, name, &number, ret)));
+    if (number)
+        return OK;
+    *ret = stage_named(p, from->index, name);
+    if (!*ret && stage_named(p, p->stages_n, name))
+        return dockerfile_error(f, in->node, 0,
+                                "cannot copy from stage \"%s\", it needs to be defined before "
+                                "current stage",
+                                name);
+    return OK;
+}
+
+static struct err need(struct planner *p, struct stage *s) {
+    /* Stages only refer to earlier ones: the depth is bounded by STAGES_MAX. */
+    if (s->needed)
+        return OK;
+    s->needed = true;
+    p->plan->steps_n += 1 + s->steps_n;
+    if (s->parent)
+        TRY(need(p, s->parent));
+    for (size_t i = 0; i < s->steps_n; i++) {
+        const struct instr *in = &s->steps[i];
+        struct stage *other = NULL;
+        if (in->kind != I_COPY || !in->copy.from)
+            continue;
+        TRY(plan_stage(p->plan, s, in, in->copy.from, p->file, &other));
+        if (other)
+            TRY(need(p, other));
+    }
+    return OK;
+}
+
+static struct err target(struct planner *p) {
+    const char *name = p->request->target;
+    struct plan *plan = p->plan;
+    plan->target = &plan->stages[plan->stages_n - 1];
+    if (name && *name) {
+        uint64_t n;
+        plan->target = stage_named(plan, plan->stages_n, name);
+        struct err e = str_to_u64(str_of(name), plan->stages_n - 1, &n);
+        if (!plan->target && !err_failed(e))
+            plan->target = &plan->stages[n];
+        err_free(e); /* a name, then */
+    }
+    if (plan->target)
+        return need(p, plan->target);
+    const char **names = arena_array(p->arena, plan->stages_n, sizeof(char *));
+    size_t n = 0;
+    for (size_t i = 0; i < plan->stages_n; i++)
+        if (plan->stages[i].name)
+            names[n++] = plan->stages[i].name;
+    const char *meant = suggest(str_of(name), names, n);
+    return err_new(ERR_INVALID, "target stage \"%s\" could not be found%s%s%s", name,
+                   meant ? " (did you mean " : "", meant ? meant : "", meant ? "?)" : "");
+}
+
+static void instrs_free(struct instrs *v) {
+    vec_done(v);
+}
+static void stages_free(struct stages *v) {
+    vec_done(v);
+}
+
+static void steps_keep(struct planner *p, struct instrs *from, struct instr **ret, size_t *ret_n) {
+    *ret_n = from->n;
+    *ret = arena_array(p->arena, from->n, sizeof(struct instr));
+    if (from->n)
+        memcpy(*ret, from->items, from->n * sizeof(struct instr));
+    from->n = 0;
+}
+
+/* Sorts the instructions into global ones and stages. */
+static struct err collect(struct planner *p, struct instrs *steps, struct stages *stages) {
+    for (size_t i = 0; i < p->file->n; i++) {
+        struct instr in;
+        TRY(instruction_parse(p->file, p->file->nodes[i], p->arena, &in));
+        if (in.kind != I_FROM) {
+            if (stages->n == 0 && in.kind != I_ARG)
+                return dockerfile_error(p->file, in.node, 0, "no build stage in current context");
+            vec_push(steps, in);
+            continue;
+        }
+        if (stages->n == STAGES_MAX)
+            return dockerfile_error(p->file, in.node, 0, "more than %d stages", STAGES_MAX);
+        if (stages->n == 0) {
+            steps_keep(p, steps, &p->plan->globals, &p->plan->globals_n);
+        } else {
+            struct stage *last = &stages->items[stages->n - 1];
+            steps_keep(p, steps, &last->steps, &last->steps_n);
+        }
+        struct stage *s = vec_add(stages);
+        s->index = (unsigned)stages->n - 1;
+        s->from = in;
+        s->name = in.from.stage;
+    }
+    if (stages->n == 0)
+        return err_new(ERR_INVALID, "%s: no build stage: there is no FROM", p->file->name);
+    struct stage *last = &stages->items[stages->n - 1];
+    steps_keep(p, steps, &last->steps, &last->steps_n);
+    return OK;
+}
+
+struct err plan_make(const struct dockerfile *f, struct request *r, struct arena *a,
+                     struct plan **ret) {
+    OWN(instrs_free) struct instrs steps = {0};
+    OWN(stages_free) struct stages stages = {0};
+    struct plan *plan = arena_alloc(a, sizeof(*plan));
+    struct planner p = {f, r, a, plan};
+    TRY(collect(&p, &steps, &stages));
+    plan->stages_n = stages.n;
+    plan->stages = arena_array(a, stages.n, sizeof(struct stage));
+    memcpy(plan->stages, stages.items, stages.n * sizeof(struct stage));
+    platform_args(&p);
+    for (size_t i = 0; i < plan->globals_n; i++)
+        TRY(global_arg(&p, &plan->globals[i]));
+    for (size_t i = 0; i < plan->stages_n; i++)
+        TRY(stage_base(&p, &plan->stages[i]));
+    if (r->platform && *r->platform)
+        TRY(platform_check(r->platform));
+    TRY(target(&p));
+    plan->steps_n += plan->globals_n;
+    *ret = plan;
+    return OK;
+}

@@ -1,0 +1,40 @@
+/* build/plan.h - the stages of a Dockerfile, what each needs, and which are needed for the target.
+ * Private to build/. Tests: test/unit/build/plan.c. */
+#pragma once
+#include "build/request.h"
+#include "build/state.h"
+
+#define STAGES_MAX 1000
+
+struct stage {
+    unsigned index;
+    char *name;          /* lower case; NULL: none */
+    struct instr from;
+    char *base;          /* image name with ARGs expanded; "scratch" */
+    struct stage *parent; /* FROM of another stage; NULL: image or scratch */
+    struct instr *steps;
+    size_t steps_n;
+    bool needed;
+    bool done;
+    struct state state;
+};
+struct plan {
+    struct instr *globals; /* ARG before the first FROM */
+    size_t globals_n;
+    struct strmap global_args; /* their values, and the platform's */
+    struct stage *stages;
+    size_t stages_n;
+    struct stage *target;
+    size_t steps_n; /* instructions that run: global ARGs, FROM and steps of needed stages */
+};
+struct platform {
+    const char *os, *arch, *variant; /* "linux" "amd64" "" */
+};
+/* This machine's. */
+struct platform platform_here(void);
+
+struct err plan_make(const struct dockerfile *f, struct request *r, struct arena *a,
+                     struct plan **ret);
+/* The stage that --from names, as seen from `from`; *ret = NULL: it is an image. */
+struct err plan_stage(const struct plan *p, const struct stage *from, const struct instr *in,
+                      const char *name, const struct dockerfile *f, struct stage **ret);

@@ -1,0 +1,245 @@
+/* build/steps.c - COPY, ADD and WORKDIR. */
+#include "base/path.h"
+#include "build/execute.h"
+#include "build/tree_stream.h"
+#include "build/unpack.h"
+
+/* Absolute; keeps what says that it is a directory. */
+static const char *destination(struct state *s, const char *dest) {
+    struct str d = str_of(dest);
+    bool dir = d.len == 0 || str_ends(d, STR("/")) || str_eqz(d, ".") || str_eqz(d, "..") ||
+               str_ends(d, STR("/.")) || str_ends(d, STR("/.."));
+    const char *path = state_workdir(s, dest);
+    return dir && path[1] ? arena_printf(s->arena, "%s/", path) : path;
+}
+
+/* The copy with everything expanded. */
+struct step {
+    struct build *build;
+    struct stage *stage;
+    const struct instr *instr;
+    struct copy copy;
+    char **sources;
+    char **docs;
+    char *dest_text;
+    struct source_root *roots; /* of other stages' trees, one per source */
+};
+
+static struct err expand_optional(struct state *s, const struct instr *in, const char *text,
+                                  const char **ret) {
+    char *x = NULL;
+    if (text)
+        TRY(state_expand(s, in, text, &x));
+    *ret = x && *x ? x : NULL;
+    return OK;
+}
+
+static struct err expand_all(struct step *t) {
+    struct state *s = &t->stage->state;
+    const struct copy_spec *spec = &t->instr->copy;
+    t->sources = arena_array(s->arena, spec->sources_n + 1, sizeof(char *));
+    t->docs = arena_array(s->arena, spec->docs_n + 1, sizeof(char *));
+    for (size_t i = 0; i < spec->sources_n; i++)
+        TRY(state_expand(s, t->instr, spec->sources[i], &t->sources[i]));
+    for (size_t i = 0; i < spec->docs_n; i++) {
+        t->docs[i] = spec->docs[i].content;
+        if (spec->docs[i].expand)
+            TRY(state_expand_doc(s, t->instr, spec->docs[i].content, &t->docs[i]));
+    }
+    TRY(state_expand(s, t->instr, spec->dest, &t->dest_text));
+    TRY(expand_optional(s, t->instr, spec->chown, &t->copy.chown));
+    TRY(expand_optional(s, t->instr, spec->chmod, &t->copy.chmod));
+    t->copy.dest = destination(s, t->dest_text);
+    return OK;
+}
+
+static char *created_by(const struct step *t) {
+    CLEAN_BUF struct buf b = {0};
+    const struct copy_spec *spec = &t->instr->copy;
+    buf_adds(&b, instruction_name(t->instr->kind));
+    if (t->copy.chown)
+        buf_addf(&b, " --chown=%s", t->copy.chown);
+    if (t->copy.chmod)
+        buf_addf(&b, " --chmod=%s", t->copy.chmod);
+    for (size_t i = 0; i < spec->sources_n; i++)
+        buf_addf(&b, " %s", t->sources[i]);
+    for (size_t i = 0; i < spec->docs_n; i++)
+        buf_addf(&b, " <<%s", spec->docs[i].name);
+    buf_addf(&b, " %s", t->dest_text);
+    return arena_str(t->build->arena, buf_str(&b));
+}
+
+static void add_docs(struct step *t) {
+    const struct copy_spec *spec = &t->instr->copy;
+    for (size_t i = 0; i < spec->docs_n; i++)
+        source_doc(spec->docs[i].name, str_of(t->docs[i]), t->build->arena, &t->copy.items);
+}
+
+static struct err not_found(struct err e, const char *path, const char *where) {
+    if (err_kind(e) != ERR_NOT_FOUND)
+        return e;
+    err_free(e);
+    return err_new(ERR_NOT_FOUND, "%s: %s", where, path);
+}
+
+static struct err find_in_context(struct step *t) {
+    const struct source_root *root = &t->build->context->root;
+    for (size_t i = 0; i < t->instr->copy.sources_n; i++) {
+        struct err e = source_find(root, t->sources[i], t->build->arena, &t->copy.items);
+        TRY(not_found(e, t->sources[i],
+                      "file not found in build context or excluded by .dockerignore"));
+    }
+    return OK;
+}
+
+/* Brings what one source names in another stage's image here: the directory in front of a pattern, a
+ * directory, or a file. *ret_path is the source's path in the new root. */
+static struct err fetch(struct step *t, const char *image, const char *source,
+                        struct source_root *root, const char **ret_path) {
+    struct build *b = t->build;
+    CLEAN_FREE char *abs = path_join("/", source);
+    CLEAN_FREE char *clean = path_clean(str_of(abs));
+    struct str path = str_of(clean), rest = STR("/");
+    struct strs ask = {0};
+    struct objs answer;
+    while (glob_is_pattern(path)) {
+        path = path_dir(path);
+        rest = str_from(str_of(clean), path.len);
+    }
+    strs_add(&ask, b->arena, arena_str(b->arena, path));
+    TRY(daemon_stat(b->client, image, &ask, b->arena, &answer));
+    const struct build_stat *st = answer.items;
+    if (!st->type || !*st->type)
+        return err_new(ERR_NOT_FOUND, "%s", source);
+    if (strcmp(st->type, "dir") != 0)
+        rest = path_base(path);
+    TRY(daemon_tree(b->client, image, ask.items[0]));
+    struct stream *in = tree_stream(b->client);
+    TRY(unpack_stream(in, b->context->temp_fd, &b->context->serial, &root->fd));
+    vec_push(&t->copy.opened, root->fd);
+    *ret_path = arena_str(b->arena, rest);
+    return OK;
+}
+
+static struct err find_in_image(struct step *t, const char *image) {
+    struct arena *a = t->build->arena;
+    size_t n = t->instr->copy.sources_n;
+    t->roots = arena_array(a, n + 1, sizeof(struct source_root));
+    for (size_t i = 0; i < n; i++) {
+        const char *path = NULL;
+        t->roots[i] = (struct source_root){.fd = -1, .owners = true};
+        struct err e = fetch(t, image, t->sources[i], &t->roots[i], &path);
+        if (!err_failed(e))
+            e = source_find(&t->roots[i], path, a, &t->copy.items);
+        TRY(not_found(e, t->sources[i], "file not found in the source of --from"));
+    }
+    return OK;
+}
+
+/* The image behind --from: a stage's, or one by name. */
+static struct err from_image(struct step *t, const char **ret) {
+    struct build *b = t->build;
+    struct stage *other;
+    struct build_base base = {0};
+    const char *name = t->instr->copy.from;
+    TRY(plan_stage(b->plan, t->stage, t->instr, name, b->file, &other));
+    if (other) {
+        TRY(execute_stage(b, other));
+        *ret = other->state.layers;
+        return OK;
+    }
+    TRY(base_find(b, name, &base));
+    *ret = base.image;
+    return OK;
+}
+
+/* A key without the files: the same paths of the same image. It saves fetching them. */
+static void short_key(const struct step *t, const char *image, char key[KEY_TEXT]) {
+    CLEAN_KEY struct key k = {0};
+    key_begin(&k, "copy-from", t->copy.parent);
+    key_addz(&k, image);
+    key_addz(&k, t->copy.dest);
+    key_addz(&k, t->copy.chown);
+    key_addz(&k, t->copy.chmod);
+    for (size_t i = 0; i < t->instr->copy.sources_n; i++)
+        key_addz(&k, t->sources[i]);
+    for (size_t i = 0; i < t->instr->copy.docs_n; i++) {
+        key_addz(&k, t->instr->copy.docs[i].name);
+        key_addz(&k, t->docs[i]);
+    }
+    key_end(&k, key);
+}
+
+/* Items are there: by the content's key, or by doing it. */
+static struct err copy_items(struct step *t, char **ret_image) {
+    char key[KEY_TEXT];
+    TRY(copy_key(&t->copy, key));
+    TRY(step_cached(t->build, key, ret_image));
+    return *ret_image ? OK : copy_run(&t->copy, key, ret_image);
+}
+
+static struct err copy_from_image(struct step *t, char **ret_image) {
+    const char *image;
+    char key[KEY_TEXT];
+    TRY(from_image(t, &image));
+    short_key(t, image, key);
+    TRY(step_cached(t->build, key, ret_image));
+    if (*ret_image)
+        return OK;
+    TRY(find_in_image(t, image));
+    add_docs(t);
+    TRY(copy_items(t, ret_image));
+    return base_alias(t->build, *ret_image, key);
+}
+
+static struct err perform(struct step *t, char **ret_image) {
+    if (t->instr->copy.from)
+        return copy_from_image(t, ret_image);
+    TRY(find_in_context(t));
+    add_docs(t);
+    return copy_items(t, ret_image);
+}
+
+static void step_free(struct step *t) {
+    copy_done(&t->copy);
+}
+
+struct err step_copy(struct build *b, struct stage *stage, const struct instr *in) {
+    struct state *s = &stage->state;
+    OWN(step_free) struct step t = {.build = b, .stage = stage, .instr = in};
+    char *image = NULL;
+    t.copy = (struct copy){.client = b->client,
+                           .arena = b->arena,
+                           .parent = s->layers,
+                           .add = in->kind == I_ADD,
+                           .temp_fd = b->context->temp_fd,
+                           .temp_serial = &b->context->serial};
+    TRY(expand_all(&t));
+    struct err e = perform(&t, &image);
+    TRY(dockerfile_locate(s->file, in->node,
+                          err_wrap(e, "%s failed", instruction_name(in->kind))));
+    return step_done(b, s, image, created_by(&t), true);
+}
+
+struct err step_workdir(struct build *b, struct state *s, const struct instr *in) {
+    char *given, *image = NULL;
+    TRY(state_expand(s, in, in->list.items[0], &given));
+    char *path = state_workdir(s, given);
+    const char *user = s->image.config.user;
+    char key[KEY_TEXT];
+    CLEAN_KEY struct key k = {0};
+    s->image.config.working_dir = path;
+    char *text = arena_printf(s->arena, "WORKDIR %s", path);
+    if (strcmp(path, "/") == 0)
+        return step_done(b, s, s->layers, text, false);
+    key_begin(&k, "workdir", s->layers);
+    key_addz(&k, path);
+    key_addz(&k, user);
+    key_end(&k, key);
+    TRY(step_cached(b, key, &image));
+    if (!image)
+        TRY(dockerfile_locate(
+            s->file, in->node,
+            copy_make_dir(b->client, s->arena, s->layers, path, user, key, &image)));
+    return step_done(b, s, image, text, false);
+}

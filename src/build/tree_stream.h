@@ -1,0 +1,10 @@
+/* build/tree_stream.h - sources of bytes as archive streams. Private to build/. */
+#pragma once
+#include "archive/stream.h"
+#include "client/client.h"
+#include "http/body.h"
+
+/* The body of the answer that the client is reading (borrowed). */
+struct stream *tree_stream(struct client *c);
+/* A request's body (borrowed). */
+struct stream *body_stream(struct http_body *b);

@@ -1,0 +1,84 @@
+/* build/unpack.c - ADD of archives; unpacking in general. */
+#include "build/unpack.h"
+#include "archive/extract.h"
+#include "archive/inflate.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static struct err temp_dir(int temp_fd, unsigned *serial, int *ret_fd) {
+    char name[16];
+    snprintf(name, sizeof(name), "%u", (*serial)++);
+    if (mkdirat(temp_fd, name, 0755) != 0)
+        return err_errno(errno, "make a temporary directory");
+    int fd = openat(temp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(errno, "open a temporary directory");
+    *ret_fd = fd;
+    return OK;
+}
+
+struct err unpack_stream(struct stream *in, int temp_fd, unsigned *serial, int *ret_fd) {
+    CLEAN_STREAM struct stream *plain = NULL;
+    CLEAN_FD int fd = -1;
+    enum compression kind;
+    struct extracted done;
+    TRY(inflate_open(in, 0, &plain, &kind));
+    TRY(temp_dir(temp_fd, serial, &fd));
+    TRY(extract(plain, fd, 0, &extract_default_limits, &done));
+    *ret_fd = TAKE_FD(fd);
+    return OK;
+}
+
+/* Does it begin as a tar archive, whatever it is compressed with? */
+static struct err is_archive(const struct source_item *item, bool *ret) {
+    CLEAN_FD int fd = -1;
+    TRY(source_open(item->root, item->files.items[0], &fd));
+    CLEAN_STREAM struct stream *plain = NULL;
+    enum compression kind;
+    *ret = false;
+    struct err e = inflate_open(stream_fd(fd), 0, &plain, &kind);
+    if (err_kind(e) == ERR_UNSUPPORTED)
+        return e;
+    if (!err_failed(e)) {
+        CLEAN_TAR_READER struct tar_reader *t = tar_reader_new(plain);
+        const struct tar_entry *entry = NULL;
+        e = tar_next(t, &entry);
+        *ret = !err_failed(e) && entry;
+    }
+    err_free(e); /* not an archive: the file is copied as it is */
+    return OK;
+}
+
+static struct err unpack_item(struct copy *c, struct source_item *item) {
+    CLEAN_FD int fd = -1;
+    TRY(source_open(item->root, item->files.items[0], &fd));
+    struct source_root *root = arena_alloc(c->arena, sizeof(*root));
+    *root = (struct source_root){.fd = -1, .owners = true};
+    TRYF(unpack_stream(stream_fd(fd), c->temp_fd, c->temp_serial, &root->fd), "unpack '%s'",
+         item->name);
+    vec_push(&c->opened, root->fd);
+    struct source_items found = {0};
+    struct err e = source_find(root, "/", c->arena, &found);
+    if (!err_failed(e)) {
+        struct source_item old = *item;
+        *item = found.items[0];
+        found.items[0] = old;
+    }
+    source_items_done(&found);
+    return e;
+}
+
+struct err unpack_archives(struct copy *c) {
+    for (size_t i = 0; i < c->items.n; i++) {
+        struct source_item *item = &c->items.items[i];
+        bool archive = false;
+        if (item->dir || !item->root)
+            continue;
+        TRYF(is_archive(item, &archive), "'%s'", item->name);
+        if (archive)
+            TRY(unpack_item(c, item));
+    }
+    return OK;
+}
