@@ -47,8 +47,8 @@ struct err base_find(struct build *b, const char *name, struct build_base *ret) 
     return daemon_base(b->client, name, b->arena, ret);
 }
 
-/* A config with nothing in it but the platform: RUN containers then get nothing that the builder did not
- * set (no volumes, no health check, no entrypoint). */
+/* A config with nothing in it but the platform: RUN containers then get nothing that the builder
+ * did not set (no volumes, no health check, no entrypoint). */
 static struct oci_image_config bare(struct arena *a) {
     struct platform here = platform_here();
     return (struct oci_image_config){.os = arena_strz(a, here.os),

@@ -95,11 +95,8 @@ int build_main(int argc, char **argv) {
     struct build_job job = {0};
     struct request request = {0};
     struct report report = {.socket = -1};
-    struct build b = {.arena = &arena,
-                      .job = &job,
-                      .request = &request,
-                      .report = &report,
-                      .context = &context};
+    struct build b = {
+        .arena = &arena, .job = &job, .request = &request, .report = &report, .context = &context};
     struct err e = read_job(&arena, &job);
     if (!err_failed(e)) {
         report.socket = job.context && *job.context ? -1 : BUILD_SOCKET_FD;

@@ -55,7 +55,8 @@ struct err context_local(struct context *c, const char *path) {
 
 /* Reads the first of the two ignore files that is there. */
 static struct err ignore_read(struct context *c, const char *dockerfile) {
-    CLEAN_FREE char *own = mem_printf("%s.dockerignore", dockerfile);
+    CLEAN_FREE
+    char *own = mem_printf("%s.dockerignore", dockerfile);
     const char *const names[] = {own, ".dockerignore"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         CLEAN_BUF struct buf text = {0};

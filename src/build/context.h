@@ -9,12 +9,12 @@
 #include "spec/corten_build.h"
 
 struct context {
-    char *temp_path;      /* TempDir/<Id> */
-    int temp_parent;      /* TempDir */
+    char *temp_path; /* TempDir/<Id> */
+    int temp_parent; /* TempDir */
     char *id;
     int temp_fd;
-    unsigned serial;      /* names below temp_fd */
-    int root_fd;          /* the context */
+    unsigned serial; /* names below temp_fd */
+    int root_fd;     /* the context */
     struct ignore ignore;
     struct source_root root;
 };

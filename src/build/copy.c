@@ -29,8 +29,8 @@ static const char *relative(const char *path) {
     return *path == '/' ? path + 1 : path;
 }
 
-/* Entries for the directories down to path: those that exist with what the image says, so that the layer
- * does not change them; the others new. */
+/* Entries for the directories down to path: those that exist with what the image says, so that the
+ * layer does not change them; the others new. */
 static void parents(const struct place *at, struct arena *a, struct str path,
                     const struct owner *owner, struct layer *l) {
     const struct build_stat *known = at->parents.items;
@@ -125,16 +125,18 @@ struct err copy_entries(const struct copy *c, const struct place *at, const stru
 static struct err place_find(const struct copy *c, struct place *ret) {
     struct strs paths = {0};
     struct objs entries;
-    CLEAN_FREE char *clean = path_clean(str_of(c->dest));
+    CLEAN_FREE
+    char *clean = path_clean(str_of(c->dest));
     strs_add(&paths, c->arena, clean);
     TRY(daemon_stat(c->client, c->parent, &paths, c->arena, &entries));
     const struct build_stat *dest = entries.items;
     struct str path = str_of(dest->path);
-    CLEAN_FREE char *checked = path_clean(path);
+    CLEAN_FREE
+    char *checked = path_clean(path);
     if (!path_is_abs(path) || !str_eqz(path, checked))
         return err_new(ERR_INVALID, "the daemon resolved '%s' to '%s'", c->dest, dest->path);
-    *ret = (struct place){
-        .path = dest->path, .type = dest->type ? dest->type : "", .now = time_now()};
+    *ret =
+        (struct place){.path = dest->path, .type = dest->type ? dest->type : "", .now = time_now()};
     struct strs up = {0};
     for (size_t i = 1; i <= path.len; i++)
         if (i == path.len || path.p[i] == '/')
@@ -155,8 +157,8 @@ static struct err conflict(const struct layer_entry *e, const struct build_stat 
     return OK;
 }
 
-/* Asks about some of the entries and compares. dirs: the directories, else the others whose directory
- * is in `exists`; directories that exist are added to it. */
+/* Asks about some of the entries and compares. dirs: the directories, else the others whose
+ * directory is in `exists`; directories that exist are added to it. */
 static struct err conflicts(const struct copy *c, const struct layer *l, bool dirs,
                             struct map *exists) {
     struct strs paths = {0};

@@ -1,10 +1,10 @@
 /* build/copy.h - COPY and ADD: sources to a layer. Private to build/.
  *
  * Semantics are BuildKit's (Dockerfile reference, COPY and ADD): a directory gives its content; a
- * destination that ends in '/', exists as a directory or takes several sources is a directory; links in
- * the destination are followed inside the image; missing parents are made 0755 and owned like the
- * copied files; what exists as a directory is never replaced by a file, nor a link by a directory.
- * Tests: test/unit/build/copy.c, test/e2e/t60*.sh. */
+ * destination that ends in '/', exists as a directory or takes several sources is a directory;
+ * links in the destination are followed inside the image; missing parents are made 0755 and owned
+ * like the copied files; what exists as a directory is never replaced by a file, nor a link by a
+ * directory. Tests: test/unit/build/copy.c, test/e2e/t60*.sh. */
 #pragma once
 #include "build/key.h"
 #include "build/layer.h"
@@ -14,8 +14,8 @@ struct fds VEC_BODY(int);
 struct copy {
     struct client *client;
     struct arena *arena;
-    const char *parent; /* step image */
-    const char *dest;   /* absolute; a trailing '/' means something */
+    const char *parent;        /* step image */
+    const char *dest;          /* absolute; a trailing '/' means something */
     const char *chown, *chmod; /* NULL: not given */
     bool add;                  /* local archives are unpacked */
     struct source_items items;
@@ -35,10 +35,10 @@ struct err copy_make_dir(struct client *client, struct arena *a, const char *par
 
 /* The parts, for tests: entries for `items` below what the image says about the destination. */
 struct place {
-    const char *path;        /* resolved destination, absolute */
-    const char *type;        /* of it; "" when missing */
-    struct objs parents;     /* struct build_stat: "/a", "/a/b" … of path, itself included */
-    int64_t now;             /* mtime of what is made */
+    const char *path;    /* resolved destination, absolute */
+    const char *type;    /* of it; "" when missing */
+    struct objs parents; /* struct build_stat: "/a", "/a/b" … of path, itself included */
+    int64_t now;         /* mtime of what is made */
 };
 struct err copy_entries(const struct copy *c, const struct place *at, const struct owner *owner,
                         const struct mode_change *mode, struct layer *ret);

@@ -31,10 +31,10 @@ struct layer_reader {
     const struct layer *layer;
     struct arena arena; /* of the current entry */
     size_t next;
-    struct buf out;   /* bytes of headers and data that wait to be read */
-    size_t taken;     /* of out */
-    int fd;           /* of the current file, or -1 */
-    uint64_t left;    /* of the current file's data */
+    struct buf out; /* bytes of headers and data that wait to be read */
+    size_t taken;   /* of out */
+    int fd;         /* of the current file, or -1 */
+    uint64_t left;  /* of the current file's data */
     uint64_t size;
     bool ended;
     struct err error;
@@ -89,7 +89,9 @@ static struct err begin(struct layer_reader *r, const struct layer_entry *e) {
     bool data = e->type == TAR_FILE && !link;
     struct tar_entry t = {.type = link ? TAR_LINK : e->type,
                           .path = e->path,
-                          .target = link ? e->link : f ? f->target : "",
+                          .target = link ? e->link
+                                    : f  ? f->target
+                                         : "",
                           .size = data ? f->size : 0,
                           .mode = e->mode,
                           .uid = e->uid,

@@ -100,8 +100,7 @@ static struct err image_file(struct client *c, const char *image, const char *pa
     return stream_drain(s);
 }
 
-struct err owner_resolve(struct client *c, const char *image, const char *text,
-                         struct owner *ret) {
+struct err owner_resolve(struct client *c, const char *image, const char *text, struct owner *ret) {
     CLEAN_BUF struct buf passwd = {0};
     CLEAN_BUF struct buf group = {0};
     if (owner_has_names(text)) {
@@ -116,10 +115,7 @@ static bool clause(struct str s, uint32_t *mode, bool dir) {
     uint32_t who = 0;
     size_t i = 0;
     for (; i < s.len && strchr("ugoa", s.p[i]); i++)
-        who |= s.p[i] == 'u'   ? 04700
-               : s.p[i] == 'g' ? 02070
-               : s.p[i] == 'o' ? 01007
-                               : 07777;
+        who |= s.p[i] == 'u' ? 04700 : s.p[i] == 'g' ? 02070 : s.p[i] == 'o' ? 01007 : 07777;
     who = who ? who : 07777;
     if (i == s.len)
         return false;

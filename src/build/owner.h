@@ -7,8 +7,7 @@ struct owner {
 };
 /* "user", "user:group", "1000", "1000:50", ":group". Names are looked up in the image's /etc/passwd
  * and /etc/group; a number alone is the group, too. */
-struct err owner_resolve(struct client *c, const char *image, const char *text,
-                         struct owner *ret);
+struct err owner_resolve(struct client *c, const char *image, const char *text, struct owner *ret);
 /* The same with the files' text at hand (tests). */
 struct err owner_parse(const char *text, struct str passwd, struct str group, struct owner *ret);
 /* Does resolving need the files? */

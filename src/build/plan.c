@@ -15,8 +15,8 @@ struct planner {
 };
 
 struct platform platform_here(void) {
-    static const char *const names[][3] = {{"x86_64", "amd64", ""},   {"aarch64", "arm64", ""},
-                                           {"armv7l", "arm", "v7"},   {"i686", "386", ""},
+    static const char *const names[][3] = {{"x86_64", "amd64", ""},    {"aarch64", "arm64", ""},
+                                           {"armv7l", "arm", "v7"},    {"i686", "386", ""},
                                            {"ppc64le", "ppc64le", ""}, {"s390x", "s390x", ""},
                                            {"riscv64", "riscv64", ""}};
     struct utsname u;
@@ -37,8 +37,7 @@ static const char *global(void *arg, struct str name) {
 
 static struct err expand_global(struct planner *p, const struct instr *in, const char *text,
                                 struct strv *unset, char **ret) {
-    struct expand x = {
-        .get = global, .arg = p->plan, .escape = p->file->escape, .unset = unset};
+    struct expand x = {.get = global, .arg = p->plan, .escape = p->file->escape, .unset = unset};
     CLEAN_BUF struct buf b = {0};
     TRY(dockerfile_locate(p->file, in->node, expand_word(&x, str_of(text), &b)));
     *ret = arena_str(p->arena, buf_str(&b));

@@ -8,9 +8,9 @@
 
 struct stage {
     unsigned index;
-    char *name;          /* lower case; NULL: none */
+    char *name; /* lower case; NULL: none */
     struct instr from;
-    char *base;          /* image name with ARGs expanded; "scratch" */
+    char *base;           /* image name with ARGs expanded; "scratch" */
     struct stage *parent; /* FROM of another stage; NULL: image or scratch */
     struct instr *steps;
     size_t steps_n;

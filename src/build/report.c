@@ -133,8 +133,8 @@ static void stream_error(struct report *r, struct err e) {
     err_free(lost); /* the client is gone, and with it whom to tell */
 }
 
-/* The client may still be sending; closing with unread bytes would reset the connection and take the
- * answer with it. What comes is read for a moment. */
+/* The client may still be sending; closing with unread bytes would reset the connection and take
+ * the answer with it. What comes is read for a moment. */
 static void drain(int fd) {
     char p[65536];
     struct pollfd w = {.fd = fd, .events = POLLIN};

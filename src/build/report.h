@@ -1,10 +1,10 @@
 /* build/report.h - what the client sees. Private to build/.
  *
  * POST /build: the HTTP answer on the client's socket, JSON messages as the classic builder writes
- * them ({"stream"}, {"aux"}, {"errorDetail", "error"}), so that the stock CLI shows them. The head is written with the
- * first message: an error before that is a plain HTTP error. `corten build`: text on descriptor 1,
- * the error on descriptor 2. With q only the image's id.
- * When the client is gone, writing gives ERR_CANCELLED and the build ends. */
+ * them ({"stream"}, {"aux"}, {"errorDetail", "error"}), so that the stock CLI shows them. The head
+ * is written with the first message: an error before that is a plain HTTP error. `corten build`:
+ * text on descriptor 1, the error on descriptor 2. With q only the image's id. When the client is
+ * gone, writing gives ERR_CANCELLED and the build ends. */
 #pragma once
 #include "base/buf.h"
 

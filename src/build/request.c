@@ -69,8 +69,9 @@ static struct err refuse_if_filled(struct reader *x) {
 static struct err read_version(struct reader *x) {
     if (x->value.len == 0 || str_eqz(x->value, "1"))
         return OK;
-    return err_new(ERR_UNSUPPORTED, "build parameter 'version=%.*s' is not supported: the builder is "
-                                    "reached by version 1 (BuildKit sessions are version 2)",
+    return err_new(ERR_UNSUPPORTED,
+                   "build parameter 'version=%.*s' is not supported: the builder is "
+                   "reached by version 1 (BuildKit sessions are version 2)",
                    STR_ARG(x->value));
 }
 /* Containers of steps are always removed: their upper directory becomes the layer. */

@@ -13,7 +13,8 @@
 
 struct build_arg {
     char *key;
-    char *value; /* NULL: given without a value (docker build --build-arg X, X not in the environment) */
+    char *value; /* NULL: given without a value (docker build --build-arg X, X not in the
+                    environment) */
     bool used;
 };
 struct request {

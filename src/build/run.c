@@ -11,11 +11,11 @@ struct run {
     struct build *build;
     struct state *state;
     const struct instr *instr;
-    struct strs args;     /* the whole command line */
+    struct strs args; /* the whole command line */
     struct strs env;
-    const char *script;   /* a heredoc that begins with "#!": its text, else NULL */
+    const char *script; /* a heredoc that begins with "#!": its text, else NULL */
     const char *script_name;
-    char *container;      /* id, while it exists */
+    char *container; /* id, while it exists */
 };
 
 /* The line that the shell gets: heredocs are put back, a body alone is the script itself. */
@@ -48,8 +48,7 @@ static void environment(struct run *r) {
     struct arena *a = r->state->arena;
     const struct strmap *vars = &r->state->vars;
     for (size_t i = 0; i < vars->n; i++)
-        strs_add(&r->env, a,
-                 arena_printf(a, "%s=%s", vars->items[i].key, vars->items[i].value));
+        strs_add(&r->env, a, arena_printf(a, "%s=%s", vars->items[i].key, vars->items[i].value));
 }
 
 /* Proxy arguments reach the command without ARG, and stay out of key and history (Dockerfile
@@ -103,7 +102,8 @@ static struct err script_mount(struct run *r, struct api_host_config *host) {
     if (!path_is_name(str_of(r->script_name)) || strchr(r->script_name, ':'))
         return err_new(ERR_INVALID, "heredoc name '%s' cannot be a file's name", r->script_name);
     char *name = arena_printf(a, "%u", c->serial++);
-    CLEAN_FD int fd = openat(c->temp_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+    CLEAN_FD
+    int fd = openat(c->temp_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
     if (fd < 0)
         return err_errno(errno, "make a script file");
     int rc = fd_write_all(fd, r->script, strlen(r->script));

@@ -24,12 +24,12 @@ void source_items_done(struct source_items *v) {
 }
 
 static enum tar_type type_of(mode_t m) {
-    return S_ISDIR(m)   ? TAR_DIR
-           : S_ISLNK(m) ? TAR_SYMLINK
-           : S_ISCHR(m) ? TAR_CHAR
-           : S_ISBLK(m) ? TAR_BLOCKDEV
+    return S_ISDIR(m)    ? TAR_DIR
+           : S_ISLNK(m)  ? TAR_SYMLINK
+           : S_ISCHR(m)  ? TAR_CHAR
+           : S_ISBLK(m)  ? TAR_BLOCKDEV
            : S_ISFIFO(m) ? TAR_FIFO
-                        : TAR_FILE;
+                         : TAR_FILE;
 }
 
 static bool left_out(const struct source_root *root, const char *real) {
@@ -112,8 +112,8 @@ static struct err walk_dir(struct walk *w, int fd, const char *real, unsigned de
 static struct err walk_one(struct walk *w, int dirfd, const char *name, const char *parent,
                            unsigned depth) {
     struct stat st;
-    const char *real =
-        *parent ? arena_printf(w->arena, "%s/%s", parent, name) : arena_strz(w->arena, name);
+    const char *real = *parent ? arena_printf(w->arena, "%s/%s", parent, name)
+                               : arena_strz(w->arena, name);
     if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return err_errno(errno, "'%s'", real);
     bool out = left_out(w->root, real);
@@ -130,7 +130,8 @@ static struct err walk_one(struct walk *w, int dirfd, const char *name, const ch
         return link_target(dirfd, name, w->arena, &f->target);
     if (f->type != TAR_DIR)
         return OK;
-    CLEAN_FD int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEAN_FD
+    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_errno(errno, "open '%s'", real);
     TRY(walk_dir(w, fd, real, depth + 1));
@@ -184,8 +185,8 @@ static struct err item_add(const struct source_root *root, const char *real, con
     struct stat st;
     TRY(beneath_stat(root->fd, real, true, &st));
     struct source_item *item = vec_add(ret);
-    *item = (struct source_item){
-        .root = root, .name = arena_strz(a, name), .dir = S_ISDIR(st.st_mode)};
+    *item =
+        (struct source_item){.root = root, .name = arena_strz(a, name), .dir = S_ISDIR(st.st_mode)};
     struct walk w = {.root = root, .arena = a, .files = &item->files};
     size_t len = strlen(real);
     w.base = len ? len + 1 : 0;
@@ -196,7 +197,8 @@ static struct err item_add(const struct source_root *root, const char *real, con
     vec_push(&item->files, f);
     if (!item->dir)
         return OK;
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     TRY(beneath_open(root->fd, real, O_RDONLY | O_DIRECTORY, 0, &fd));
     TRY(walk_dir(&w, fd, f->real, 0));
     find_hard_links(&item->files);
@@ -230,7 +232,8 @@ static struct err match_below(struct matcher *m, int fd, const char *real, const
                 TRY(item_add(m->root, r, name, m->arena, m->items));
             continue;
         }
-        CLEAN_FD int sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        CLEAN_FD
+        int sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (sub >= 0)
             TRY(match_below(m, sub, r, p, depth + 1));
     }
@@ -256,7 +259,8 @@ static struct err find_pattern(const struct source_root *root, struct str path, 
     struct str dir, pattern;
     split_pattern(path, &dir, &pattern);
     TRY(glob_compile(pattern, GLOB_PATH, &m.glob));
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     const char *real = arena_str(a, dir);
     struct err e = beneath_open(root->fd, real, O_RDONLY | O_DIRECTORY, 0, &fd);
     if (err_kind(e) == ERR_NOT_FOUND) {
@@ -270,8 +274,10 @@ static struct err find_pattern(const struct source_root *root, struct str path, 
 struct err source_find(const struct source_root *root, const char *path, struct arena *a,
                        struct source_items *ret) {
     /* Cleaned as an absolute path: ".." cannot lead above the root. */
-    CLEAN_FREE char *abs = path_join("/", path);
-    CLEAN_FREE char *clean = path_clean(str_of(abs));
+    CLEAN_FREE
+    char *abs = path_join("/", path);
+    CLEAN_FREE
+    char *clean = path_clean(str_of(abs));
     const char *real = clean + 1;
     if (glob_is_pattern(str_of(real)))
         return find_pattern(root, str_of(real), a, ret);
@@ -285,19 +291,16 @@ struct err source_find(const struct source_root *root, const char *path, struct 
 void source_doc(const char *name, struct str content, struct arena *a, struct source_items *ret) {
     struct source_item *item = vec_add(ret);
     struct source_file *f = arena_alloc(a, sizeof(*f));
-    *f = (struct source_file){.path = "",
-                              .real = "",
-                              .type = TAR_FILE,
-                              .mode = 0644,
-                              .size = content.len,
-                              .target = ""};
+    *f = (struct source_file){
+        .path = "", .real = "", .type = TAR_FILE, .mode = 0644, .size = content.len, .target = ""};
     *item = (struct source_item){.name = name, .content = content};
     vec_push(&item->files, f);
 }
 
 struct err source_open(const struct source_root *root, const struct source_file *f, int *ret_fd) {
     struct stat st;
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     /* The item itself is followed, what is below it is not. */
     int flags = O_RDONLY | O_NONBLOCK | (*f->path ? O_NOFOLLOW : 0);
     TRYF(beneath_open(root->fd, f->real, flags, 0, &fd), "'%s'", f->real);
@@ -360,10 +363,12 @@ static struct err hash_content(const struct source_item *item, const struct sour
         hash_str(h, item->content);
         return OK;
     }
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     TRY(source_open(item->root, f, &fd));
     TRY(hash_xattrs(fd, h));
-    CLEAN_FREE char *p = mem_alloc(1u << 18);
+    CLEAN_FREE
+    char *p = mem_alloc(1u << 18);
     uint64_t left = f->size;
     sha256_add(h, &left, sizeof(left));
     while (left) {
@@ -383,8 +388,9 @@ struct err source_hash(const struct source_item *item, struct sha256 *h) {
         const struct source_file *f = item->files.items[i];
         /* A directory that is copied gives its content only. */
         bool inner = *f->path || !item->dir;
-        uint32_t meta[] = {(uint32_t)f->type,     inner ? f->mode : 0, inner ? f->uid : 0,
-                           inner ? f->gid : 0, f->major,            f->minor};
+        uint32_t meta[] = {(uint32_t)f->type,  inner ? f->mode : 0,
+                           inner ? f->uid : 0, inner ? f->gid : 0,
+                           f->major,           f->minor};
         hash_str(h, str_of(f->path));
         sha256_add(h, meta, sizeof(meta));
         hash_str(h, str_of(f->target));

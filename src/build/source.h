@@ -4,9 +4,8 @@
  * directory, the unpacked tree of another stage. Every path is resolved beneath it
  * (kernel/beneath.h); links inside are copied as links, only the source itself is followed.
  *
- * The digest of a file says what a cache key needs: type, mode, owner (unless the root's owners do not count),
- * content. Times do not count, as in the peer.
- * Tests: test/unit/build/source.c. */
+ * The digest of a file says what a cache key needs: type, mode, owner (unless the root's owners do
+ * not count), content. Times do not count, as in the peer. Tests: test/unit/build/source.c. */
 #pragma once
 #include "archive/tar_read.h"
 #include "base/sha256.h"
@@ -28,7 +27,7 @@ struct source_file {
     uint32_t mode, uid, gid, major, minor;
     uint64_t size;
     int64_t mtime;
-    const char *target;          /* of a symbolic link */
+    const char *target;             /* of a symbolic link */
     const struct source_file *same; /* an earlier name of the same inode: a hard link */
     dev_t dev;
     ino_t ino;
@@ -47,15 +46,16 @@ struct source_items VEC_BODY(struct source_item);
 void source_items_done(struct source_items *v);
 #define CLEAN_SOURCES OWN(source_items_done)
 
-/* Adds what `path` names: itself, or every match when it is a pattern (none is no error, as in the peer).
- * ERR_NOT_FOUND when a plain path is not there or left out. */
+/* Adds what `path` names: itself, or every match when it is a pattern (none is no error, as in the
+ * peer). ERR_NOT_FOUND when a plain path is not there or left out. */
 struct err source_find(const struct source_root *root, const char *path, struct arena *a,
                        struct source_items *ret);
 /* A file with this name and content, 0644. */
 void source_doc(const char *name, struct str content, struct arena *a, struct source_items *ret);
 /* Opens a regular file of an item for reading. */
 struct err source_open(const struct source_root *root, const struct source_file *f, int *ret_fd);
-/* The extended attributes that travel in images, in order of names; in the arena but for the vec. */
+/* The extended attributes that travel in images, in order of names; in the arena but for the vec.
+ */
 struct err source_xattrs(int fd, struct arena *a, struct tar_xattrs *ret);
 /* Adds everything that matters of the item to the hash; reads the files. */
 struct err source_hash(const struct source_item *item, struct sha256 *h);

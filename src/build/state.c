@@ -120,8 +120,10 @@ struct strs state_command(struct state *s, const struct command *c) {
 char *state_workdir(struct state *s, const char *path) {
     const char *old = s->image.config.working_dir;
     const char *base = *path == '/' || !old || !*old ? "/" : old;
-    CLEAN_FREE char *joined = path_join(base, path);
-    CLEAN_FREE char *clean = path_clean(str_of(joined));
+    CLEAN_FREE
+    char *joined = path_join(base, path);
+    CLEAN_FREE
+    char *clean = path_clean(str_of(joined));
     return arena_strz(s->arena, clean);
 }
 

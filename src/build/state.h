@@ -1,8 +1,8 @@
-/* build/state.h - what a stage is, while its instructions are executed: the image config so far, the
- * variables, and the step image with the file system so far. Private to build/.
+/* build/state.h - what a stage is, while its instructions are executed: the image config so far,
+ * the variables, and the step image with the file system so far. Private to build/.
  *
- * The config and the history are those that BuildKit makes for the same Dockerfile. One arena for the
- * whole build. Tests: test/unit/build/state.c. */
+ * The config and the history are those that BuildKit makes for the same Dockerfile. One arena for
+ * the whole build. Tests: test/unit/build/state.c. */
 #pragma once
 #include "build/instruction.h"
 #include "build/request.h"
@@ -14,14 +14,14 @@ struct state {
     struct arena *arena;
     const struct dockerfile *file;
     struct request *request;
-    const struct strmap *globals; /* ARGs before the first FROM, and the platform's */
+    const struct strmap *globals;  /* ARGs before the first FROM, and the platform's */
     struct oci_image_config image; /* rootfs is not kept here */
     char *layers;                  /* step image */
-    struct strmap vars;            /* ENV and ARG, the image's env first: expansion, and env of RUN */
-    struct strmap args;            /* declared ARGs in order; history of RUN shows them */
-    char **onbuild;                /* triggers that the base image brought */
+    struct strmap vars; /* ENV and ARG, the image's env first: expansion, and env of RUN */
+    struct strmap args; /* declared ARGs in order; history of RUN shows them */
+    char **onbuild;     /* triggers that the base image brought */
     size_t onbuild_n;
-    size_t history_from;           /* the first entry of image.history that this build made */
+    size_t history_from; /* the first entry of image.history that this build made */
     bool cmd_set;
 };
 
@@ -39,8 +39,8 @@ struct err state_expand_doc(struct state *s, const struct instr *in, const char 
 /* Entries get their time at the end (state_times), so that the same build gives the same key.
  * created_by with " # buildkit" when it is a step that ran. */
 void state_history(struct state *s, const char *created_by, bool ran, bool layer);
-/* The instructions that only change the config: ENV LABEL CMD ENTRYPOINT HEALTHCHECK EXPOSE USER VOLUME
- * STOPSIGNAL SHELL MAINTAINER ONBUILD ARG. */
+/* The instructions that only change the config: ENV LABEL CMD ENTRYPOINT HEALTHCHECK EXPOSE USER
+ * VOLUME STOPSIGNAL SHELL MAINTAINER ONBUILD ARG. */
 struct err state_apply(struct state *s, const struct instr *in);
 /* A command as it is executed: shell form is put behind the shell. */
 struct strs state_command(struct state *s, const struct command *c);

@@ -92,13 +92,15 @@ static struct err find_in_context(struct step *t) {
     return OK;
 }
 
-/* Brings what one source names in another stage's image here: the directory in front of a pattern, a
- * directory, or a file. *ret_path is the source's path in the new root. */
+/* Brings what one source names in another stage's image here: the directory in front of a pattern,
+ * a directory, or a file. *ret_path is the source's path in the new root. */
 static struct err fetch(struct step *t, const char *image, const char *source,
                         struct source_root *root, const char **ret_path) {
     struct build *b = t->build;
-    CLEAN_FREE char *abs = path_join("/", source);
-    CLEAN_FREE char *clean = path_clean(str_of(abs));
+    CLEAN_FREE
+    char *abs = path_join("/", source);
+    CLEAN_FREE
+    char *clean = path_clean(str_of(abs));
     struct str path = str_of(clean), rest = STR("/");
     struct strs ask = {0};
     struct objs answer;
@@ -216,8 +218,7 @@ struct err step_copy(struct build *b, struct stage *stage, const struct instr *i
                            .temp_serial = &b->context->serial};
     TRY(expand_all(&t));
     struct err e = perform(&t, &image);
-    TRY(dockerfile_locate(s->file, in->node,
-                          err_wrap(e, "%s failed", instruction_name(in->kind))));
+    TRY(dockerfile_locate(s->file, in->node, err_wrap(e, "%s failed", instruction_name(in->kind))));
     return step_done(b, s, image, created_by(&t), true);
 }
 

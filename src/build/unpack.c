@@ -21,7 +21,8 @@ static struct err temp_dir(int temp_fd, unsigned *serial, int *ret_fd) {
 
 struct err unpack_stream(struct stream *in, int temp_fd, unsigned *serial, int *ret_fd) {
     CLEAN_STREAM struct stream *plain = NULL;
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     enum compression kind;
     struct extracted done;
     TRY(inflate_open(in, 0, &plain, &kind));
@@ -33,7 +34,8 @@ struct err unpack_stream(struct stream *in, int temp_fd, unsigned *serial, int *
 
 /* Does it begin as a tar archive, whatever it is compressed with? */
 static struct err is_archive(const struct source_item *item, bool *ret) {
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     TRY(source_open(item->root, item->files.items[0], &fd));
     CLEAN_STREAM struct stream *plain = NULL;
     enum compression kind;
@@ -52,7 +54,8 @@ static struct err is_archive(const struct source_item *item, bool *ret) {
 }
 
 static struct err unpack_item(struct copy *c, struct source_item *item) {
-    CLEAN_FD int fd = -1;
+    CLEAN_FD
+    int fd = -1;
     TRY(source_open(item->root, item->files.items[0], &fd));
     struct source_root *root = arena_alloc(c->arena, sizeof(*root));
     *root = (struct source_root){.fd = -1, .owners = true};
