@@ -200,6 +200,15 @@ struct err endpoint_reserve(struct networks *n, struct network *w, const struct 
 /* --- settle, release, adopt --------------------------------------------------------------------
  */
 
+static bool another_lives(const struct networks *n, const struct endpoint *e) {
+    size_t it = 0;
+    void *other;
+    while (map_next(&n->endpoints, &it, NULL, &other))
+        if (other != e && ((struct endpoint *)other)->live)
+            return true;
+    return false;
+}
+
 const struct endpoint *endpoint_settle(struct networks *n, const struct endpoint_plan *p) {
     struct endpoint *e = endpoint_find(n, p->endpoint_id);
     if (!e)
@@ -215,7 +224,7 @@ const struct endpoint *endpoint_settle(struct networks *n, const struct endpoint
     }
     networks_publish(n, "connect", e->network, e->container_id);
     /* Somebody had flushed the rules: what the others published is missing too. */
-    if (p->table_loaded && n->endpoints.n > 1)
+    if (p->table_loaded && another_lives(n, e))
         networks_settle(n, NULL, NULL);
     return e;
 }

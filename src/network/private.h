@@ -75,8 +75,11 @@ struct networks {
     struct strv warnings;
     bool forwarding_ours;
     struct nft_sockets *sockets;
+    struct settle *settling; /* the job that is under way, or NULL */
 };
 
+/* The registry goes away under a job of networks_settle: settle.c. */
+void settle_forget(struct networks *n);
 struct network *network_new(void);
 struct network *network_free(struct network *w);
 void networks_insert(struct networks *n, struct network *w);

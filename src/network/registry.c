@@ -224,6 +224,7 @@ struct err networks_open(struct store *s, struct loop *l, const struct networks_
 struct networks *networks_close(struct networks *n) {
     if (!n)
         return NULL;
+    settle_forget(n);
     size_t it = 0;
     void *value;
     while (map_next(&n->endpoints, &it, NULL, &value)) {

@@ -75,9 +75,7 @@ static inline bool lab_exists(const char *path) {
 }
 
 /* bridge_nf: 0 or 1 for bridge-nf-call-iptables; without br_netfilter only 0 can be had (false). */
-static inline bool lab_open(struct lab *lab, int bridge_nf) {
-    if (unshare(CLONE_NEWNET) < 0)
-        return false;
+static inline bool lab_furnish(struct lab *lab, int bridge_nf) {
     const char *nf = "/proc/sys/net/bridge/bridge-nf-call-iptables";
     if (bridge_nf && !lab_exists(nf))
         return false;
@@ -91,6 +89,10 @@ static inline bool lab_open(struct lab *lab, int bridge_nf) {
     assert_non_null(mkdtemp(lab->run_dir));
     lab->sockets = nft_sockets_new();
     return true;
+}
+
+static inline bool lab_open(struct lab *lab, int bridge_nf) {
+    return unshare(CLONE_NEWNET) == 0 && lab_furnish(lab, bridge_nf);
 }
 
 static inline void lab_close(struct lab *lab) {
