@@ -1,7 +1,7 @@
 /* /images: list, inspect, history, tag, remove, prune. Transfers are in transfer.c. */
 #include "api/filter.h"
 #include "api/handlers.h"
-#include "base/map.h"
+#include "api/view.h"
 #include "base/time.h"
 #include "spec/api_image.h"
 #include <stdlib.h>
@@ -44,11 +44,10 @@ static void view_names(const struct image *i, const struct strs *reference, stru
         qsort(ret_digests->items, ret_digests->n, sizeof(*ret_digests->items), by_text);
 }
 
-/* How many images have a layer; for SharedSize. */
-static void count_layers(struct api_call *c, struct map *ret) {
+void view_layer_users(struct images *im, struct map *ret) {
     size_t at = 0;
     struct image *i;
-    while ((i = images_next(c->api->images, &at)))
+    while ((i = images_next(im, &at)))
         for (size_t k = 0; k < i->layers_n; k++) {
             struct str key = str_n(&i->layers[k], sizeof(i->layers[k]));
             uintptr_t n = (uintptr_t)map_get(ret, key);
@@ -64,8 +63,8 @@ static int64_t shared_size(const struct image *i, const struct map *users) {
     return (int64_t)sum;
 }
 
-static void view_summary(struct image *i, const struct strs *reference, const struct map *users,
-                         int minor, struct arena *a, struct api_image_summary *ret) {
+void view_image_summary(struct image *i, const struct strs *reference, const struct map *users,
+                        int minor, struct arena *a, struct api_image_summary *ret) {
     *ret = (struct api_image_summary){
         .containers = minor < 51 ? -1 : (int64_t)i->holds_n,
         .created = i->created / NSEC_PER_SEC,
@@ -180,7 +179,7 @@ static void write_list(struct api_call *c, struct image **images, size_t n,
     for (size_t i = 0; i < n; i++) {
         CLEAN_ARENA struct arena a = {0};
         struct api_image_summary doc;
-        view_summary(images[i], reference, users, c->minor, &a, &doc);
+        view_image_summary(images[i], reference, users, c->minor, &a, &doc);
         if (!reference || doc.repo_tags.n + doc.repo_digests.n > 0)
             fields_encode(&api_image_summary_fields, &doc, c->minor, &jo);
     }
@@ -220,7 +219,7 @@ void api_image_list(struct api_call *c) {
     qsort(found, n, sizeof(struct image *), newest_first);
     bool shared = c->minor >= 42 && api_query_bool(c, "shared-size", false);
     if (shared)
-        count_layers(c, &users);
+        view_layer_users(c->api->images, &users);
     write_list(c, found, n, reference, shared ? &users : NULL);
 }
 

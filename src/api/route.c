@@ -12,6 +12,7 @@ const struct api_route api_routes[] = {
     {"GET", "/info", api_info},
     {"GET", "/events", api_events},
     {"POST", "/auth", api_auth},
+    {"GET", "/system/df", api_disk_usage},
 
     {"POST", "/containers/create", api_container_create},
     {"GET", "/containers/json", api_container_list},

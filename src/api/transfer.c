@@ -1,8 +1,10 @@
 /* Images that come and go: load, save, import, pull, push. Each gives the client's socket to a
  * worker, which writes the whole answer. */
+#include "api/changes.h"
 #include "api/filter.h"
 #include "api/handlers.h"
 #include "base/vec.h"
+#include "registry/registry.h"
 #include <string.h>
 
 /* Answers e when it is one. */
@@ -60,21 +62,37 @@ void api_images_get(struct api_call *c) {
         save(c, &names);
 }
 
+/* X-Registry-Auth as it came; NULL: none. */
+static const char *auth_of(struct api_call *c) {
+    struct str text = c->r ? http_header_get(c->r, "X-Registry-Auth") : STR_NONE;
+    return text.len > 0 ? arena_str(&c->arena, text) : NULL;
+}
+
 /* --- import -------------------------------------------------------------------------------- */
 
+/* The config that the image gets: empty but for `changes`. */
+static struct err read_changes(struct api_call *c, struct str *ret) {
+    CLEAN_BUF struct buf json = {0};
+    struct api_config config = {0};
+    const char *lines;
+    for (size_t k = 0; c->r && (lines = http_query_nth(c->r, "changes", k)); k++)
+        TRY(changes_apply(str_of(lines), &c->arena, &config));
+    fields_print(&oci_run_fields, &config, &json);
+    *ret = str_n(arena_str(&c->arena, buf_str(&json)), json.len);
+    return OK;
+}
+
 static struct err check_import(struct api_call *c, struct image_import *ret) {
-    const char *from = api_query(c, "fromSrc"), *changes = api_query(c, "changes");
+    const char *from = api_query(c, "fromSrc");
     if (!from || strcmp(from, "-") != 0)
         return err_new(ERR_UNSUPPORTED,
                        "query parameter 'fromSrc': only '-' (the request's body) is "
                        "supported");
-    if (changes && *changes)
-        return err_new(ERR_UNSUPPORTED, "query parameter 'changes' is not supported");
     TRY(api_platform_check(c));
     *ret = (struct image_import){.repo = api_query(c, "repo"),
                                  .tag = api_query(c, "tag"),
                                  .message = api_query(c, "message")};
-    return OK;
+    return read_changes(c, &ret->config);
 }
 
 /* The texts of o live in the call's arena, which ends with the call: they are kept until the job
@@ -88,11 +106,25 @@ static void import(struct api_call *c, const struct image_import *o) {
         image_import(images, &client, o, NULL, NULL);
 }
 
+static void pull(struct api_call *c, const char *name) {
+    const struct registry_options options = {0};
+    const struct registry_pull o = {.name = name,
+                                    .tag = api_query(c, "tag"),
+                                    .platform = api_query(c, "platform"),
+                                    .auth = auth_of(c)};
+    struct images *images = c->api->images;
+    struct http_taken client;
+    CLEAN_ARENA struct arena kept = c->arena;
+    c->arena = (struct arena){0};
+    if (api_take_socket(c, &client))
+        registry_pull(images, &options, &client, &o, NULL, NULL);
+}
+
 void api_image_create(struct api_call *c) {
     struct image_import o;
     const char *from = api_query(c, "fromImage");
     if (from && *from)
-        api_reply_err(c, err_new(ERR_UNSUPPORTED, "pull is not supported"));
+        pull(c, from);
     else if (!refused(c, check_import(c, &o)))
         import(c, &o);
 }
@@ -100,5 +132,15 @@ void api_image_create(struct api_call *c) {
 /* --- push ---------------------------------------------------------------------------------- */
 
 void api_image_push(struct api_call *c) {
-    api_reply_err(c, err_new(ERR_UNSUPPORTED, "push is not supported"));
+    const struct registry_options options = {0};
+    const struct registry_push o = {
+        .name = arena_strz(&c->arena, c->arg[0]), .tag = api_query(c, "tag"), .auth = auth_of(c)};
+    struct images *images = c->api->images;
+    struct http_taken client;
+    if (refused(c, check_platform(c, 46)))
+        return;
+    CLEAN_ARENA struct arena kept = c->arena;
+    c->arena = (struct arena){0};
+    if (api_take_socket(c, &client))
+        registry_push(images, &options, &client, &o, NULL, NULL);
 }

@@ -1,11 +1,12 @@
 /* /volumes. */
 #include "api/filter.h"
 #include "api/handlers.h"
+#include "api/view.h"
 #include "base/time.h"
 #include "spec/api_volume.h"
 #include <string.h>
 
-static void view_volume(const struct volume *v, struct arena *a, struct api_volume *ret) {
+void view_volume(const struct volume *v, struct arena *a, struct api_volume *ret) {
     *ret = (struct api_volume){
         .name = v->name,
         .driver = arena_strz(a, "local"),

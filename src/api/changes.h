@@ -1,0 +1,15 @@
+/* changes.h - `changes` of POST /images/create and /commit: Dockerfile lines that alter a config.
+ * Private to api/.
+ *
+ * CMD ENTRYPOINT ENV EXPOSE LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR, any case, as in the
+ * Dockerfile reference: JSON or shell form where that exists, words with quotes and backslashes.
+ * Variables are not expanded: a '$' outside of CMD, ENTRYPOINT and ONBUILD is refused, as is
+ * HEALTHCHECK. Tests: test/unit/api/changes.c. */
+#pragma once
+#include "base/arena.h"
+#include "base/err.h"
+#include "spec/api_config.h"
+
+/* Applies one value of the parameter (one or more lines). Errors are ERR_INVALID or ERR_UNSUPPORTED
+ * and name the instruction; config may have changed in part then. */
+struct err changes_apply(struct str lines, struct arena *a, struct api_config *config);

@@ -1,0 +1,62 @@
+#include "api/changes.h"
+#include "test.h"
+
+/* Applies the lines to an empty config and compares its JSON. */
+static void gives(const char *lines, const char *json) {
+    CLEAN_ARENA struct arena a = {0};
+    CLEAN_BUF struct buf out = {0};
+    struct api_config config = {0};
+    assert_ok(changes_apply(str_of(lines), &a, &config));
+    fields_print(&oci_run_fields, &config, &out);
+    assert_string_equal(buf_cstr(&out), json);
+}
+
+static void refused(const char *lines, enum err_kind kind, const char *message) {
+    CLEAN_ARENA struct arena a = {0};
+    struct api_config config = {0};
+    struct err e = changes_apply(str_of(lines), &a, &config);
+    assert_int_equal(err_kind(e), kind);
+    assert_non_null(strstr(err_msg(e), message));
+    err_free(e);
+}
+
+TEST(commands_in_both_forms) {
+    gives("CMD [\"sh\", \"-c\", \"true\"]", "{\"Cmd\":[\"sh\",\"-c\",\"true\"]}");
+    gives("cmd echo \"a  b\" $HOME", "{\"Cmd\":[\"/bin/sh\",\"-c\",\"echo \\\"a  b\\\" $HOME\"]}");
+    gives("CMD [not json", "{\"Cmd\":[\"/bin/sh\",\"-c\",\"[not json\"]}");
+    gives("CMD x\nENTRYPOINT [\"/init\"]", "{\"Entrypoint\":[\"/init\"]}");
+}
+
+TEST(environment_replaces_by_name) {
+    gives("ENV A=1 B=\"two words\"\nENV A=3", "{\"Env\":[\"B=two words\",\"A=3\"]}");
+    gives("ENV PATH /bin:/usr/bin now", "{\"Env\":[\"PATH=/bin:/usr/bin now\"]}");
+    refused("ENV =1", ERR_INVALID, "ENV: '=1'");
+    refused("ENV A=1 B", ERR_INVALID, "'B'");
+    refused("ENV A", ERR_INVALID, "no value");
+    refused("ENV A=$B", ERR_UNSUPPORTED, "'$'");
+    refused("ENV A=\"b", ERR_INVALID, "quote");
+}
+
+TEST(labels_ports_volumes) {
+    gives("LABEL a=b 'c d'=e\\ f", "{\"Labels\":{\"a\":\"b\",\"c d\":\"e f\"}}");
+    gives("EXPOSE 80 53/udp 80/tcp", "{\"ExposedPorts\":{\"80/tcp\":{},\"53/udp\":{}}}");
+    refused("EXPOSE many", ERR_INVALID, "EXPOSE");
+    gives("VOLUME /a /b\nVOLUME [\"/a b\"]", "{\"Volumes\":{\"/a\":{},\"/b\":{},\"/a b\":{}}}");
+}
+
+TEST(single_words) {
+    gives("USER 1000:1000", "{\"User\":\"1000:1000\"}");
+    gives("STOPSIGNAL SIGQUIT", "{\"StopSignal\":\"SIGQUIT\"}");
+    refused("STOPSIGNAL NOPE", ERR_INVALID, "invalid signal");
+    refused("USER a b", ERR_INVALID, "one argument");
+    gives("WORKDIR /a\nWORKDIR b/../c", "{\"WorkingDir\":\"/a/c\"}");
+    gives("WORKDIR x", "{\"WorkingDir\":\"/x\"}");
+    gives("ONBUILD RUN echo $X", "{\"OnBuild\":[\"RUN echo $X\"]}");
+}
+
+TEST(other_lines) {
+    gives("\n# comment\n  \n", "{}");
+    refused("RUN true", ERR_INVALID, "RUN is not a valid change command");
+    refused("CMD", ERR_INVALID, "CMD needs an argument");
+    refused("HEALTHCHECK NONE", ERR_UNSUPPORTED, "HEALTHCHECK");
+}
