@@ -183,12 +183,15 @@ static struct err single_layer(const struct mount_overlay *o, int *ret_fd) {
     return OK;
 }
 
+/* An overlay from before the new mount interface takes every word and refuses it only when the
+ * mount is made; one that refuses nonsense at once and takes "lowerdir+" means it. */
 enum mount_way mount_overlay_probe(void) {
     CLEAN_FD
     int fs = fsopen("overlay", FSOPEN_CLOEXEC);
-    if (fs >= 0 && fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", "/", 0) == 0)
-        return MOUNT_WAY_FSCONFIG;
-    return MOUNT_WAY_CHILD;
+    if (fs < 0 || fsconfig(fs, FSCONFIG_SET_FLAG, "no-such-option", NULL, 0) == 0)
+        return MOUNT_WAY_CHILD;
+    return fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", "/", 0) == 0 ? MOUNT_WAY_FSCONFIG
+                                                                       : MOUNT_WAY_CHILD;
 }
 
 struct err mount_overlay_detached(const struct mount_overlay *o, int *ret_fd) {

@@ -204,7 +204,30 @@ static bool set(const int64_t *v) {
     return v && *v != 0 && *v != -1;
 }
 
+/* -1 is "unlimited", other negative values are nothing. */
+static struct err check_limit(const int64_t *v, const char *name) {
+    return v && *v < -1 ? err_new(ERR_INVALID, "linux.resources.%s is out of range", name) : OK;
+}
+
+static struct err check_amounts(const struct oci_resources *r) {
+    if (r->memory) {
+        TRY(check_limit(r->memory->limit, "memory.limit"));
+        TRY(check_limit(r->memory->swap, "memory.swap"));
+        TRY(check_limit(r->memory->reservation, "memory.reservation"));
+        if (r->memory->swappiness && (*r->memory->swappiness < -1 || *r->memory->swappiness > 100))
+            return err_new(ERR_INVALID, "linux.resources.memory.swappiness is out of range");
+    }
+    if (r->cpu) {
+        TRY(check_limit(r->cpu->shares, "cpu.shares"));
+        TRY(check_limit(r->cpu->quota, "cpu.quota"));
+        TRY(check_limit(r->cpu->period, "cpu.period"));
+        TRY(check_limit(r->cpu->burst, "cpu.burst"));
+    }
+    return r->pids ? check_limit(r->pids->limit, "pids.limit") : OK;
+}
+
 static struct err check_resources(const struct oci_resources *r) {
+    TRY(check_amounts(r));
     TRY(refuse(r->refused_hugepage_limits, "linux.resources.hugepageLimits"));
     TRY(refuse(r->refused_network, "linux.resources.network"));
     TRY(refuse(r->refused_rdma, "linux.resources.rdma"));

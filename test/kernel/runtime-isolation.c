@@ -299,6 +299,20 @@ TEST(sysctls_of_the_own_namespaces) { /* rows 6, 22, 23 */
     box_leave();
 }
 
+TEST(an_apparmor_profile_that_cannot_be_applied_is_an_error) { /* row 10 */
+    box_enter();
+    char *out = NULL;
+    int status;
+    struct err e =
+        box_try(&(struct box_options){.script = "true",
+                                      .process = ",\"apparmorProfile\":\"no-such-profile\""},
+                &out, &status);
+    assert_true(err_failed(e));
+    assert_non_null(strstr(err_msg(e), "no-such-profile"));
+    err_free(e);
+    box_leave();
+}
+
 TEST(errors_of_exec_are_the_peers) {
     box_enter();
     static const struct {

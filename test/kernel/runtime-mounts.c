@@ -267,7 +267,7 @@ TEST(a_failed_create_leaves_nothing) {
         {.script = "true", .mounts = BIND("/no/such/source", "/x", "\"bind\"")},
         {.script = "true", .linux_ = ",\"resources\":{\"memory\":{\"limit\":-5}}"},
         {.script = "true", .linux_ = ",\"resources\":{\"cpu\":{\"cpus\":\"9999\"}}"},
-        {.script = "true", .process = ",\"apparmorProfile\":\"none-such\""},
+        {.script = "true", .linux_ = ",\"sysctl\":{\"net.no.such\":\"1\"}"},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct box_run r;
