@@ -15,6 +15,9 @@ static struct err open_cgroup(const char *path, struct cgroup *ret) {
 }
 
 struct err runtime_cgroup_update(const char *cgroup_path, const struct oci_resources *r) {
+    TRY(oci_resources_check(r));
+    if (r->devices.n)
+        return err_new(ERR_UNSUPPORTED, "linux.resources.devices cannot be changed later");
     CLEAN_CGROUP struct cgroup g = {0};
     TRY(open_cgroup(cgroup_path, &g));
     return limits_apply(&g, r);

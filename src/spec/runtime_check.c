@@ -226,7 +226,7 @@ static struct err check_amounts(const struct oci_resources *r) {
     return r->pids ? check_limit(r->pids->limit, "pids.limit") : OK;
 }
 
-static struct err check_resources(const struct oci_resources *r) {
+struct err oci_resources_check(const struct oci_resources *r) {
     TRY(check_amounts(r));
     TRY(refuse(r->refused_hugepage_limits, "linux.resources.hugepageLimits"));
     TRY(refuse(r->refused_network, "linux.resources.network"));
@@ -276,7 +276,7 @@ static struct err check_linux(const struct oci_linux *l) {
     TRY(check_namespaces(&l->namespaces));
     TRY(check_devices(&l->devices));
     if (l->resources)
-        TRY(check_resources(l->resources));
+        TRY(oci_resources_check(l->resources));
     TRY(check_sysctl(&l->sysctl));
     TRY(check_paths(&l->masked_paths, "linux.maskedPaths"));
     return check_paths(&l->readonly_paths, "linux.readonlyPaths");

@@ -172,8 +172,9 @@ extern const struct fields oci_config_fields, oci_process_fields, oci_resources_
  * enumerations, and every field that the runtime does not honour. ERR_INVALID or ERR_UNSUPPORTED
  * naming the field. */
 struct err oci_config_check(const struct oci_config *c);
-/* The same for the process of an exec. */
+/* The same for the process of an exec, and for the resources of an update. */
 struct err oci_process_check(const struct oci_process *p);
+struct err oci_resources_check(const struct oci_resources *r);
 
 /* The numbers of user.additionalGids. *ret: an array of *ret_n (NULL for none) in the arena. */
 struct err oci_gids(const struct oci_user *u, struct arena *a, uint32_t **ret, size_t *ret_n);

@@ -1,0 +1,176 @@
+#include "test.h"
+
+#include "kernel/seccomp.h"
+#include <linux/audit.h>
+
+/* Classic BPF as the kernel runs it for seccomp; every step checked. */
+static uint32_t run(const struct seccomp_program *p, const struct seccomp_data *d, size_t *steps) {
+    uint32_t a = 0;
+    for (size_t pc = 0;;) {
+        assert_true(pc < p->n);
+        const struct sock_filter *f = &p->items[pc++];
+        ++*steps;
+        switch (f->code) {
+        case BPF_LD | BPF_W | BPF_ABS:
+            assert_true(f->k % 4 == 0 && f->k + 4 <= sizeof(*d));
+            memcpy(&a, (const char *)d + f->k, 4);
+            break;
+        case BPF_ALU | BPF_AND | BPF_K:
+            a &= f->k;
+            break;
+        case BPF_JMP | BPF_JA:
+            pc += f->k;
+            break;
+        case BPF_JMP | BPF_JEQ | BPF_K:
+            pc += a == f->k ? f->jt : f->jf;
+            break;
+        case BPF_JMP | BPF_JGT | BPF_K:
+            pc += a > f->k ? f->jt : f->jf;
+            break;
+        case BPF_JMP | BPF_JGE | BPF_K:
+            pc += a >= f->k ? f->jt : f->jf;
+            break;
+        case BPF_RET | BPF_K:
+            return f->k;
+        default:
+            fail_msg("instruction 0x%x", f->code);
+        }
+    }
+}
+
+#define ARCH "SCMP_ARCH_X86_64"
+#define DENY (SECCOMP_RET_ERRNO | 1)
+
+static void add(struct seccomp_filter *f, uint32_t nr, uint32_t action,
+                const struct seccomp_test *t, size_t n) {
+    struct seccomp_rule r = {.nr = nr, .action = action, .tests_n = n};
+    if (n)
+        memcpy(r.tests, t, n * sizeof(*t));
+    vec_push(&seccomp_filter_arch(f, ARCH)->rules, r);
+}
+
+static uint32_t ask(struct seccomp_filter *f, uint32_t nr, uint64_t arg0, uint64_t arg1) {
+    struct seccomp_program p;
+    size_t steps = 0;
+    assert_ok(seccomp_compile(f, &p));
+    struct seccomp_data d = {.nr = (int)nr, .arch = AUDIT_ARCH_X86_64, .args = {arg0, arg1}};
+    uint32_t r = run(&p, &d, &steps);
+    vec_done(&p);
+    return r;
+}
+
+TEST(every_number_has_its_action) {
+    struct seccomp_filter f = {.default_action = DENY, .other_action = SECCOMP_RET_KILL_PROCESS};
+    bool allowed[1200] = {0};
+    srand(7);
+    for (int i = 0; i < 500; i++)
+        allowed[rand() % 1200] = true;
+    for (uint32_t nr = 1200; nr-- > 0;)
+        if (allowed[nr])
+            add(&f, nr, SECCOMP_RET_ALLOW, NULL, 0);
+    struct seccomp_program p;
+    assert_ok(seccomp_compile(&f, &p));
+    size_t most = 0;
+    for (uint32_t nr = 0; nr < 1300; nr++) {
+        size_t steps = 0;
+        struct seccomp_data d = {.nr = (int)nr, .arch = AUDIT_ARCH_X86_64};
+        uint32_t want = nr < 1200 && allowed[nr] ? SECCOMP_RET_ALLOW : DENY;
+        assert_int_equal(run(&p, &d, &steps), want);
+        most = steps > most ? steps : most;
+    }
+    assert_true(most < 32); /* a tree, not a list */
+    size_t steps = 0;
+    struct seccomp_data d = {.nr = -1, .arch = AUDIT_ARCH_X86_64};
+    assert_int_equal(run(&p, &d, &steps), DENY);
+    d.arch = AUDIT_ARCH_I386;
+    assert_int_equal(run(&p, &d, &steps), SECCOMP_RET_KILL_PROCESS);
+    vec_done(&p);
+    seccomp_filter_done(&f);
+}
+
+TEST(numbers_at_both_ends) {
+    struct seccomp_filter f = {.default_action = DENY};
+    add(&f, 0, SECCOMP_RET_ALLOW, NULL, 0);
+    add(&f, UINT32_MAX, SECCOMP_RET_LOG, NULL, 0);
+    assert_int_equal(ask(&f, 0, 0, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(ask(&f, 1, 0, 0), DENY);
+    assert_int_equal(ask(&f, UINT32_MAX - 1, 0, 0), DENY);
+    assert_int_equal(ask(&f, UINT32_MAX, 0, 0), SECCOMP_RET_LOG);
+    seccomp_filter_done(&f);
+}
+
+/* The operators against C's own, on values around every boundary of the two halves. */
+TEST(arguments_are_compared_in_64_bits) {
+    static const uint64_t values[] = {0,
+                                      1,
+                                      0x7fffffff,
+                                      0x80000000,
+                                      0xffffffff,
+                                      0x100000000,
+                                      0x100000001,
+                                      0x1ffffffff,
+                                      0x7fffffffffffffff,
+                                      0x8000000000000000,
+                                      UINT64_MAX - 1,
+                                      UINT64_MAX};
+    for (enum seccomp_op op = SECCOMP_EQ; op <= SECCOMP_MASKED_EQ; op++)
+        for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+            struct seccomp_filter f = {.default_action = DENY};
+            struct seccomp_test t = {0, op, values[i], 0x8000000100000003};
+            if (op == SECCOMP_MASKED_EQ)
+                t.value &= t.mask;
+            add(&f, 5, SECCOMP_RET_ALLOW, &t, 1);
+            for (size_t k = 0; k < ARRAY_LEN(values); k++) {
+                uint64_t a = values[k], v = t.value;
+                bool want = op == SECCOMP_EQ   ? a == v
+                            : op == SECCOMP_NE ? a != v
+                            : op == SECCOMP_LT ? a < v
+                            : op == SECCOMP_LE ? a <= v
+                            : op == SECCOMP_GT ? a > v
+                            : op == SECCOMP_GE ? a >= v
+                                               : (a & t.mask) == v;
+                assert_int_equal(ask(&f, 5, a, 0), want ? SECCOMP_RET_ALLOW : DENY);
+            }
+            seccomp_filter_done(&f);
+        }
+}
+
+TEST(rules_of_one_call_are_tried_in_order) {
+    struct seccomp_filter f = {.default_action = DENY};
+    struct seccomp_test both[] = {{0, SECCOMP_EQ, 1, 0}, {1, SECCOMP_GT, 10, 0}};
+    struct seccomp_test one = {0, SECCOMP_EQ, 1, 0};
+    add(&f, 9, SECCOMP_RET_ALLOW, both, 2);
+    add(&f, 9, SECCOMP_RET_LOG, &one, 1);
+    assert_int_equal(ask(&f, 9, 1, 11), SECCOMP_RET_ALLOW);
+    assert_int_equal(ask(&f, 9, 1, 10), SECCOMP_RET_LOG);
+    assert_int_equal(ask(&f, 9, 2, 11), DENY);
+    add(&f, 9, SECCOMP_RET_TRAP, NULL, 0); /* what no earlier rule took */
+    assert_int_equal(ask(&f, 9, 2, 11), SECCOMP_RET_TRAP);
+    assert_int_equal(ask(&f, 9, 1, 11), SECCOMP_RET_ALLOW);
+    assert_int_equal(ask(&f, 8, 1, 11), DENY);
+    assert_int_equal(ask(&f, 10, 1, 11), DENY);
+    seccomp_filter_done(&f);
+}
+
+TEST(names_are_known) {
+    assert_int_equal(seccomp_number("SCMP_ARCH_X86_64", "read"), 0);
+    assert_int_equal(seccomp_number("SCMP_ARCH_X86", "read"), 3);
+    assert_int_equal(seccomp_number("SCMP_ARCH_X32", "read"), 0x40000000);
+    assert_int_equal(seccomp_number("SCMP_ARCH_X86_64", "no_such_call"), -1);
+    assert_int_equal(seccomp_number("SCMP_ARCH_VAX", "read"), -1);
+    struct seccomp_filter f = {0};
+    assert_ptr_equal(seccomp_filter_arch(&f, "SCMP_ARCH_X86_64"),
+                     seccomp_filter_arch(&f, "SCMP_ARCH_X32"));
+    assert_null(seccomp_filter_arch(&f, "SCMP_ARCH_VAX"));
+    seccomp_filter_done(&f);
+}
+
+TEST(too_long_a_program_is_refused) {
+    struct seccomp_filter f = {.default_action = DENY};
+    struct seccomp_test t = {0, SECCOMP_LT, UINT64_MAX, 0};
+    for (uint32_t nr = 0; nr < 1000; nr++)
+        add(&f, nr, SECCOMP_RET_ALLOW, &t, 1);
+    struct seccomp_program p;
+    assert_err(seccomp_compile(&f, &p), ERR_INVALID);
+    seccomp_filter_done(&f);
+}
