@@ -58,11 +58,14 @@ struct err http_listen_unix(const char *path, gid_t gid, int *ret_fd);
 
 const struct http_request *http_request_of(struct http_exchange *x);
 struct loop *http_loop_of(struct http_exchange *x);
-/* Called when the client disconnects before the answer is complete. */
+/* Called when the client disconnects before the answer is complete. A client that only half-closes
+ * is gone when it streams a GET; others may still want their answer. */
 void http_on_gone(struct http_exchange *x, void (*gone)(void *arg), void *arg);
 
 /* Whole body, at most max bytes (else 413 and the exchange is over). done gets the bytes (valid
- * until the exchange ends). Sends 100-continue when asked for. */
+ * until the exchange ends), perhaps before this returns: make it the last call of the handler.
+ * Sends 100-continue when asked for. When the body cannot be completed (413, bad framing, too slow,
+ * client gone) `gone` is called, if set, and the exchange is over. */
 void http_read_body(struct http_exchange *x, size_t max,
                     void (*done)(void *arg, struct http_exchange *x, struct str body), void *arg);
 
@@ -92,7 +95,7 @@ struct http_body_state {
     bool expects_continue;   /* the new owner must send "100 Continue" before reading */
 };
 struct http_taken {
-    int fd; /* owned by the receiver; in blocking mode when the peer asked for it: see take */
+    int fd; /* owned by the receiver; in blocking mode */
     struct buf early; /* bytes that were already read past the head; owned by the receiver */
     struct http_body_state body;
     bool upgrade; /* client sent Connection: Upgrade + Upgrade: tcp → head is 101, else 200 */

@@ -94,6 +94,7 @@ struct loop *loop_new(void) {
     l->wake.data = l;
     pthread_mutex_init(&l->posts_lock, NULL);
     list_init(&l->posts);
+    list_init(&l->workers_waiting);
     return l;
 }
 

@@ -18,6 +18,8 @@ struct loop {
     uint64_t slow;
     int64_t mark_wall, mark_cpu; /* a recent pair of readings, see loop_enter */
     unsigned depth;
+    struct list workers_waiting; /* loop/worker.c */
+    unsigned workers_running;
     bool pool_started;
 };
 

@@ -3,8 +3,10 @@
  * Daemon side: worker_start() spawns the program corten-worker with one message socket as
  * descriptor 3; the first message names the job, carries its arguments (JSON text) and descriptors.
  * The worker sends notices (progress, questions) and ends with a result; cancelled by SIGKILL.
- * At most WORKERS_MAX run at once, the rest wait in order.
- * Worker side: worker_main() with the table of jobs (src/bin/corten-worker.c).
+ * done comes with the result, before the process has ended; the loop must run on until it is
+ * reaped. A worker outlives the daemon (its stderr and environment are the daemon's). At most
+ * WORKERS_MAX run at once, the rest wait in order. Worker side: worker_main() with the table of
+ * jobs (src/bin/corten-worker.c).
  */
 #pragma once
 #include "loop/msg.h"
@@ -28,7 +30,7 @@ struct worker_start {
 struct worker *worker_start(struct loop *l, const struct worker_start *s);
 /* Answers a question (same seq). */
 void worker_reply(struct worker *w, uint64_t seq, struct str body, const int *fds, size_t fds_n);
-/* Kills it; done is called with ERR_CANCELLED. */
+/* Kills it; done is called with ERR_CANCELLED, in a later round of the loop. */
 void worker_cancel(struct worker *w);
 
 /* --- in the worker process ------------------------------------------------------------------- */
