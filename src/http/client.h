@@ -32,8 +32,9 @@ struct http_answer {
 };
 void http_answer_done(struct http_answer *a);
 struct str http_answer_header(const struct http_answer *a, const char *name);
-/* Sends the request and reads the answer's head. Reconnects once when a kept connection was closed
- * before any byte of the answer came. */
+/* Sends the request and reads the answer's head. A kept connection that the daemon has closed is
+ * renewed first; one that it closes before any byte of the answer is renewed once for GET and HEAD.
+ * The rest of an unread answer is given up. */
 struct err http_call(struct http_client *c, const struct http_call *call, struct http_answer *ret);
 /* Body of the answer: up to n bytes, 0 at its end, -errno. */
 ssize_t http_call_read(struct http_client *c, void *p, size_t n);

@@ -95,7 +95,7 @@ struct http_body_state {
     bool expects_continue;   /* the new owner must send "100 Continue" before reading */
 };
 struct http_taken {
-    int fd; /* owned by the receiver; in blocking mode */
+    int fd;           /* owned by the receiver; in blocking mode */
     struct buf early; /* bytes that were already read past the head; owned by the receiver */
     struct http_body_state body;
     bool upgrade; /* client sent Connection: Upgrade + Upgrade: tcp → head is 101, else 200 */
