@@ -5,34 +5,38 @@
 #     # What it shows, in one sentence.
 #     . "$(dirname "$0")/lib.sh"
 #     start_daemon
-#     make_busybox_image box
-#     expect_eq "hello" dk run --rm box echo hello
+#     make_busybox_image
+#     expect_eq "$(dk run --rm busybox echo hello)" "hello"
+#     pass
 #
-# It runs alone as well: bash test/e2e/t2000-….sh. It stops at the first expectation that fails.
+# It runs alone as well: bash test/e2e/t2001-run.sh. It stops at the first expectation that fails; one
+# that ends without `pass` has failed.
 #
-# A world of its own: $work (a temporary directory) holds data root, run root and everything else; a
-# network namespace of its own holds bridges and published ports, so that tests run side by side and
+# A world of its own: $TEST_TMP (a temporary directory) holds $DATA_ROOT, $RUN_ROOT and everything else;
+# a network namespace of its own holds bridges and published ports, so that tests run side by side and
 # the host's interfaces and rules are never touched. At the end, however it ends, what it started is
 # ended by pid and what it made is removed; the daemon's log is shown when the test failed.
 #
-#   start_daemon [OPTION…]   cortend on $socket, waits until it answers; DOCKER_HOST and CORTEN_HOST are set
+#   start_daemon [OPTION…]   cortend on $SOCKET, waits until it answers; DOCKER_HOST and CORTEN_HOST are set
 #   stop_daemon              SIGTERM, waits for its end; containers go on running
 #   kill_daemon              kill -9
-#   restart_daemon [-9]      stop (or kill -9) and start with the same options
-#   reboot_world             as a reboot: nothing runs any more, the run root is empty
+#   restart_daemon           stops it when it runs, starts it with the same options
+#   kill_containers          kill -9 of all monitors and containers, by pid
+#   reboot_world             all dead, run root empty, a fresh network namespace, the daemon started again
 #   dk …  ct …               the stock docker CLI, and corten, against the daemon
-#   api METHOD PATH [JSON]   one API call by curl: the body on stdout, the status in $api_status
+#   api METHOD PATH [JSON]   one API call by curl: the body in $output, the status in $api_status
 #   in_net COMMAND…          runs in the daemon's network namespace (127.0.0.1 is the "host" there)
-#   make_busybox_image NAME  imports an image with a static busybox, all applets, and /etc/passwd
-#   expect_eq WANTED COMMAND…        its output (stdout, end of line cut) is WANTED, status 0
-#   expect_match PATTERN COMMAND…    its output (stdout and stderr) has a line that matches (grep -E)
-#   expect_no_match PATTERN COMMAND…
-#   expect_status N COMMAND…         its exit status is N; output in $output
-#   expect_fails PATTERN COMMAND…    it fails, and says what matches
+#   make_busybox_image [NAME]  imports a static busybox with all applets, /etc/passwd, /etc/group, /tmp
+#   expect_eq ACTUAL WANTED
+#   expect_match TEXT REGEX          a line of TEXT matches (grep -E)
+#   expect_no_match TEXT REGEX
+#   expect_status CODE COMMAND…      its exit status; its output in $output
+#   expect_fails REGEX COMMAND…      it fails, and says what matches
 #   eventually SECONDS COMMAND…      it succeeds within that time
+#   expect_nothing_left      within 5 s: no monitor, container, cgroup, mount or veth of this daemon
 #   step WORDS…              what follows, for whoever reads a failure
 #   skip REASON…             this machine lacks something; ends the test
-#   fail WORDS…
+#   fail WORDS…  pass
 #   at_end COMMAND           evaluated at the end of the test, last first
 set -u
 set -o pipefail
@@ -41,35 +45,41 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=${CORTEN_BUILD:-$root/build}
 bin=$build/bin
-work=$(mktemp -d "${TMPDIR:-/tmp}/corten-e2e.XXXXXX") || exit 2
-data_root=$work/data
-run_root=$work/run
-socket=$run_root/corten.sock
-daemon_log=$work/daemon.log
+TEST_TMP=$(mktemp -d "${TMPDIR:-/tmp}/corten-e2e.XXXXXX") || exit 2
+DATA_ROOT=$TEST_TMP/data
+RUN_ROOT=$TEST_TMP/run
+SOCKET=$RUN_ROOT/corten.sock
+daemon_log=$TEST_TMP/daemon.log
 daemon_pid=
+daemon_status=
 daemon_options=()
 net_pid=
 output=
 api_status=
 ends=()
-export DOCKER_CONFIG=$work/docker HOME=$work/home LC_ALL=C TZ=UTC
+export DOCKER_CONFIG=$TEST_TMP/docker HOME=$TEST_TMP/home LC_ALL=C TZ=UTC
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:abort_on_error=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}
 export PATH=$bin:$PATH
 unset DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_API_VERSION
-mkdir -p "$DOCKER_CONFIG" "$HOME" "$work/cwd"
-cd "$work/cwd" || exit 2
+mkdir -p "$DOCKER_CONFIG" "$HOME" "$TEST_TMP/cwd" "$TEST_TMP/bin"
+cd "$TEST_TMP/cwd" || exit 2
 docker=${DOCKER:-$(command -v docker || echo "$root/.cache/borrowed/docker.io/usr/bin/docker")}
 
+[ -x "$docker" ] && ln -s "$docker" "$TEST_TMP/bin/docker"
+export PATH=$TEST_TMP/bin:$PATH
+
 step() { printf -- '-- %s\n' "$*"; }
-fail() { printf 'FAILED: %s\n' "$*"; exit 1; }
+fail() { printf 'FAILED at line %s: %s\n' "${BASH_LINENO[*]}" "$*"; exit 1; }
+passed=
+pass() { passed=1; exit 0; }
 skip() { printf 'skip: %s\n' "$*"; exit 77; }
 at_end() { ends+=("$1"); }
 
 # --- the end ----------------------------------------------------------------------------------
 
 # Our processes: those in the daemon's network namespace (daemon, monitors, host-network containers),
-# those whose command line names $work, and all their descendants (containers have namespaces of
+# those whose command line names $TEST_TMP, and all their descendants (containers have namespaces of
 # their own).
 our_pids() {
     perl -e '
@@ -91,7 +101,7 @@ our_pids() {
         }
         delete @ours{@not, $$, $holder || 0};
         print "$_\n" for sort keys %ours;
-    ' "$work" "${net_pid:-0}" $$ "$BASHPID"
+    ' "$TEST_TMP" "${net_pid:-0}" $$ "$BASHPID"
 }
 
 kill_ours() {
@@ -118,6 +128,10 @@ finish() {
     trap '' TERM INT
     trap - EXIT
     set +e
+    if [ $status = 0 ] && [ -z "$passed" ]; then
+        status=1
+        echo "FAILED: the script ended without 'pass'"
+    fi
     if [ $status != 0 ] && [ $status != 77 ] && [ -f "$daemon_log" ]; then
         echo "-- daemon's log:"
         tail -100 "$daemon_log"
@@ -127,23 +141,25 @@ finish() {
     fi
     for ((e = ${#ends[@]} - 1; e >= 0; e--)); do eval "${ends[$e]}"; done
     container_ids=()
-    for e in "$data_root"/containers/* "$data_root"/ephemeral/*/*; do
+    for e in "$DATA_ROOT"/containers/* "$DATA_ROOT"/ephemeral/*/*; do
         [[ ${e##*/} =~ ^[0-9a-f]{64}$ ]] && container_ids+=("${e##*/}")
     done
-    if [ -n "$daemon_pid" ] && kill -0 "$daemon_pid" 2>/dev/null && [ -S "$socket" ]; then
+    if daemon_runs && [ -S "$SOCKET" ]; then
+        note_ids
+        container_ids+=("${!seen_ids[@]}")
         # The ordinary way first: it leaves no cgroup and no address behind.
         local all
-        all=$(timeout 10 "$docker" -H "unix://$socket" ps -aq --no-trunc 2>/dev/null)
+        all=$(timeout 10 "$docker" -H "unix://$SOCKET" ps -aq --no-trunc 2>/dev/null)
         # shellcheck disable=SC2086
-        [ -n "$all" ] && { container_ids+=($all); timeout 20 "$docker" -H "unix://$socket" rm -f $all >/dev/null 2>&1; }
+        [ -n "$all" ] && { container_ids+=($all); timeout 20 "$docker" -H "unix://$SOCKET" rm -f $all >/dev/null 2>&1; }
         kill -TERM "$daemon_pid" 2>/dev/null
-        for e in {1..50}; do kill -0 "$daemon_pid" 2>/dev/null || break; sleep 0.1; done
+        daemon_wait
     fi
     kill_ours
     remove_cgroups
     [ -n "$net_pid" ] && kill "$net_pid" 2>/dev/null
     cd /
-    rm -rf --one-file-system "$work"
+    rm -rf --one-file-system "$TEST_TMP"
     exit $status
 }
 trap finish EXIT
@@ -153,24 +169,52 @@ trap 'echo "FAILED: ended by a signal (timed out?)"; exit 1' TERM INT HUP
 
 make_net() {
     [ -n "$net_pid" ] && return
+    # Not a job of this shell: a bare `wait` in a test must not wait for it.
     unshare --net sleep infinity &
     net_pid=$!
+    disown "$net_pid"
     eventually 5 eval '[ "$(readlink /proc/$net_pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]'
     in_net ip link set lo up || fail "a network namespace cannot be made"
 }
 
 in_net() { nsenter --net="/proc/$net_pid/ns/net" -- "$@"; }
 
-spawn_daemon() {
-    # A session of its own: signals to the test's process group do not reach it.
-    setsid nsenter --net="/proc/$net_pid/ns/net" -- "$bin/cortend" --host "unix://$socket" \
-        --data-root "$data_root" --run-root "$run_root" "${daemon_options[@]}" >>"$daemon_log" 2>&1 &
-    daemon_pid=$!
+daemon_runs() { [ -n "$daemon_pid" ] && kill -0 "$daemon_pid" 2>/dev/null; }
+
+# Waits for the daemon's end; its exit status in $daemon_status.
+daemon_wait() {
     local i
-    for ((i = 0; i < 300; i++)); do
-        curl -s -o /dev/null --unix-socket "$socket" http://d/_ping 2>/dev/null && return 0
-        kill -0 "$daemon_pid" 2>/dev/null || { wait "$daemon_pid"; fail "cortend ended with $? at start"; }
-        sleep 0.05
+    for ((i = 0; i < 400; i++)); do
+        [ -s "$TEST_TMP/daemon.status" ] && break
+        sleep 0.025
+    done
+    [ -s "$TEST_TMP/daemon.status" ] || return 1
+    daemon_status=$(<"$TEST_TMP/daemon.status")
+    daemon_pid=
+}
+
+spawn_daemon() {
+    rm -f "$TEST_TMP/daemon.pid" "$TEST_TMP/daemon.status"
+    # In a session of its own: signals to the test's process group do not reach it. The subshell
+    # around it keeps the exit status and, disowned, keeps a bare `wait` from waiting for it.
+    (
+        trap - EXIT
+        trap '' TERM INT
+        setsid nsenter --net="/proc/$net_pid/ns/net" -- env --default-signal "$bin/cortend" \
+            --host "unix://$SOCKET" --data-root "$DATA_ROOT" --run-root "$RUN_ROOT" \
+            "${daemon_options[@]}" >>"$daemon_log" 2>&1 </dev/null &
+        echo $! >"$TEST_TMP/daemon.pid"
+        wait $! 2>/dev/null
+        echo $? >"$TEST_TMP/daemon.status"
+    ) 2>/dev/null &
+    disown $!
+    eventually 5 test -s "$TEST_TMP/daemon.pid"
+    daemon_pid=$(<"$TEST_TMP/daemon.pid")
+    local i
+    for ((i = 0; i < 400; i++)); do
+        curl -s -o /dev/null --unix-socket "$SOCKET" http://d/_ping 2>/dev/null && return 0
+        [ -s "$TEST_TMP/daemon.status" ] && fail "cortend ended with $(<"$TEST_TMP/daemon.status") at start"
+        sleep 0.02
     done
     fail "cortend does not answer"
 }
@@ -180,42 +224,36 @@ start_daemon() {
     [ -x "$docker" ] || skip "no docker CLI on this machine"
     make_net
     daemon_options=("$@")
-    export DOCKER_HOST=unix://$socket CORTEN_HOST=unix://$socket
+    export DOCKER_HOST=unix://$SOCKET CORTEN_HOST=unix://$SOCKET
     spawn_daemon
 }
 
 stop_daemon() {
-    kill -TERM "$daemon_pid" || fail "the daemon is not running"
-    local i
-    for ((i = 0; i < 200; i++)); do
-        kill -0 "$daemon_pid" 2>/dev/null || break
-        sleep 0.05
-    done
-    kill -0 "$daemon_pid" 2>/dev/null && fail "cortend does not end"
-    wait "$daemon_pid" 2>/dev/null
-    local status=$?
-    daemon_pid=
-    [ $status = 0 ] || fail "cortend ended with status $status"
+    daemon_runs || fail "the daemon is not running"
+    kill -TERM "$daemon_pid"
+    daemon_wait || fail "cortend does not end"
+    [ "$daemon_status" = 0 ] || fail "cortend ended with status $daemon_status"
 }
 
 kill_daemon() {
-    kill -KILL "$daemon_pid" || fail "the daemon is not running"
-    wait "$daemon_pid" 2>/dev/null
-    daemon_pid=
+    daemon_runs || fail "the daemon is not running"
+    kill -KILL "$daemon_pid"
+    daemon_wait || fail "cortend does not die"
 }
 
 restart_daemon() {
-    if [ "${1:-}" = -9 ]; then kill_daemon; else stop_daemon; fi
+    daemon_runs && stop_daemon
     spawn_daemon
 }
 
+kill_containers() { kill_ours; }
+
 reboot_world() {
-    [ -n "$daemon_pid" ] && kill_daemon
+    daemon_runs && kill_daemon
     kill_ours
-    rm -rf --one-file-system "$run_root"
+    rm -rf --one-file-system "$RUN_ROOT"
     # A new network namespace: no bridge, no rule, no address is left either.
     kill "$net_pid"
-    wait "$net_pid" 2>/dev/null
     net_pid=
     make_net
     spawn_daemon
@@ -225,16 +263,17 @@ dk() { "$docker" "$@"; }
 ct() { "$bin/corten" "$@"; }
 
 api() {
-    local method=$1 path=$2 body=$work/api.body options=()
+    local method=$1 path=$2 body=$TEST_TMP/api.body options=()
     [ $# -gt 2 ] && options=(-H 'Content-Type: application/json' --data-binary "$3")
-    api_status=$(curl -sS --max-time 30 -o "$body" -w '%{http_code}' -X "$method" --unix-socket "$socket" \
+    api_status=$(curl -sS --max-time 30 -o "$body" -w '%{http_code}' -X "$method" --unix-socket "$SOCKET" \
         "${options[@]}" "http://d$path") || fail "$method $path: no answer"
     output=$(cat "$body" 2>/dev/null)
     rm -f "$body"
 }
 
 make_busybox_image() {
-    local dir=$work/image-$1 busybox
+    local name=${1:-busybox} busybox dir
+    dir=$TEST_TMP/image-$name
     busybox=$(command -v busybox) || skip "busybox-static is not installed"
     mkdir -p "$dir"/{bin,etc,tmp,root,proc,sys,dev,var}
     cp "$(readlink -f "$busybox")" "$dir/bin/busybox"
@@ -244,7 +283,7 @@ make_busybox_image() {
     printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\nweb:x:1000:1000::/home/web:/bin/sh\n' >"$dir/etc/passwd"
     printf 'root:x:0:\nnogroup:x:65534:\nweb:x:1000:\nextra:x:2000:web\n' >"$dir/etc/group"
     chmod 1777 "$dir/tmp"
-    tar -C "$dir" -c . | dk import --change 'CMD ["/bin/sh"]' - "$1" >/dev/null || fail "import of $1"
+    tar -C "$dir" -c . | dk import --change 'CMD ["/bin/sh"]' - "$name" >/dev/null || fail "import of $name"
     rm -rf "$dir"
 }
 
@@ -253,26 +292,18 @@ make_busybox_image() {
 show_command() { printf '%q ' "$@"; }
 
 expect_eq() {
-    local wanted=$1 got status
-    shift
-    got=$("$@" 2>"$work/stderr")
-    status=$?
-    [ $status = 0 ] || fail "$(show_command "$@"): status $status: $got $(cat "$work/stderr")"
-    [ "$got" = "$wanted" ] || fail "$(show_command "$@"): got '$got', want '$wanted' $(cat "$work/stderr")"
+    [ $# = 2 ] || fail "expect_eq ACTUAL WANTED, got $# words"
+    [ "$1" = "$2" ] || fail "got '$1', want '$2'"
 }
 
 expect_match() {
-    local pattern=$1
-    shift
-    output=$("$@" 2>&1) || fail "$(show_command "$@"): status $?: $output"
-    grep -qE -- "$pattern" <<<"$output" || fail "$(show_command "$@"): no line matches '$pattern': $output"
+    [ $# = 2 ] || fail "expect_match TEXT REGEX, got $# words"
+    grep -qE -- "$2" <<<"$1" || fail "no line matches '$2': $1"
 }
 
 expect_no_match() {
-    local pattern=$1
-    shift
-    output=$("$@" 2>&1) || fail "$(show_command "$@"): status $?: $output"
-    grep -qE -- "$pattern" <<<"$output" && fail "$(show_command "$@"): a line matches '$pattern': $output"
+    [ $# = 2 ] || fail "expect_no_match TEXT REGEX, got $# words"
+    grep -qE -- "$2" <<<"$1" && fail "a line matches '$2': $1"
     return 0
 }
 
@@ -297,7 +328,45 @@ eventually() {
     while [ $first = 1 ] || [ $SECONDS -lt $end ]; do
         first=0
         "$@" >/dev/null 2>&1 && return 0
-        sleep 0.1
+        sleep 0.05
     done
     fail "$(show_command "$@"): not within the time"
+}
+
+# What of containers is still there, one line for each thing.
+remains() {
+    local pid name id
+    for pid in $(our_pids); do
+        name=$(cat "/proc/$pid/comm" 2>/dev/null)
+        case $name in
+        cortend | corten-dns | "") ;;
+        *) [ "$pid" != "$daemon_pid" ] && echo "process $pid ($name)" ;;
+        esac
+    done
+    in_net ip -o link show type veth 2>/dev/null | sed 's/^/interface /'
+    grep -F "$TEST_TMP" "/proc/${daemon_pid:-self}/mountinfo" | sed 's/^/mount /'
+    for id in "${!seen_ids[@]}"; do
+        find /sys/fs/cgroup -type d -name "*$id*" 2>/dev/null | sed 's/^/cgroup /'
+    done
+}
+
+declare -A seen_ids=()
+# Every container this test ever made has a log line or a directory; their cgroups carry the ids.
+note_ids() {
+    local id
+    for id in $(curl -s --unix-socket "$SOCKET" "http://d/events?since=1&until=$(date +%s)" 2>/dev/null |
+        grep -oE '"(id|ID)":"[0-9a-f]{64}"' | grep -oE '[0-9a-f]{64}' | sort -u); do
+        seen_ids[$id]=1
+    done
+}
+
+expect_nothing_left() {
+    local left='' i
+    note_ids
+    for ((i = 0; i < 50; i++)); do
+        left=$(remains)
+        [ -z "$left" ] && return 0
+        sleep 0.1
+    done
+    fail "left over: $left"
 }
