@@ -231,6 +231,35 @@ static struct err put_entry(struct walk *w, int dir, const char *name, int fd,
     return result;
 }
 
+static const char *const mountpoint_files[] = {"etc/hosts", "etc/hostname", "etc/resolv.conf"};
+static const char *const mountpoint_dirs[] = {"dev", "proc", "sys"};
+
+static bool dir_is_empty(int parent, const char *name) {
+    CLEAN_FD
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEAN_STRV struct strv names = {0};
+    if (fd < 0)
+        return false;
+    struct err e = read_names(fd, &names);
+    bool empty = !err_failed(e) && names.n == 0;
+    err_ignore(e); /* what cannot be read is kept */
+    return empty;
+}
+
+static bool is_mountpoint(struct walk *w, int dir, const char *name, const struct stat *st) {
+    if (!(w->flags & LAYER_TAR_NO_MOUNTPOINTS))
+        return false;
+    CLEAN_FREE
+    char *path = mem_printf("%s%s", buf_cstr(&w->path), name);
+    for (size_t i = 0; i < ARRAY_LEN(mountpoint_files); i++)
+        if (S_ISREG(st->st_mode) && st->st_size == 0 && strcmp(path, mountpoint_files[i]) == 0)
+            return true;
+    for (size_t i = 0; i < ARRAY_LEN(mountpoint_dirs); i++)
+        if (S_ISDIR(st->st_mode) && strcmp(path, mountpoint_dirs[i]) == 0)
+            return dir_is_empty(dir, name);
+    return false;
+}
+
 static struct err visit(struct walk *w, const char *name) {
     int dir = w->levels.items[w->levels.n - 1].fd;
     CLEAN_FD
@@ -239,6 +268,8 @@ static struct err visit(struct walk *w, const char *name) {
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_errno(errno, "'%s'", name);
     size_t dir_len = w->path.len;
+    if (is_mountpoint(w, dir, name, &st))
+        return OK;
     if (S_ISCHR(st.st_mode) && st.st_rdev == 0 && !(w->flags & LAYER_TAR_PLAIN)) {
         CLEAN_FREE
         char *marker = mem_printf(".wh.%s", name);
@@ -306,5 +337,37 @@ struct err layer_size(int dir, uint64_t *ret_bytes, bool *ret_empty) {
     TRY(walk(dir, 0, NULL, &t));
     *ret_bytes = t.bytes;
     *ret_empty = t.entries == 0;
+    return OK;
+}
+
+/* Removes the file below etc when it is empty; counts what went. */
+static struct err drop_file(int etc, const char *name, unsigned *count) {
+    struct stat st;
+    if (fstatat(etc, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) || st.st_size > 0)
+        return OK;
+    if (unlinkat(etc, name, 0) < 0)
+        return err_errno(errno, "remove the mount point etc/%s", name);
+    ++*count;
+    return OK;
+}
+
+struct err layer_drop_mountpoints(int dir) {
+    for (size_t i = 0; i < ARRAY_LEN(mountpoint_dirs); i++)
+        if (unlinkat(dir, mountpoint_dirs[i], AT_REMOVEDIR) < 0 && errno != ENOENT &&
+            errno != ENOTDIR && errno != ENOTEMPTY && errno != EEXIST)
+            return err_errno(errno, "remove the mount point %s", mountpoint_dirs[i]);
+    CLEAN_FD
+    int etc = openat(dir, "etc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+    unsigned gone = 0;
+    if (etc < 0 || fstat(etc, &st) < 0)
+        return OK; /* nothing was mounted there */
+    for (size_t i = 0; i < ARRAY_LEN(mountpoint_files); i++)
+        TRY(drop_file(etc, mountpoint_files[i] + strlen("etc/"), &gone));
+    /* One with another mode or owner was made, or changed, by the program. */
+    bool plain = (st.st_mode & 07777) == 0755 && st.st_uid == 0 && st.st_gid == 0;
+    if (gone > 0 && plain && unlinkat(dir, "etc", AT_REMOVEDIR) < 0 && errno != ENOTEMPTY &&
+        errno != EEXIST)
+        return err_errno(errno, "remove the mount point etc");
     return OK;
 }

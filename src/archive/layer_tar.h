@@ -21,6 +21,12 @@ struct layer_tar {
     uint64_t entries; /* written */
     uint64_t bytes;   /* of file data */
 };
+/* Empty files and directories that a runtime makes to mount on are left out: etc/hosts,
+ * etc/hostname, etc/resolv.conf, dev, proc, sys. */
+enum { LAYER_TAR_NO_MOUNTPOINTS = 2u };
+/* The same by removing them, and an etc that held nothing else. dir: an upper directory that
+ * becomes a layer. */
+struct err layer_drop_mountpoints(int dir);
 enum { LAYER_TAR_PLAIN = 1u }; /* whiteouts mean nothing here: copy nodes as they are (export) */
 /* Ends with tar_put_end. dir: borrowed. */
 struct err layer_tar(int dir, unsigned flags, const struct tar_sink *s, struct layer_tar *ret);

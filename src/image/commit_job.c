@@ -38,6 +38,7 @@ static struct err adopt_upper(struct ingest *in, const char *name, struct ingest
     struct tar_sink sink = {hash_write, h};
     struct layer_tar t;
     TRY(open_upper(in, name, &dir));
+    TRY(layer_drop_mountpoints(dir));
     TRY(layer_tar(dir, 0, &sink, &t));
     sha256_end(h, l->diff_id.bytes);
     l->size = t.bytes;
@@ -65,7 +66,7 @@ static void *copy_thread(void *arg) {
     struct copy *c = arg;
     struct tar_sink sink = {copy_write, c};
     struct layer_tar t;
-    c->result = layer_tar(c->dir, 0, &sink, &t);
+    c->result = layer_tar(c->dir, LAYER_TAR_NO_MOUNTPOINTS, &sink, &t);
     c->fd = fd_close(c->fd);
     return NULL;
 }
@@ -100,9 +101,9 @@ static struct err copy_upper(struct ingest *in, const char *name, struct ingest_
 }
 
 static struct err unpack_tar(struct ingest *in, struct ingest_layer *l, uint64_t *ret_entries) {
-    if (in->extra_n == 0)
+    if (!in->body && in->extra_n == 0)
         return err_new(ERR_INVALID, "image commit without its archive");
-    CLEAN_STREAM struct stream *s = stream_fd(in->extra[0]);
+    CLEAN_STREAM struct stream *s = in->body ? ingest_body(in) : stream_fd(in->extra[0]);
     return ingest_fill_unknown(in, l, s, true, ret_entries);
 }
 
@@ -129,46 +130,84 @@ static struct err commit_layer(struct ingest *in, struct ingest_layer *l, uint64
 
 /* --- the image
  * -------------------------------------------------------------------------------------------- */
-static struct err commit_image(struct ingest *in, struct ingest_layer *layer, bool has_layer) {
+/* What the new image is made of, out of the arguments. */
+static struct err commit_recipe(struct ingest *in, struct arena *a, struct ingest_image *parent,
+                                struct compose *ret) {
+    int64_t created = 0;
+    if (ingest_images_n(in) > 0)
+        TRY(ingest_image(in, 0, a, parent));
+    json_i64(json_get(in->args, "created"), &created);
+    *ret = (struct compose){.parent = parent->config,
+                            .config = ingest_arg(in, "config"),
+                            .author = arena_str(a, ingest_arg(in, "author")),
+                            .comment = arena_str(a, ingest_arg(in, "comment")),
+                            .created_by = arena_str(a, ingest_arg(in, "created_by")),
+                            .created = created ? created : time_now(),
+                            .step = json_bool(json_get(in->args, "step"), false),
+                            .document = ingest_arg(in, "document")};
+    return OK;
+}
+
+static struct err commit_tags(struct ingest *in, struct arena *a, struct ingest_commit *k) {
+    const struct json *tags = json_get(in->args, "tags");
+    struct reference *refs = arena_array(a, json_len(tags) + 1, sizeof(*refs));
+    for (size_t i = 0; i < json_len(tags); i++)
+        TRY(reference_parse(json_str(json_at(tags, i)), &refs[i]));
+    k->tags = refs;
+    k->tags_n = json_len(tags);
+    return OK;
+}
+
+static struct err commit_image(struct ingest *in, struct ingest_layer *layer, bool has_layer,
+                               struct digest *ret_id) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_BUF struct buf config = {0};
     struct ingest_image parent = {0};
+    struct compose c;
+    struct str key = ingest_arg(in, "cache_key");
     bool has_parent = ingest_images_n(in) > 0;
-    const struct json *tags = json_get(in->args, "tags");
-    int64_t created = 0;
-    if (has_parent)
-        TRY(ingest_image(in, 0, &a, &parent));
-    json_i64(json_get(in->args, "created"), &created);
-    struct compose c = {.parent = parent.config,
-                        .config = ingest_arg(in, "config"),
-                        .layer = has_layer ? &layer->diff_id : NULL,
-                        .author = arena_str(&a, ingest_arg(in, "author")),
-                        .comment = arena_str(&a, ingest_arg(in, "comment")),
-                        .created_by = arena_str(&a, ingest_arg(in, "created_by")),
-                        .created = created ? created : time_now()};
+    TRY(commit_recipe(in, &a, &parent, &c));
+    c.layer = has_layer ? &layer->diff_id : NULL;
+    struct ingest_commit k = {
+        .layers = layer, .layers_n = has_layer, .cache_key = key.len ? arena_str(&a, key) : NULL};
+    if (c.step && !has_layer && has_parent) { /* nothing was written: nothing is new */
+        k.same = &parent.id;
+        *ret_id = parent.id;
+        return ingest_commit(in, &k);
+    }
     TRY(compose_config(&c, &config));
-    struct reference *refs = arena_array(&a, json_len(tags) + 1, sizeof(*refs));
-    for (size_t i = 0; i < json_len(tags); i++)
-        TRY(reference_parse(json_str(json_at(tags, i)), &refs[i]));
+    TRY(commit_tags(in, &a, &k));
     if (has_layer && json_bool(json_get(in->args, "durable"), false) && syncfs(in->layer_fd) < 0)
         return err_errno(errno, "syncfs");
-    struct ingest_commit k = {.config = buf_str(&config),
-                              .layers = layer,
-                              .layers_n = has_layer,
-                              .parent = has_parent ? &parent.id : NULL,
-                              .tags = refs,
-                              .tags_n = json_len(tags)};
+    k.config = buf_str(&config);
+    k.parent = has_parent ? &parent.id : NULL;
+    digest_of(k.config, ret_id);
     return ingest_commit(in, &k);
+}
+
+/* Only for the client of a commit with a body. */
+static struct err commit_answer(struct ingest *in, const struct digest *id) {
+    CLEAN_BUF struct buf text = {0};
+    struct json_out o = {.out = &text};
+    char digest[DIGEST_TEXT_MAX];
+    jo_obj(&o);
+    jo_kstr(&o, "Image", digest_text(id, digest));
+    jo_obj_end(&o);
+    buf_addc(&text, '\n');
+    TRY(answer_begin(in, NULL));
+    return answer_bytes(in, text.data, text.len);
 }
 
 static struct err commit_run(struct ingest *in) {
     struct ingest_layer layer = {0};
+    struct digest id;
     uint64_t entries = 0;
     bool wanted = json_bool(json_get(in->args, "layer"), false);
     if (wanted)
         TRY(commit_layer(in, &layer, &entries));
     bool dropped = entries == 0 && json_bool(json_get(in->args, "drop_empty"), false);
-    return commit_image(in, &layer, wanted && !dropped);
+    TRY(commit_image(in, &layer, wanted && !dropped, &id));
+    return commit_answer(in, &id);
 }
 
 struct err image_commit_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,

@@ -62,6 +62,38 @@ static void put_text(struct json_out *o, const char *key, const char *wanted,
     }
 }
 
+/* The members as they are, but for rootfs; what the specification demands is added. */
+static struct err compose_document(const struct compose *c, const struct json *parent,
+                                   struct buf *ret) {
+    CLEAN_JSON struct json *document = NULL;
+    struct json_out o = {.out = ret};
+    TRYF(json_parse(c->document, &document), "image config");
+    if (json_type(document) != JSON_OBJECT)
+        return err_new(ERR_INVALID, "image config: expected object, got %s",
+                       json_type_name(json_type(document)));
+    jo_obj(&o);
+    struct json_iter it = {0};
+    while (json_each(document, &it)) {
+        CLEAN_BUF struct buf value = {0};
+        if (str_eqz(it.key, "rootfs"))
+            continue;
+        json_print(it.value, &value);
+        jo_keys(&o, it.key);
+        jo_raw(&o, buf_str(&value));
+    }
+    if (!json_get(document, "architecture"))
+        jo_kstr(&o, "architecture", IMAGE_ARCHITECTURE);
+    if (!json_get(document, "os"))
+        jo_kstr(&o, "os", "linux");
+    if (!json_get(document, "config")) /* else it would be a step */
+        jo_key(&o, "config"), jo_raw(&o, STR("{}"));
+    put_rootfs(&o, c, parent);
+    jo_obj_end(&o);
+    return ret->len > IMAGE_CONFIG_MAX
+               ? err_new(ERR_INVALID, "image config is larger than %u bytes", IMAGE_CONFIG_MAX)
+               : OK;
+}
+
 struct err compose_config(const struct compose *c, struct buf *ret) {
     CLEAN_JSON struct json *parent = NULL;
     struct json_out o = {.out = ret};
@@ -69,8 +101,16 @@ struct err compose_config(const struct compose *c, struct buf *ret) {
     if (c->parent.len)
         TRYF(json_parse(c->parent, &parent), "config of the parent image");
     time_format(c->created, created);
+    if (c->document.len)
+        return compose_document(c, parent, ret);
     jo_obj(&o);
     put_text(&o, "architecture", c->architecture, parent, IMAGE_ARCHITECTURE);
+    if (c->step) {
+        put_text(&o, "os", NULL, parent, "linux");
+        put_rootfs(&o, c, parent);
+        jo_obj_end(&o);
+        return OK;
+    }
     put_text(&o, "variant", c->variant, is_set(c->architecture) ? NULL : parent, NULL);
     put_optional(&o, "author", c->author);
     put_optional(&o, "comment", c->comment);

@@ -9,5 +9,7 @@ struct compose {
     const char *author, *comment, *created_by; /* "" or NULL: none */
     const char *architecture, *variant;        /* "" or NULL: the parent's, else this machine's */
     int64_t created;                           /* wall ns */
+    bool step;                                 /* architecture, os and rootfs alone */
+    struct str document;                       /* a whole config; only its rootfs is ours */
 };
 struct err compose_config(const struct compose *c, struct buf *ret);

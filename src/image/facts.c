@@ -28,6 +28,10 @@ struct image_fact *image_fact_new(struct images *im, const struct digest *id, ch
     i->config_text = str_n(config_text, config_len);
     i->layers = mem_dup(layers, MAX(layers_n, 1u) * sizeof(*layers));
     i->layers_n = layers_n;
+    /* What compose.c writes for a step of the builder has neither; an ordinary image has "config".
+     */
+    i->step = str_find_str(i->config_text, STR("\"config\"")) < 0 &&
+              str_find_str(i->config_text, STR("\"created\"")) < 0;
     list_init(&i->tags);
     list_init(&i->holds);
     for (size_t n = 0; n < layers_n; n++) {

@@ -32,7 +32,6 @@
  */
 #pragma once
 #include "base/arena.h"
-#include "base/vec.h"
 #include "base/list.h"
 #include "base/sha256.h"
 #include "base/vec.h"
@@ -105,6 +104,7 @@ struct image {
     struct list holds;    /* struct image_hold */
     unsigned holds_n;
     bool removed; /* hidden: only holds keep it */
+    bool step;    /* of the builder: config with layers alone; lists leave it out */
 };
 
 /* The decoded config; decoded on first use and kept. Never fails: it was checked when it came. */
@@ -199,7 +199,14 @@ struct image_commit {
     bool adopt;        /* rename it into place instead of copying (nobody may use it any more) */
     int tar_fd;        /* a tar stream (plain), read to its end; borrowed; -1: none */
     bool drop_empty;   /* a layer without entries is left out (history says empty_layer) */
-    /* The image's config document: `config` is the JSON of its inner "config" object; the rest
+    /* The builder's two other kinds of image (spec/corten_build.h). step: a config of architecture,
+     * os and rootfs alone, so that the id depends on the layers only; with drop_empty and nothing
+     * written the parent itself comes back. document: a whole config whose rootfs is the parent's.
+     */
+    bool step;
+    struct str document;
+    const char *cache_key; /* recorded for the result in the same transaction; NULL: none */
+    /* Else the image's config document: `config` is the JSON of its inner "config" object; the rest
      * (created, history, rootfs, architecture and os of the parent or this machine) is filled in.
      */
     struct str config;
@@ -213,6 +220,11 @@ struct image_commit {
  * adopted directory may already have moved. */
 void image_commit(struct images *im, const struct image_commit *c,
                   void (*done)(void *arg, struct image *image, struct err e), void *arg);
+
+/* The same with the layer's tar as the client's request body, read by the worker, which answers 200
+ * {"Image": id} or the error. */
+void image_commit_body(struct images *im, struct http_taken *client, const struct image_commit *c,
+                       image_done *done, void *arg);
 
 /* --- the builder's cache ---------------------------------------------------------------------- */
 /* Keys are made by the builder: a digest over the step and everything that it reads. NULL: no. */

@@ -224,6 +224,9 @@ struct err ingest_commit(struct ingest *in, const struct ingest_commit *c) {
     msg_putz(&body, TAG_EVENT, c->event);
     msg_putz(&body, TAG_EVENT_NAME, c->event_name);
     msg_putz(&body, TAG_SOURCE, c->source);
+    msg_putz(&body, TAG_CACHE_KEY, c->cache_key);
+    if (c->same)
+        msg_put(&body, TAG_SAME, str_n(c->same->bytes, SHA256_SIZE));
     return ask(in, IMAGE_COMMIT, &body, &m);
 }
 

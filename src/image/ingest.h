@@ -102,6 +102,8 @@ struct ingest_commit {
     size_t tags_n;
     const char *event, *event_name; /* or NULL */
     const char *source;             /* or NULL */
+    const char *cache_key;          /* or NULL */
+    const struct digest *same;      /* no config: this image is the result; or NULL */
 };
 struct err ingest_commit(struct ingest *in, const struct ingest_commit *c);
 

@@ -31,8 +31,10 @@ enum image_tag_number {
     TAG_TAG = 8,
     TAG_EVENT = 9, /* action, published with the first tag (or the id) as name */
     TAG_EVENT_NAME = 10,
-    TAG_SOURCE = 11, /* "host/repository" of the blobs in this message */
-    TAG_ERROR = 20,  /* three tags: msg_put_err */
+    TAG_SOURCE = 11,    /* "host/repository" of the blobs in this message */
+    TAG_CACHE_KEY = 12, /* recorded for the image of this commit */
+    TAG_SAME = 13,      /* without CONFIG: the id of the image that is the result */
+    TAG_ERROR = 20,     /* three tags: msg_put_err */
 };
 
 /* Fixed-size records, native endian (same host). */

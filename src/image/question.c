@@ -23,6 +23,7 @@ struct question {
     VEC(struct blob *) new_blobs;
     /* commit */
     struct digest id;
+    bool has_image; /* id says which */
     struct oci_image_config config;
     struct arena arena;
     VEC(struct layer_fact *) layers; /* of the image, bottom first */
@@ -214,12 +215,21 @@ static void commit_blobs(struct question *q, struct store_txn *t) {
     }
 }
 
+/* A digest alone is no tagging. */
+static bool has_tag(const struct question *q) {
+    for (size_t i = 0; i < q->tags.n; i++)
+        if (!q->tags.items[i].has_digest)
+            return true;
+    return false;
+}
+
 static struct err commit_image(struct question *q, struct str config, struct store_txn *t) {
     struct images *im = q->change.images;
     struct image_fact *known = map_get(&im->by_id, digest_key(&q->id));
     struct str parent = msg_get(buf_str(&q->body), TAG_PARENT);
     CLEAN_BUF struct buf ids = {0};
     char text[REFERENCE_TEXT_MAX];
+    q->has_image = true;
     for (size_t i = 0; i < q->layers.n; i++)
         buf_add_str(&ids, digest_key(&q->layers.items[i]->layer.diff_id));
     if (parent.len != SHA256_SIZE || !map_get(&im->by_id, parent) ||
@@ -227,16 +237,29 @@ static struct err commit_image(struct question *q, struct str config, struct sto
         parent = STR_NONE;
     if (known)
         store_add(t, "UPDATE image SET removed = 0, tagged_at = ? WHERE id = ?", "ib",
-                  q->tags.n ? q->now : known->image.tagged_at, digest_key(&q->id));
+                  has_tag(q) ? q->now : known->image.tagged_at, digest_key(&q->id));
     else
         store_add(t,
                   "INSERT INTO image (id, config, layers, created, parent, tagged_at, removed) "
                   "VALUES (?, ?, ?, ?, ?, ?, 0)",
                   "bbbibi", digest_key(&q->id), config, buf_str(&ids), q->created, parent,
-                  q->tags.n ? q->now : INT64_C(0));
+                  has_tag(q) ? q->now : INT64_C(0));
     for (size_t i = 0; i < q->tags.n; i++)
         store_add(t, "INSERT OR REPLACE INTO image_tag (ref, image, tagged_at) VALUES (?, ?, ?)",
                   "sbi", reference_text(&q->tags.items[i], text), digest_key(&q->id), q->now);
+    return OK;
+}
+
+/* The result is an image that is here already. */
+static struct err commit_same(struct question *q) {
+    struct str id = msg_get(buf_str(&q->body), TAG_SAME);
+    if (id.len == 0)
+        return OK;
+    struct image_fact *f = id.len == SHA256_SIZE ? map_get(&q->change.images->by_id, id) : NULL;
+    if (!f || f->image.removed)
+        return err_new(ERR_CONFLICT, "the image was removed meanwhile");
+    q->id = f->image.id;
+    q->has_image = true;
     return OK;
 }
 
@@ -257,7 +280,15 @@ static struct err commit_build(struct change *c, struct store_txn *t) {
     }
     TRY(commit_layers(q, t));
     commit_blobs(q, t);
-    return config.len > 0 ? commit_image(q, config, t) : OK;
+    if (config.len > 0)
+        TRY(commit_image(q, config, t));
+    else
+        TRY(commit_same(q));
+    struct str key = msg_get(body, TAG_CACHE_KEY);
+    if (key.len > 0 && q->has_image)
+        store_add(t, "INSERT OR REPLACE INTO build_cache (key, image, used_at) VALUES (?, ?, ?)",
+                  "tbi", key, digest_key(&q->id), q->now);
+    return OK;
 }
 
 static void apply_layers(struct question *q) {
@@ -342,11 +373,15 @@ static void commit_apply(struct change *c, struct err e) {
     if (!err_failed(e)) {
         struct image_fact *f = NULL;
         apply_layers(q);
-        if (config.len > 0) {
+        if (config.len > 0)
             f = apply_image(q, config);
-            q->job->committed = true;
-            q->job->image = q->id;
-        }
+        else if (q->has_image)
+            f = map_get(&c->images->by_id, digest_key(&q->id));
+        struct str key = msg_get(buf_str(&q->body), TAG_CACHE_KEY);
+        if (f && key.len > 0)
+            cache_link(c->images, key, f);
+        q->job->committed |= f != NULL;
+        q->job->image = q->id;
         apply_event(q, f ? &f->image : NULL);
     }
     question_end(q, e);

@@ -122,6 +122,8 @@ static void all_tags_go(struct removal *r, struct image *i) {
 static struct err image_and_parents_go(struct removal *r, struct image *i, bool quiet) {
     bool force = r->force;
     for (; i; quiet = true, force = false, i = r->noprune ? NULL : i->parent) {
+        if (quiet && fact_of(i)->cache_keys.n > 0)
+            return OK; /* the builder's cache wants it */
         struct err e = conflict(r, i, !force, true);
         if (err_failed(e)) {
             bool used = i->holds_n > 0, dangling = tags_left(r, i) == 0 && children_left(r, i) == 0;
@@ -200,7 +202,8 @@ static void decide_prune(struct removal *r) {
     struct image *i;
     while ((i = images_next(im, &it)) != NULL) {
         bool candidate = r->dangling_only ? image_is_dangling(i) : i->children == 0;
-        if (!candidate || i->holds_n > 0 || (r->wanted && !r->wanted(r->arg, i)))
+        if (!candidate || i->holds_n > 0 || fact_of(i)->cache_keys.n > 0 ||
+            (r->wanted && !r->wanted(r->arg, i)))
             continue;
         if (image_goes(r, i))
             continue;
@@ -252,6 +255,25 @@ static uint64_t unique_size(const struct image *i) {
     return n;
 }
 
+/* The peer also names the layers that went, top first, by chain id (image-spec "Layer ChainID"). */
+static void list_layers(const struct image *i, struct image_removals *list) {
+    char chain[IMAGE_LAYERS_MAX][DIGEST_TEXT_MAX], diff[DIGEST_TEXT_MAX];
+    for (size_t n = 0; n < i->layers_n; n++) {
+        struct digest d = i->layers[n]->diff_id;
+        if (n > 0) {
+            CLEAN_BUF struct buf pair = {0};
+            buf_addf(&pair, "%s %s", chain[n - 1], digest_text(&d, diff));
+            digest_of(buf_str(&pair), &d);
+        }
+        digest_text(&d, chain[n]);
+    }
+    for (size_t n = i->layers_n; n-- > 0;) {
+        if (layer_fact_of(i->layers[n])->refs > 1)
+            return;
+        vec_push(list, ((struct image_removal){.deleted = mem_strdup(chain[n])}));
+    }
+}
+
 static void removal_commit(struct removal *r, struct image_removals *list,
                            uint64_t *ret_reclaimed) {
     struct images *im = r->change.images;
@@ -268,6 +290,7 @@ static void removal_commit(struct removal *r, struct image_removals *list,
         struct image_fact *f = r->images.items[i];
         f->image.removed = false; /* image_fact_hide counts */
         vec_push(list, ((struct image_removal){.deleted = mem_strdup(f->image.id_text)}));
+        list_layers(&f->image, list);
         image_publish(im, "delete", &f->image, f->image.id_text);
         *ret_reclaimed += unique_size(&f->image);
         if (f->image.holds_n > 0 || f->pins > 0)

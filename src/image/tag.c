@@ -44,7 +44,8 @@ static void tag_apply(struct change *c, struct err e) {
 void image_set_tag(struct images *im, struct image *i, const struct reference *ref, int64_t now) {
     char text[REFERENCE_TEXT_MAX];
     struct image_tag *old = map_getz(&im->by_ref, reference_text(ref, text));
-    i->tagged_at = now;
+    if (!ref->has_digest)
+        i->tagged_at = now;
     if (old && old->image == i)
         return;
     if (old)
@@ -77,13 +78,16 @@ static void cache_unlink(struct images *im, struct str key) {
         }
 }
 
-void image_cache_put(struct images *im, struct str key, struct image *i) {
-    struct image_fact *f = fact_of(i);
-    if (i->removed)
-        return;
+void cache_link(struct images *im, struct str key, struct image_fact *f) {
     cache_unlink(im, key);
     map_set(&im->cache, key, f);
     vec_push(&f->cache_keys, str_dup(key));
+}
+
+void image_cache_put(struct images *im, struct str key, struct image *i) {
+    if (i->removed)
+        return;
+    cache_link(im, key, fact_of(i));
     struct store_txn *t = store_txn_new();
     store_add(t, "INSERT OR REPLACE INTO build_cache (key, image, used_at) VALUES (?, ?, ?)", "tbi",
               key, digest_key(&i->id), time_now());

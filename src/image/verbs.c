@@ -183,10 +183,16 @@ void image_import(struct images *im, struct http_taken *client, const struct ima
 /* --- commit
  * -------------------------------------------------------------------------------------------------
  */
-static void commit_args(const struct image_commit *c, struct buf *out) {
+static void commit_args(const struct image_commit *c, bool layer, struct buf *out) {
     struct json_out o = {.out = out};
     char text[REFERENCE_TEXT_MAX];
-    jo_kbool(&o, "layer", c->upper || c->tar_fd >= 0);
+    jo_kbool(&o, "layer", layer);
+    jo_kbool(&o, "step", c->step);
+    put_optional(&o, "cache_key", c->cache_key);
+    if (c->document.len > 0) {
+        jo_key(&o, "document");
+        jo_str(&o, c->document);
+    }
     put_optional(&o, "upper", c->upper);
     jo_kbool(&o, "adopt", c->adopt);
     jo_kbool(&o, "drop_empty", c->drop_empty);
@@ -207,15 +213,27 @@ static void commit_args(const struct image_commit *c, struct buf *out) {
     jo_arr_end(&o);
 }
 
+static struct err commit_check(const struct image_commit *c, bool layer) {
+    if (c->parent && layer && c->parent->layers_n >= IMAGE_LAYERS_MAX)
+        return err_new(ERR_INVALID, "the image would have more than %d layers", IMAGE_LAYERS_MAX);
+    if (c->document.len > IMAGE_CONFIG_MAX || c->config.len > IMAGE_CONFIG_MAX)
+        return err_new(ERR_INVALID, "image config is larger than %u bytes", IMAGE_CONFIG_MAX);
+    /* Texts become JSON strings on their way to the worker: only whole UTF-8 arrives as it is. */
+    if (!str_is_utf8(c->document) || !str_is_utf8(c->config))
+        return err_new(ERR_INVALID, "image config is not UTF-8");
+    return OK;
+}
+
 void image_commit(struct images *im, const struct image_commit *c,
                   void (*done)(void *arg, struct image *image, struct err e), void *arg) {
     CLEAN_BUF struct buf args = {0};
-    if (c->parent && c->parent->layers_n >= IMAGE_LAYERS_MAX && (c->upper || c->tar_fd >= 0)) {
-        done(arg, NULL,
-             err_new(ERR_INVALID, "the image would have more than %d layers", IMAGE_LAYERS_MAX));
+    bool layer = c->upper || c->tar_fd >= 0;
+    struct err e = commit_check(c, layer);
+    if (err_failed(e)) {
+        done(arg, NULL, e);
         return;
     }
-    commit_args(c, &args);
+    commit_args(c, layer, &args);
     int fd = c->upper ? c->upper_dirfd : c->tar_fd;
     struct image_job_new n = {.job = "image-commit",
                               .args = buf_str(&args),
@@ -224,6 +242,26 @@ void image_commit(struct images *im, const struct image_commit *c,
                               .fds = &fd,
                               .fds_n = fd >= 0,
                               .committed_fn = done,
+                              .arg = arg};
+    job_start(im, &n);
+}
+
+void image_commit_body(struct images *im, struct http_taken *client, const struct image_commit *c,
+                       image_done *done, void *arg) {
+    CLEAN_BUF struct buf args = {0};
+    struct err e = commit_check(c, true);
+    if (err_failed(e)) {
+        image_job_refuse(client, done, arg, e);
+        return;
+    }
+    commit_args(c, true, &args);
+    struct image_job_new n = {.job = "image-commit",
+                              .args = buf_str(&args),
+                              .client = client,
+                              .body = true,
+                              .images = &c->parent,
+                              .images_n = c->parent != NULL,
+                              .done = done,
                               .arg = arg};
     job_start(im, &n);
 }
