@@ -30,7 +30,7 @@ static void release(struct keeper *k) {
 }
 
 void exit_ack(struct keeper *k) {
-    if (!k->exited || k->acked)
+    if (!k->reported || k->acked)
         return;
     k->acked = true;
     if (k->recorded)
@@ -48,14 +48,14 @@ static void record(struct keeper *k) {
 
 void exit_notice(struct keeper *k) {
     CLEAN_BUF struct buf body = {0};
-    if (k->acked)
+    if (!k->reported || k->acked)
         return;
     protocol_put_exit(&body, &k->exit);
     server_notice(k, PROTOCOL_EXITED, &body, NULL, 0);
 }
 
 void exit_daemon_lost(struct keeper *k) {
-    if (k->exited)
+    if (k->reported)
         record(k);
     exit_maybe(k);
 }
@@ -95,6 +95,32 @@ void exit_maybe(struct keeper *k) {
     loop_post(k->loop, check, k);
 }
 
+/* Who hears of the exit finds the whole log: the report waits for it, but not for a disk that
+ * hangs. */
+static void report(struct keeper *k) {
+    k->report = timer_free(k->report);
+    if (k->reported)
+        return;
+    k->reported = true;
+    if (k->daemon)
+        exit_notice(k);
+    else
+        record(k);
+    exit_maybe(k);
+}
+
+static void on_report(void *arg) {
+    report(arg);
+}
+
+void exit_log_moved(struct keeper *k) {
+    if (!k->exited)
+        return;
+    if (logs_writer_idle(k->log))
+        report(k);
+    exit_maybe(k);
+}
+
 static void on_leave(void *arg) {
     struct keeper *k = arg;
     k->leave = timer_free(k->leave);
@@ -132,11 +158,8 @@ static void on_init(void *arg, int status) {
     k->exited = true;
     k->leave = timer_new(k->loop, LINGER, 0, on_leave, k);
     log_pump(k);
-    if (k->daemon)
-        exit_notice(k);
-    else
-        record(k);
-    exit_maybe(k);
+    k->report = timer_new(k->loop, REPORT_WAIT, 0, on_report, k);
+    exit_log_moved(k);
 }
 
 static void on_oom(void *arg, unsigned events) {

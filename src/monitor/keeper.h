@@ -11,13 +11,14 @@
 #include "logs/logs.h"
 #include "monitor/protocol.h"
 
-#define CHUNK_SIZE 65536u             /* one read from a container's stream */
-#define CLIENT_QUEUE_MAX (1u << 20)   /* unread bytes of a client that hold its source back */
-#define STDIN_QUEUE_MAX (64u << 10)   /* bytes for a stdin that is not being read */
-#define LINGER (10 * NSEC_PER_SEC)    /* a client that does not read is cut after it */
-#define EXEC_HOLD (10 * NSEC_PER_SEC) /* an exec's stream waits so long for a daemon */
-#define EXEC_DRAIN (2 * NSEC_PER_SEC) /* output of an ended exec's own children */
-#define QUIET (NSEC_PER_SEC)          /* without activity: buffers are given back */
+#define CHUNK_SIZE 65536u              /* one read from a container's stream */
+#define CLIENT_QUEUE_MAX (1u << 20)    /* unread bytes of a client that hold its source back */
+#define STDIN_QUEUE_MAX (64u << 10)    /* bytes for a stdin that is not being read */
+#define LINGER (10 * NSEC_PER_SEC)     /* a client that does not read is cut after it */
+#define EXEC_HOLD (10 * NSEC_PER_SEC)  /* an exec's stream waits so long for a daemon */
+#define EXEC_DRAIN (2 * NSEC_PER_SEC)  /* output of an ended exec's own children */
+#define REPORT_WAIT (NSEC_PER_SEC / 2) /* for the log, before an exit is reported */
+#define QUIET (NSEC_PER_SEC)           /* without activity: buffers are given back */
 
 struct keeper;
 struct client;
@@ -96,12 +97,14 @@ struct keeper {
 
     struct watch *oom_watch;
     uint64_t oom_seen;
-    struct timer *stop_timer, *linger, *quiet, *leave;
+    struct timer *stop_timer, *linger, *quiet, *leave, *report;
     bool active;   /* since the quiet timer was armed */
     bool checking; /* exit_maybe has posted its check */
 
-    bool exited, acked, recorded; /* the container's end */
-    bool released;                /* acked or recorded: streams and waiters are let go */
+    bool exited;          /* the init is dead, its output is with log and clients */
+    bool reported;        /* the daemon was told or would be */
+    bool acked, recorded; /* the container's end */
+    bool released;        /* acked or recorded: streams and waiters are let go */
     bool removed;
     struct monitor_exit exit;
 };
@@ -201,6 +204,8 @@ void exit_watch(struct keeper *k); /* the init, the OOM descriptor */
 void exit_ack(struct keeper *k);
 void exit_notice(struct keeper *k); /* EXITED again for a daemon that has just come */
 void exit_daemon_lost(struct keeper *k);
+/* The log has made progress or is done. */
+void exit_log_moved(struct keeper *k);
 /* Ends the process when nothing is left to do. Call after anything that may have been the last. */
 void exit_maybe(struct keeper *k);
 

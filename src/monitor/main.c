@@ -165,8 +165,7 @@ static void on_log(void *arg, unsigned events) {
     (void)events;
     struct keeper *k = arg;
     log_pump(k);
-    if (k->exited)
-        exit_maybe(k);
+    exit_log_moved(k);
 }
 
 static struct err start(struct keeper *k, struct arrival *a) {

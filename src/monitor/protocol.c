@@ -65,8 +65,6 @@ struct err protocol_get_start(struct msg *m, struct arena *a, struct protocol_st
         .log_name = arena_str(a, msg_get(m->body, TAG_LOG_NAME)),
         .log_max_size = msg_get_i64(m->body, TAG_LOG_MAX_SIZE),
         .log_max_file = (int)msg_get_i64(m->body, TAG_LOG_MAX_FILE),
-        .rows = (unsigned)msg_get_u64(m->body, TAG_ROWS),
-        .columns = (unsigned)msg_get_u64(m->body, TAG_COLUMNS),
     };
     s.layers = strings(m->body, TAG_LAYER, a, &s.layers_n);
     s.groups = strings(m->body, TAG_GROUP, a, &s.groups_n);

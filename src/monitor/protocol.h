@@ -129,7 +129,6 @@ struct protocol_start {
     const char *log_driver, *log_name;
     int64_t log_max_size;
     int log_max_file;
-    unsigned rows, columns;
 };
 void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds[START_FDS_N],
                         size_t *ret_fds_n);

@@ -55,7 +55,7 @@ static void hello(struct peer *p, const struct msg *m) {
         peer_free(old);
     CLEAN_BUF struct buf body = {0};
     protocol_put_started(&body, &k->facts);
-    if (k->exited)
+    if (k->reported)
         protocol_put_exit(&body, &k->exit);
     execs_put(k, &body);
     msg_conn_send(p->conn, PROTOCOL_HELLO_REPLY, m->seq, buf_str(&body), NULL, 0);
@@ -68,8 +68,7 @@ static void taken(struct peer *p) {
     msg_put_i64(&body, TAG_MONITOR_PID, k->facts.monitor_pid);
     msg_conn_send(p->conn, PROTOCOL_TAKEN_REPLY, 0, buf_str(&body), NULL, 0);
     execs_notice(k);
-    if (k->exited)
-        exit_notice(k);
+    exit_notice(k);
 }
 
 static int refusal_status(struct err e) {

@@ -2,7 +2,6 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "kernel/mount.h"
-#include "kernel/pty.h"
 #include "monitor/keeper.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -121,8 +120,5 @@ struct err start_container(struct keeper *k, struct protocol_start *s) {
     TRY(decode_config(s, &a, &no_score, &config));
     TRY(open_log(k, s));
     TRY(create(k, s, &config, &a, &p));
-    TRY(set_streams(k, &p));
-    if (k->flags & START_TERMINAL && s->rows > 0 && s->columns > 0)
-        TRY(pty_resize(k->session.in, s->rows, s->columns));
-    return OK;
+    return set_streams(k, &p);
 }

@@ -195,11 +195,11 @@ TEST(detach_keys) {
     lab_enter();
     struct lab b;
     struct lab_options o = {
-        .script = "stty raw -echo; echo ready; head -c 4 | od -An -tx1; sleep 1000",
+        .script = "read x; stty raw -echo; echo ready; head -c 4 | od -An -tx1; sleep 1000",
         .terminal = true,
         .open_stdin = true};
     lab_start(&b, &o);
-    int a = lab_attach(&b, attach_all, "");
+    int a = lab_attach(&b, attach_all, "\n");
     free(lab_expect(&b, a, "ready\n"));
     assert_int_equal(fd_write_all(a, "\x10z\x10", 3), 0); /* no sequence: passed on */
     lab_pass(&b, 50 * NSEC_PER_MSEC);
@@ -316,8 +316,9 @@ TEST(a_slow_reader_holds_only_the_output_back) {
     close(a);
 
     /* one that reads late gets everything */
-    lab_start(&b, &(struct lab_options){.script = "head -c 8000000 /dev/zero | tr '\\0' x"});
-    a = lab_attach(&b, attach_out, "");
+    lab_start(&b, &(struct lab_options){.script = "read x; head -c 8000000 /dev/zero | tr '\\0' x",
+                                        .open_stdin = true});
+    a = lab_attach(&b, attach_all, "go\n");
     lab_pass(&b, 500 * NSEC_PER_MSEC);
     assert_int_equal(b.exited, 0);
     struct buf out[3] = {0};
