@@ -50,8 +50,7 @@ static void sweep_containers(struct build *b) {
 
 static struct err sweep_work(void *arg) {
     struct build *b = arg;
-    CLEAN_FD
-    int dir = -1;
+    CLEAN_FD int dir = -1;
     TRY(dir_open(b->temp_dir, &dir));
     return dir_remove(dir, b->id);
 }
@@ -74,8 +73,7 @@ static void build_ended(void *arg, int status) {
 
 /* A file in memory that the builder reads from its start. */
 static struct err memory_file(const char *name, struct str text, int *ret_fd) {
-    CLEAN_FD
-    int fd = memfd_create(name, MFD_CLOEXEC);
+    CLEAN_FD int fd = memfd_create(name, MFD_CLOEXEC);
     if (fd < 0)
         return err_errno(errno, "memfd_create");
     int r = fd_write_all(fd, text.p, text.len);
@@ -88,10 +86,8 @@ static struct err memory_file(const char *name, struct str text, int *ret_fd) {
 }
 
 static struct err spawn_builder(struct build *b, struct str job, struct http_taken *taken) {
-    CLEAN_FD
-    int job_fd = -1;
-    CLEAN_FD
-    int body_fd = -1;
+    CLEAN_FD int job_fd = -1;
+    CLEAN_FD int body_fd = -1;
     CLEAN_BUF struct buf packed = {0};
     http_body_pack(&taken->body, buf_str(&taken->early), &packed);
     TRY(memory_file("build-job", job, &job_fd));
@@ -266,8 +262,7 @@ void api_build_layer(struct api_call *c) {
         api_reply_err(c, e);
         return;
     }
-    CLEAN_FREE
-    char *kept = mem_strdup(key);
+    CLEAN_FREE char *kept = mem_strdup(key);
     commit.cache_key = kept;
     if (api_take_socket(c, &taken))
         image_commit_body(images, &taken, &commit, layer_done, NULL);
@@ -277,8 +272,7 @@ void api_build_layer(struct api_call *c) {
  * ------------------------------------------------- */
 
 static void look_done(void *arg, struct str result UNUSED, struct err e) {
-    CLEAN_FREE
-    char *what = arg;
+    CLEAN_FREE char *what = arg;
     log_err(LOG_INFO, e, "%s", what); /* the worker has answered the client */
 }
 

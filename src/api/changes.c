@@ -204,10 +204,8 @@ static struct err change_workdir(struct str rest, struct arena *a, struct api_co
     char *word;
     TRY(one_word(rest, a, &word));
     const char *base = config->working_dir && *config->working_dir ? config->working_dir : "/";
-    CLEAN_FREE
-    char *joined = path_join(path_is_abs(str_of(word)) ? "/" : base, word);
-    CLEAN_FREE
-    char *clean = path_clean(str_of(joined));
+    CLEAN_FREE char *joined = path_join(path_is_abs(str_of(word)) ? "/" : base, word);
+    CLEAN_FREE char *clean = path_clean(str_of(joined));
     config->working_dir = arena_strz(a, clean);
     return OK;
 }

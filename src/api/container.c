@@ -368,8 +368,7 @@ void api_container_attach(struct api_call *c) {
         return;
     }
     const char *keys = api_query(c, "detachKeys");
-    CLEAN_FREE
-    char *detach_keys = mem_strdup(keys ? keys : "");
+    CLEAN_FREE char *detach_keys = mem_strdup(keys ? keys : "");
     bool stream = api_query_bool(c, "stream", false);
     struct monitor_attach a = {
         .in = stream && api_query_bool(c, "stdin", false) && k->config->open_stdin,

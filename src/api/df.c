@@ -39,8 +39,7 @@ static void df_free(struct df *d) {
 
 /* What goes away meanwhile is no error: it takes no room any more. */
 static int64_t measure_one(const char *path) {
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     uint64_t bytes = 0;
     struct err e = dir_open(path, &fd);
     if (!err_failed(e))

@@ -49,8 +49,7 @@ static void pairs_query(struct buf *query, const char *key, const struct strv *p
         struct str name, value;
         bool has_value = str_cut(str_of(pairs->items[i]), '=', &name, &value);
         jo_keys(&jo, name);
-        CLEAN_FREE
-        char *z = str_dup(name);
+        CLEAN_FREE char *z = str_dup(name);
         if (has_value)
             jo_str(&jo, value);
         else
@@ -89,8 +88,7 @@ static struct err builder_path(char out[PATH_MAX]) {
 
 static struct err run_builder(struct str job, int *ret_status) {
     char program[PATH_MAX];
-    CLEAN_FD
-    int fd = memfd_create("build-job", MFD_CLOEXEC);
+    CLEAN_FD int fd = memfd_create("build-job", MFD_CLOEXEC);
     TRY(builder_path(program));
     if (fd < 0 || fd_write_all(fd, job.p, job.len) < 0 || lseek(fd, 0, SEEK_SET) != 0)
         return err_errno(errno, "corten: write the build's job");
@@ -123,9 +121,9 @@ static int build_run(struct invocation *in) {
     }
     if (o->iidfile) {
         char *cwd = getcwd(iidfile, sizeof iidfile);
-        CLEAN_FREE
-        char *path = path_is_abs(str_of(o->iidfile)) || !cwd ? mem_strdup(o->iidfile)
-                                                             : path_join(cwd, o->iidfile);
+        CLEAN_FREE char *path = path_is_abs(str_of(o->iidfile)) || !cwd
+                                    ? mem_strdup(o->iidfile)
+                                    : path_join(cwd, o->iidfile);
         snprintf(iidfile, sizeof iidfile, "%s", path);
     }
     random_id(id);

@@ -289,8 +289,7 @@ static const struct option_row load_rows[] = {
 static int load_run(struct invocation *in) {
     const struct load_options *o = in->options;
     CLEAN_CLIENT struct client *c = NULL;
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     if (!o->input && isatty(0)) {
         fprintf(stderr, "requested load from stdin, but stdin is empty\n");
         return 1;
@@ -318,8 +317,7 @@ static int import_run(struct invocation *in) {
     const struct import_options *o = in->options;
     CLEAN_CLIENT struct client *c = NULL;
     CLEAN_BUF struct buf target = {0};
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     const char *repo = "", *tag = "";
     struct err e = open_input(in->args[0], &fd);
     if (!err_failed(e) && !(c = cli_connect(in)))
@@ -361,8 +359,7 @@ static int save_run(struct invocation *in) {
     const struct save_options *o = in->options;
     CLEAN_CLIENT struct client *c = cli_connect(in);
     CLEAN_BUF struct buf target = {0};
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     if (!c)
         return 1;
     if (!o->output && isatty(1)) {

@@ -1,5 +1,6 @@
 /* The box of a container: its OCI config.json, from the API's config, the security defaults
  * (reference/security.md rule 14) and the host's network files. */
+#include "base/file.h"
 #include "container/private.h"
 #include "runtime/runtime.h"
 #include "spec/runtime_config.h"
@@ -81,8 +82,7 @@ static struct strs environment(const struct container *c, bool tty, const struct
     for (size_t i = 0; i < own->n; i++) {
         struct str name, value;
         str_cut(str_of(own->items[i]), '=', &name, &value);
-        CLEAN_FREE
-        char *key = str_dup(name);
+        CLEAN_FREE char *key = str_dup(name);
         if (!extra || !env_has(extra, key))
             strs_add(&env, a, own->items[i]);
     }
@@ -334,8 +334,7 @@ struct err container_box(const struct container *c, const struct box_files *file
     add_user_mounts(c, &o, a);
     l.sysctl = c->host->sysctls;
     l.resources = make_resources(c, a);
-    CLEAN_FREE
-    char *cgroup = container_cgroup_path(c);
+    CLEAN_FREE char *cgroup = container_cgroup_path(c);
     l.cgroups_path = arena_strz(a, cgroup);
     add_namespaces(c, &l, a);
     l.masked_paths = c->host->masked_paths.present ? c->host->masked_paths
@@ -362,8 +361,8 @@ static char *seccomp_cache(const struct containers *cs) {
 
 struct err container_seccomp_prepare(struct containers *cs) {
     CLEAN_ARENA struct arena a = {0};
-    CLEAN_FREE
-    char *cache = seccomp_cache(cs);
+    CLEAN_FREE char *cache = seccomp_cache(cs);
+    TRY(dir_make(cache, 0700));
     struct strs caps = strs_copy(runtime_default_capabilities, &a);
     return runtime_seccomp_default(cache, &caps, &cs->seccomp_fd);
 }
@@ -378,8 +377,7 @@ struct err container_seccomp_open(const struct container *c, int *ret_fd) {
         *ret_fd = fcntl(c->all->seccomp_fd, F_DUPFD_CLOEXEC, 3);
         return *ret_fd < 0 ? err_errno(errno, "duplicate the seccomp filter") : OK;
     }
-    CLEAN_FREE
-    char *cache = seccomp_cache(c->all);
+    CLEAN_FREE char *cache = seccomp_cache(c->all);
     struct strs caps = capability_set(c, &a);
     return runtime_seccomp_default(cache, &caps, ret_fd);
 }

@@ -195,8 +195,7 @@ static struct err directories_work(void *arg) {
     int parent = j->c->auto_remove ? j->cs->ephemeral_fd : j->cs->data_fd;
     if (mkdirat(parent, j->c->id, 0700) != 0 && errno != EEXIST)
         return err_errno(errno, "make '%s'", j->c->directory);
-    CLEAN_FD
-    int dir = openat(parent, j->c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int dir = openat(parent, j->c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return err_errno(errno, "open '%s'", j->c->directory);
     if ((mkdirat(dir, "upper", 0755) != 0 || mkdirat(dir, "work", 0700) != 0) && errno != EEXIST)
@@ -255,8 +254,7 @@ void container_create(struct containers *cs, const char *name,
     j->c = container_new(cs);
     random_id(j->c->id);
     j->c->created = time_now();
-    CLEAN_FREE
-    char *made_up = NULL;
+    CLEAN_FREE char *made_up = NULL;
     if (!name || !*name)
         name = made_up = container_make_name(cs);
     else if (*name == '/')

@@ -2,6 +2,7 @@
 #include "base/path.h"
 #include "container/private.h"
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -23,6 +24,16 @@ static void logs_done(void *arg UNUSED, struct str result UNUSED, struct err e) 
         log_err(LOG_WARN, e, "read logs");
 }
 
+/* Unix seconds with nine digits, as the API says times; 0: unbounded, left out. */
+static void put_time(struct json_out *jo, const char *key, int64_t t) {
+    char text[40];
+    if (t == 0)
+        return;
+    snprintf(text, sizeof text, "%lld.%09lld", (long long)(t / NSEC_PER_SEC),
+             (long long)(t % NSEC_PER_SEC));
+    jo_kstr(jo, key, text);
+}
+
 static void write_args(const struct container *c, const struct container_logs *o, struct arena *a,
                        struct buf *out) {
     struct json_out jo = {.out = out};
@@ -34,19 +45,17 @@ static void write_args(const struct container *c, const struct container_logs *o
     jo_kbool(&jo, "timestamps", o->timestamps);
     jo_kbool(&jo, "details", o->details);
     jo_kbool(&jo, "tty", c->config->tty);
-    jo_ki64(&jo, "since", o->since);
-    jo_ki64(&jo, "until", o->until);
-    jo_ki64(&jo, "tail", o->tail);
+    put_time(&jo, "since", o->since);
+    put_time(&jo, "until", o->until);
+    jo_kstr(&jo, "tail", o->tail < 0 ? "all" : arena_printf(a, "%lld", (long long)o->tail));
     jo_obj_end(&jo);
 }
 
 void container_logs(struct container *c, const struct container_logs *o, struct http_taken *taken) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_BUF struct buf args = {0};
-    CLEAN_FD
-    int log_fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEAN_FD
-    int run_fd = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int log_fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int run_fd = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     write_args(c, o, &a, &args);
     int fds[3] = {taken->fd, log_fd, run_fd};
     if (log_fd >= 0) {

@@ -10,8 +10,7 @@
 #define MOUNTS_MAX 1000
 
 static struct container_mount *add_mount(struct container *c, const char *destination) {
-    CLEAN_FREE
-    char *clean = path_clean(str_of(destination));
+    CLEAN_FREE char *clean = path_clean(str_of(destination));
     for (size_t i = 0; i < c->mounts_n; i++)
         if (!strcmp(c->mounts[i].destination, clean))
             return NULL;
@@ -34,8 +33,7 @@ static struct err check_destination(const char *destination, const char *spec) {
                        "invalid volume specification: '%s': invalid mount config for type "
                        "\"volume\": invalid mount path: '%s' mount path must be absolute",
                        spec, destination);
-    CLEAN_FREE
-    char *clean = path_clean(str_of(destination));
+    CLEAN_FREE char *clean = path_clean(str_of(destination));
     if (!strcmp(clean, "/"))
         return err_new(ERR_INVALID, "invalid volume specification: '%s': destination can't be '/'",
                        spec);
@@ -73,8 +71,7 @@ static struct err apply_mode(struct container *c, struct container_mount *m, str
 static void name_source(struct container *c, struct container_mount *m, const char *source) {
     m->type = arena_strz(&c->arena, source[0] == '/' ? "bind" : "volume");
     if (source[0] == '/') {
-        CLEAN_FREE
-        char *clean = path_clean(str_of(source));
+        CLEAN_FREE char *clean = path_clean(str_of(source));
         m->source = arena_strz(&c->arena, clean);
         m->propagation = *m->propagation ? m->propagation : arena_strz(&c->arena, "rprivate");
     } else {
@@ -121,8 +118,7 @@ static struct err ensure_bind_source(const char *source) {
         return OK;
     if (errno != ENOENT)
         return err_errno(errno, "bind source '%s'", source);
-    CLEAN_FREE
-    char *path = mem_strdup(source);
+    CLEAN_FREE char *path = mem_strdup(source);
     for (char *p = path + 1;; p++) {
         if (*p != '/' && *p != '\0')
             continue;

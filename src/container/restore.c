@@ -70,15 +70,13 @@ static void bury(struct container *c, int run_dir) {
         c->endpoint = endpoint_plan_free(c->endpoint);
         c->network_up = false;
     }
-    CLEAN_FREE
-    char *cgroup = container_cgroup_path(c);
+    CLEAN_FREE char *cgroup = container_cgroup_path(c);
     log_err(LOG_WARN, runtime_cgroup_remove(cgroup), "container %s: remove its cgroup", c->id);
     err_ignore(dir_remove(c->all->run_fd, c->id)); /* made anew by the next start */
 }
 
 void container_restore_one(struct container *c) {
-    CLEAN_FD
-    int run_dir = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int run_dir = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct monitor_hello hello = {.started.conn = -1};
     struct err e = run_dir >= 0 ? monitor_dial(run_dir, &hello)
                                 : err_new(ERR_NOT_FOUND, "no run directory");
@@ -123,14 +121,10 @@ static struct err read_boot_id(char out[40]) {
 }
 
 static struct err open_dirs(struct containers *cs) {
-    CLEAN_FREE
-    char *data = path_join(cs->config.data_root, "container");
-    CLEAN_FREE
-    char *all = path_join(cs->config.data_root, "ephemeral");
-    CLEAN_FREE
-    char *ephemeral = path_join(all, cs->boot_id);
-    CLEAN_FREE
-    char *run = path_join(cs->config.run_root, "container");
+    CLEAN_FREE char *data = path_join(cs->config.data_root, "container");
+    CLEAN_FREE char *all = path_join(cs->config.data_root, "ephemeral");
+    CLEAN_FREE char *ephemeral = path_join(all, cs->boot_id);
+    CLEAN_FREE char *run = path_join(cs->config.run_root, "container");
     TRY(dir_make(data, 0700));
     TRY(dir_make(ephemeral, 0700));
     TRY(dir_make(run, 0700));
@@ -146,8 +140,7 @@ struct sweep {
 /* Pool: directories of auto-removed containers of earlier boots. */
 static struct err sweep_work(void *arg) {
     struct sweep *s = arg;
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     TRY(dir_open(s->ephemeral, &fd));
     DIR *d = fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 3));
     if (!d)

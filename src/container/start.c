@@ -25,7 +25,8 @@ struct start_job {
     struct monitor_prestart *prestart;
     size_t prestart_n;
     struct strv copy_up; /* pairs: mountpoint of a volume, path in the image */
-    struct list taken;   /* the waiters that moved into prestart */
+    struct list taken;   /* the clients that moved into prestart */
+    struct list kept;    /* copies of those that wait: a start that fails does not end their wait */
     /* filled by work */
     struct monitor_started started;
     struct buf endpoint_text;
@@ -33,6 +34,8 @@ struct start_job {
 };
 
 static void start_free(struct start_job *j) {
+    for (struct list *n; (n = list_pop(&j->kept));)
+        container_waiter_free(CONTAINER_OF(n, struct container_waiter, link));
     for (struct list *n; (n = list_pop(&j->taken));)
         container_waiter_free(CONTAINER_OF(n, struct container_waiter, link));
     buf_done(&j->config);
@@ -91,6 +94,15 @@ static void compose_files(struct start_job *j) {
 }
 
 /* The sockets that wait for this start move into the job. */
+static void keep_waiter(struct start_job *j, const struct container_waiter *w) {
+    struct container_waiter *copy = NEW(struct container_waiter);
+    copy->taken.fd = fcntl(w->taken.fd, F_DUPFD_CLOEXEC, 3);
+    copy->is_wait = true;
+    copy->wait = w->wait;
+    copy->content_type = mem_strdup(w->content_type);
+    list_push(&j->kept, &copy->link);
+}
+
 static void collect_prestart(struct start_job *j) {
     size_t n = 0;
     LIST_FOR (&j->c->prestart, l)
@@ -100,6 +112,8 @@ static void collect_prestart(struct start_job *j) {
         struct container_waiter *w = CONTAINER_OF(link, struct container_waiter, link);
         list_remove(link);
         list_push(&j->taken, link);
+        if (w->is_wait)
+            keep_waiter(j, w);
         j->prestart[j->prestart_n++] = (struct monitor_prestart){
             .client = {.taken = &w->taken, .content_type = w->content_type, .head_sent = true},
             .is_wait = w->is_wait,
@@ -149,10 +163,8 @@ static struct err start_prepare(void *job) {
  */
 
 static struct err write_files(struct start_job *j, int run_dir) {
-    CLEAN_FREE
-    char *resolv = NULL;
-    CLEAN_FREE
-    char *hosts = NULL;
+    CLEAN_FREE char *resolv = NULL;
+    CLEAN_FREE char *hosts = NULL;
     TRY(network_host_files(&resolv, &hosts));
     j->files.host_resolv = resolv;
     j->files.host_hosts = hosts;
@@ -167,11 +179,9 @@ static struct err write_files(struct start_job *j, int run_dir) {
 
 /* Fills new named volumes with what the image has at their place. */
 static struct err fill_volumes(struct start_job *j) {
-    CLEAN_FD
-    int rootfs = -1;
+    CLEAN_FD int rootfs = -1;
     for (size_t i = 0; i + 1 < j->copy_up.n; i += 2) {
-        CLEAN_FD
-        int volume = -1;
+        CLEAN_FD int volume = -1;
         TRY(volume_open_dir(j->copy_up.items[i], &volume));
         if (rootfs < 0) {
             struct mount_overlay o = {
@@ -203,10 +213,8 @@ static struct err connect_network(struct start_job *j, int run_dir, struct endpo
 static struct err run_monitor(struct start_job *j, int run_dir, const struct endpoint_live *live) {
     struct container *c = j->c;
     const struct api_log_config *log = &c->host->log_config;
-    CLEAN_FD
-    int data = -1;
-    CLEAN_FD
-    int seccomp = -1;
+    CLEAN_FD int data = -1;
+    CLEAN_FD int seccomp = -1;
     TRY(dir_open(c->directory, &data));
     TRY(container_seccomp_open(c, &seccomp));
     struct monitor_start s = {
@@ -243,8 +251,7 @@ static struct err start_steps(struct start_job *j) {
     struct container *c = j->c;
     if (mkdirat(c->all->run_fd, c->id, 0700) != 0 && errno != EEXIST)
         return err_errno(errno, "make the run directory");
-    CLEAN_FD
-    int run_dir = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int run_dir = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (run_dir < 0)
         return err_errno(errno, "open the run directory");
     TRY(write_files(j, run_dir));
@@ -273,6 +280,17 @@ static int failure_code(enum err_kind kind) {
     return kind == ERR_NOT_FOUND ? 127 : kind == ERR_FORBIDDEN ? 126 : 128;
 }
 
+/* Nothing will come on the streams of those who attached; those who wait go on waiting. */
+static void drop_attached(struct container *c) {
+    LIST_FOR (&c->prestart, n) {
+        struct container_waiter *w = CONTAINER_OF(n, struct container_waiter, link);
+        if (w->is_wait)
+            continue;
+        list_remove(n);
+        container_waiter_free(w);
+    }
+}
+
 static void start_failed(struct start_job *j, struct err e) {
     struct container *c = j->c;
     if (err_kind(e) == ERR_NOT_MODIFIED || c->state == CONTAINER_PAUSED ||
@@ -284,8 +302,9 @@ static void start_failed(struct start_job *j, struct err e) {
     }
     if (j->plan)
         endpoint_release(c->all->config.networks, j->plan->endpoint_id);
-    for (struct list *n; (n = list_pop(&c->prestart));)
-        container_waiter_free(CONTAINER_OF(n, struct container_waiter, link));
+    drop_attached(c);
+    for (struct list *n; (n = list_pop(&j->kept));)
+        list_push(&c->prestart, n);
     free(c->error);
     c->error = mem_strdup(err_msg(e));
     c->exit_code = failure_code(err_kind(e));
@@ -345,5 +364,6 @@ void container_start(struct container *c, container_done *done, void *arg) {
     j->done = done;
     j->arg = arg;
     list_init(&j->taken);
+    list_init(&j->kept);
     op_start(c->all->config.loop, &c->queue, &start_op, j);
 }

@@ -178,8 +178,7 @@ static void overlay(struct daemon_config *c, const struct daemon_config *line) {
 static struct err absolute(struct daemon_config *c, const char *what, char **path) {
     if (!path_is_abs(str_of(*path)))
         return err_new(ERR_INVALID, "--%s: '%s' is not an absolute path", what, *path);
-    CLEAN_FREE
-    char *clean = path_clean(str_of(*path));
+    CLEAN_FREE char *clean = path_clean(str_of(*path));
     *path = arena_strz(&c->arena, clean);
     return OK;
 }

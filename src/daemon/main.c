@@ -129,8 +129,7 @@ static struct err listen_on(struct daemon *d) {
             return err_new(ERR_INVALID, "--group: no group '%s' on this host", d->config.group);
         gid = g->gr_gid;
     }
-    CLEAN_FREE
-    char *dir = str_dup(path_dir(str_of(path)));
+    CLEAN_FREE char *dir = str_dup(path_dir(str_of(path)));
     TRY(dir_make(dir, 0711));
     int fd = -1;
     TRYF(http_listen_unix(path, gid, &fd), "listen on '%s'", d->config.host);

@@ -164,12 +164,9 @@ static struct err send_file(int fd, const struct stat *st, const char *name,
 }
 
 static struct err tree_run(struct look *l) {
-    CLEAN_FREE
-    char *path = str_dup(json_str(json_get(l->args, "path")));
-    CLEAN_FD
-    int probe = -1;
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FREE char *path = str_dup(json_str(json_get(l->args, "path")));
+    CLEAN_FD int probe = -1;
+    CLEAN_FD int fd = -1;
     struct stat st;
     TRY(beneath_open(l->rootfs, path, O_PATH, 0, &probe));
     if (fstat(probe, &st) != 0)
@@ -183,8 +180,7 @@ static struct err tree_run(struct look *l) {
         return err_kind_errno(ERR_CANCELLED, -r, "write to the client");
     l->begun = true;
     const struct tar_sink sink = {send_bytes, &l->client};
-    CLEAN_FREE
-    char *name = str_dup(path_base(str_of(path)));
+    CLEAN_FREE char *name = str_dup(path_base(str_of(path)));
     if (S_ISDIR(st.st_mode))
         TRY(send_directory(fd, &st, &sink));
     else
@@ -235,13 +231,11 @@ static struct err place_of(int fd, char out[PATH_MAX]) {
 }
 
 static struct err stat_one(int rootfs, const char *path, struct arena *a, struct build_stat *ret) {
-    CLEAN_FREE
-    char *existing = mem_strdup(path);
+    CLEAN_FREE char *existing = mem_strdup(path);
     const char *rest = "";
     char place[PATH_MAX];
     for (;;) {
-        CLEAN_FD
-        int fd = -1;
+        CLEAN_FD int fd = -1;
         struct err e = beneath_open(rootfs, existing, O_PATH, 0, &fd);
         if (err_kind(e) == ERR_NOT_FOUND && strrchr(existing, '/')) {
             err_free(e);
@@ -255,10 +249,8 @@ static struct err stat_one(int rootfs, const char *path, struct arena *a, struct
         struct stat st;
         if (fstat(fd, &st) != 0)
             return err_errno(errno, "stat '%s'", path);
-        CLEAN_FREE
-        char *whole = path_join(place, rest);
-        CLEAN_FREE
-        char *clean = path_clean(str_of(whole));
+        CLEAN_FREE char *whole = path_join(place, rest);
+        CLEAN_FREE char *clean = path_clean(str_of(whole));
         ret->path = arena_strz(a, clean);
         ret->type = arena_strz(a, *rest ? "" : type_name(st.st_mode));
         if (*rest)
