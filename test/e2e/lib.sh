@@ -85,6 +85,8 @@ our_pids() {
     perl -e '
         my ($work, $holder, @not) = @ARGV;
         my $net = $holder ? readlink("/proc/$holder/ns/net") // "" : "";
+        # Never the namespace that the test itself lives in: that would be the whole machine.
+        $net = "" if $net eq readlink("/proc/self/ns/net");
         my (%ours, %parent);
         for my $p (map { m{(\d+)$} } glob "/proc/[0-9]*") {
             open my $f, "<", "/proc/$p/stat" or next;
@@ -99,7 +101,7 @@ our_pids() {
             $grew = 0;
             for (keys %parent) { $grew = $ours{$_} = 1 if !$ours{$_} && $ours{$parent{$_}}; }
         }
-        delete @ours{@not, $$, $holder || 0};
+        delete @ours{@not, $$, $holder || 0, 1};
         print "$_\n" for sort keys %ours;
     ' "$TEST_TMP" "${net_pid:-0}" $$ "$BASHPID"
 }
@@ -115,12 +117,18 @@ kill_ours() {
     done
 }
 
-# Cgroups of our containers, deepest first: they carry the containers' ids.
-remove_cgroups() {
-    local id
-    for id in "${container_ids[@]}"; do
-        find /sys/fs/cgroup -depth -type d -name "*$id*" -exec rmdir {} + 2>/dev/null
+# The daemon's cgroups lie in a directory named after a hash (FNV-1a) of its data root, in each hierarchy.
+instance_of() { # PATH
+    local hash=2166136261 i
+    for ((i = 0; i < ${#1}; i++)); do
+        hash=$((((hash ^ $(printf '%d' "'${1:i:1}")) * 16777619) & 0xffffffff))
     done
+    printf 'corten-%04x' $(((hash ^ hash >> 16) & 0xffff))
+}
+instance=$(instance_of "$DATA_ROOT")
+
+our_cgroups() { # deepest first
+    find /sys/fs/cgroup -depth -type d \( -name "$instance" -o -path "*/$instance/*" \) 2>/dev/null
 }
 
 finish() {
@@ -140,23 +148,17 @@ finish() {
         [ $status = 0 ] && { status=1; echo "FAILED: a sanitizer spoke:"; grep -A30 -m1 -E 'ERROR: |runtime error:' "$daemon_log"; }
     fi
     for ((e = ${#ends[@]} - 1; e >= 0; e--)); do eval "${ends[$e]}"; done
-    container_ids=()
-    for e in "$DATA_ROOT"/containers/* "$DATA_ROOT"/ephemeral/*/*; do
-        [[ ${e##*/} =~ ^[0-9a-f]{64}$ ]] && container_ids+=("${e##*/}")
-    done
     if daemon_runs && [ -S "$SOCKET" ]; then
-        note_ids
-        container_ids+=("${!seen_ids[@]}")
         # The ordinary way first: it leaves no cgroup and no address behind.
         local all
         all=$(timeout 10 "$docker" -H "unix://$SOCKET" ps -aq --no-trunc 2>/dev/null)
         # shellcheck disable=SC2086
-        [ -n "$all" ] && { container_ids+=($all); timeout 20 "$docker" -H "unix://$SOCKET" rm -f $all >/dev/null 2>&1; }
+        [ -n "$all" ] && timeout 20 "$docker" -H "unix://$SOCKET" rm -f $all >/dev/null 2>&1
         kill -TERM "$daemon_pid" 2>/dev/null
         daemon_wait
     fi
     kill_ours
-    remove_cgroups
+    our_cgroups | xargs -r rmdir 2>/dev/null
     [ -n "$net_pid" ] && kill "$net_pid" 2>/dev/null
     cd /
     rm -rf --one-file-system "$TEST_TMP"
@@ -335,7 +337,7 @@ eventually() {
 
 # What of containers is still there, one line for each thing.
 remains() {
-    local pid name id
+    local pid name
     for pid in $(our_pids); do
         name=$(cat "/proc/$pid/comm" 2>/dev/null)
         case $name in
@@ -345,24 +347,11 @@ remains() {
     done
     in_net ip -o link show type veth 2>/dev/null | sed 's/^/interface /'
     grep -F "$TEST_TMP" "/proc/${daemon_pid:-self}/mountinfo" | sed 's/^/mount /'
-    for id in "${!seen_ids[@]}"; do
-        find /sys/fs/cgroup -type d -name "*$id*" 2>/dev/null | sed 's/^/cgroup /'
-    done
-}
-
-declare -A seen_ids=()
-# Every container this test ever made has a log line or a directory; their cgroups carry the ids.
-note_ids() {
-    local id
-    for id in $(curl -s --unix-socket "$SOCKET" "http://d/events?since=1&until=$(date +%s)" 2>/dev/null |
-        grep -oE '"(id|ID)":"[0-9a-f]{64}"' | grep -oE '[0-9a-f]{64}' | sort -u); do
-        seen_ids[$id]=1
-    done
+    our_cgroups | grep "/$instance/" | sed 's/^/cgroup /'
 }
 
 expect_nothing_left() {
     local left='' i
-    note_ids
     for ((i = 0; i < 50; i++)); do
         left=$(remains)
         [ -z "$left" ] && return 0
