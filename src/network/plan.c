@@ -137,12 +137,13 @@ static int hex_digit(char c) {
 }
 
 struct err mac_parse(const char *text, uint8_t ret[6]) {
-    uint8_t v[6];
+    uint8_t v[6] = {0};
     bool right = strlen(text) == 17;
     for (int i = 0; i < 6 && right; i++) {
         int high = hex_digit(text[i * 3]), low = hex_digit(text[i * 3 + 1]);
         right = high >= 0 && low >= 0 && (i == 5 || text[i * 3 + 2] == ':');
-        v[i] = (uint8_t)((high << 4 | low) & 0xff);
+        if (right)
+            v[i] = (uint8_t)(high * 16 + low);
     }
     if (!right)
         return err_new(ERR_INVALID, "invalid MAC address: %s", text);
