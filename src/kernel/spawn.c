@@ -10,6 +10,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) /* clang's way to say what gcc says with the macro */
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+/* The child's functions never return: what the sanitizer marked on their stack stays marked. */
+#define STACK_IS_OURS_AGAIN(stack) __asan_unpoison_memory_region((stack), sizeof(stack))
+#else
+#define STACK_IS_OURS_AGAIN(stack) ((void)(stack))
+#endif
+
 #define STACK_SIZE (64 << 10)
 
 /* What parent and child share; the child writes errnum and what, the parent sleeps meanwhile. */
@@ -133,6 +146,7 @@ clone_vfork(int (*fn)(void *), unsigned flags, struct child *c, int *ret_pidfd) 
     pthread_sigmask(SIG_SETMASK, &all, &old);
     pid_t pid = clone(fn, stack + STACK_SIZE, (int)(flags | CLONE_VM | CLONE_VFORK), c, ret_pidfd);
     int errnum = errno;
+    STACK_IS_OURS_AGAIN(stack);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     errno = errnum;
     return pid;

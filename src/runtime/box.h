@@ -28,6 +28,8 @@ struct init {
         int type;
     } joins[INIT_JOINS_MAX]; /* owned descriptors of namespaces to enter */
     size_t joins_n;
+    uint64_t clone; /* CLONE_NEW* that clone makes */
+    int pid_ns;     /* owned; joined by the parent around clone; -1: none */
     bool new_cgroup_ns;
 };
 void init_main(struct init *i) NORETURN;

@@ -24,6 +24,7 @@ static void init_done(struct init *i) {
     for (size_t k = 0; k < i->joins_n; k++)
         fd_close(i->joins[k].fd);
     i->joins_n = 0;
+    i->pid_ns = fd_close(i->pid_ns);
     launch_done(&i->launch);
 }
 
@@ -44,11 +45,6 @@ static void box_free(struct runtime_box **pb) {
 /* --- namespaces
  * ------------------------------------------------------------------------------------------ */
 
-struct ns_choice {
-    uint64_t clone; /* made by clone */
-    int pid_ns;     /* owned; joined by the parent around clone; -1: none */
-};
-
 static void add_join(struct init *i, int fd, int type) {
     i->joins[i->joins_n].fd = fd;
     i->joins[i->joins_n].type = type;
@@ -56,7 +52,7 @@ static void add_join(struct init *i, int fd, int type) {
 }
 
 static struct err choose_one(const struct runtime_create_options *o, size_t k, struct init *i,
-                             struct runtime_box *b, struct ns_choice *ns) {
+                             struct runtime_box *b) {
     int type = namespaces[k].type;
     const char *path = NULL;
     int given = type == CLONE_NEWNET ? o->netns_fd : -1;
@@ -72,23 +68,23 @@ static struct err choose_one(const struct runtime_create_options *o, size_t k, s
         int fd = -1;
         TRY(ns_open_path(path, type, &fd));
         if (type == CLONE_NEWPID)
-            ns->pid_ns = fd;
+            i->pid_ns = fd;
         else
             add_join(i, fd, type);
     } else if (type == CLONE_NEWCGROUP) {
         i->new_cgroup_ns = true;
     } else {
-        ns->clone |= (uint64_t)type;
+        i->clone |= (uint64_t)type;
     }
     return OK;
 }
 
 static struct err choose_namespaces(const struct runtime_create_options *o, struct init *i,
-                                    struct runtime_box *b, struct ns_choice *ns) {
-    *ns = (struct ns_choice){.clone = CLONE_NEWNS, .pid_ns = -1};
+                                    struct runtime_box *b) {
+    i->clone = CLONE_NEWNS;
     b->join = CLONE_NEWNS;
     for (size_t k = 0; k < ARRAY_LEN(namespaces); k++)
-        TRY(choose_one(o, k, i, b, ns));
+        TRY(choose_one(o, k, i, b));
     b->own_pid_ns = b->join & CLONE_NEWPID;
     b->join &= ~(uint64_t)CLONE_NEWPID; /* entered around clone, not by the child */
     return OK;
@@ -156,17 +152,17 @@ static void undo_cgroup(struct runtime_box *b) {
 /* --- the start of a process
  * -------------------------------------------------------------------------------------- */
 
-static struct err clone_init(struct init *i, const struct ns_choice *ns, struct runtime_box *b,
-                             pid_t *ret_pid, int *ret_pidfd) {
+static struct err clone_init(struct init *i, struct runtime_box *b, pid_t *ret_pid,
+                             int *ret_pidfd) {
     CLEAN_FD
     int own_pid_ns = -1;
-    if (ns->pid_ns >= 0) {
+    if (i->pid_ns >= 0) {
         TRY(ns_open(0, "pid", &own_pid_ns));
-        if (setns(ns->pid_ns, CLONE_NEWPID) < 0)
+        if (setns(i->pid_ns, CLONE_NEWPID) < 0)
             return err_errno(errno, "enter pid namespace");
     }
     struct launch *l = &i->launch;
-    struct err e = launch_clone(ns->clone, cgroup_dir(&b->cgroup, CGROUP_CORE), ret_pid, ret_pidfd,
+    struct err e = launch_clone(i->clone, cgroup_dir(&b->cgroup, CGROUP_CORE), ret_pid, ret_pidfd,
                                 &l->in_core);
     if (!err_failed(e) && *ret_pid == 0)
         init_main(i);
@@ -201,8 +197,7 @@ static void kill_and_reap(int pidfd) {
     err_ignore(pidfd_reap(pidfd, &x));
 }
 
-static struct err start_init(struct init *i, const struct ns_choice *ns, struct runtime_box *b,
-                             struct runtime_process *ret) {
+static struct err start_init(struct init *i, struct runtime_box *b, struct runtime_process *ret) {
     int pair[2];
     TRY(sync_pair(pair));
     b->sync = pair[0];
@@ -212,7 +207,7 @@ static struct err start_init(struct init *i, const struct ns_choice *ns, struct 
     pid_t pid;
     CLEAN_FD
     int pidfd = -1, pty = -1;
-    TRY(clone_init(i, ns, b, &pid, &pidfd));
+    TRY(clone_init(i, b, &pid, &pidfd));
     child_end = fd_close(child_end);
     struct err e = await_ready(b->sync, &pty);
     if (!err_failed(e))
@@ -230,13 +225,10 @@ static struct err start_init(struct init *i, const struct ns_choice *ns, struct 
 static struct err create(const struct runtime_create_options *o, struct init *i,
                          struct runtime_box *b, struct runtime_process *ret) {
     CLEAN_MOUNT_PLANS struct mount_plans plans = {0};
-    struct ns_choice ns;
     TRY(mounts_plan(o, &plans));
     TRY(launch_prepare(&i->launch, o->config->process));
     TRY(filter_load(o, b));
-    TRY(choose_namespaces(o, i, b, &ns));
-    CLEAN_FD
-    int pid_ns = ns.pid_ns;
+    TRY(choose_namespaces(o, i, b));
     TRY(make_cgroup(o, b));
     i->options = o;
     i->plans = &plans;
@@ -244,7 +236,7 @@ static struct err create(const struct runtime_create_options *o, struct init *i,
     i->launch.stdio = o->stdio;
     i->launch.cgroup = &b->cgroup;
     i->launch.seccomp = b->has_seccomp ? &b->seccomp : NULL;
-    return start_init(i, &ns, b, ret);
+    return start_init(i, b, ret);
 }
 
 struct err runtime_create(const struct runtime_create_options *o, struct runtime_box **ret_box,
@@ -253,7 +245,7 @@ struct err runtime_create(const struct runtime_create_options *o, struct runtime
     struct runtime_box *b = NEW(struct runtime_box);
     b->id = mem_strdup(o->id);
     b->init_pidfd = b->sync = b->oom_fd = -1;
-    struct init i = {0};
+    struct init i = {.pid_ns = -1};
     struct err e = create(o, &i, b, ret_init);
     init_done(&i);
     if (err_failed(e)) {

@@ -315,3 +315,35 @@ TEST(cost_of_an_exec) {
     finish(&r);
     box_leave();
 }
+
+TEST(namespaces_of_another_container_can_be_joined) {
+    box_enter();
+    struct box_run r, second;
+    start(&(struct box_options){.script = "sleep 100"}, &r);
+    char list[512], want[256] = {0}, path[64];
+    snprintf(list, sizeof(list),
+             "[{\"type\":\"mount\"},{\"type\":\"pid\",\"path\":\"/proc/%d/ns/pid\"},"
+             "{\"type\":\"network\",\"path\":\"/proc/%d/ns/net\"},"
+             "{\"type\":\"ipc\",\"path\":\"/proc/%d/ns/ipc\"}]",
+             r.init.pid, r.init.pid, r.init.pid);
+    static const char *const names[] = {"pid", "net", "ipc"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(path, sizeof(path), "/proc/%d/ns/%s", r.init.pid, names[i]);
+        assert_true(readlink(path, want + strlen(want), 64) > 0);
+        strcat(want, "\n");
+    }
+    start(
+        &(struct box_options){.script = "for n in pid net ipc; do readlink /proc/self/ns/$n; done",
+                              .namespaces = list},
+        &second);
+    CLEAN_FREE
+    char *out = box_output(second.out);
+    assert_string_equal(out, want);
+    assert_int_equal(box_reap(&second), 0);
+    box_delete(&second);
+    /* and the caller's own children are not affected */
+    assert_int_equal(readlink("/proc/self/ns/pid_for_children", path, sizeof(path)) > 0, 1);
+    assert_null(strstr(want, path));
+    finish(&r);
+    box_leave();
+}
