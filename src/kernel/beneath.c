@@ -139,8 +139,7 @@ struct err beneath_mkdirs(int root, const char *path, mode_t mode, int *ret_fd) 
     struct making m = {0};
     buf_adds(&m.path, path);
     buf_addc(&m.path, '/');
-    CLEAN_FD
-    int dir = open_in_root(root, "/", O_PATH | O_DIRECTORY, 0);
+    CLEAN_FD int dir = open_in_root(root, "/", O_PATH | O_DIRECTORY, 0);
     int r = dir < 0 ? dir : make_all(&m, root, mode, &dir);
     buf_done(&m.path);
     if (r < 0)
@@ -158,8 +157,7 @@ struct err beneath_parent(int root, const char *path, bool make, int *ret_dir,
     const char *name = path + slash + 1;
     if (!name[0] || str_eqz(str_of(name), ".") || str_eqz(str_of(name), ".."))
         return err_new(ERR_INVALID, "'%s' does not name anything in a directory", path);
-    CLEAN_FREE
-    char *dir = str_dup(str_sub(p, 0, slash < 0 ? 0 : (size_t)slash));
+    CLEAN_FREE char *dir = str_dup(str_sub(p, 0, slash < 0 ? 0 : (size_t)slash));
     if (make)
         TRY(beneath_mkdirs(root, dir, 0755, ret_dir));
     else
@@ -178,11 +176,9 @@ static struct err check_not_dir(int fd, const char *path) {
 }
 
 struct err beneath_touch(int root, const char *path, mode_t mode, int *ret_fd) {
-    CLEAN_FD
-    int fd = open_in_root(root, path, O_PATH, 0);
+    CLEAN_FD int fd = open_in_root(root, path, O_PATH, 0);
     if (fd == -ENOENT) {
-        CLEAN_FD
-        int dir = -1, made = -1;
+        CLEAN_FD int dir = -1, made = -1;
         const char *name;
         TRY(beneath_parent(root, path, true, &dir, &name));
         /* Through open_in_root once more: a dangling link is followed inside the root. */
@@ -200,8 +196,7 @@ struct err beneath_touch(int root, const char *path, mode_t mode, int *ret_fd) {
 
 struct err beneath_read(int root, const char *path, size_t max, struct buf *ret) {
     /* O_NONBLOCK: a fifo or a tty in the place of the file must not hold us. */
-    CLEAN_FD
-    int fd = open_in_root(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    CLEAN_FD int fd = open_in_root(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
     if (fd < 0)
         return failed(fd, "open", path);
     struct stat st;
@@ -220,8 +215,7 @@ struct err beneath_read(int root, const char *path, size_t max, struct buf *ret)
 }
 
 struct err beneath_readlink(int root, const char *path, struct buf *ret) {
-    CLEAN_FD
-    int fd = open_in_root(root, path, O_PATH | O_NOFOLLOW, 0);
+    CLEAN_FD int fd = open_in_root(root, path, O_PATH | O_NOFOLLOW, 0);
     if (fd < 0)
         return failed(fd, "open", path);
     char target[PATH_MAX];
@@ -235,8 +229,7 @@ struct err beneath_readlink(int root, const char *path, struct buf *ret) {
 }
 
 struct err beneath_stat(int root, const char *path, bool follow, struct stat *ret) {
-    CLEAN_FD
-    int fd = open_in_root(root, path, O_PATH | (follow ? 0 : O_NOFOLLOW), 0);
+    CLEAN_FD int fd = open_in_root(root, path, O_PATH | (follow ? 0 : O_NOFOLLOW), 0);
     if (fd < 0)
         return failed(fd, "open", path);
     if (fstat(fd, ret) < 0)

@@ -224,8 +224,7 @@ static int open_dir_at(int dir, const char *name) {
 static struct err open_parent(const struct cgroup_host *h, int tree, const char *path, int *ret_dir,
                               const char **ret_name) {
     const struct cgroup_tree *t = &h->trees[tree];
-    CLEAN_FD
-    int dir = open_dir_at(AT_FDCWD, t->mount);
+    CLEAN_FD int dir = open_dir_at(AT_FDCWD, t->mount);
     if (dir < 0)
         return err_errno(errno, "open cgroup hierarchy '%s'", t->mount);
     struct str rest = str_from(str_of(path), 1), name, tail;
@@ -278,8 +277,7 @@ static struct err make_in_tree(const struct cgroup_host *h, int tree, const char
     snprintf(parent_path, sizeof(parent_path), "%s%.*s", h->trees[tree].mount, (int)(name - path),
              path);
     for (int tries = 0; tries < MAKE_TRIES; tries++) {
-        CLEAN_FD
-        int parent = -1;
+        CLEAN_FD int parent = -1;
         if (name != path + 1 && tries == 0)
             parent = open_dir_at(AT_FDCWD, parent_path);
         if (parent < 0)

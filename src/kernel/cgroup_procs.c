@@ -37,8 +37,7 @@ int cgroup_attach(const struct cgroup *g, pid_t pid, int skip_tree_dir) {
     for (size_t i = 0; i < g->host.trees_n; i++) {
         if (g->dirs[i] < 0 || g->dirs[i] == skip_tree_dir)
             continue;
-        CLEAN_FD
-        int fd = openat(g->dirs[i], attach_file(g, i, pid), O_WRONLY | O_CLOEXEC);
+        CLEAN_FD int fd = openat(g->dirs[i], attach_file(g, i, pid), O_WRONLY | O_CLOEXEC);
         if (fd < 0 || write(fd, text, (size_t)len) < 0)
             return -errno;
     }
@@ -77,9 +76,8 @@ static struct err each_below(int top, struct err (*visit)(void *arg, int dir, co
     strv_add(&todo, "");
     for (size_t i = 0; i < todo.n; i++) {
         const char *path = todo.items[i];
-        CLEAN_FD
-        int dir = openat(top, path[0] ? path : ".",
-                         O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        CLEAN_FD int dir = openat(top, path[0] ? path : ".",
+                                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (dir < 0)
             continue; /* removed meanwhile */
         TRY(visit(arg, dir, path));
@@ -136,8 +134,7 @@ bool cgroup_populated(const struct cgroup *g) {
         if (known)
             return populated != 0;
     }
-    CLEAN_FREE
-    pid_t *pids = NULL;
+    CLEAN_FREE pid_t *pids = NULL;
     size_t n = 0;
     struct err e = cgroup_pids(g, &pids, &n);
     bool unknown = err_failed(e);
@@ -187,8 +184,7 @@ struct err cgroup_freeze(const struct cgroup *g, bool frozen) {
 }
 
 static struct err signal_all(const struct cgroup *g, size_t *ret_n) {
-    CLEAN_FREE
-    pid_t *pids = NULL;
+    CLEAN_FREE pid_t *pids = NULL;
     size_t n = 0;
     TRY(cgroup_pids(g, &pids, &n));
     for (size_t i = 0; i < n; i++)
@@ -243,8 +239,7 @@ static int remove_tree(const char *full) {
     if (rmdir(full) == 0 || errno == ENOENT)
         return 0;
     int first = -errno;
-    CLEAN_FD
-    int top = open(full, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEAN_FD int top = open(full, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (top < 0)
         return errno == ENOENT ? 0 : -errno;
     CLEAN_STRV struct strv paths = {0};

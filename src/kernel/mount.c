@@ -28,8 +28,7 @@ static struct err set_string(int fs, const char *type, const char *key, const ch
 
 struct err mount_new_fs(const char *type, const char *source, const struct mount_option *options,
                         size_t options_n, uint64_t attrs, long magic, int *ret_fd) {
-    CLEAN_FD
-    int fs = fsopen(type, FSOPEN_CLOEXEC);
+    CLEAN_FD int fs = fsopen(type, FSOPEN_CLOEXEC);
     if (fs < 0)
         return err_errno(errno, "mount %s: not offered by this kernel", type);
     if (source)
@@ -43,8 +42,7 @@ struct err mount_new_fs(const char *type, const char *source, const struct mount
     }
     if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return fs_error(fs, errno, type, "create");
-    CLEAN_FD
-    int fd = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)attrs);
+    CLEAN_FD int fd = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)attrs);
     if (fd < 0)
         return fs_error(fs, errno, type, "fsmount");
     TRY(mount_check_type(fd, magic, type));
@@ -88,8 +86,7 @@ struct err mount_check_type(int fd, long magic, const char *what) {
 }
 
 struct err mount_readonly_program(const char *path, int *ret_fd) {
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     TRY(mount_clone(AT_FDCWD, path, false, &fd));
     TRYF(mount_set(fd, MOUNT_ATTR_RDONLY, 0, 0, false), "read-only mount of '%s'", path);
     *ret_fd = TAKE_FD(fd);
@@ -97,8 +94,7 @@ struct err mount_readonly_program(const char *path, int *ret_fd) {
 }
 
 bool mount_program_is_readonly(void) {
-    CLEAN_FD
-    int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+    CLEAN_FD int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     struct statvfs fs;
     return fd >= 0 && fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_RDONLY);
 }

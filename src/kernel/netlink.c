@@ -7,8 +7,7 @@
 #define ANSWER_MAX 65536 /* bytes of one answer datagram; the kernel's dumps use at most 32 KiB */
 
 struct err netlink_open(int protocol, struct netlink *ret) {
-    CLEAN_FD
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+    CLEAN_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
     if (fd < 0)
         return err_errno(errno, "open netlink socket");
     /* Words with errors, and no echo of what we sent. Both are old enough for every kernel we know,

@@ -11,8 +11,7 @@
 
 /* Input and output are memory files, not pipes: nobody has to feed or drain them while it runs. */
 static struct err memory_file(const char *name, struct str text, int *ret_fd) {
-    CLEAN_FD
-    int fd = memfd_create(name, MFD_CLOEXEC);
+    CLEAN_FD int fd = memfd_create(name, MFD_CLOEXEC);
     if (fd < 0)
         return err_errno(errno, "make memory file");
     int r = fd_write_all(fd, text.p, text.len);
@@ -23,10 +22,8 @@ static struct err memory_file(const char *name, struct str text, int *ret_fd) {
 }
 
 struct err nft_load(const char *program, struct str script) {
-    CLEAN_FD
-    int in = -1;
-    CLEAN_FD
-    int out = -1;
+    CLEAN_FD int in = -1;
+    CLEAN_FD int out = -1;
     TRY(memory_file("nft-in", script, &in));
     TRY(memory_file("nft-out", STR_NONE, &out));
     char arg0[] = "nft", arg1[] = "-f", arg2[] = "-";
@@ -41,8 +38,7 @@ struct err nft_load(const char *program, struct str script) {
                                .cwd = "/"},
                &child),
          "run %s", program);
-    CLEAN_FD
-    int pidfd = child.pidfd;
+    CLEAN_FD int pidfd = child.pidfd;
     struct pidfd_exit status;
     TRYF(pidfd_reap(pidfd, &status), "wait for %s", program);
     if (pidfd_exit_status(&status) == 0)

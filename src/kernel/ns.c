@@ -47,8 +47,7 @@ struct err ns_open(pid_t pid, const char *name, int *ret_fd) {
         snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, name);
     else
         snprintf(path, sizeof(path), "/proc/thread-self/ns/%s", name);
-    CLEAN_FD
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return err_kind_errno(errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, errno,
                               "open namespace '%s'", path);
@@ -58,8 +57,7 @@ struct err ns_open(pid_t pid, const char *name, int *ret_fd) {
 }
 
 struct err ns_open_path(const char *path, int type, int *ret_fd) {
-    CLEAN_FD
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return err_kind_errno(errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, errno,
                               "open namespace '%s'", path);
@@ -74,8 +72,7 @@ struct err ns_open_path(const char *path, int type, int *ret_fd) {
 }
 
 struct err ns_enter_net(int fd, int *ret_back_fd) {
-    CLEAN_FD
-    int back = -1;
+    CLEAN_FD int back = -1;
     TRY(ns_open(0, "net", &back));
     if (setns(fd, CLONE_NEWNET) < 0)
         return err_errno(errno, "enter network namespace");
@@ -102,8 +99,7 @@ struct err ns_socket(int fd, int domain, int type, int protocol, int *ret_fd) {
 }
 
 struct err ns_setup_net(struct err (*setup)(void *arg), void *arg, int *ret_fd) {
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     int back = -1;
     TRY(ns_open(0, "net", &back));
     if (unshare(CLONE_NEWNET) < 0) {

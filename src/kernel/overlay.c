@@ -59,8 +59,7 @@ static struct err set_layers(int fs, const struct mount_overlay *o) {
 }
 
 static struct err by_fsconfig(const struct mount_overlay *o, int *ret_fd) {
-    CLEAN_FD
-    int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+    CLEAN_FD int fs = fsopen("overlay", FSOPEN_CLOEXEC);
     if (fs < 0)
         return err_errno(errno, "mount overlay: not offered by this kernel");
     TRY(fs_string(fs, "source", "overlay"));
@@ -165,8 +164,7 @@ static struct err by_child(const struct mount_overlay *o, int *ret_fd) {
     int r = spawn_call(0, mount_in_child, &c);
     if (r < 0)
         return err_errno(r, "mount overlay of %zu layers: %s", o->layers_n, c.what);
-    CLEAN_FD
-    int fd = c.fd;
+    CLEAN_FD int fd = c.fd;
     if (o->attrs)
         TRY(mount_set(fd, o->attrs, 0, 0, false));
     *ret_fd = TAKE_FD(fd);
@@ -175,8 +173,7 @@ static struct err by_child(const struct mount_overlay *o, int *ret_fd) {
 
 /* The kernel refuses a read-only overlay of one layer; a clone of the directory is the same. */
 static struct err single_layer(const struct mount_overlay *o, int *ret_fd) {
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     TRY(mount_clone(o->layers_fd, o->layers[0], false, &fd));
     TRY(mount_set(fd, o->attrs | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, false));
     *ret_fd = TAKE_FD(fd);
@@ -186,8 +183,7 @@ static struct err single_layer(const struct mount_overlay *o, int *ret_fd) {
 /* An overlay from before the new mount interface takes every word and refuses it only when the
  * mount is made; one that refuses nonsense at once and takes "lowerdir+" means it. */
 enum mount_way mount_overlay_probe(void) {
-    CLEAN_FD
-    int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+    CLEAN_FD int fs = fsopen("overlay", FSOPEN_CLOEXEC);
     if (fs < 0 || fsconfig(fs, FSCONFIG_SET_FLAG, "no-such-option", NULL, 0) == 0)
         return MOUNT_WAY_CHILD;
     return fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", "/", 0) == 0 ? MOUNT_WAY_FSCONFIG

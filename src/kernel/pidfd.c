@@ -22,8 +22,7 @@ struct err pidfd_of(pid_t pid, int *ret_fd) {
 }
 
 struct err pidfd_of_started(pid_t pid, uint64_t start_time, int *ret_fd) {
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     TRY(pidfd_of(pid, &fd));
     uint64_t started;
     /* Read after the open: the pid cannot be reused while the pidfd says that it lives. */

@@ -11,11 +11,9 @@
 #include <termios.h>
 
 struct err pty_open(int root, const char *path, int *ret_master, int *ret_slave) {
-    CLEAN_FD
-    int master = -1;
+    CLEAN_FD int master = -1;
     /* Looked at before it is opened for real: opening some other device could have effects. */
-    CLEAN_FD
-    int seen = -1;
+    CLEAN_FD int seen = -1;
     TRY(beneath_open(root, path, O_PATH, 0, &seen));
     struct stat st;
     if (fstat(seen, &st) < 0)

@@ -170,8 +170,7 @@ struct err spawn(const struct spawn *s, struct spawned *ret) {
     TRY(check_map(s));
     const char *name = s->program ? s->program : s->argv[0];
     struct child c = {.spawn = s, .parent = getpid()};
-    CLEAN_FD
-    int pidfd = -1;
+    CLEAN_FD int pidfd = -1;
     unsigned flags = CLONE_PIDFD | SIGCHLD | (s->new_mount_ns ? CLONE_NEWNS : 0);
     pid_t pid = clone_vfork(run_program, flags, &c, &pidfd);
     if (pid < 0) {

@@ -21,8 +21,7 @@ static struct err failed(int errnum, const char *what, const char *name) {
 
 struct err xattr_list(int fd, struct strv *ret_names) {
     char path[FD_PATH_MAX];
-    CLEAN_FREE
-    char *list = mem_alloc(XATTR_LIST_BYTES_MAX);
+    CLEAN_FREE char *list = mem_alloc(XATTR_LIST_BYTES_MAX);
     ssize_t n = listxattr(fd_path(fd, path), list, XATTR_LIST_BYTES_MAX);
     if (n < 0 && errno == ENOTSUP)
         return OK;
@@ -42,8 +41,7 @@ struct err xattr_get(int fd, const char *name, struct buf *ret) {
     }
     if (errno != ERANGE)
         return failed(errno, "read", name);
-    CLEAN_FREE
-    char *large = mem_alloc(XATTR_VALUE_BYTES_MAX);
+    CLEAN_FREE char *large = mem_alloc(XATTR_VALUE_BYTES_MAX);
     n = getxattr(path, name, large, XATTR_VALUE_BYTES_MAX);
     if (n < 0)
         return failed(errno, "read", name);

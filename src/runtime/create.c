@@ -96,8 +96,7 @@ static struct err choose_namespaces(const struct runtime_create_options *o, stru
 
 static bool apparmor_enabled(void) {
     char c = 'N';
-    CLEAN_FD
-    int fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
+    CLEAN_FD int fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
     return fd >= 0 && read(fd, &c, 1) == 1 && c == 'Y';
 }
 
@@ -154,8 +153,7 @@ static void undo_cgroup(struct runtime_box *b) {
 
 static struct err clone_init(struct init *i, struct runtime_box *b, pid_t *ret_pid,
                              int *ret_pidfd) {
-    CLEAN_FD
-    int own_pid_ns = -1;
+    CLEAN_FD int own_pid_ns = -1;
     if (i->pid_ns >= 0) {
         TRY(ns_open(0, "pid", &own_pid_ns));
         if (setns(i->pid_ns, CLONE_NEWPID) < 0)
@@ -173,8 +171,7 @@ static struct err clone_init(struct init *i, struct runtime_box *b, pid_t *ret_p
 }
 
 static struct err await_ready(int sync, int *ret_pty) {
-    CLEAN_FD
-    int pty = -1;
+    CLEAN_FD int pty = -1;
     for (;;) {
         enum sync_type type = 0;
         int fd = -1;
@@ -201,12 +198,10 @@ static struct err start_init(struct init *i, struct runtime_box *b, struct runti
     int pair[2];
     TRY(sync_pair(pair));
     b->sync = pair[0];
-    CLEAN_FD
-    int child_end = pair[1];
+    CLEAN_FD int child_end = pair[1];
     i->launch.sync = child_end;
     pid_t pid;
-    CLEAN_FD
-    int pidfd = -1, pty = -1;
+    CLEAN_FD int pidfd = -1, pty = -1;
     TRY(clone_init(i, b, &pid, &pidfd));
     child_end = fd_close(child_end);
     struct err e = await_ready(b->sync, &pty);
@@ -264,8 +259,7 @@ struct err runtime_create(const struct runtime_create_options *o, struct runtime
 struct err runtime_start(struct runtime_box *b) {
     if (b->sync < 0)
         return err_new(ERR_CONFLICT, "container '%s' is started already", b->id);
-    CLEAN_FD
-    int sync = TAKE_FD(b->sync);
+    CLEAN_FD int sync = TAKE_FD(b->sync);
     enum sync_type type = 0;
     struct err e = sync_send(sync, SYNC_GO, -1);
     if (!err_failed(e))

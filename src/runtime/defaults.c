@@ -107,8 +107,7 @@ static bool seccomp_offered(void) {
 
 static bool yes_in(const char *path) {
     char c = 'N';
-    CLEAN_FD
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
     return fd >= 0 && read(fd, &c, 1) == 1 && (c == 'Y' || c == '1');
 }
 
@@ -153,8 +152,7 @@ struct err runtime_protect(char *const argv[], char *const env[]) {
         return err_errno(errno, "prctl(PR_SET_DUMPABLE)");
     if (mount_program_is_readonly())
         return OK;
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     TRY(mount_readonly_program("/proc/self/exe", &fd));
     syscall(SYS_execveat, fd, "", argv, env, AT_EMPTY_PATH);
     return err_errno(errno, "execute the program from its read-only mount");

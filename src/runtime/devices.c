@@ -69,8 +69,7 @@ static struct err make_defaults(int dir) {
 }
 
 static struct err make_configured(const struct oci_device *d, int root) {
-    CLEAN_FD
-    int dir = -1;
+    CLEAN_FD int dir = -1;
     const char *name;
     TRY(beneath_parent(root, d->path, true, &dir, &name));
     mode_t type = d->type[0] == 'b' ? S_IFBLK : d->type[0] == 'p' ? S_IFIFO : S_IFCHR;
@@ -88,8 +87,7 @@ static bool dev_is_bound(const struct mount_plans *v) {
 }
 
 static struct err make_all(const struct oci_config *c, int root) {
-    CLEAN_FD
-    int dev = -1;
+    CLEAN_FD int dev = -1;
     TRY(beneath_mkdirs(root, "/dev", 0755, &dev));
     TRY(make_defaults(dev));
     const struct oci_device *d = c->linux_->devices.items;

@@ -31,8 +31,7 @@ struct err launch_enter_cgroup(const struct launch *l) {
     if (l->set_oom_score_adj) {
         char text[24];
         int n = snprintf(text, sizeof(text), "%lld", (long long)l->oom_score_adj);
-        CLEAN_FD
-        int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+        CLEAN_FD int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
         if (fd < 0)
             return err_errno(errno, "open oom_score_adj");
         TRY(mount_check_type(fd, PROC_SUPER_MAGIC, "oom_score_adj"));
@@ -86,8 +85,7 @@ struct err launch_open_proc(struct launch *l) {
  * --------------------------------------------------------------------- */
 
 static struct err place_console(const struct launch *l, int slave) {
-    CLEAN_FD
-    int target = -1, tree = -1;
+    CLEAN_FD int target = -1, tree = -1;
     TRY(beneath_touch(l->root, "/dev/console", 0600, &target));
     /* By descriptor: whatever lies at /dev/pts/N now is not asked. */
     TRY(mount_clone(slave, "", false, &tree));
@@ -98,8 +96,7 @@ struct err launch_terminal(struct launch *l, bool bind_console) {
     const struct oci_process *p = l->process;
     if (!p->terminal)
         return OK;
-    CLEAN_FD
-    int master = -1, slave = -1;
+    CLEAN_FD int master = -1, slave = -1;
     TRY(pty_open(l->root, "/dev/pts/ptmx", &master, &slave));
     if (p->console_size)
         TRY(pty_resize(master, p->console_size->height, p->console_size->width));
@@ -117,8 +114,7 @@ struct err launch_terminal(struct launch *l, bool bind_console) {
 
 /* /dev/null as the container has it, but only when it is what it seems. */
 static struct err open_null(const struct launch *l, int *ret_fd) {
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     TRY(beneath_open(l->root, "/dev/null", O_RDWR | O_NOFOLLOW | O_NOCTTY, 0, &fd));
     struct stat st;
     if (fstat(fd, &st) < 0)
@@ -132,8 +128,7 @@ static struct err open_null(const struct launch *l, int *ret_fd) {
 static struct err place_streams(const struct launch *l) {
     const int from[3] = {l->stdio.in, l->stdio.out, l->stdio.err};
     int lifted[3];
-    CLEAN_FD
-    int null = -1;
+    CLEAN_FD int null = -1;
     for (int i = 0; i < 3; i++) {
         if (from[i] < 0 && null < 0)
             TRY(open_null(l, &null));

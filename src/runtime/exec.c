@@ -32,8 +32,7 @@ static struct err enter(const struct runtime_box *b, struct launch *l) {
 
 static struct err clone_into(const struct runtime_box *b, struct launch *l, pid_t *ret_pid,
                              int *ret_pidfd) {
-    CLEAN_FD
-    int own = -1;
+    CLEAN_FD int own = -1;
     if (b->own_pid_ns) {
         TRY(ns_open(0, "pid", &own));
         /* For children only: so the new process is born inside and our child all the same. */
@@ -51,8 +50,7 @@ static struct err clone_into(const struct runtime_box *b, struct launch *l, pid_
 }
 
 static struct err await_exec(int sync, int *ret_pty) {
-    CLEAN_FD
-    int pty = -1;
+    CLEAN_FD int pty = -1;
     for (;;) {
         enum sync_type type = 0;
         int fd = -1;
@@ -72,8 +70,7 @@ static struct err await_exec(int sync, int *ret_pty) {
 static struct err start(struct runtime_box *b, struct launch *l, struct runtime_process *ret) {
     int pair[2];
     TRY(sync_pair(pair));
-    CLEAN_FD
-    int ours = pair[0], child_end = pair[1], pidfd = -1, pty = -1;
+    CLEAN_FD int ours = pair[0], child_end = pair[1], pidfd = -1, pty = -1;
     l->sync = child_end;
     pid_t pid;
     TRY(clone_into(b, l, &pid, &pidfd));

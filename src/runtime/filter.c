@@ -170,8 +170,7 @@ struct err filter_load(const struct runtime_create_options *o, struct runtime_bo
 }
 
 static struct err sealed(const struct seccomp_program *p, int *ret_fd) {
-    CLEAN_FD
-    int fd = memfd_create("seccomp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    CLEAN_FD int fd = memfd_create("seccomp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return err_errno(errno, "memfd_create");
     int r = fd_write_all(fd, p->items, p->n * sizeof(*p->items));
@@ -185,8 +184,7 @@ static struct err sealed(const struct seccomp_program *p, int *ret_fd) {
 
 /* The cached file is as good as a sealed memory file: it is replaced, never written. */
 static bool open_cached(const char *path, int *ret_fd) {
-    CLEAN_FD
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0 ||
         st.st_size % (off_t)sizeof(struct sock_filter) ||
@@ -198,10 +196,10 @@ static bool open_cached(const char *path, int *ret_fd) {
 
 struct err runtime_seccomp_default(const char *cache_dir, const struct strs *capabilities,
                                    int *ret_fd) {
-    CLEAN_FREE
-    char *path = cache_dir ? mem_printf("%s/%016llx.bpf", cache_dir,
-                                        (unsigned long long)filter_default_digest(capabilities))
-                           : NULL;
+    CLEAN_FREE char *path =
+        cache_dir ? mem_printf("%s/%016llx.bpf", cache_dir,
+                               (unsigned long long)filter_default_digest(capabilities))
+                  : NULL;
     if (path && open_cached(path, ret_fd))
         return OK;
     struct seccomp_program p = {0};

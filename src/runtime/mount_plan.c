@@ -181,8 +181,7 @@ static struct err plan_one(const struct runtime_create_options *o, const struct 
                            struct mount_plan *p) {
     p->mount = m;
     p->tree = -1;
-    CLEAN_FREE
-    char *clean = path_clean(str_of(m->destination));
+    CLEAN_FREE char *clean = path_clean(str_of(m->destination));
     if (strcmp(clean, "/") == 0)
         return err_new(ERR_INVALID, "mount '%s': the root itself cannot be mounted over",
                        m->destination);

@@ -55,10 +55,8 @@ static struct err open_target(const struct mount_plan *p, int root, int tree, in
     struct stat st;
     if (fstat(tree, &st) < 0)
         return err_errno(errno, "stat");
-    CLEAN_FD
-    int target = -1;
-    CLEAN_FREE
-    char *clean = path_clean(str_of(p->mount->destination));
+    CLEAN_FD int target = -1;
+    CLEAN_FREE char *clean = path_clean(str_of(p->mount->destination));
     if (S_ISDIR(st.st_mode))
         TRY(beneath_mkdirs(root, clean, 0755, &target));
     else
@@ -107,8 +105,7 @@ static struct err set_attributes(const struct mount_plan *p, int tree) {
 }
 
 static struct err place(const struct mount_plan *p, int root) {
-    CLEAN_FD
-    int tree = -1, target = -1;
+    CLEAN_FD int tree = -1, target = -1;
     TRY(make_tree(p, &tree));
     TRY(set_attributes(p, tree));
     TRY(open_target(p, root, tree, &target));
@@ -122,8 +119,7 @@ static struct err place(const struct mount_plan *p, int root) {
 /* The container's own directory, as it also shows it as "/" in a cgroup namespace. */
 static struct err own_cgroup(const struct cgroup *g, size_t tree, uint64_t attrs, int *ret_fd) {
     char path[CGROUP_MOUNT_MAX + CGROUP_PATH_MAX];
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     const struct cgroup_tree *t = &g->host.trees[tree];
     snprintf(path, sizeof(path), "%s%s", t->mount, g->path);
     TRY(mount_clone(AT_FDCWD, path, false, &fd));
@@ -136,8 +132,7 @@ static struct err own_cgroup(const struct cgroup *g, size_t tree, uint64_t attrs
 static struct err place_in(int dir, const char *name, int tree) {
     if (mkdirat(dir, name, 0755) < 0)
         return err_errno(errno, "make '%s'", name);
-    CLEAN_FD
-    int target = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEAN_FD int target = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (target < 0)
         return err_errno(errno, "open '%s'", name);
     return mount_attach(tree, target);
@@ -159,16 +154,14 @@ static struct err link_names(int dir, const char *controllers) {
 
 static struct err place_v1(const struct mount_plan *p, int root, const struct cgroup *g) {
     static const struct mount_option mode = {"mode", "755"};
-    CLEAN_FD
-    int top = -1, target = -1;
+    CLEAN_FD int top = -1, target = -1;
     TRY(mount_new_fs("tmpfs", "cgroup", &mode, 1, p->set & ~(uint64_t)MOUNT_ATTR_RDONLY,
                      TMPFS_MAGIC, &top));
     TRY(open_target(p, root, top, &target));
     TRY(mount_attach(top, target));
     for (size_t i = 0; i < g->host.trees_n; i++) {
         const struct cgroup_tree *t = &g->host.trees[i];
-        CLEAN_FD
-        int tree = -1;
+        CLEAN_FD int tree = -1;
         TRY(own_cgroup(g, i, p->set, &tree));
         TRY(place_in(top, t->v2 ? "unified" : t->controllers, tree));
         if (!t->v2)
@@ -182,8 +175,7 @@ static struct err place_cgroup(const struct mount_plan *p, int root, const struc
         return err_new(ERR_INVALID, "the container has no cgroup (linux.cgroupsPath)");
     if (g->host.trees_n > 1 || !g->host.trees[0].v2)
         return place_v1(p, root, g);
-    CLEAN_FD
-    int tree = -1, target = -1;
+    CLEAN_FD int tree = -1, target = -1;
     TRY(own_cgroup(g, 0, p->set, &tree));
     TRY(open_target(p, root, tree, &target));
     return mount_attach(tree, target);

@@ -23,8 +23,7 @@
  * see it inside (CVE-2024-21626). */
 static struct err enter_cwd(const struct launch *l) {
     const char *cwd = l->process->cwd;
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     struct err e = beneath_open(l->root, cwd, O_PATH | O_DIRECTORY, 0, &fd);
     if (err_failed(e)) {
         int errnum = err_errnum(e);
@@ -115,8 +114,7 @@ static struct err set_apparmor(const struct launch *l) {
         return err_new(ERR_INVALID, "process.apparmorProfile is too long");
     int errnum = ENOENT;
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        CLEAN_FD
-        int fd = openat(l->proc, files[i], O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        CLEAN_FD int fd = openat(l->proc, files[i], O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd >= 0 && write(fd, text, (size_t)n) == n)
             return OK;
         errnum = errno;

@@ -14,8 +14,7 @@ struct err rootfs_attach(const struct runtime_create_options *o, int *ret_root) 
      * still reaches binds that ask for it (slave). */
     if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
         return err_errno(errno, "make mounts slaves");
-    CLEAN_FD
-    int tree = -1;
+    CLEAN_FD int tree = -1;
     if (o->rootfs_fd >= 0)
         tree = fcntl(o->rootfs_fd, F_DUPFD_CLOEXEC, 3);
     else
@@ -34,8 +33,7 @@ struct err rootfs_attach(const struct runtime_create_options *o, int *ret_root) 
 }
 
 struct err rootfs_pivot(int root) {
-    CLEAN_FD
-    int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (old < 0)
         return err_errno(errno, "open old root");
     if (fchdir(root) < 0)
@@ -64,8 +62,7 @@ struct mask {
 static struct err open_null(struct mask *m) {
     if (m->null >= 0)
         return OK;
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     TRY(beneath_open(m->root, "/dev/null", O_PATH | O_NOFOLLOW, 0, &fd));
     struct stat st;
     if (fstat(fd, &st) < 0)
@@ -78,8 +75,7 @@ static struct err open_null(struct mask *m) {
 
 static struct err mask_dir(struct mask *m, int target) {
     static const struct mount_option size[] = {{"size", "0"}, {"nr_inodes", "1"}, {"mode", "755"}};
-    CLEAN_FD
-    int tree = -1;
+    CLEAN_FD int tree = -1;
     if (m->empty >= 0) {
         TRY(mount_clone(m->empty, "", false, &tree));
         return mount_attach(tree, target);
@@ -94,15 +90,13 @@ static struct err mask_dir(struct mask *m, int target) {
 
 static struct err mask_file(struct mask *m, int target) {
     TRY(open_null(m));
-    CLEAN_FD
-    int tree = -1;
+    CLEAN_FD int tree = -1;
     TRY(mount_clone(m->null, "", false, &tree));
     return mount_attach(tree, target);
 }
 
 static struct err mask_path(struct mask *m, const char *path) {
-    CLEAN_FD
-    int target = -1;
+    CLEAN_FD int target = -1;
     struct err e = beneath_open(m->root, path, O_PATH, 0, &target);
     if (err_kind(e) == ERR_NOT_FOUND) {
         err_free(e);
@@ -116,8 +110,7 @@ static struct err mask_path(struct mask *m, const char *path) {
 }
 
 static struct err make_readonly(int root, const char *path) {
-    CLEAN_FD
-    int target = -1, tree = -1;
+    CLEAN_FD int target = -1, tree = -1;
     struct err e = beneath_open(root, path, O_PATH, 0, &target);
     if (err_kind(e) == ERR_NOT_FOUND) {
         err_free(e);

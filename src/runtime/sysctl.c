@@ -70,8 +70,7 @@ struct err sysctl_check(const struct runtime_create_options *o) {
 static struct err write_one(int proc, const struct strpair *p) {
     char path[256 + 4] = "sys/";
     to_path(p->key, path + 4, sizeof(path) - 4);
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     TRY(beneath_open(proc, path, O_WRONLY | O_NOFOLLOW, 0, &fd));
     TRY(mount_check_type(fd, PROC_SUPER_MAGIC, "sysctl"));
     size_t len = strlen(p->value);

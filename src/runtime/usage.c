@@ -144,12 +144,9 @@ struct err runtime_cgroup_usage(const char *cgroup_path, struct runtime_usage *r
 
 static int oom_by_eventfd(const struct cgroup *g) {
     int dir = cgroup_dir(g, CGROUP_MEMORY);
-    CLEAN_FD
-    int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    CLEAN_FD
-    int control = openat(dir, "memory.oom_control", O_RDONLY | O_CLOEXEC);
-    CLEAN_FD
-    int registry = openat(dir, "cgroup.event_control", O_WRONLY | O_CLOEXEC);
+    CLEAN_FD int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    CLEAN_FD int control = openat(dir, "memory.oom_control", O_RDONLY | O_CLOEXEC);
+    CLEAN_FD int registry = openat(dir, "cgroup.event_control", O_WRONLY | O_CLOEXEC);
     char text[32];
     int n = snprintf(text, sizeof(text), "%d %d", event, control);
     if (event < 0 || control < 0 || registry < 0 || write(registry, text, (size_t)n) != n)
@@ -158,8 +155,7 @@ static int oom_by_eventfd(const struct cgroup *g) {
 }
 
 static int oom_by_inotify(const struct cgroup *g) {
-    CLEAN_FD
-    int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    CLEAN_FD int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     char path[CGROUP_MOUNT_MAX + CGROUP_PATH_MAX + 32];
     snprintf(path, sizeof(path), "%s%s/memory.events",
              g->host.trees[g->host.tree_of[CGROUP_MEMORY]].mount, g->path);

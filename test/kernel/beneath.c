@@ -112,8 +112,7 @@ TEST(directories_are_made_inside) {
     assert_int_equal(access("root/mnt/outside/y", F_OK), 0);
     assert_err(beneath_mkdirs(root, "loop/z", 0755, &fd), ERR_INVALID);
     assert_err(beneath_mkdirs(root, "inside/z", 0755, &fd), ERR_NOT_FOUND);
-    CLEAN_FREE
-    char *canary = get_file(AT_FDCWD, "outside");
+    CLEAN_FREE char *canary = get_file(AT_FDCWD, "outside");
     assert_string_equal(canary, "canary");
     close(root);
     scratch_leave();

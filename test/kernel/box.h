@@ -82,10 +82,8 @@ static inline char *box_list(const char *const *list) {
 
 static inline char *box_config(const struct box_options *o, const char *cgroup) {
     CLEAN_BUF struct buf args = {0};
-    CLEAN_FREE
-    char *masked = box_list(runtime_masked_paths);
-    CLEAN_FREE
-    char *readonly = box_list(runtime_readonly_paths);
+    CLEAN_FREE char *masked = box_list(runtime_masked_paths);
+    CLEAN_FREE char *readonly = box_list(runtime_readonly_paths);
     if (o->script) {
         buf_adds(&args, "[\"/bin/sh\",\"-c\",");
         json_quote(&args, str_of(o->script));
@@ -145,12 +143,9 @@ static inline int box_rootfs(const struct box_options *o) {
     snprintf(work, sizeof(work), "boxes/%d/work", n++);
     put_dir(upper);
     put_dir(work);
-    CLEAN_FD
-    int dir = open("image", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    CLEAN_FD
-    int up = open(upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    CLEAN_FD
-    int wk = open(work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int dir = open("image", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int up = open(upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int wk = open(work, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct mount_overlay ov = {
         .layers_fd = dir, .layers = layers, .layers_n = 1, .upper_fd = up, .work_fd = wk};
     int fd = -1;
@@ -164,12 +159,10 @@ static inline struct err box_create(const struct box_options *o, struct box_run 
     static int n;
     CLEAN_ARENA struct arena a = {0};
     snprintf(r->cgroup, sizeof(r->cgroup), "/corten-test-%d/%d", (int)getpid(), n++);
-    CLEAN_FREE
-    char *text = box_config(o, r->cgroup);
+    CLEAN_FREE char *text = box_config(o, r->cgroup);
     struct oci_config c;
     TRY(fields_decode_strict(&oci_config_fields, str_of(text), &a, &c));
-    CLEAN_FD
-    int rootfs = box_rootfs(o), seccomp = -1;
+    CLEAN_FD int rootfs = box_rootfs(o), seccomp = -1;
     if (!o->no_seccomp && c.process->capabilities)
         assert_ok(runtime_seccomp_default(NULL, &c.process->capabilities->bounding, &seccomp));
     int p[2];
@@ -238,8 +231,7 @@ static inline char *box_run(const struct box_options *o, int *ret_status) {
 /* Runs and compares; prints both when they differ. */
 static inline void box_expect(const struct box_options *o, const char *want) {
     int status;
-    CLEAN_FREE
-    char *out = box_run(o, &status);
+    CLEAN_FREE char *out = box_run(o, &status);
     if (status != 0)
         fail_msg("exit status %d, output: %s", status, out);
     assert_string_equal(out, want);

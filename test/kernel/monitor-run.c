@@ -35,8 +35,7 @@ TEST(output_reaches_log_and_client_that_came_before) {
     assert_int_equal(b.exit.code, 7);
     assert_string_equal(buf_cstr(&out[1]), "one\nthree");
     assert_string_equal(buf_cstr(&out[2]), "two\n");
-    CLEAN_FREE
-    char *text = log_text(&b);
+    CLEAN_FREE char *text = log_text(&b);
     assert_non_null(strstr(text, "{\"log\":\"one\\n\",\"stream\":\"stdout\",\"time\":\""));
     assert_non_null(strstr(text, "{\"log\":\"two\\n\",\"stream\":\"stderr\",\"time\":\""));
     assert_non_null(strstr(text, "{\"log\":\"three\",\"stream\":\"stdout\",\"time\":\""));
@@ -55,8 +54,7 @@ TEST(a_start_that_fails_says_why_and_leaves_nothing) {
     struct lab_options o = {
         .box = {.args = "[\"/bin/nothing-there\"]"}, .prestart = &p, .prestart_n = 1};
     assert_err(lab_spawn(&b, &o), ERR_NOT_FOUND);
-    CLEAN_FREE
-    char *text = lab_read(&b, fd); /* closed */
+    CLEAN_FREE char *text = lab_read(&b, fd); /* closed */
     lab_finish(&b);
     o = (struct lab_options){.box = {.args = "[\"/etc/passwd\"]"}};
     assert_err(lab_spawn(&b, &o), ERR_FORBIDDEN);
@@ -76,8 +74,7 @@ TEST(wait_is_answered_after_the_acknowledgement) {
     lab_start(&b, &(struct lab_options){
                       .script = "read x; exit 9", .open_stdin = true, .hold_exit_ack = true});
     int w = lab_wait(&b, MONITOR_WAIT_EXIT);
-    CLEAN_FREE
-    char *head = lab_expect(&b, w, "\r\n\r\n");
+    CLEAN_FREE char *head = lab_expect(&b, w, "\r\n\r\n");
     assert_non_null(strstr(head, "HTTP/1.1 200 OK\r\n"));
     assert_non_null(strstr(head, "Content-Type: application/json\r\n"));
     assert_non_null(strstr(head, "Transfer-Encoding: chunked\r\n"));
@@ -87,8 +84,7 @@ TEST(wait_is_answered_after_the_acknowledgement) {
     char c;
     assert_int_equal(recv(w, &c, 1, MSG_DONTWAIT), -1); /* not yet */
     monitor_ack_exit(b.m);
-    CLEAN_FREE
-    char *answer = lab_read(&b, w);
+    CLEAN_FREE char *answer = lab_read(&b, w);
     assert_string_equal(answer, "11\r\n{\"StatusCode\":9}\n\r\n0\r\n\r\n");
     free(lab_read(&b, a));
     lab_finish(&b);
@@ -104,8 +100,7 @@ TEST(waiters_for_removal) {
     lab_pass(&b, 200 * NSEC_PER_MSEC);
     assert_int_equal(b.closed, 0);
     monitor_removed(b.m);
-    CLEAN_FREE
-    char *answer = lab_read(&b, w);
+    CLEAN_FREE char *answer = lab_read(&b, w);
     assert_non_null(strstr(answer, "{\"StatusCode\":4}\n"));
     lab_until(&b, b.closed > 0);
     lab_finish(&b);
@@ -128,8 +123,7 @@ TEST(stdin_half_close) {
     lab_start(&b, &(struct lab_options){
                       .script = "wc -c; exit 3", .open_stdin = true, .stdin_once = true});
     int a = lab_attach(&b, attach_all, "early ");
-    CLEAN_FREE
-    char *big = mem_alloc(300000);
+    CLEAN_FREE char *big = mem_alloc(300000);
     memset(big, 'x', 300000);
     assert_int_equal(fd_write_all(a, big, 100000), 0);
     shutdown(a, SHUT_WR);
@@ -182,8 +176,7 @@ TEST(terminal) {
     monitor_resize(b.m, "", 40, 80, lab_replied, &b);
     lab_pass(&b, 50 * NSEC_PER_MSEC);
     assert_int_equal(fd_write_all(a, "\n", 1), 0);
-    CLEAN_FREE
-    char *rest = lab_read(&b, a);
+    CLEAN_FREE char *rest = lab_read(&b, a);
     assert_non_null(strstr(rest, "40 80\r\n"));
     assert_int_equal(b.exit.code, 5);
     assert_int_equal(b.failures, 0);
@@ -210,16 +203,14 @@ TEST(detach_keys) {
     keys.detach_keys = "ctrl-x,q";
     a = lab_attach(&b, keys, "");
     assert_int_equal(fd_write_all(a, "w", 1), 0);
-    CLEAN_FREE
-    char *seen = lab_expect(&b, a, "\n");
+    CLEAN_FREE char *seen = lab_expect(&b, a, "\n");
     free(lab_expect(&b, a, "77\n"));
     assert_int_equal(fd_write_all(a, "\x18q", 2), 0);
     free(lab_read(&b, a));
     keys.detach_keys = "ctrl-";
     unsigned failures = b.failures;
     a = lab_attach(&b, keys, "");
-    CLEAN_FREE
-    char *refused = lab_read(&b, a);
+    CLEAN_FREE char *refused = lab_read(&b, a);
     assert_int_equal(b.failures, failures + 1);
     assert_non_null(strstr(refused, "HTTP/1.1 400 "));
     lab_finish(&b);
@@ -238,8 +229,7 @@ TEST(attach_mid_stream_and_several_clients) {
     int gone = lab_attach(&b, attach_out, "");
     close(gone);
     assert_int_equal(fd_write_all(a, "\n", 1), 0);
-    CLEAN_FREE
-    char *text = lab_read(&b, a);
+    CLEAN_FREE char *text = lab_read(&b, a);
     struct buf out[3] = {0};
     lab_read_frames(&b, c, out);
     assert_string_equal(buf_cstr(&out[1]), "third\n");
@@ -302,8 +292,7 @@ TEST(a_slow_reader_holds_only_the_output_back) {
                 "while true; do sleep 0.05; done"});
     int a = lab_attach(&b, attach_out, "");
     lab_pass(&b, 1500 * NSEC_PER_MSEC);
-    CLEAN_FD
-    int upper = openat(b.data, "upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int upper = openat(b.data, "upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
     assert_int_equal(faccessat(upper, "tmp/x", F_OK, 0), -1); /* held back */
     int e = lab_attach(&b, attach_out, "");                   /* others are served */
     close(e);

@@ -154,8 +154,7 @@ static inline struct err lab_spawn(struct lab *b, const struct lab_options *o) {
     struct box_options box = o->box;
     if (!box.args)
         box.script = o->script;
-    CLEAN_FREE
-    char *config = box_config(&box, cgroup);
+    CLEAN_FREE char *config = box_config(&box, cgroup);
     static const char *const layers[] = {"base"};
     struct monitor_start s = {
         .program = lab_program(),
@@ -338,8 +337,7 @@ static inline char *lab_process(const char *args, const char *more) {
 static inline void lab_exec(struct lab *b, int number, const char *args, struct monitor_exec x) {
     char id[65];
     snprintf(id, sizeof(id), LAB_EXEC_ID, number);
-    CLEAN_FREE
-    char *process = lab_process(args, NULL);
+    CLEAN_FREE char *process = lab_process(args, NULL);
     x.id = id;
     x.process = str_of(process);
     monitor_exec(b->m, &x, lab_exec_replied, b);

@@ -44,12 +44,10 @@ static struct mount_overlay overlay_of(int dir, size_t n, enum mount_way way) {
 
 static void check_tree(int tree, size_t n) {
     char name[32];
-    CLEAN_FREE
-    char *every = get_file(tree, "every");
+    CLEAN_FREE char *every = get_file(tree, "every");
     assert_string_equal(every, names[0]); /* the top layer wins */
     snprintf(name, sizeof(name), "only-%zu", n - 1);
-    CLEAN_FREE
-    char *last = get_file(tree, name);
+    CLEAN_FREE char *last = get_file(tree, name);
     assert_string_equal(last, names[n - 1]); /* the bottom layer is there */
     int fd = openat(tree, "written", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     assert_true(fd >= 0);
@@ -59,12 +57,10 @@ static void check_tree(int tree, size_t n) {
 
 static void run_way(size_t n, enum mount_way way) {
     scratch_enter();
-    CLEAN_FD
-    int dir = make_layers();
+    CLEAN_FD int dir = make_layers();
     struct mount_overlay o = overlay_of(dir, n, way);
     size_t before = mount_count();
-    CLEAN_FD
-    int tree = -1;
+    CLEAN_FD int tree = -1;
     assert_ok(mount_overlay_detached(&o, &tree));
     assert_int_equal(mount_count(), before); /* in nobody's mount table */
     assert_ok(mount_check_type(tree, OVERLAYFS_SUPER_MAGIC, "overlay"));
@@ -102,18 +98,15 @@ TEST(overlay_of_127_layers_by_whatever_there_is) {
 
 TEST(read_only_overlays_have_no_upper) {
     scratch_enter();
-    CLEAN_FD
-    int dir = make_layers();
+    CLEAN_FD int dir = make_layers();
     for (size_t n = 1; n <= 2; n++) {
         struct mount_overlay o = overlay_of(dir, n, MOUNT_WAY_AUTO);
         close(o.upper_fd);
         close(o.work_fd);
         o.upper_fd = o.work_fd = -1;
-        CLEAN_FD
-        int tree = -1;
+        CLEAN_FD int tree = -1;
         assert_ok(mount_overlay_detached(&o, &tree));
-        CLEAN_FREE
-        char *every = get_file(tree, "every");
+        CLEAN_FREE char *every = get_file(tree, "every");
         assert_string_equal(every, names[0]);
         assert_true(openat(tree, "new", O_WRONLY | O_CREAT | O_CLOEXEC, 0644) < 0);
         assert_int_equal(errno, EROFS);
@@ -124,8 +117,7 @@ TEST(read_only_overlays_have_no_upper) {
 
 TEST(bad_layers_are_refused) {
     scratch_enter();
-    CLEAN_FD
-    int dir = make_layers();
+    CLEAN_FD int dir = make_layers();
     static const char *const bad[] = {"/etc", "", "a:b", "a,b", "a\\b"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct mount_overlay o = {
@@ -152,8 +144,7 @@ TEST(bad_layers_are_refused) {
 TEST(a_program_from_a_read_only_mount_cannot_be_written) {
     scratch_enter();
     put_file("program", "#!/bin/sh\n");
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     assert_ok(mount_readonly_program("/mnt/program", &fd));
     char path[32];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -167,8 +158,7 @@ TEST(a_program_from_a_read_only_mount_cannot_be_written) {
 /* Not an assertion: the numbers for docs/decisions/0002, printed with every run. */
 TEST(cost_of_the_two_ways) {
     scratch_enter();
-    CLEAN_FD
-    int dir = make_layers();
+    CLEAN_FD int dir = make_layers();
     static const size_t counts[] = {1, 10, LAYERS};
     enum mount_way best = mount_overlay_probe();
     for (size_t k = 0; k < ARRAY_LEN(counts); k++)

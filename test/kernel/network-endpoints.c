@@ -34,11 +34,9 @@ TEST(inside_is_ipv4_only) {
 TEST(lo_works_in_network_none) {
     if (geteuid() != 0)
         SKIP("needs root");
-    CLEAN_FD
-    int ns = -1;
+    CLEAN_FD int ns = -1;
     assert_ok(network_none_up(&ns));
-    CLEAN_FD
-    int server = lab_serve(ns, SOCK_STREAM, "127.0.0.1", 80);
+    CLEAN_FD int server = lab_serve(ns, SOCK_STREAM, "127.0.0.1", 80);
     lab_reach(ns, "127.0.0.1", 80, server, NULL);
     lab_unreached(ns, "198.51.100.1", 80);
 }
@@ -58,8 +56,7 @@ static void refused_with(struct endpoint_plan *p, const char *words) {
 TEST(conflicts_with_programs_both_ways) {
     struct lab lab;
     LAB(&lab, 0);
-    CLEAN_FD
-    int program = lab_serve(lab.host, SOCK_STREAM, "127.0.0.1", 8080);
+    CLEAN_FD int program = lab_serve(lab.host, SOCK_STREAM, "127.0.0.1", 8080);
     struct endpoint_plan *p = lab_plan(&lab, 2);
     lab_ask(p, "80/tcp", "", "8080");
     refused_with(p, "listen tcp4 0.0.0.0:8080: bind: Address already in use");
@@ -71,15 +68,13 @@ TEST(conflicts_with_programs_both_ways) {
     lab_ask(a.plan, "53/udp", "127.0.0.1", "5300");
     box_up(&a);
     assert_int_equal(a.live.held_n, 2);
-    CLEAN_FD
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CLEAN_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
     struct sockaddr_in to = lab_addr("0.0.0.0", 8080);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&to, sizeof(to)), -1);
     assert_int_equal(errno, EADDRINUSE);
-    CLEAN_FD
-    int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    CLEAN_FD int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     to = lab_addr("127.0.0.1", 5300);
     assert_int_equal(bind(udp, (struct sockaddr *)&to, sizeof(to)), -1);
     assert_int_equal(errno, EADDRINUSE);
@@ -95,35 +90,29 @@ TEST(conflicts_with_programs_both_ways) {
 TEST(lingering_connections_do_not_block_a_port) {
     struct lab lab;
     LAB(&lab, 0);
-    CLEAN_FD
-    int server = lab_serve(lab.host, SOCK_STREAM, "127.0.0.1", 8080);
-    CLEAN_FD
-    int client = lab_dial(lab.host, "127.0.0.1", 8080);
+    CLEAN_FD int server = lab_serve(lab.host, SOCK_STREAM, "127.0.0.1", 8080);
+    CLEAN_FD int client = lab_dial(lab.host, "127.0.0.1", 8080);
     assert_true(client >= 0);
-    CLEAN_FD
-    int accepted = accept4(server, NULL, NULL, SOCK_CLOEXEC);
+    CLEAN_FD int accepted = accept4(server, NULL, NULL, SOCK_CLOEXEC);
     accepted = fd_close(accepted); /* closed here first: TIME_WAIT is on port 8080 */
     char end;
     assert_int_equal(recv(client, &end, 1, 0), 0);
     client = fd_close(client);
     server = fd_close(server);
-    CLEAN_FD
-    int plain = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CLEAN_FD int plain = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in to = lab_addr("0.0.0.0", 8080);
     assert_int_equal(bind(plain, (struct sockaddr *)&to, sizeof(to)), -1);
     struct box a = {.plan = lab_plan(&lab, 2)};
     lab_ask(a.plan, "80/tcp", "", "8080");
     box_up(&a);
-    CLEAN_FD
-    int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CLEAN_FD int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
     assert_int_equal(setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
     assert_true(bind(other, (struct sockaddr *)&to, sizeof(to)) < 0 || listen(other, 1) < 0);
     struct endpoint_plan *p = lab_plan(&lab, 3);
     lab_ask(p, "80/tcp", "", "8080");
     refused_with(p, "8080");
-    CLEAN_FD
-    int inside = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int inside = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
     lab_reach(lab.host, "127.0.0.1", 8080, inside, NULL);
     box_down(&a);
     lab_close(&lab);
@@ -132,8 +121,7 @@ TEST(lingering_connections_do_not_block_a_port) {
 TEST(random_ports_and_ranges) {
     struct lab lab;
     LAB(&lab, 0);
-    CLEAN_FD
-    int program = lab_serve(lab.host, SOCK_STREAM, "0.0.0.0", 7000);
+    CLEAN_FD int program = lab_serve(lab.host, SOCK_STREAM, "0.0.0.0", 7000);
     struct box a = {.plan = lab_plan(&lab, 2)};
     lab_ask(a.plan, "80/tcp", "", "");
     lab_ask(a.plan, "80/tcp", "127.0.0.1", "0");
@@ -145,8 +133,7 @@ TEST(random_ports_and_ranges) {
     assert_true(m[0].host_port >= 1024 && m[1].host_port >= 1024);
     assert_int_equal(m[2].host_port, 7001);
     assert_int_equal(m[3].host_port, 7002);
-    CLEAN_FD
-    int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
     lab_reach(lab.outside, "198.51.100.1", m[0].host_port, server, NULL);
     lab_unreached(lab.outside, "198.51.100.1", m[1].host_port);
     lab_reach(lab.host, "127.0.0.1", m[1].host_port, server, NULL);
@@ -168,8 +155,7 @@ TEST(many_ports_in_one_batch) {
     }
     box_up(&a);
     assert_int_equal(lab_elements("published"), 2000);
-    CLEAN_FD
-    int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 11999);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 11999);
     lab_reach(lab.outside, "198.51.100.1", 11999, server, NULL);
     box_down(&a);
     assert_int_equal(lab_elements("published"), 0);
@@ -186,8 +172,7 @@ TEST(stale_element_is_replaced) {
     endpoint_live_done(&a.live);
     lab_ask(b.plan, "80/tcp", "", "8080");
     box_up(&b);
-    CLEAN_FD
-    int server = lab_serve(b.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int server = lab_serve(b.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
     lab_reach(lab.outside, "198.51.100.1", 8080, server, NULL);
     box_down(&b);
     endpoint_plan_free(a.plan);
@@ -205,11 +190,9 @@ TEST(flushed_rules_come_back) {
     lab_ask(b.plan, "80/tcp", "", "8080");
     box_up(&b);
     assert_true(b.plan->table_loaded);
-    CLEAN_FD
-    int server = lab_serve(b.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int server = lab_serve(b.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
     lab_reach(lab.outside, "198.51.100.1", 8080, server, NULL);
-    CLEAN_FD
-    int far = lab_serve(lab.outside, SOCK_STREAM, "0.0.0.0", 9000);
+    CLEAN_FD int far = lab_serve(lab.outside, SOCK_STREAM, "0.0.0.0", 9000);
     lab_reach(a.live.netns_fd, "198.51.100.2", 9000, far, NULL);
     box_down(&a);
     box_down(&b);
@@ -244,8 +227,7 @@ TEST(connect_and_disconnect_while_running) {
     (void)snprintf(second->bridge, sizeof(second->bridge), "corten-00000001");
     struct endpoint_live live = {.netns_fd = -1};
     assert_ok(endpoint_up(second, a.live.netns_fd, &live));
-    CLEAN_FD
-    int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
     lab_reach(lab.host, "172.21.0.3", 80, server, NULL);
     lab_reach(lab.host, "172.20.0.2", 80, server, NULL);
     endpoint_live_done(&live);
@@ -253,8 +235,7 @@ TEST(connect_and_disconnect_while_running) {
     lab_unreached(lab.host, "172.21.0.3", 80);
     lab_reach(lab.host, "172.20.0.2", 80, server, NULL);
     /* a failure takes back what it made */
-    CLEAN_FD
-    int program = lab_serve(lab.host, SOCK_STREAM, "0.0.0.0", 8080);
+    CLEAN_FD int program = lab_serve(lab.host, SOCK_STREAM, "0.0.0.0", 8080);
     lab_ask(second, "80/tcp", "", "8080");
     struct err e = endpoint_up(second, a.live.netns_fd, &live);
     assert_int_equal(err_kind(e), ERR_SYSTEM);

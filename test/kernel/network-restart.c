@@ -30,10 +30,8 @@ struct daemon {
 };
 
 static void daemon_start(struct daemon *d, const struct lab *lab) {
-    CLEAN_FREE
-    char *data = mem_printf("%s/data", lab->run_dir);
-    CLEAN_FREE
-    char *run = mem_printf("%s/run", lab->run_dir);
+    CLEAN_FREE char *data = mem_printf("%s/data", lab->run_dir);
+    CLEAN_FREE char *run = mem_printf("%s/run", lab->run_dir);
     assert_ok(dir_make(data, 0700));
     d->loop = loop_new();
     assert_ok(store_open(data, d->loop, &d->store));
@@ -108,13 +106,10 @@ TEST(connections_survive_a_restart) {
     struct box b = {.plan = reserve(&d, "bridge", "b", "")};
     up(&d, &b);
     assert_true(networks_forwarding_ours(d.networks));
-    CLEAN_FD
-    int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
-    CLEAN_FD
-    int client = lab_dial(lab.outside, "198.51.100.1", 8080);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int client = lab_dial(lab.outside, "198.51.100.1", 8080);
     assert_true(client >= 0);
-    CLEAN_FD
-    int accepted = accept4(server, NULL, NULL, SOCK_CLOEXEC);
+    CLEAN_FD int accepted = accept4(server, NULL, NULL, SOCK_CLOEXEC);
     assert_true(accepted >= 0);
     char id[65];
     memcpy(id, network_find(d.networks, "bridge")->id, sizeof(id));
@@ -173,8 +168,7 @@ TEST(settle_mends_what_differs) {
     daemon_settle(&d); /* b is not adopted */
     assert_int_equal(lab_elements("published"), 1);
     assert_int_equal(lab_elements("published_at"), 0);
-    CLEAN_FD
-    int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
     lab_reach(lab.outside, "198.51.100.1", 8080, server, NULL);
     lab_unreached(lab.outside, "198.51.100.1", 8081);
     assert_ok(nft_load("/usr/sbin/nft", STR("flush ruleset\n")));
@@ -211,8 +205,7 @@ TEST(user_defined_network_lives_and_dies) {
     up(&d, &a);
     struct box b = {.plan = reserve(&d, "bridge", "b", "8081")};
     up(&d, &b);
-    CLEAN_FD
-    int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
     lab_reach(lab.outside, "198.51.100.1", 8080, server, NULL);
     lab_reach(lab.host, "10.77.0.2", 80, server, NULL);
     lab_unreached(b.live.netns_fd, "10.77.0.2", 80);
@@ -242,16 +235,14 @@ TEST(subnet_moves_out_of_the_way) {
     daemon_start(&d, &lab);
     struct network *w = network_find(d.networks, "bridge");
     assert_int_equal(w->subnet.s_addr, lab_ip("172.17.0.0").s_addr);
-    CLEAN_FD
-    int third = -1;
+    CLEAN_FD int third = -1;
     assert_ok(ns_new_net(&third));
     lab_wire(third, "ext2", "ext3", "172.17.5.1", "172.17.5.2");
     struct box a = {.plan = reserve(&d, "bridge", "a", "8080")};
     assert_int_equal(w->subnet.s_addr, lab_ip("172.18.0.0").s_addr);
     assert_int_equal(a.plan->address.s_addr, lab_ip("172.18.0.2").s_addr);
     up(&d, &a);
-    CLEAN_FD
-    int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
     lab_reach(lab.host, "127.0.0.1", 8080, server, NULL);
     lab_reach(third, "172.17.5.1", 8080, server, NULL);
     down(&d, &a);

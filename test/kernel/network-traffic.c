@@ -12,8 +12,7 @@ static void published_everywhere(int bridge_nf) {
     lab_ask(b.plan, "80/tcp", "", "8081");
     box_up(&a);
     box_up(&b);
-    CLEAN_FD
-    int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
     char peer[INET_ADDRSTRLEN];
     /* the host: by 127.0.0.1, by its own address, by the bridge's, by the container's */
     lab_reach(lab.host, "127.0.0.1", 8080, server, peer);
@@ -54,14 +53,12 @@ static void outside_is_masqueraded(int bridge_nf) {
     LAB(&lab, bridge_nf);
     struct box a = {.plan = lab_plan(&lab, 2)};
     box_up(&a);
-    CLEAN_FD
-    int server = lab_serve(lab.outside, SOCK_STREAM, "0.0.0.0", 9000);
+    CLEAN_FD int server = lab_serve(lab.outside, SOCK_STREAM, "0.0.0.0", 9000);
     char peer[INET_ADDRSTRLEN];
     lab_reach(a.live.netns_fd, "198.51.100.2", 9000, server, peer);
     assert_string_equal(peer, "198.51.100.1");
     /* a service of the host on a real address is reached, as with the peer */
-    CLEAN_FD
-    int own = lab_serve(lab.host, SOCK_STREAM, "0.0.0.0", 9001);
+    CLEAN_FD int own = lab_serve(lab.host, SOCK_STREAM, "0.0.0.0", 9001);
     lab_reach(a.live.netns_fd, "172.20.0.1", 9001, own, peer);
     assert_string_equal(peer, "172.20.0.2");
     box_down(&a);
@@ -91,10 +88,8 @@ static void loopback_stays_private(int bridge_nf) {
     struct box a = {.plan = lab_plan(&lab, 2)};
     lab_ask(a.plan, "80/tcp", "127.0.0.1", "8080");
     box_up(&a);
-    CLEAN_FD
-    int private = lab_serve(lab.host, SOCK_STREAM, "127.0.0.1", 9000);
-    CLEAN_FD
-    int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int private = lab_serve(lab.host, SOCK_STREAM, "127.0.0.1", 9000);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
     lab_reach(lab.host, "127.0.0.1", 9000, private, NULL);
     /* the container sends 127/8 to the bridge instead of its own lo */
     CLEAN_NETLINK struct netlink in = NETLINK_NONE;
@@ -126,10 +121,8 @@ static void loopback_stays_private(int bridge_nf) {
     assert_ok(netlink_send(&in, &b, NULL));
     lab_unreached(a.live.netns_fd, "127.0.0.1", 9000);
     lab_unreached(a.live.netns_fd, "127.0.0.1", 8080);
-    CLEAN_FD
-    int datagrams = lab_serve(lab.host, SOCK_DGRAM, "127.0.0.1", 9000);
-    CLEAN_FD
-    int sender = lab_serve(a.live.netns_fd, SOCK_DGRAM, "0.0.0.0", 0);
+    CLEAN_FD int datagrams = lab_serve(lab.host, SOCK_DGRAM, "127.0.0.1", 9000);
+    CLEAN_FD int sender = lab_serve(a.live.netns_fd, SOCK_DGRAM, "0.0.0.0", 0);
     assert_false(datagram_arrives(sender, "127.0.0.1", 9000, datagrams));
     lab_reach(lab.host, "127.0.0.1", 8080, server, NULL);
     /* published on 127.0.0.1 means there only */
@@ -158,10 +151,8 @@ TEST(neighbours_reach_published_ports_only) {
     lab_ask(a.plan, "80/tcp", "127.0.0.1", "8080");
     lab_ask(a.plan, "81/tcp", "198.51.100.1", "8081");
     box_up(&a);
-    CLEAN_FD
-    int s80 = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
-    CLEAN_FD
-    int s81 = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 81);
+    CLEAN_FD int s80 = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int s81 = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 81);
     CLEAN_NETLINK struct netlink out = NETLINK_NONE;
     int back = -1;
     assert_ok(ns_enter_net(lab.outside, &back));
@@ -201,8 +192,7 @@ TEST(neighbours_reach_published_ports_only) {
 }
 
 static void udp_ping(int ns, const char *ip, unsigned port, int server) {
-    CLEAN_FD
-    int c = lab_serve(ns, SOCK_DGRAM, "0.0.0.0", 0);
+    CLEAN_FD int c = lab_serve(ns, SOCK_DGRAM, "0.0.0.0", 0);
     struct sockaddr_in to = lab_addr(ip, port), from;
     socklen_t len = sizeof(from);
     char got[8] = {0};
@@ -222,10 +212,8 @@ TEST(udp_and_tcp_share_a_port_number) {
     lab_ask(b.plan, "53/tcp", "", "5300");
     box_up(&a);
     box_up(&b);
-    CLEAN_FD
-    int udp = lab_serve(a.live.netns_fd, SOCK_DGRAM, "0.0.0.0", 53);
-    CLEAN_FD
-    int tcp = lab_serve(b.live.netns_fd, SOCK_STREAM, "0.0.0.0", 53);
+    CLEAN_FD int udp = lab_serve(a.live.netns_fd, SOCK_DGRAM, "0.0.0.0", 53);
+    CLEAN_FD int tcp = lab_serve(b.live.netns_fd, SOCK_STREAM, "0.0.0.0", 53);
     udp_ping(lab.outside, "198.51.100.1", 5300, udp);
     udp_ping(lab.host, "127.0.0.1", 5300, udp);
     udp_ping(lab.host, "198.51.100.1", 5300, udp);
@@ -249,10 +237,8 @@ static void networks_are_apart(int bridge_nf) {
     lab_ask(a.plan, "80/tcp", "", "8080");
     box_up(&a);
     box_up(&b);
-    CLEAN_FD
-    int s80 = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
-    CLEAN_FD
-    int s81 = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 81);
+    CLEAN_FD int s80 = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int s81 = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 81);
     lab_reach(lab.host, "172.20.0.2", 81, s81, NULL);
     lab_unreached(b.live.netns_fd, "172.20.0.2", 81);
     lab_unreached(b.live.netns_fd, "172.20.0.2", 80);
@@ -279,8 +265,7 @@ TEST(icc_off_cuts_neighbours) {
     lab_ask(a.plan, "80/tcp", "", "8080");
     box_up(&a);
     box_up(&b);
-    CLEAN_FD
-    int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
     lab_unreached(b.live.netns_fd, "172.20.0.2", 80);
     lab_reach(b.live.netns_fd, "198.51.100.1", 8080, server, NULL);
     lab_reach(lab.host, "172.20.0.2", 80, server, NULL);
@@ -296,10 +281,8 @@ TEST(internal_network_has_no_outside) {
     a.plan->internal = b.plan->internal = true;
     box_up(&a);
     box_up(&b);
-    CLEAN_FD
-    int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
-    CLEAN_FD
-    int far = lab_serve(lab.outside, SOCK_STREAM, "0.0.0.0", 9000);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    CLEAN_FD int far = lab_serve(lab.outside, SOCK_STREAM, "0.0.0.0", 9000);
     lab_reach(b.live.netns_fd, "172.20.0.2", 80, server, NULL);
     lab_unreached(a.live.netns_fd, "198.51.100.2", 9000);
     lab_reach(lab.host, "198.51.100.2", 9000, far, NULL);
@@ -312,8 +295,7 @@ TEST(internal_network_has_no_outside) {
 TEST(forwarding_is_for_our_networks_only) {
     struct lab lab;
     LAB(&lab, 0);
-    CLEAN_FD
-    int third = -1;
+    CLEAN_FD int third = -1;
     assert_ok(ns_new_net(&third));
     lab_wire(third, "ext2", "ext3", "203.0.113.1", "203.0.113.2");
     struct box a = {.plan = lab_plan(&lab, 2)};
@@ -337,8 +319,7 @@ TEST(forwarding_is_for_our_networks_only) {
         netlink_attr(&b, RTA_GATEWAY, &gw, 4);
         assert_ok(netlink_send(&nl, &b, NULL));
     }
-    CLEAN_FD
-    int server = lab_serve(third, SOCK_STREAM, "0.0.0.0", 9000);
+    CLEAN_FD int server = lab_serve(third, SOCK_STREAM, "0.0.0.0", 9000);
     lab_unreached(lab.outside, "203.0.113.2", 9000);
     lab_reach(a.live.netns_fd, "203.0.113.2", 9000, server, NULL);
     box_down(&a);

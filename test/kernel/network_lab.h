@@ -99,8 +99,7 @@ static inline void lab_close(struct lab *lab) {
     nft_sockets_free(lab->sockets);
     fd_close(lab->outside);
     fd_close(lab->host);
-    CLEAN_FD
-    int tmp = -1;
+    CLEAN_FD int tmp = -1;
     assert_ok(dir_open("/tmp", &tmp));
     assert_ok(dir_remove(tmp, lab->run_dir + strlen("/tmp/")));
 }
@@ -196,8 +195,7 @@ static inline int lab_serve(int ns, int type, const char *ip, unsigned port) {
 
 /* A connected client socket in ns, or -errno (-ETIMEDOUT: no answer). */
 static inline int lab_dial(int ns, const char *ip, unsigned port) {
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     assert_ok(ns_socket(ns, AF_INET, SOCK_STREAM, 0, &fd));
     struct timeval t = {.tv_usec = DIAL_MS * 1000};
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)), 0);
@@ -212,8 +210,7 @@ static inline int lab_dial(int ns, const char *ip, unsigned port) {
 static inline void lab_talk(int server, int client, char ret_peer[INET_ADDRSTRLEN]) {
     struct sockaddr_in a;
     socklen_t len = sizeof(a);
-    CLEAN_FD
-    int c = accept4(server, (struct sockaddr *)&a, &len, SOCK_CLOEXEC);
+    CLEAN_FD int c = accept4(server, (struct sockaddr *)&a, &len, SOCK_CLOEXEC);
     assert_true(c >= 0);
     if (ret_peer)
         address_format(a.sin_addr, ret_peer);
@@ -229,8 +226,7 @@ static inline void lab_talk(int server, int client, char ret_peer[INET_ADDRSTRLE
 /* Dials and talks; the client's connection is closed. */
 static inline void lab_reach(int ns, const char *ip, unsigned port, int server,
                              char ret_peer[INET_ADDRSTRLEN]) {
-    CLEAN_FD
-    int c = lab_dial(ns, ip, port);
+    CLEAN_FD int c = lab_dial(ns, ip, port);
     if (c < 0)
         fail_msg("%s:%u is not reached: %s", ip, port, strerror(-c));
     lab_talk(server, c, ret_peer);
@@ -238,8 +234,7 @@ static inline void lab_reach(int ns, const char *ip, unsigned port, int server,
 
 /* Nothing must come through; whether by silence or refusal does not matter. */
 static inline void lab_unreached(int ns, const char *ip, unsigned port) {
-    CLEAN_FD
-    int c = lab_dial(ns, ip, port);
+    CLEAN_FD int c = lab_dial(ns, ip, port);
     if (c >= 0)
         fail_msg("%s:%u is reached and must not be", ip, port);
 }

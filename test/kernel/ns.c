@@ -15,8 +15,7 @@ TEST(a_new_network_namespace_leaves_the_caller_where_it_is) {
     if (geteuid() != 0)
         SKIP("needs root");
     ino_t before = net_of_self();
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     assert_ok(ns_new_net(&fd));
     struct stat st;
     assert_int_equal(fstat(fd, &st), 0);
@@ -28,8 +27,7 @@ TEST(enter_and_leave) {
     if (geteuid() != 0)
         SKIP("needs root");
     ino_t before = net_of_self();
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     int back = -1;
     assert_ok(ns_new_net(&fd));
     assert_ok(ns_enter_net(fd, &back));
@@ -41,8 +39,7 @@ TEST(enter_and_leave) {
     if_freenameindex(list);
     ns_leave_net(back);
     assert_int_equal(net_of_self(), before);
-    CLEAN_FD
-    int s = -1;
+    CLEAN_FD int s = -1;
     assert_ok(ns_socket(fd, AF_INET, SOCK_STREAM, 0, &s));
     assert_int_equal(net_of_self(), before);
 }

@@ -5,6 +5,14 @@
 #include "box.h"
 #include "kernel/pty.h"
 
+/* A line with the name of one of the process's namespaces. */
+static void add_namespace(struct buf *b, pid_t pid, const char *name) {
+    char path[64], text[64] = {0};
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
+    assert_true(readlink(path, text, sizeof(text) - 1) > 0);
+    buf_addf(b, "%s\n", text);
+}
+
 static void start(const struct box_options *o, struct box_run *r) {
     assert_ok(box_create(o, r));
     assert_ok(runtime_start(r->box));
@@ -62,17 +70,12 @@ TEST(an_exec_is_in_the_container) {
     box_enter();
     struct box_run r;
     start(&(struct box_options){.script = "echo mark > /tmp/mark; sleep 100"}, &r);
-    char want[1024] = {0}, path[64];
+    CLEAN_BUF struct buf want = {0};
     static const char *const names[] = {"pid", "mnt", "ipc", "uts", "net", "cgroup"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        snprintf(path, sizeof(path), "/proc/%d/ns/%s", r.init.pid, names[i]);
-        size_t at = strlen(want);
-        ssize_t n = readlink(path, want + at, 100);
-        assert_true(n > 0);
-        want[at + (size_t)n] = '\n';
-    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        add_namespace(&want, r.init.pid, names[i]);
     expect_exec(&r, "for n in pid mnt ipc uts net cgroup; do readlink /proc/self/ns/$n; done", "",
-                want);
+                buf_cstr(&want));
     while (runtime_kill(r.box, 0).info == NULL) { /* the shell needs a moment to write */
         char *out = NULL;
         int status;
@@ -179,8 +182,7 @@ TEST(a_terminal_is_the_containers_own) { /* row 5 */
             .user = "\"uid\":12,\"gid\":0"},
         &r);
     assert_true(r.init.pty_master >= 0);
-    CLEAN_FREE
-    char *out = terminal_output(r.init.pty_master);
+    CLEAN_FREE char *out = terminal_output(r.init.pty_master);
     assert_string_equal(out, "/dev/pts/0\r\n33 77\r\nall\r\nto console\r\n12 88:0\r\n");
     assert_int_equal(box_reap(&r), 0);
     box_delete(&r);
@@ -227,8 +229,7 @@ TEST(an_exec_has_a_terminal_and_is_resized) {
     assert_ok(pty_resize(x.pty_master, 12, 34));
     assert_err(pty_resize(x.pty_master, 70000, 1), ERR_INVALID);
     assert_int_equal(write(x.pty_master, "hi\n", 3), 3);
-    CLEAN_FREE
-    char *out = terminal_output(x.pty_master);
+    CLEAN_FREE char *out = terminal_output(x.pty_master);
     assert_non_null(strstr(out, "/dev/pts/0\r\n"));
     assert_non_null(strstr(out, "12 34\r\n"));
     assert_non_null(strstr(out, "got hi\r\n"));
@@ -320,30 +321,27 @@ TEST(namespaces_of_another_container_can_be_joined) {
     box_enter();
     struct box_run r, second;
     start(&(struct box_options){.script = "sleep 100"}, &r);
-    char list[512], want[256] = {0}, path[64];
+    char list[512], own[64] = {0};
     snprintf(list, sizeof(list),
              "[{\"type\":\"mount\"},{\"type\":\"pid\",\"path\":\"/proc/%d/ns/pid\"},"
              "{\"type\":\"network\",\"path\":\"/proc/%d/ns/net\"},"
              "{\"type\":\"ipc\",\"path\":\"/proc/%d/ns/ipc\"}]",
              r.init.pid, r.init.pid, r.init.pid);
     static const char *const names[] = {"pid", "net", "ipc"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        snprintf(path, sizeof(path), "/proc/%d/ns/%s", r.init.pid, names[i]);
-        assert_true(readlink(path, want + strlen(want), 64) > 0);
-        strcat(want, "\n");
-    }
+    CLEAN_BUF struct buf want = {0};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        add_namespace(&want, r.init.pid, names[i]);
     start(
         &(struct box_options){.script = "for n in pid net ipc; do readlink /proc/self/ns/$n; done",
                               .namespaces = list},
         &second);
-    CLEAN_FREE
-    char *out = box_output(second.out);
-    assert_string_equal(out, want);
+    CLEAN_FREE char *out = box_output(second.out);
+    assert_string_equal(out, buf_cstr(&want));
     assert_int_equal(box_reap(&second), 0);
     box_delete(&second);
     /* and the caller's own children are not affected */
-    assert_int_equal(readlink("/proc/self/ns/pid_for_children", path, sizeof(path)) > 0, 1);
-    assert_null(strstr(want, path));
+    assert_true(readlink("/proc/self/ns/pid_for_children", own, sizeof(own) - 1) > 0);
+    assert_null(strstr(buf_cstr(&want), own));
     finish(&r);
     box_leave();
 }

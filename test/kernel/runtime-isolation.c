@@ -40,8 +40,7 @@ TEST(ambient_capabilities_are_given_when_asked_for) {
 TEST(every_namespace_is_its_own) {
     box_enter();
     static const char *const names[] = {"pid", "mnt", "ipc", "uts", "net", "cgroup"};
-    CLEAN_FREE
-    char *out = NULL;
+    CLEAN_FREE char *out = NULL;
     int status;
     out = box_run(&(struct box_options){.script = "for n in pid mnt ipc uts net cgroup; do "
                                                   "readlink /proc/self/ns/$n; done"},

@@ -17,8 +17,7 @@ static void expect_file(const char *cgroup, enum cgroup_controller c, const char
     CLEAN_BUF struct buf b = {0};
     bool is_v2 = cgroup_is_v2(&h, c);
     assert_ok(cgroup_read(&g, c, is_v2 ? v2_file : v1_file, &b));
-    CLEAN_FREE
-    char *text = str_dup(str_trim(buf_str(&b)));
+    CLEAN_FREE char *text = str_dup(str_trim(buf_str(&b)));
     assert_string_equal(text, is_v2 ? v2 : v1);
     cgroup_done(&g);
 }
@@ -64,8 +63,7 @@ TEST(too_many_processes_are_refused) { /* fault 26 */
     box_enter();
     int status;
     /* The shell gives up when it cannot fork. */
-    CLEAN_FREE
-    char *out = box_run(
+    CLEAN_FREE char *out = box_run(
         &(struct box_options){.script = "for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; echo end",
                               .linux_ = ",\"resources\":{\"pids\":{\"limit\":4}}"},
         &status);

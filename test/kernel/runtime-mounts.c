@@ -18,8 +18,7 @@ static void make_host(void) {
     put_file("host/dir/file", "from the host\n");
 }
 static void check_host(void) {
-    CLEAN_FREE
-    char *text = canary();
+    CLEAN_FREE char *text = canary();
     assert_string_equal(text, "canary");
     /* nothing was made beside it */
     assert_true(access("host/null", F_OK) < 0 && access("host/console", F_OK) < 0 &&

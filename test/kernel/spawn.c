@@ -94,8 +94,7 @@ TEST(signals_of_the_caller_are_not_inherited) {
 TEST(a_program_by_descriptor_runs_from_its_mount) {
     if (geteuid() != 0)
         SKIP("needs root");
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_FD int fd = -1;
     assert_ok(mount_readonly_program("/bin/busybox", &fd));
     char *const *argv = WORDS("sh", "-c", "exec 3>/proc/self/exe", NULL);
     struct spawn s = {.program_fd = fd, .argv = argv};
