@@ -1,0 +1,42 @@
+#!/bin/bash
+# The noun network: predefined ones, create, list and its filters, inspect, what is refused, rm, prune.
+. "$(dirname "$0")/lib.sh"
+start_daemon
+make_busybox_image box
+
+step "predefined"
+expect_eq "$(printf 'bridge bridge\nhost host\nnone null')" eval "dk network ls --format '{{.Name}} {{.Driver}}' | sort"
+expect_fails 'predefined|pre-defined' dk network rm bridge
+expect_fails 'not found' dk network inspect nothing
+
+step "create and inspect"
+nid=$(dk network create --subnet 10.201.0.0/24 --gateway 10.201.0.1 --label a=b mine) || fail "create"
+[[ $nid =~ ^[0-9a-f]{64}$ ]] || fail "id: $nid"
+expect_eq '10.201.0.0/24 10.201.0.1' dk network inspect -f '{{with index .IPAM.Config 0}}{{.Subnet}} {{.Gateway}}{{end}}' mine
+expect_eq "$nid" dk network inspect -f '{{.Id}}' "${nid:0:12}"
+expect_eq mine dk network ls --filter label=a=b --format '{{.Name}}'
+expect_eq mine dk network ls --filter type=custom --format '{{.Name}}'
+expect_eq mine dk network ls --filter name=^min --format '{{.Name}}'
+expect_eq mine dk network ls --filter dangling=true --format '{{.Name}}'
+expect_fails 'already exists' dk network create mine
+expect_fails 'IPv6' dk network create --ipv6 six
+expect_fails "overlay" dk network create -d overlay far
+expect_fails 'invalid filter' dk network ls --filter nonsense=1
+api POST /v1.51/networks/create '{"Name": 5}'
+[ "$api_status" = 400 ] && [[ $output == *"Name: expected string, got integer"* ]] || fail "type: $api_status $output"
+
+step "a container on it"
+cid=$(dk run -d --network mine --name on box sleep 1000) || fail "run"
+expect_eq '10.201.0.2/24 on' dk network inspect -f '{{range .Containers}}{{.IPv4Address}} {{.Name}}{{end}}' mine
+expect_match 'inet 10\.201\.0\.2/24' dk exec on ip addr
+expect_fails 'active endpoints' dk network rm mine
+dk network create idle >/dev/null
+expect_match '^idle$' dk network prune -f
+expect_eq mine dk network ls --filter type=custom --format '{{.Name}}'
+
+step "it survives the daemon"
+restart_daemon -9
+expect_eq "$nid" dk network inspect -f '{{.Id}}' mine
+expect_eq "$cid" dk network inspect -f '{{range $k, $v := .Containers}}{{$k}}{{end}}' mine
+dk rm -f on >/dev/null
+expect_eq mine dk network rm mine
