@@ -4,6 +4,16 @@
 
 static void change_run(struct images *im);
 
+/* Takes c out of the queue and applies it, which frees it. apply may start further changes: they wait
+ * for the change_run that follows, or they would be committed twice. */
+static void change_over(struct change *c, struct err e) {
+    struct images *im = c->images;
+    list_remove(&c->link);
+    im->applying = true;
+    c->apply(c, e);
+    im->applying = false;
+}
+
 static void change_committed(void *arg, struct err e) {
     struct change *c = arg;
     struct images *im = c->images;
@@ -11,8 +21,7 @@ static void change_committed(void *arg, struct err e) {
         err_ignore(e);
         return;
     }
-    list_remove(&c->link);
-    c->apply(c, e); /* frees c */
+    change_over(c, e);
     change_run(im);
 }
 
@@ -27,13 +36,12 @@ static void change_run(struct images *im) {
             return;
         }
         store_txn_free(t);
-        list_remove(&c->link);
-        c->apply(c, e);
+        change_over(c, e);
     }
 }
 
 void change_start(struct images *im, struct change *c) {
-    bool idle = list_empty(&im->changes);
+    bool idle = list_empty(&im->changes) && !im->applying;
     c->images = im;
     list_push(&im->changes, &c->link);
     if (idle)

@@ -59,6 +59,7 @@ struct images {
     char boot_id[40];
 
     struct list changes;  /* struct change, first one is running */
+    bool applying;        /* a change that is over is changing memory */
     struct list jobs;     /* struct image_job */
     struct list deferred; /* struct deferred: questions that wait for the reaper */
     struct reaper *reaper;
