@@ -40,12 +40,11 @@ api GET /v1.51/info
 [ "$(jq 'has("BridgeNfIptables")' <<<"$output")" = false ] || fail "info of 1.51 has an old member"
 
 step "events: kept ones and new ones"
-since=$(date +%s)
 sleep 1
-dk events --since 0 --until "$since" --format '{{.Type}} {{.Action}}' >"$work/old"
+dk events --since 0 --until "$(date +%s)" --format '{{.Type}} {{.Action}}' >"$work/old"
 grep -qx 'container start' "$work/old" || fail "no start in $(cat "$work/old")"
 grep -qx 'image import' "$work/old" || fail "no import in $(cat "$work/old")"
-dk events --filter type=container --filter event=die --format '{{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}}' \
+"$docker" events --filter type=container --filter event=die --format '{{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}}' \
     >"$work/new" &
 listener=$!
 eventually 5 eval '[ "$(dk info -f "{{.NEventsListener}}")" = 1 ]'
