@@ -1,4 +1,5 @@
 /* build/base.c - base images. */
+#include "build/auth.h"
 #include "build/execute.h"
 
 struct str image_short(const char *id) {
@@ -39,8 +40,10 @@ struct err base_find(struct build *b, const char *name, struct build_base *ret) 
         err_free(e); /* not here yet */
     }
     struct client *puller;
+    char *auth;
+    TRY(auth_for_image(b->job->registry_config, name, b->arena, &auth));
     TRY(client_open_like(b->client, &puller));
-    struct err e = client_image_pull(puller, with_tag(b, name), NULL, b->request->platform,
+    struct err e = client_image_pull(puller, with_tag(b, name), auth, b->request->platform,
                                      pull_message, b);
     client_close(puller);
     TRYF(e, "pull %s", name);

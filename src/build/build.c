@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,6 +80,17 @@ static struct err build(struct build *b, struct context *c, struct buf *text) {
     return write_id(job, image);
 }
 
+/* SIGINT and SIGTERM end the build in order: the container of the running step is removed. */
+static int stop_signals(void) {
+    sigset_t set;
+    (void)signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
 int build_main(int argc, char **argv) {
     (void)argv;
     fd_sanitize_std();
@@ -87,14 +99,13 @@ int build_main(int argc, char **argv) {
                                "no arguments\n");
         return 2;
     }
-    (void)signal(SIGPIPE, SIG_IGN);
     (void)umask(0);
     CLEAN_ARENA struct arena arena = {0};
     CLEAN_BUF struct buf text = {0};
     CLEAN_CONTEXT struct context context = {.temp_parent = -1, .temp_fd = -1, .root_fd = -1};
     struct build_job job = {0};
     struct request request = {0};
-    struct report report = {.socket = -1};
+    struct report report = {.socket = -1, .signals = stop_signals()};
     struct build b = {
         .arena = &arena, .job = &job, .request = &request, .report = &report, .context = &context};
     struct err e = read_job(&arena, &job);

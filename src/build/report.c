@@ -16,11 +16,35 @@ static struct err gone(int rc) {
     return err_new(ERR_CANCELLED, "the client is gone: %s", strerror(-rc));
 }
 
+/* Polls; *ret_ready: fd (or -1) can be read. */
+static struct err look(const struct report *r, int fd, int timeout, bool *ret_ready) {
+    struct pollfd p[] = {{.fd = fd, .events = POLLIN},
+                         {.fd = r->socket, .events = POLLRDHUP},
+                         {.fd = r->signals, .events = POLLIN}};
+    while (poll(p, ARRAY_LEN(p), timeout) < 0)
+        if (errno != EINTR)
+            return err_errno(errno, "wait for output");
+    if (p[1].revents)
+        return err_new(ERR_CANCELLED, "the client is gone");
+    if (p[2].revents)
+        return err_new(ERR_CANCELLED, "stopped by a signal");
+    *ret_ready = p[0].revents;
+    return OK;
+}
+
 bool report_gone(const struct report *r) {
-    if (r->socket < 0)
-        return false;
-    struct pollfd p = {.fd = r->socket, .events = POLLRDHUP};
-    return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
+    bool ready;
+    struct err e = look(r, -1, 0, &ready);
+    bool gone_now = err_failed(e);
+    err_free(e); /* the answer is yes or no */
+    return gone_now;
+}
+
+struct err report_wait(const struct report *r, int fd) {
+    bool ready = false;
+    while (!ready)
+        TRY(look(r, fd, -1, &ready));
+    return OK;
 }
 
 static struct err send_line(struct report *r, struct buf *line) {

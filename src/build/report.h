@@ -9,7 +9,8 @@
 #include "base/buf.h"
 
 struct report {
-    int socket; /* -1: text on descriptor 1 */
+    int socket;  /* -1: text on descriptor 1 */
+    int signals; /* signalfd of SIGINT and SIGTERM: asked to stop */
     bool quiet;
     bool begun;
 };
@@ -21,5 +22,7 @@ struct err report_raw(struct report *r, struct str line);
 struct err report_image(struct report *r, const char *id, struct str tags_text);
 /* The end; consumes e (success allowed). */
 void report_end(struct report *r, struct err e);
-/* Is the client gone? */
+/* Is the client gone, or the builder asked to stop? */
 bool report_gone(const struct report *r);
+/* Waits until fd can be read; ERR_CANCELLED as soon as the client is gone. */
+struct err report_wait(const struct report *r, int fd);

@@ -4,7 +4,6 @@
 #include "build/execute.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 struct run {
@@ -139,26 +138,12 @@ static struct err create(struct run *r) {
     return report_text(b->report, " ---> Running in %.*s\n", STR_ARG(image_short(created.id)));
 }
 
-/* Waits for output or for the client to go away. */
-static struct err wait_output(struct run *r, const struct client_stream *s) {
-    const struct report *report = r->build->report;
-    struct pollfd p[2] = {{.fd = s->fd, .events = POLLIN},
-                          {.fd = report->socket, .events = POLLRDHUP}};
-    if (s->in.len)
-        return OK;
-    while (poll(p, 2, -1) < 0)
-        if (errno != EINTR)
-            return err_errno(errno, "wait for output");
-    if (p[1].revents)
-        return err_new(ERR_CANCELLED, "the client is gone");
-    return OK;
-}
-
 static struct err output(struct run *r, struct client_stream *s) {
     char p[32768];
     for (;;) {
         int which;
-        TRY(wait_output(r, s));
+        if (s->in.len == 0)
+            TRY(report_wait(r->build->report, s->fd));
         ssize_t n = client_stream_read(s, p, sizeof(p), &which);
         if (n < 0)
             return err_errno((int)n, "read the output of container %.*s",
