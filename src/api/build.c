@@ -189,6 +189,20 @@ void api_build_cache(struct api_call *c) {
         reply_image(c, i->id_text);
 }
 
+void api_build_record(struct api_call *c) {
+    const char *key = api_query(c, "key");
+    struct image *i = NULL;
+    struct err e = check_key(key);
+    if (!err_failed(e))
+        e = image_parameter(c, "image", &i);
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
+    image_cache_put(c->api->images, str_of(key), i);
+    api_reply_status(c, 204);
+}
+
 void api_build_base(struct api_call *c) {
     const char *name = api_query(c, "name");
     struct image *i = NULL;

@@ -23,5 +23,5 @@ api_fn api_disk_usage;
 /* system.c */
 api_fn api_ping, api_version, api_info, api_events, api_auth;
 /* build.c */
-api_fn api_build, api_build_cache, api_build_base, api_build_image, api_build_commit,
-    api_build_layer, api_build_tree, api_build_stat;
+api_fn api_build, api_build_cache, api_build_record, api_build_base, api_build_image,
+    api_build_commit, api_build_layer, api_build_tree, api_build_stat;

@@ -153,6 +153,8 @@ static struct err read_limits(struct api_call *c, const struct api_filters *f,
 static bool wanted(struct image *i, const struct api_filters *f, const struct list_limits *l) {
     const struct strmap *labels = &image_config(i)->config.labels;
     bool tagged = false, named = !list_empty(&i->tags);
+    if (i->step)
+        return false;
     LIST_FOR (&i->tags, n)
         tagged |= CONTAINER_OF(n, struct image_tag, link)->ref.tag[0] != '\0';
     if (i->created >= l->before || i->created <= l->since)

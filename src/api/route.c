@@ -60,6 +60,7 @@ const struct api_route api_routes[] = {
 
     {"POST", "/build", api_build},
     {"GET", "/corten/build/cache", api_build_cache},
+    {"POST", "/corten/build/cache", api_build_record},
     {"GET", "/corten/build/image", api_build_base},
     {"POST", "/corten/build/image", api_build_image},
     {"POST", "/corten/build/commit", api_build_commit},

@@ -69,9 +69,3 @@ struct err base_layers(struct build *b, const char *image, char **ret_step) {
     struct oci_image_config config = bare(b->arena);
     return daemon_image(b->client, image, key, &config, b->arena, ret_step);
 }
-
-struct err base_alias(struct build *b, const char *step, const char *key) {
-    struct oci_image_config config = bare(b->arena);
-    char *image;
-    return daemon_image(b->client, step, key, &config, b->arena, &image);
-}

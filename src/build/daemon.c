@@ -28,6 +28,15 @@ struct err daemon_cache_get(struct client *c, const char *key, struct arena *a, 
     return e;
 }
 
+struct err daemon_cache_put(struct client *c, const char *key, const char *image) {
+    CLEAN_BUF struct buf t = {0};
+    buf_adds(&t, "/corten/build/cache");
+    client_query(&t, "key", key);
+    client_query(&t, "image", image);
+    struct client_call call = {.method = "POST", .target = buf_cstr(&t)};
+    return client_do(c, &call);
+}
+
 struct err daemon_base(struct client *c, const char *name, struct arena *a,
                        struct build_base *ret) {
     CLEAN_BUF struct buf t = {0};

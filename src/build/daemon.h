@@ -6,6 +6,8 @@
 
 /* NULL: no record. */
 struct err daemon_cache_get(struct client *c, const char *key, struct arena *a, char **ret_image);
+/* Another key for a step image that exists. */
+struct err daemon_cache_put(struct client *c, const char *key, const char *image);
 /* ERR_NOT_FOUND when the image is not here. */
 struct err daemon_base(struct client *c, const char *name, struct arena *a, struct build_base *ret);
 /* layers: an image id or "scratch"; key: NULL for none. */

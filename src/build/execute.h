@@ -39,7 +39,5 @@ struct err step_done(struct build *b, struct state *s, const char *image, const 
 struct err base_find(struct build *b, const char *name, struct build_base *ret);
 /* The step image with the layers of an image, or without any for "scratch". */
 struct err base_layers(struct build *b, const char *image, char **ret_step);
-/* Another key for a step image that exists. */
-struct err base_alias(struct build *b, const char *step, const char *key);
 /* First twelve digits. */
 struct str image_short(const char *id);

@@ -191,7 +191,7 @@ static struct err copy_from_image(struct step *t, char **ret_image) {
     TRY(find_in_image(t, image));
     add_docs(t);
     TRY(copy_items(t, ret_image));
-    return base_alias(t->build, *ret_image, key);
+    return daemon_cache_put(t->build->client, key, *ret_image);
 }
 
 static struct err perform(struct step *t, char **ret_image) {

@@ -35,6 +35,9 @@
  * GET /corten/build/cache?key=K
  *     200 struct build_image {"Image"}, 404 when there is no record. Marks it as used now.
  *
+ * POST /corten/build/cache?key=K&image=ID     no body
+ *     Another record for a step image that exists. 204.
+ *
  * GET /corten/build/image?name=REF
  *     A name, id or digest as in GET /images/{name}/json. 200 struct build_base: the image's id,
  * and the text of its config blob (OCI image config) as it is. 404 when it is not here.
