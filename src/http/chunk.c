@@ -123,6 +123,20 @@ enum http_chunk_result http_chunk_next(struct http_chunk *c, struct str in, size
 }
 
 bool http_chunk_valid(const struct http_chunk *c) {
-    return c->state < STATES && c->digits <= DIGITS_MAX && c->count <= HTTP_CHUNK_TRAILERS_MAX &&
-           c->left < (UINT64_C(1) << 60) && !(c->state == DATA && c->left == 0);
+    if (c->reserved[0] || c->reserved[1])
+        return false;
+    switch (c->state) {
+    case SIZE_FIRST:
+        return c->left == 0 && c->digits == 0 && c->count == 0;
+    case SIZE:
+    case EXTENSION:
+    case SIZE_LF:
+        return c->digits > 0 && c->digits <= DIGITS_MAX && c->left < UINT64_C(1) << 4 * c->digits &&
+               c->count >= c->digits && c->count <= HTTP_CHUNK_LINE_MAX;
+    case DATA:
+        return c->left > 0 && c->left < UINT64_C(1) << 4 * DIGITS_MAX && !c->digits && !c->count;
+    default:
+        return c->state < STATES && c->left == 0 && c->digits == 0 &&
+               c->count <= HTTP_CHUNK_TRAILERS_MAX;
+    }
 }

@@ -331,10 +331,6 @@ static void read_some(struct http_conn *c) {
 /* The exchange is over and everything of it is read and written, or not. */
 static void finish(struct http_conn *c) {
     struct http_exchange *x = c->x;
-    if (c->gone) {
-        conn_end(c);
-        return;
-    }
     if (!x->body_read && c->in.len)
         body_feed(c, buf_str(&c->in), true);
     if (c->phase != PHASE_FINISH || c->dead)
@@ -359,6 +355,8 @@ static void finish(struct http_conn *c) {
 void conn_advance(struct http_conn *c) {
     for (int turn = 0; !c->dead; turn++) {
         conn_tell_gone(c);
+        if (c->gone && (!c->x || c->x->over))
+            conn_end(c);
         if (c->dead)
             return;
         if (c->phase == PHASE_FINISH)
