@@ -155,10 +155,10 @@ TEST(lost_connections) {
     CLEAN_BUF struct buf out = {0};
     struct http_answer a;
     assert_int_equal(call(f, &(struct http_call){"GET", "/host"}, &out), 200);
-    int before = f->calls;
+    int before = __atomic_load_n(&f->calls, __ATOMIC_SEQ_CST);
     /* a kept connection: tried once more, then told */
     assert_err(http_call(f->client, &(struct http_call){"GET", "/vanish"}, &a), ERR_UNAVAILABLE);
-    assert_int_equal(f->calls - before, 2);
+    assert_int_equal(__atomic_load_n(&f->calls, __ATOMIC_SEQ_CST) - before, 2);
     assert_int_equal(call(f, &(struct http_call){"GET", "/host"}, &out), 200);
     /* an answer that was not read does not get in the way of the next one */
     assert_ok(http_call(f->client, &(struct http_call){"GET", "/chunks"}, &a));

@@ -287,7 +287,7 @@ TEST(signals_arrive_on_the_loop) {
 struct job_seen {
     struct loop *loop;
     pthread_t on;
-    int done;
+    int *done;
 };
 static struct err job_work(void *arg) {
     struct job_seen *j = arg;
@@ -299,17 +299,20 @@ static void job_done(void *arg, struct err e) {
     assert_false(pthread_equal(j->on, pthread_self()));
     assert_int_equal(err_kind(e), ERR_CONFLICT);
     err_free(e);
-    if (++j->done == 50)
+    if (++*j->done == 50)
         loop_stop(j->loop);
 }
 
 TEST(jobs_run_elsewhere_and_end_here) {
     struct loop *l = loop_new();
-    struct job_seen j = {.loop = l};
-    for (int i = 0; i < 50; i++)
-        job_submit(l, job_work, job_done, &j);
+    struct job_seen jobs[50];
+    int done = 0;
+    for (int i = 0; i < 50; i++) {
+        jobs[i] = (struct job_seen){.loop = l, .done = &done};
+        job_submit(l, job_work, job_done, &jobs[i]);
+    }
     loop_run(l);
-    assert_int_equal(j.done, 50);
+    assert_int_equal(done, 50);
     loop_free(l);
 }
 
