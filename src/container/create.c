@@ -154,8 +154,8 @@ static struct err compose(struct create_job *j, const struct api_container_creat
     struct api_resources *r = &host.resources;
     if (r->memory > 0 && r->memory_swap == 0)
         r->memory_swap = r->memory * 2;
-    struct network *w;
-    TRY(network_get(c->all->config.networks, host.network_mode, &w));
+    /* Whether the network exists is the start's question, as with the peer: to a 404 here the stock CLI
+     * answers by pulling the image. */
     struct container_record record = {
         .config = &doc.config,
         .host = &host,
