@@ -64,6 +64,7 @@ struct err container_record_apply(struct container *c, struct str text);
 void container_set_directory(struct container *c, const char *boot_id);
 void container_record_insert(struct container *c, struct str config, struct store_txn *t);
 void container_record_state(struct container *c, struct store_txn *t);
+void container_record_unname(struct container *c, struct store_txn *t); /* its id takes the place */
 void container_record_delete(struct container *c, struct store_txn *t);
 /* Writes the state columns without waiting. */
 void container_save_lazy(struct container *c);

@@ -112,6 +112,10 @@ void container_record_state(struct container *c, struct store_txn *t) {
     store_add(t, "UPDATE container SET state = ? WHERE id = ?", "ts", buf_str(&state), c->id);
 }
 
+void container_record_unname(struct container *c, struct store_txn *t) {
+    store_add(t, "UPDATE container SET name = id WHERE id = ?", "s", c->id);
+}
+
 void container_record_delete(struct container *c, struct store_txn *t) {
     store_add(t, "DELETE FROM container WHERE id = ?", "s", c->id);
 }

@@ -108,6 +108,8 @@ static void remove_commit(struct remove_job *j) {
     container_set_state(c, CONTAINER_REMOVING);
     struct store_txn *t = store_txn_new();
     container_record_state(c, t);
+    /* The row outlives the reply; its name must not: the next container may have it at once. */
+    container_record_unname(c, t);
     store_commit(c->all->config.store, t, c->auto_remove ? STORE_LAZY : STORE_DURABLE, removed, j);
 }
 

@@ -4,8 +4,8 @@
 start_daemon
 make_busybox_image
 
-dk run -d --name talk busybox sh -c 'for i in 1 2 3 4 5; do echo out$i; echo err$i >&2; done; sleep 1000' > /dev/null
-sleep 0.3
+dk run -d --name talk busybox sh -c 'for i in 1 2 3 4; do echo out$i; echo err$i >&2; done; sleep 0.3; echo out5; sleep 0.3; echo err5 >&2; sleep 1000' > /dev/null
+eventually 5 eval "dk logs talk 2>&1 | grep err5"
 expect_eq "$(dk logs talk 2> /dev/null | tr '\n' ' ')" "out1 out2 out3 out4 out5 "
 expect_eq "$(dk logs talk 2>&1 > /dev/null | tr '\n' ' ')" "err1 err2 err3 err4 err5 "
 expect_eq "$(dk logs --tail 2 talk 2>&1 | tr '\n' ' ')" "out5 err5 "
@@ -24,28 +24,29 @@ seq 1 300000 | cmp - "$TEST_TMP/seen" || fail "attached output differs"
 dk logs flood | cmp - "$TEST_TMP/seen" || fail "logs differ"
 dk rm flood > /dev/null
 
-# attach sees what comes after it; its exit code is the container's.
+# attach sees what comes after it; its exit code is the container's. (As with the peer, a stdin that ends takes the output
+# along when the container was not started with StdinOnce: so it is kept open here.)
 dk run -d -i --name att busybox sh -c 'read x; echo got $x; exit 9' > /dev/null
-expect_eq "$(echo word | timeout 20 docker -H "$DOCKER_HOST" attach att; echo $?)" "got word
+expect_eq "$({ echo word; sleep 1; } | timeout 20 docker -H "$DOCKER_HOST" attach att; echo $?)" "got word
 9"
 dk rm att > /dev/null
 
 # exec: streams, codes, user, environment, working directory, detached.
-dk run -d --name x busybox sleep 1000 > /dev/null
-expect_eq "$(dk exec x echo hi)" "hi"
-expect_status 5 dk exec x sh -c 'exit 5'
-expect_status 127 dk exec x no-such-program
-expect_eq "$(echo in | dk exec -i x cat)" "in"
-expect_eq "$(dk exec -e V=1 -w /tmp -u 7 x sh -c 'echo $V $(pwd) $(id -u)')" "1 /tmp 7"
-dk exec -d x sh -c 'echo yes > /tmp/detached'
+dk run -d --name box busybox sleep 1000 > /dev/null
+expect_eq "$(dk exec box echo hi)" "hi"
+expect_status 5 dk exec box sh -c 'exit 5'
+expect_status 127 dk exec box no-such-program
+expect_eq "$(echo in | dk exec -i box cat)" "in"
+expect_eq "$(dk exec -e V=1 -w /tmp -u 7 box sh -c 'echo $V $(pwd) $(id -u)')" "1 /tmp 7"
+dk exec -d box sh -c 'echo yes > /tmp/detached'
 sleep 0.3
-expect_eq "$(dk exec x cat /tmp/detached)" "yes"
-expect_match "$(dk exec -t x tty)" "/dev/pts/"
+expect_eq "$(dk exec box cat /tmp/detached)" "yes"
+expect_match "$(dk exec -t box tty)" "/dev/pts/"
 head -c 3000000 /dev/urandom > "$TEST_TMP/data"
-dk exec -i x cat < "$TEST_TMP/data" | cmp - "$TEST_TMP/data" || fail "exec streams differ"
+dk exec -i box cat < "$TEST_TMP/data" | cmp - "$TEST_TMP/data" || fail "exec streams differ"
 expect_status 1 dk exec nobody true
 # The container's end is the exec's end.
-(sleep 0.5; dk kill x > /dev/null) &
-expect_status 137 dk exec x sleep 1000
+(sleep 0.5; dk kill box > /dev/null) &
+expect_status 137 dk exec box sleep 1000
 wait
 pass
