@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,6 +25,7 @@
 #endif
 
 #define STACK_SIZE (64 << 10)
+#define FD_CEILING (1 << 20) /* fs.nr_open as it comes */
 
 /* What parent and child share; the child writes errnum and what, the parent sleeps meanwhile. */
 struct child {
@@ -61,6 +63,22 @@ static bool is_target(const struct spawn *s, int fd) {
     return false;
 }
 
+int spawn_close_from(int first) {
+    if (close_range((unsigned)first, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
+        return 0;
+    if (errno != ENOSYS && errno != EINVAL)
+        return -errno;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -errno;
+    /* Numbers beyond the limit were opened before it was lowered; the kernel's own ceiling is this.
+     */
+    int end = (int)(limit.rlim_max < FD_CEILING ? limit.rlim_max : FD_CEILING);
+    for (int fd = first; fd < end; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC); /* most are not open */
+    return 0;
+}
+
 /* Sources are first lifted above every target, so that no dup3 can hit a source still needed. */
 static int map_fds(const struct spawn *s) {
     int high = 2, lifted[SPAWN_FDS_MAX];
@@ -94,9 +112,7 @@ static int map_fds(const struct spawn *s) {
     for (size_t i = 0; i < s->fds_n; i++)
         if (dup3(lifted[i], s->fds[i].target, 0) < 0)
             return -1;
-    /* Where close_range is missing every descriptor is CLOEXEC by the rule of the house. */
-    if (close_range((unsigned)high + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS &&
-        errno != EINVAL)
+    if (spawn_close_from(high + 1) < 0)
         return -1;
     return program < 0 ? 0 : program;
 }

@@ -46,6 +46,11 @@ struct spawned {
  * and must reap. Signal mask empty, all signal actions default, umask 022. */
 struct err spawn(const struct spawn *s, struct spawned *ret);
 
+/* Marks every descriptor from `first` on to be closed by the next execve; system calls only, for
+ * use between clone and exec. Where close_range(2) is missing they are gone through one by one. 0
+ * or -errno. */
+int spawn_close_from(int first);
+
 /* Runs fn(arg) in a child with the given CLONE_NEW* flags and waits for it. Memory and descriptor
  * table are shared, so a descriptor opened there is the caller's as well; working directory, root
  * and the named namespaces are the child's own. fn must use system calls only (no allocation, no

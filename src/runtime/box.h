@@ -8,6 +8,7 @@ struct runtime_box {
     char *id;
     struct cgroup cgroup;
     bool has_cgroup;
+    pid_t init_pid;
     int init_pidfd;  /* our own duplicate */
     int sync;        /* to the init until it has exec'ed; -1 after */
     bool own_pid_ns; /* the container's pid namespace is not ours */

@@ -213,6 +213,7 @@ static struct err start_init(struct init *i, struct runtime_box *b, struct runti
         kill_and_reap(pidfd);
         return e;
     }
+    b->init_pid = pid;
     pidfd = pty = -1; /* ret's now */
     return OK;
 }

@@ -1,4 +1,5 @@
 /* runtime_exec: another process in a running container. */
+#include "base/file.h"
 #include "kernel/ns.h"
 #include "kernel/pidfd.h"
 #include "runtime/box.h"
@@ -6,9 +7,12 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define CGROUP_FILE_MAX 65536
 
 /* In the child, which clone has put into the container's pid namespace. */
 static struct err enter(const struct runtime_box *b, struct launch *l) {
@@ -30,6 +34,40 @@ static struct err enter(const struct runtime_box *b, struct launch *l) {
     return launch_program(l);
 }
 
+/* Where the init is now. A container that runs an init system of its own moves everything into
+ * cgroups below the one that we made, and cgroup v2 then takes no process in ours (EBUSY). */
+static int open_cgroup_of_init(const struct runtime_box *b) {
+    char path[40], full[CGROUP_MOUNT_MAX + CGROUP_PATH_MAX * 2];
+    CLEAN_BUF struct buf text = {0};
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)b->init_pid);
+    err_ignore(file_read(path, CGROUP_FILE_MAX, &text)); /* nothing read: nothing found */
+    struct str rest = buf_str(&text), line;
+    while (str_next(&rest, '\n', &line)) {
+        if (!str_starts(line, STR("0::/")) ||
+            !str_starts(str_from(line, 3), str_of(b->cgroup.path)))
+            continue;
+        const struct cgroup_host *h = &b->cgroup.host;
+        int n = snprintf(full, sizeof(full), "%s%.*s", h->trees[h->tree_of[CGROUP_CORE]].mount,
+                         STR_ARG(str_from(line, 3)));
+        return n < (int)sizeof(full) ? open(full, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                                     : -1;
+    }
+    return -1;
+}
+
+static struct err clone_once(const struct runtime_box *b, struct launch *l, pid_t *ret_pid,
+                             int *ret_pidfd) {
+    int core = cgroup_dir(&b->cgroup, CGROUP_CORE);
+    struct err e = launch_clone(0, core, ret_pid, ret_pidfd, &l->in_core);
+    if (err_errnum(e) != EBUSY)
+        return e;
+    CLEAN_FD int below = open_cgroup_of_init(b);
+    if (below < 0)
+        return e;
+    err_free(e);
+    return launch_clone(0, below, ret_pid, ret_pidfd, &l->in_core);
+}
+
 static struct err clone_into(const struct runtime_box *b, struct launch *l, pid_t *ret_pid,
                              int *ret_pidfd) {
     CLEAN_FD int own = -1;
@@ -40,8 +78,7 @@ static struct err clone_into(const struct runtime_box *b, struct launch *l, pid_
             return err_kind_errno(errno == ESRCH ? ERR_NOT_FOUND : ERR_SYSTEM, errno,
                                   "enter pid namespace");
     }
-    struct err e = launch_clone(0, cgroup_dir(&b->cgroup, CGROUP_CORE), ret_pid, ret_pidfd,
-                                &l->in_core);
+    struct err e = clone_once(b, l, ret_pid, ret_pidfd);
     if (!err_failed(e) && *ret_pid == 0)
         sync_fail(l->sync, enter(b, l));
     if (own >= 0 && setns(own, CLONE_NEWPID) < 0)

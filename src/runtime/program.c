@@ -1,6 +1,6 @@
 /* The last steps of a launch: working directory, user, capabilities, filter, execve. */
 #include "kernel/beneath.h"
-#include "kernel/mount.h"
+#include "kernel/spawn.h"
 #include "runtime/launch.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -194,8 +194,9 @@ struct err launch_program(struct launch *l) {
     TRY(set_apparmor(l));
     TRY(launch_rlimits(l)); /* late: a small limit must not hit our own work */
     /* Everything else has done its duty. The socket to the parent is among them and CLOEXEC. */
-    if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS && errno != EINVAL)
-        return err_errno(errno, "close descriptors");
+    int r = spawn_close_from(3);
+    if (r < 0)
+        return err_errno(r, "close descriptors");
     TRY(set_privileges(l));
     execve(path, argv, env);
     int errnum = errno;

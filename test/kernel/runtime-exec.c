@@ -345,3 +345,26 @@ TEST(namespaces_of_another_container_can_be_joined) {
     finish(&r);
     box_leave();
 }
+
+/* A container with an init system of its own: it moves itself below the cgroup that we made and
+ * hands controllers down; cgroup v2 then takes no process above. */
+TEST(an_exec_follows_a_container_that_has_moved_down) {
+    struct runtime_features f;
+    assert_ok(runtime_detect(&f));
+    if (!f.cgroup_v2)
+        SKIP("cgroup v2 alone has that rule");
+    box_enter();
+    struct box_run r;
+    start(&(struct box_options){.script = "sleep 100"}, &r);
+    char path[256], pid[16];
+    snprintf(path, sizeof(path), "/sys/fs/cgroup%s", r.cgroup);
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(mkdirat(dir, "below", 0755), 0);
+    snprintf(pid, sizeof(pid), "%d", (int)r.init.pid);
+    assert_ok(file_write_at(dir, "below/cgroup.procs", str_of(pid)));
+    assert_ok(file_write_at(dir, "cgroup.subtree_control", STR("+memory")));
+    expect_exec(&r, "echo in", "", "in\n");
+    close(dir);
+    finish(&r);
+    box_leave();
+}

@@ -57,6 +57,64 @@ TEST(recursive_read_only_covers_what_is_mounted_below) {
     box_leave();
 }
 
+TEST(a_slave_bind_sees_what_the_host_mounts_later) {
+    box_enter();
+    make_host();
+    assert_int_equal(mount("host", "host", NULL, MS_BIND, NULL), 0);
+    assert_int_equal(mount(NULL, "host", NULL, MS_SHARED, NULL), 0);
+    int go[2];
+    assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+    struct box_run r;
+    assert_ok(box_create(
+        &(struct box_options){
+            .script =
+                "read x; ls /slave/sub; ls /private/sub; umount /slave/sub 2>/dev/null; echo end",
+            .in = go[0],
+            .mounts = BIND("/mnt/host/dir", "/slave", "\"rbind\",\"rslave\"")
+                BIND("/mnt/host/dir", "/private", "\"rbind\",\"rprivate\"")},
+        &r));
+    assert_ok(runtime_start(r.box));
+    assert_int_equal(mount("later", "host/dir/sub", "tmpfs", 0, NULL), 0);
+    put_file("host/dir/sub/later", "x");
+    assert_int_equal(write(go[1], "\n", 1), 1);
+    CLEAN_FREE char *out = box_output(r.out);
+    assert_string_equal(out, "later\nend\n");
+    assert_int_equal(access("host/dir/sub/later", F_OK), 0); /* and nothing came back */
+    assert_int_equal(box_reap(&r), 0);
+    box_delete(&r);
+    close(go[0]);
+    close(go[1]);
+    assert_int_equal(umount2("host", MNT_DETACH), 0);
+    box_leave();
+}
+
+TEST(a_root_by_path_needs_no_descriptor) {
+    box_enter();
+    CLEAN_ARENA struct arena a = {0};
+    char cgroup[64];
+    snprintf(cgroup, sizeof(cgroup), "/corten-test-%d/path", (int)getpid());
+    CLEAN_FREE char *text =
+        box_config(&(struct box_options){.script = "exit 11", .root = "\"readonly\":true"}, cgroup);
+    struct oci_config c;
+    assert_ok(fields_decode_strict(&oci_config_fields, str_of(text), &a, &c));
+    c.root->path = (char[]){"/mnt/image/base"};
+    struct runtime_create_options o = {.id = "path",
+                                       .config = &c,
+                                       .rootfs_fd = -1,
+                                       .netns_fd = -1,
+                                       .seccomp_fd = -1,
+                                       .stdio = {-1, -1, -1}};
+    struct box_run r = {.out = -1};
+    put_dir("image/base/proc"); /* a read-only image has its mount points */
+    put_dir("image/base/dev");
+    put_dir("image/base/sys");
+    assert_ok(runtime_create(&o, &r.box, &r.init));
+    assert_ok(runtime_start(r.box));
+    assert_int_equal(box_reap(&r), 11);
+    assert_ok(runtime_delete(r.box));
+    box_leave();
+}
+
 TEST(tmpfs_takes_its_options) {
     box_enter();
     box_expect(
