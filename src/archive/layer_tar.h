@@ -10,7 +10,7 @@
  *
  * No recursion: depth is bounded by LAYER_TAR_DEPTH_MAX open directories. Directories are opened
  * relative to their parent's descriptor, links are never followed.
- * Tests: test/unit/archive/layer_tar.c.
+ * Tests: test/unit/archive/extract.c.
  */
 #pragma once
 #include "archive/tar_write.h"

@@ -62,6 +62,18 @@ static void put_text(struct json_out *o, const char *key, const char *wanted,
     }
 }
 
+/* Entries of the history that made a layer must be as many as there are layers. */
+static struct err check_history(const struct json *document, const struct json *parent) {
+    const struct json *history = json_get(document, "history");
+    size_t layers = json_len(json_get(json_get(parent, "rootfs"), "diff_ids")), n = 0;
+    for (size_t i = 0; i < json_len(history); i++)
+        n += !json_bool(json_get(json_at(history, i), "empty_layer"), false);
+    if (json_len(history) > 0 && n != layers)
+        return err_new(ERR_INVALID, "image config: history has %zu layers, the image %zu", n,
+                       layers);
+    return OK;
+}
+
 /* The members as they are, but for rootfs; what the specification demands is added. */
 static struct err compose_document(const struct compose *c, const struct json *parent,
                                    struct buf *ret) {
@@ -71,6 +83,7 @@ static struct err compose_document(const struct compose *c, const struct json *p
     if (json_type(document) != JSON_OBJECT)
         return err_new(ERR_INVALID, "image config: expected object, got %s",
                        json_type_name(json_type(document)));
+    TRY(check_history(document, parent));
     jo_obj(&o);
     struct json_iter it = {0};
     while (json_each(document, &it)) {
