@@ -225,6 +225,7 @@ struct err container_plan_mounts(struct container *c) {
         if (m)
             anonymous(c, m);
     }
-    qsort(c->mounts, c->mounts_n, sizeof *c->mounts, by_depth);
+    if (c->mounts_n > 1) /* qsort takes no NULL */
+        qsort(c->mounts, c->mounts_n, sizeof *c->mounts, by_depth);
     return OK;
 }
