@@ -9,7 +9,7 @@
 struct fix {
     struct serve serve;
     struct http_exchange *held; /* of /hold, /stream */
-    int gone, drained;          /* atomics */
+    int gone, drained, calls;   /* atomics */
     struct timer *timer;
 };
 
@@ -53,6 +53,7 @@ static void late_body(void *arg) {
 
 static void handle(void *arg, struct http_exchange *x, const struct http_request *r) {
     struct fix *f = arg;
+    __atomic_add_fetch(&f->calls, 1, __ATOMIC_SEQ_CST);
     if (str_eqz(r->path, "/_ping")) {
         http_add_header(x, "Api-Version", "1.41");
         http_add_header(x, "X-Foreign", "a\r\nSet-Cookie: b");
@@ -84,11 +85,20 @@ static void handle(void *arg, struct http_exchange *x, const struct http_request
         http_on_gone(x, hold_gone, f);
         if (str_eqz(r->path, "/stream"))
             http_stream_begin(x, 200, "text/plain");
-        else if (str_eqz(r->path, "/later"))
+        else if (str_eqz(r->path, "/stop"))
+            http_server_stop(f->serve.server);
+        if (str_eqz(r->path, "/later") || str_eqz(r->path, "/stop"))
             f->timer = timer_new(http_loop_of(x), 30 * 1000000, 0, later, f);
         else if (str_eqz(r->path, "/latebody"))
             f->timer = timer_new(http_loop_of(x), 30 * 1000000, 0, late_body, f);
     }
+}
+
+/* Waits until the handler has been called so often. */
+static void wait_calls(struct fix *f, int want) {
+    for (int i = 0; i < 5000 && __atomic_load_n(&f->calls, __ATOMIC_SEQ_CST) < want; i++)
+        poll(NULL, 0, 2);
+    assert_true(__atomic_load_n(&f->calls, __ATOMIC_SEQ_CST) >= want);
 }
 
 static struct fix *fix_new(void) {
@@ -272,8 +282,10 @@ TEST(streams) {
     /* A slow reader: the writer is told to stall, and called when there is room. */
     int fd = serve_dial(&f->serve);
     const char get[] = "GET /fill " H "Connection: close\r\n\r\n";
+    int calls = __atomic_load_n(&f->calls, __ATOMIC_SEQ_CST);
     send_all(fd, get, sizeof(get) - 1);
-    poll(NULL, 0, 100);
+    wait_calls(f, calls + 1);
+    poll(NULL, 0, 50);
     assert_int_equal(__atomic_load_n(&f->drained, __ATOMIC_SEQ_CST), 1);
     buf_clear(&out);
     read_until(fd, NULL, &out);
@@ -296,7 +308,7 @@ TEST(half_closed_client_gets_a_big_answer) {
 }
 
 static void wait_gone(struct fix *f, int want) {
-    for (int i = 0; i < 500 && __atomic_load_n(&f->gone, __ATOMIC_SEQ_CST) < want; i++)
+    for (int i = 0; i < 5000 && __atomic_load_n(&f->gone, __ATOMIC_SEQ_CST) < want; i++)
         poll(NULL, 0, 2);
     assert_int_equal(__atomic_load_n(&f->gone, __ATOMIC_SEQ_CST), want);
 }
@@ -411,7 +423,10 @@ TEST(out_of_descriptors_clients_wait) {
     for (int i = 0; i < 8; i++)
         fds[i] = serve_dial(&f->serve);
     int more = serve_dial(&f->serve), spare = serve_dial(&f->serve);
-    poll(NULL, 0, 50);
+    /* Accepted in order: when the last one is answered, all are there. */
+    send_all(spare, "GET /_ping " H "\r\n", sizeof("GET /_ping " H "\r\n") - 1);
+    read_until(spare, "OK", &out);
+    buf_clear(&out);
     getrlimit(RLIMIT_NOFILE, &old);
     low = old;
     close(spare); /* sockets for the test's side exist, the server may take no more */
@@ -440,11 +455,6 @@ TEST(out_of_descriptors_clients_wait) {
     fix_free(f);
 }
 
-static void stop_server(void *arg) {
-    struct fix *f = arg;
-    http_server_stop(f->serve.server);
-}
-
 TEST(stopping_lets_busy_ones_finish_and_leaks_nothing) {
     loop_free(loop_new());
     int before = count_fds();
@@ -453,9 +463,7 @@ TEST(stopping_lets_busy_ones_finish_and_leaks_nothing) {
     int idle = serve_dial(&f->serve);
     poll(NULL, 0, 20);
     int busy = serve_dial(&f->serve);
-    send_all(busy, "GET /later " H "\r\n", sizeof("GET /later " H "\r\n") - 1);
-    poll(NULL, 0, 10);
-    loop_post(f->serve.loop, stop_server, f);
+    send_all(busy, "GET /stop " H "\r\n", sizeof("GET /stop " H "\r\n") - 1);
     read_until(idle, NULL, &out);
     assert_int_equal(out.len, 0);
     read_until(busy, NULL, &out);
@@ -468,7 +476,7 @@ TEST(stopping_lets_busy_ones_finish_and_leaks_nothing) {
     f = fix_new();
     int held = serve_dial(&f->serve); /* still open at the end */
     send_all(held, "GET /hold " H "\r\n", sizeof("GET /hold " H "\r\n") - 1);
-    poll(NULL, 0, 20);
+    wait_calls(f, 1);
     fix_free(f);
     close(held);
     assert_int_equal(count_fds(), before);
