@@ -1,0 +1,74 @@
+#!/bin/bash
+# The build cache: what hits, what misses and why; the same build gives the same image.
+. "$(dirname "$0")/lib.sh"
+start_daemon
+make_busybox_image
+export DOCKER_BUILDKIT=0
+mkdir -p ctx/d
+echo 1 >ctx/d/a
+echo 1 >ctx/b
+cat >ctx/Dockerfile <<'END'
+FROM busybox AS one
+LABEL version=1
+RUN head -c8 /dev/urandom | base64 > /run1
+COPY d /d
+RUN head -c8 /dev/urandom | base64 > /run2
+COPY b /b
+ARG X
+RUN head -c8 /dev/urandom | base64 > /run3
+FROM busybox
+COPY --from=one /run2 /
+END
+build() { dk build -q "$@" ctx; }
+files() { dk run --rm "$1" cat /run1 /run2 /run3 | xargs; }
+hits() { dk build "$@" ctx 2>/dev/null | grep -c 'Using cache'; }
+pick() { echo "$1" | cut -d' ' -f"$2"; }
+
+first=$(build --target one -t a)
+step "the same again"
+expect_eq "$(build --target one)" "$first"
+expect_eq "$(hits --target one)" 5
+
+step "times do not count, neither does a label"
+touch -d '2001-01-01' ctx/d/a ctx/b
+expect_eq "$(build --target one)" "$first"
+sed -i 's/version=1/version=2/' ctx/Dockerfile
+build --target one -t b >/dev/null
+expect_eq "$(files b)" "$(files a)"
+expect_eq "$(dk image inspect -f '{{.Config.Labels.version}}' b)" 2
+
+step "a changed file, a changed mode, a changed argument: from there on"
+echo 2 >ctx/b
+build --target one -t c >/dev/null
+expect_eq "$(pick "$(files c)" 1,2)" "$(pick "$(files a)" 1,2)"
+[ "$(pick "$(files c)" 3)" != "$(pick "$(files a)" 3)" ] || fail "RUN after a changed COPY came from the cache"
+chmod 700 ctx/d/a
+build --target one -t d >/dev/null
+expect_eq "$(pick "$(files d)" 1)" "$(pick "$(files a)" 1)"
+[ "$(pick "$(files d)" 2)" != "$(pick "$(files a)" 2)" ] || fail "RUN after a changed mode came from the cache"
+build --target one -t e --build-arg X=1 >/dev/null
+expect_eq "$(pick "$(files e)" 1,2)" "$(pick "$(files d)" 1,2)"
+[ "$(pick "$(files e)" 3)" != "$(pick "$(files d)" 3)" ] || fail "RUN with another ARG came from the cache"
+echo 1 >ctx/b
+chmod 644 ctx/d/a
+build --target one -t f >/dev/null
+expect_eq "$(files f)" "$(files a)"
+
+step "across stages, and over a restart of the daemon"
+build -t g >/dev/null
+expect_eq "$(dk run --rm g cat /run2)" "$(pick "$(files a)" 2)"
+id=$(build)
+restart_daemon
+expect_eq "$(build)" "$id"
+
+step "--no-cache"
+build --no-cache --target one -t h >/dev/null
+[ "$(files h)" != "$(files a)" ] || fail "--no-cache used the cache"
+
+step "a base image of the same name and history, with other files, is another base"
+mkdir -p other/bin && cp "$(command -v busybox)" other/bin/
+for a in sh cat base64 head xargs; do ln -s busybox other/bin/$a; done
+tar c -C other . | dk import - busybox >/dev/null
+build --target one -t i >/dev/null
+[ "$(pick "$(files i)" 1)" != "$(pick "$(files h)" 1)" ] || fail "the cache of another base was used"
+pass
