@@ -102,7 +102,8 @@ void container_restore_one(struct container *c) {
         if (had_run)
             lost(c);
     }
-    if (run_dir >= 0)
+    /* A run root that was wiped without a reboot leaves cgroups behind. */
+    if (run_dir >= 0 || had_run)
         bury(c, run_dir);
 }
 
