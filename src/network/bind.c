@@ -55,9 +55,14 @@ static struct err bind_request(const struct port_request *r, int *ret_fd, uint16
     if (e == -EADDRINUSE && r->host_first != r->host_last)
         return err_new(ERR_SYSTEM, "Bind for %s:%u-%u failed: all ports are allocated",
                        address_format(r->host_ip, ip), r->host_first, r->host_last);
-    if (e < 0)
-        return err_errno(e, "listen %s4 %s:%u: bind", port_proto_name(r->proto),
-                         address_format(r->host_ip, ip), r->host_first);
+    if (e < 0) {
+        /* Scripts look for the peer's words, which are not strerror's. */
+        const char *why = e == -EADDRINUSE      ? "address already in use"
+                          : e == -EADDRNOTAVAIL ? "cannot assign requested address"
+                                                : strerror(-e);
+        return err_new(ERR_SYSTEM, "listen %s4 %s:%u: bind: %s", port_proto_name(r->proto),
+                       address_format(r->host_ip, ip), r->host_first, why);
+    }
     TRY(bound_port(fd, ret_port));
     *ret_fd = TAKE_FD(fd);
     return OK;

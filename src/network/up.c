@@ -162,7 +162,7 @@ static void disconnect_pair(const struct endpoint_plan *p) {
     log_err(LOG_WARN, e, "network: undo connection of container %s", p->container_id);
 }
 
-struct err endpoint_up(struct endpoint_plan *p, int netns_fd, struct endpoint_live *ret) {
+static struct err bring_up(struct endpoint_plan *p, int netns_fd, struct endpoint_live *ret) {
     CLEAN_ENDPOINT_LIVE struct endpoint_live l = {.netns_fd = -1};
     TRY(ports_bind(&p->requests, &p->ports, &l.held_fds, &l.held_n));
     if (p->check_host)
@@ -184,6 +184,15 @@ struct err endpoint_up(struct endpoint_plan *p, int netns_fd, struct endpoint_li
     *ret = l;
     l = (struct endpoint_live){.netns_fd = -1};
     return OK;
+}
+
+struct err endpoint_up(struct endpoint_plan *p, int netns_fd, struct endpoint_live *ret) {
+    struct err e = bring_up(p, netns_fd, ret);
+    /* What is missing here is the host's: to the caller of a start "not found" and "forbidden"
+     * speak of the container's program. */
+    if (err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_FORBIDDEN)
+        e = err_as(e, ERR_SYSTEM);
+    return e;
 }
 
 struct err endpoint_disconnect(const struct endpoint_plan *p) {

@@ -59,7 +59,7 @@ TEST(conflicts_with_programs_both_ways) {
     CLEAN_FD int program = lab_serve(lab.host, SOCK_STREAM, "127.0.0.1", 8080);
     struct endpoint_plan *p = lab_plan(&lab, 2);
     lab_ask(p, "80/tcp", "", "8080");
-    refused_with(p, "listen tcp4 0.0.0.0:8080: bind: Address already in use");
+    refused_with(p, "listen tcp4 0.0.0.0:8080: bind: address already in use");
     assert_int_equal(lab_links("veth"), 0);
     assert_int_equal(lab_links("corten"), 0);
     program = fd_close(program);
@@ -196,6 +196,21 @@ TEST(flushed_rules_come_back) {
     lab_reach(a.live.netns_fd, "198.51.100.2", 9000, far, NULL);
     box_down(&a);
     box_down(&b);
+    lab_close(&lab);
+}
+
+/* Errors of the host must not look like errors of the container's program. */
+TEST(missing_nft_is_a_system_error) {
+    struct lab lab;
+    LAB(&lab, 0);
+    struct endpoint_plan *p = lab_plan(&lab, 2);
+    free(p->nft_program);
+    p->nft_program = mem_strdup("/nonexistent/nft");
+    refused_with(p, "/nonexistent/nft");
+    p = lab_plan(&lab, 2);
+    lab_ask(p, "80/tcp", "192.0.2.77", "80");
+    refused_with(p, "listen tcp4 192.0.2.77:80: bind: cannot assign requested address");
+    assert_int_equal(lab_links("veth"), 0);
     lab_close(&lab);
 }
 
