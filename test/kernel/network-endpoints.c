@@ -148,15 +148,15 @@ TEST(many_ports_in_one_batch) {
     struct lab lab;
     LAB(&lab, 0);
     struct box a = {.plan = lab_plan(&lab, 2)};
-    for (unsigned port = 10000; port < 12000; port++) {
+    for (unsigned port = 10000; port < 10800; port++) {
         char text[8];
         (void)snprintf(text, sizeof(text), "%u", port);
         lab_ask(a.plan, text, "", text);
     }
     box_up(&a);
-    assert_int_equal(lab_elements("published"), 2000);
-    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 11999);
-    lab_reach(lab.outside, "198.51.100.1", 11999, server, NULL);
+    assert_int_equal(lab_elements("published"), 800);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 10799);
+    lab_reach(lab.outside, "198.51.100.1", 10799, server, NULL);
     box_down(&a);
     assert_int_equal(lab_elements("published"), 0);
     lab_close(&lab);

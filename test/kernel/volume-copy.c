@@ -76,7 +76,7 @@ TEST(everything_is_copied) {
     put(t.root, "data/sub/suid", "x", 04755, 0);
     CLEAN_FD
     int capable = openat(t.root, "data/sub/suid", O_RDONLY | O_CLOEXEC);
-    assert_ok(xattr_set(capable, "user.note", STR("kept")));
+    assert_ok(xattr_set(capable, "trusted.note", STR("kept")));
     assert_int_equal(linkat(t.root, "data/plain", t.root, "data/sub/again", 0), 0);
     assert_int_equal(symlinkat("/etc/passwd", t.root, "data/link"), 0);
     assert_int_equal(fchownat(t.root, "data/link", 7, 8, AT_SYMLINK_NOFOLLOW), 0);
@@ -106,7 +106,7 @@ TEST(everything_is_copied) {
     CLEAN_FD
     int suid = openat(t.volume, "sub/suid", O_RDONLY | O_CLOEXEC);
     CLEAN_BUF struct buf note = {0};
-    assert_ok(xattr_get(suid, "user.note", &note));
+    assert_ok(xattr_get(suid, "trusted.note", &note));
     assert_string_equal(buf_cstr(&note), "kept");
     CLEAN_BUF struct buf text = {0};
     assert_ok(file_read_at(t.volume, "plain", 100, &text));
