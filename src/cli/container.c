@@ -118,19 +118,22 @@ static const struct option_row rm_rows[] = {
     FLAG(struct rm_options, volumes, 'v', "volumes", "Remove anonymous volumes of the container"),
 };
 
-static struct err rm_one(struct client *c, struct invocation *in, const char *name) {
-    const struct rm_options *o = in->options;
-    struct err e = client_container_remove(c, name, o->force, o->volumes);
-    if (o->force && err_kind(e) == ERR_NOT_FOUND) {
-        fprintf(stderr, "Error response from daemon: %s\n", err_msg(e));
-        err_free(e); /* as the peer: asked to be gone, and gone it is */
-        return OK;
-    }
-    return e;
-}
-
 static int rm_run(struct invocation *in) {
-    return cli_for_each(in, rm_one);
+    const struct rm_options *o = in->options;
+    CLEAN_CLIENT struct client *c = cli_connect(in);
+    int status = 0;
+    if (!c)
+        return 1;
+    for (int i = 0; i < in->args_n; i++) {
+        struct err e = client_container_remove(c, in->args[i], o->force, o->volumes);
+        /* Asked to be gone by force, and gone it is: the peer complains, and ends with success. */
+        bool was_gone = o->force && err_kind(e) == ERR_NOT_FOUND;
+        if (err_failed(e))
+            status = cli_fail(e, was_gone ? status : 1);
+        else
+            printf("%s\n", in->args[i]);
+    }
+    return status;
 }
 
 static int wait_run(struct invocation *in) {

@@ -117,11 +117,10 @@ static int run_command(const struct command *c, const char *host, char **argv) {
     bool want_help;
     int status;
     struct err e = options_parse(c, argv, &in, &want_help);
-    int bad = !strcmp(c->name, "run") || !strcmp(c->name, "exec") ? 125 : 1;
     if (err_failed(e)) {
         cli_usage(&in, "%s", err_msg(e));
         err_free(e);
-        status = bad;
+        status = 125; /* as the peer, for every command */
     } else if (want_help) {
         command_help(c);
         status = 0;
@@ -132,7 +131,7 @@ static int run_command(const struct command *c, const char *host, char **argv) {
                                              : "accepts at most",
                   in.args_n < c->args_min ? c->args_min : c->args_max,
                   (in.args_n < c->args_min ? c->args_min : c->args_max) == 1 ? "" : "s");
-        status = bad;
+        status = 1;
     } else {
         status = c->run(&in);
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define COLUMNS_MAX 16
+#define COLUMN_MIN 10 /* cells, as the peer pads */
 
 /* Display width: UTF-8 continuation bytes take no cell. */
 static size_t width(struct str s) {
@@ -28,7 +29,7 @@ void table_print(struct str text) {
         for (size_t i = 0; str_next(&row, '\t', &cell); i++) {
             printf("%.*s", STR_ARG(cell));
             if (row.len > 0 && i < COLUMNS_MAX)
-                printf("%*s", (int)(widths[i] - width(cell) + 3), "");
+                printf("%*s", (int)(MAX(widths[i] + 3, (size_t)COLUMN_MIN) - width(cell)), "");
         }
         printf("\n");
     }
