@@ -90,7 +90,7 @@ LIST
 }
 changes dk > "$TEST_TMP/changes.dk"
 changes ct > "$TEST_TMP/changes.ct"
-diff "$TEST_TMP/changes.dk" "$TEST_TMP/changes.ct" || fail "the two command lines differ"
+diff -U4 "$TEST_TMP/changes.dk" "$TEST_TMP/changes.ct" || fail "the two command lines differ"
 
 for cli in dk ct; do
     expect_eq "$(echo data | $cli run --rm -i busybox cat)" "data"
