@@ -93,7 +93,8 @@ static struct err await(int sock) {
 
 /* The message carries the finished text; errno goes along for those who look at it. */
 static struct err carried(const struct message *m) {
-    return err_as(err_new(ERR_SYSTEM, "%s", m->text), err_kind_from_name(m->kind));
+    enum err_kind kind = err_kind_from_name(m->kind);
+    return err_new(kind == ERR_OK ? ERR_SYSTEM : kind, "%s", m->text);
 }
 
 struct err sync_receive(int sock, enum sync_type *ret_type, int *ret_fd) {
