@@ -5,25 +5,25 @@ start_daemon
 make_busybox_image box
 
 step "ping"
-expect_eq OK curl -s --unix-socket "$socket" http://d/_ping
-head=$(curl -sI --unix-socket "$socket" http://d/_ping)
+expect_eq "$(curl -s --unix-socket "$SOCKET" http://d/_ping)" OK
+head=$(curl -sI --unix-socket "$SOCKET" http://d/_ping)
 for line in 'HTTP/1.1 200' 'Api-Version: 1.51' 'Ostype: linux' 'Docker-Experimental: false' 'Swarm: inactive' \
     'Builder-Version: 1'; do
     grep -qi "^$line" <<<"$head" || fail "HEAD /_ping has no '$line': $head"
 done
 
 step "version and info"
-expect_match 'API version: +1\.51 \(minimum version 1\.24\)' dk version
-expect_eq linux dk version -f '{{.Server.Os}}'
-expect_eq "$(uname -r)" dk info -f '{{.KernelVersion}}'
-expect_eq "$(nproc)" dk info -f '{{.NCPU}}'
-expect_eq "$data_root" dk info -f '{{.DockerRootDir}}'
-expect_eq "0 1" dk info -f '{{.Containers}} {{.Images}}'
-expect_match 'name=seccomp' dk info -f '{{.SecurityOptions}}'
-expect_eq inactive dk info -f '{{.Swarm.LocalNodeState}}'
+expect_match "$(dk version 2>&1)" 'API version: +1\.51 \(minimum version 1\.24\)'
+expect_eq "$(dk version -f '{{.Server.Os}}')" linux
+expect_eq "$(dk info -f '{{.KernelVersion}}')" "$(uname -r)"
+expect_eq "$(dk info -f '{{.NCPU}}')" "$(nproc)"
+expect_eq "$(dk info -f '{{.DockerRootDir}}')" "$DATA_ROOT"
+expect_eq "$(dk info -f '{{.Containers}} {{.Images}}')" "0 1"
+expect_match "$(dk info -f '{{.SecurityOptions}}' 2>&1)" 'name=seccomp'
+expect_eq "$(dk info -f '{{.Swarm.LocalNodeState}}')" inactive
 id=$(dk info -f '{{.ID}}')
 dk run -d --name sleeper box sleep 1000 >/dev/null || fail "run"
-expect_eq "1 0 0" dk info -f '{{.ContainersRunning}} {{.ContainersPaused}} {{.ContainersStopped}}'
+expect_eq "$(dk info -f '{{.ContainersRunning}} {{.ContainersPaused}} {{.ContainersStopped}}')" "1 0 0"
 
 step "versions of the API"
 api GET /v1.24/version
@@ -41,15 +41,15 @@ api GET /v1.51/info
 
 step "events: kept ones and new ones"
 sleep 1
-dk events --since 0 --until "$(date +%s)" --format '{{.Type}} {{.Action}}' >"$work/old"
-grep -qx 'container start' "$work/old" || fail "no start in $(cat "$work/old")"
-grep -qx 'image import' "$work/old" || fail "no import in $(cat "$work/old")"
+dk events --since 0 --until "$(date +%s)" --format '{{.Type}} {{.Action}}' >"$TEST_TMP/old"
+grep -qx 'container start' "$TEST_TMP/old" || fail "no start in $(cat "$TEST_TMP/old")"
+grep -qx 'image import' "$TEST_TMP/old" || fail "no import in $(cat "$TEST_TMP/old")"
 "$docker" events --filter type=container --filter event=die --format '{{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}}' \
-    >"$work/new" &
+    >"$TEST_TMP/new" &
 listener=$!
 eventually 5 eval '[ "$(dk info -f "{{.NEventsListener}}")" = 1 ]'
 dk run --rm --name quick box sh -c 'exit 3'
-eventually 5 grep -qx 'quick 3' "$work/new"
+eventually 5 grep -qx 'quick 3' "$TEST_TMP/new"
 kill $listener
 eventually 5 eval '[ "$(dk info -f "{{.NEventsListener}}")" = 0 ]'
 expect_fails 'invalid filter' dk events --filter nonsense=1 --until 1s
@@ -65,8 +65,9 @@ api GET '/v1.51/system/df?type=volume'
 [ "$(jq -c '[.Images, (.Volumes | length)]' <<<"$output")" = '[null,1]' ] || fail "type=volume: $output"
 api GET '/v1.51/system/df?type=nonsense'
 [ "$api_status" = 400 ] || fail "unknown type: $api_status"
-expect_match '^Images +1 +1 ' dk system df
+expect_match "$(dk system df 2>&1)" '^Images +1 +1 '
 
 step "the id stays"
 restart_daemon
-expect_eq "$id" dk info -f '{{.ID}}'
+expect_eq "$(dk info -f '{{.ID}}')" "$id"
+pass
