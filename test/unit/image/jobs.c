@@ -574,3 +574,43 @@ TEST(a_tag_moves) {
     assert_int_equal(must_find(&h, "a:1")->size, 3);
     house_close(&h);
 }
+
+static void update_committed(void *arg, struct err e) {
+    *(bool *)arg = true;
+    assert_ok(e);
+}
+
+/* A power cut before the layers were synced: the next boot unpacks them again from their blobs. */
+TEST(layers_come_back_after_an_unclean_boot) {
+    struct house h;
+    CLEAN_BUF struct buf text = {0};
+    CLEAN_ARENA struct arena a = {0};
+    const char *const *names;
+    size_t n;
+    bool done = false;
+    house_open(&h);
+    load_recipe(&h, &(struct recipe){"a:1", {"one"}, 1, NULL});
+    assert_ok(image_layer_names(must_find(&h, "a:1"), &a, &names, &n));
+    CLEAN_FREE char *path = mem_printf("%s/etc/word", names[0]);
+    assert_int_equal(unlinkat(images_layers_dirfd(h.images), path, 0), 0);
+    struct store_txn *t = store_txn_new();
+    store_add(t, "UPDATE layer SET unsynced = 'another boot'", "");
+    store_commit(h.store, t, STORE_DURABLE, update_committed, &done);
+    for (int i = 0; i < 5000 && !done; i++)
+        house_settle(&h, NSEC_PER_MSEC);
+    house_shut(&h);
+    house_open_again(&h);
+    struct image *i = must_find(&h, "a:1");
+    assert_err(image_layer_names(i, &a, &names, &n), ERR_UNAVAILABLE);
+    bool back = false;
+    for (int k = 0; k < 5000 && !back; k++) {
+        house_settle(&h, NSEC_PER_MSEC);
+        struct err e = image_layer_names(i, &a, &names, &n);
+        back = !err_failed(e);
+        err_free(e);
+    }
+    assert_true(back);
+    assert_ok(file_read_at(images_layers_dirfd(h.images), path, 10, &text));
+    assert_string_equal(buf_cstr(&text), "one");
+    house_close(&h);
+}
