@@ -87,10 +87,10 @@ ssize_t logs_parse(struct str text, struct logs_record *ret, struct buf *out);
 struct worker_ctx;
 /* The job "logs-read" of the worker.
  * fds: the client's socket, the log directory, and with follow: the wake descriptor (readable when
- * the log grew, EOF after the last line; monitor_follow_log). All are closed. args: JSON {follow,
- * stdout, stderr, since, until (API time texts), tail ("all" or a number), timestamps, details,
- * tty, name, content_type (optional)}. Writes the whole HTTP answer, chunked. Ends at the end of
- * the log, with follow at the container's end or at `until`, and when the client goes away. Does
- * not end with the daemon. */
+ *   the log grew, EOF after the last line; monitor_follow_log). All are closed.
+ * args: JSON {follow, stdout, stderr, timestamps, details, tty, name, since, until (wall ns or the
+ *   API's text), tail (number, negative: all, or the API's text), content_type (optional)}.
+ * Writes the whole HTTP answer, chunked. Ends at the end of the log, with follow at the container's
+ * end or at `until`, and when the client goes away. Does not end with the daemon. */
 struct err logs_read_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
                          struct buf *ret_result);

@@ -33,9 +33,13 @@ static bool arg_bool(const struct reader *r, const char *key) {
     return json_bool(json_get(r->args, key), false);
 }
 
+/* Wall ns as a number, or the API's text. */
 static struct err arg_time(const struct reader *r, const char *key, int64_t *ret) {
-    struct str s = json_str(json_get(r->args, key));
+    struct json *j = json_get(r->args, key);
     *ret = 0;
+    if (json_type(j) == JSON_INT && json_i64(j, ret))
+        return OK;
+    struct str s = json_str(j);
     if (s.len > 0)
         TRYF(time_parse_api(s, ret), "%s", key);
     return OK;
@@ -56,10 +60,15 @@ static struct err parse_args(struct reader *r, struct str args) {
     return arg_time(r, "until", &r->until);
 }
 
-/* Records wanted from the end; UINT64_MAX: all. What is no number means all, as with the peer. */
+/* Records wanted from the end; UINT64_MAX: all, which is also what a text that is no number means
+ * with the peer, and a negative number. */
 static uint64_t tail_wanted(const struct reader *r) {
+    struct json *j = json_get(r->args, "tail");
+    int64_t number;
+    if (json_i64(j, &number))
+        return number < 0 ? UINT64_MAX : (uint64_t)number;
     uint64_t n;
-    struct err e = str_to_u64(json_str(json_get(r->args, "tail")), UINT64_MAX - 1, &n);
+    struct err e = str_to_u64(json_str(j), UINT64_MAX - 1, &n);
     if (err_failed(e)) {
         err_ignore(e);
         return UINT64_MAX;

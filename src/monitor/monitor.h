@@ -168,3 +168,9 @@ int monitor_main(int argc, char **argv);
  * SEQPACKET message per wake, coalesced) when the log grew, and reports EOF once the last line is
  * written. ERR_NOT_FOUND when no monitor lives. */
 struct err monitor_follow_log(int run_dir_fd, int *ret_fd);
+
+/* The job "logs-read" of the worker: logs_read_job (logs/logs.h) with the run directory instead of
+ * the wake descriptor, which is dialled here. fds: client, log directory, run directory (optional). */
+struct worker_ctx;
+struct err monitor_logs_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                            struct buf *ret_result);

@@ -14,6 +14,7 @@ struct lab_options {
     bool terminal, open_stdin, stdin_once, auto_remove, hold_exit_ack;
     int64_t log_max_size; /* 0: unbounded */
     const char *user, *log_driver;
+    int log_dir; /* 0: the data directory */
     struct monitor_prestart *prestart;
     size_t prestart_n;
     struct box_options box; /* further settings of the configuration */
@@ -39,6 +40,18 @@ struct lab {
     int exec_codes[2048]; /* by the number in the id; -1: not ended */
     int waiter_fd;
 };
+
+/* A helper program of the machine. 0: it worked. */
+static inline int system_ok(const char *script) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c", script, (char *)NULL);
+        _exit(127);
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    return status;
+}
 
 /* --- events ------------------------------------------------------------------------------------
  */
@@ -172,7 +185,7 @@ static inline struct err lab_spawn(struct lab *b, const struct lab_options *o) {
         .open_stdin = o->open_stdin,
         .stdin_once = o->stdin_once,
         .log_driver = o->log_driver ? o->log_driver : "json-file",
-        .log_dir_fd = b->data,
+        .log_dir_fd = o->log_dir ? o->log_dir : b->data,
         .log_name = "log",
         .log_max_size = o->log_max_size ? o->log_max_size : -1,
         .log_max_file = 10,

@@ -1,0 +1,264 @@
+/* The log of a running container: complete, followed, rotated, on a full and on a hanging disk. */
+#include "test.h"
+
+#include "logs/logs.h"
+#include "monitor_lab.h"
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+
+#define LINES 1000000
+#define SEQUENCE "i=0; while [ $i -lt 1000000 ]; do echo $i; i=$((i+1)); done"
+
+/* A reader as the worker runs it, in a process of its own; returns the client's end. */
+static int reader(struct lab *b, const char *args, pid_t *ret_pid) {
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    *ret_pid = fork();
+    if (*ret_pid == 0) {
+        close(fds[0]);
+        signal(SIGPIPE, SIG_IGN);
+        int passed[3] = {fds[1], fcntl(b->data, F_DUPFD_CLOEXEC, 3), fcntl(b->run, F_DUPFD_CLOEXEC, 3)};
+        struct buf result = {0};
+        struct err e = monitor_logs_job(NULL, str_of(args), passed, 3, &result);
+        _exit(err_failed(e) ? 1 : 0);
+    }
+    close(fds[1]);
+    return fds[0];
+}
+
+/* Undoes the chunks of an answer. */
+static char *dechunk(const char *answer) {
+    struct buf out = {0};
+    const char *p = lab_body(answer);
+    assert_non_null(strstr(answer, "Transfer-Encoding: chunked\r\n"));
+    for (;;) {
+        char *end;
+        size_t n = strtoul(p, &end, 16);
+        assert_true(strncmp(end, "\r\n", 2) == 0);
+        if (n == 0)
+            return buf_take(&out);
+        buf_add(&out, end + 2, n);
+        p = end + 2 + n + 2;
+    }
+}
+
+static void check_sequence(const char *text, int from, int count) {
+    const char *p = text;
+    for (int i = from; i < from + count; i++) {
+        char *end;
+        long v = strtol(p, &end, 10);
+        if (v != i || *end != '\n')
+            fail_msg("line %d is %.20s", i, p);
+        p = end + 1;
+    }
+    assert_string_equal(p, "");
+}
+
+static void expect_reader(pid_t pid) {
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+#define RAW "\"name\":\"log\",\"stdout\":true,\"stderr\":true,\"tty\":true"
+
+TEST(a_million_lines) {
+    lab_enter();
+    struct lab b;
+    int64_t t0 = time_monotonic();
+    lab_start(&b, &(struct lab_options){.script = "read x; " SEQUENCE, .open_stdin = true});
+    pid_t follower;
+    int f = reader(&b, "{" RAW ",\"follow\":true}", &follower);
+    struct monitor_attach a = {.in = true};
+    close(lab_attach(&b, a, "\n"));
+    CLEAN_FREE char *followed = lab_read(&b, f);
+    lab_until(&b, b.exited > 0);
+    int64_t t1 = time_monotonic();
+    expect_reader(follower);
+    CLEAN_FREE char *text = dechunk(followed);
+    check_sequence(text, 0, LINES);
+    pid_t again;
+    f = reader(&b, "{" RAW "}", &again);
+    CLEAN_FREE char *read = lab_read(NULL, f), *whole = dechunk(read);
+    expect_reader(again);
+    check_sequence(whole, 0, LINES);
+    printf("# %d lines written and followed in %lld ms, read in %lld ms\n", LINES,
+           (long long)(t1 - t0) / 1000000, (long long)(time_monotonic() - t1) / 1000000);
+    lab_finish(&b);
+    lab_leave();
+}
+
+TEST(rotation_under_a_follower) {
+    lab_enter();
+    struct lab b;
+    lab_start(&b, &(struct lab_options){.script = "read x; i=0; while [ $i -lt 100000 ]; do echo $i; i=$((i+1)); done",
+                                        .open_stdin = true, .log_max_size = 1 << 20});
+    pid_t pid;
+    int f = reader(&b, "{" RAW ",\"follow\":true}", &pid);
+    struct monitor_attach a = {.in = true};
+    close(lab_attach(&b, a, "\n"));
+    CLEAN_FREE char *followed = lab_read(&b, f), *text = dechunk(followed);
+    expect_reader(pid);
+    check_sequence(text, 0, 100000);
+    assert_int_equal(faccessat(b.data, "log.5", F_OK, 0), 0);
+    lab_finish(&b);
+    lab_leave();
+}
+
+TEST(tail_timestamps_streams) {
+    lab_enter();
+    struct lab b;
+    lab_start(&b, &(struct lab_options){.script = "for i in 1 2 3 4 5 6; do echo $i; echo e$i >&2; sleep 0.02; done"});
+    lab_until(&b, b.exited > 0);
+    pid_t pid;
+    int f = reader(&b, "{" RAW ",\"tail\":3}", &pid);
+    CLEAN_FREE char *x = lab_read(NULL, f), *tail = dechunk(x);
+    expect_reader(pid);
+    assert_string_equal(tail, "e5\n6\ne6\n");
+    f = reader(&b, "{\"name\":\"log\",\"stderr\":true,\"tail\":\"4\"}", &pid);
+    CLEAN_FREE char *y = lab_read(NULL, f);
+    expect_reader(pid);
+    assert_non_null(strstr(y, "Content-Type: application/vnd.docker.multiplexed-stream\r\n"));
+    f = reader(&b, "{" RAW ",\"tail\":1,\"timestamps\":true}", &pid);
+    CLEAN_FREE char *z = lab_read(NULL, f), *stamped = dechunk(z);
+    expect_reader(pid);
+    assert_int_equal(strlen(stamped), strlen("2026-11-21T08:02:36.123456789Z e6\n"));
+    assert_string_equal(stamped + 30, " e6\n");
+    f = reader(&b, "{" RAW ",\"tail\":0}", &pid);
+    CLEAN_FREE char *v = lab_read(NULL, f), *none = dechunk(v);
+    expect_reader(pid);
+    assert_string_equal(none, "");
+    f = reader(&b, "{" RAW ",\"until\":\"1.5\"}", &pid);
+    CLEAN_FREE char *u = lab_read(NULL, f), *early = dechunk(u);
+    expect_reader(pid);
+    assert_string_equal(early, "");
+    lab_finish(&b);
+    lab_leave();
+}
+
+TEST(a_follower_that_leaves_ends_its_reader) {
+    lab_enter();
+    struct lab b;
+    lab_start(&b, &(struct lab_options){.script = "echo x; sleep 1000"});
+    pid_t pid;
+    int f = reader(&b, "{" RAW ",\"follow\":true}", &pid);
+    free(lab_expect(&b, f, "x\n"));
+    close(f);
+    expect_reader(pid);
+    f = reader(&b, "{" RAW ",\"follow\":true}", &pid); /* truncated from outside: starts over */
+    free(lab_expect(&b, f, "x\n"));
+    assert_int_equal(ftruncate(openat(b.data, "log", O_WRONLY | O_CLOEXEC), 0), 0);
+    close(f);
+    expect_reader(pid);
+    lab_finish(&b);
+    lab_leave();
+}
+
+/* A file system of its own below /mnt for the log directory. */
+static void own_log(struct lab_options *o, const char *options) {
+    static int n;
+    char path[64];
+    snprintf(path, sizeof(path), "logdisk/%d", n++);
+    put_dir(path);
+    assert_int_equal(mount("logdisk", path, "tmpfs", 0, options), 0);
+    o->log_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(o->log_dir >= 0);
+}
+
+TEST(a_full_disk_leaves_a_gap_and_a_running_container) {
+    lab_enter();
+    struct lab b;
+    struct lab_options o = {.script = "read x; head -c 3000000 /dev/zero | tr '\\0' '\\n'; echo filled >&2;"
+                                      "read x; echo after; read x; exit 3",
+                            .open_stdin = true};
+    own_log(&o, "size=1m");
+    lab_start(&b, &o);
+    struct monitor_attach all = {.in = true, .err = true};
+    int a = lab_attach(&b, all, "\n");
+    free(lab_expect(&b, a, "filled\n"));
+    lab_pass(&b, 300 * NSEC_PER_MSEC);
+    assert_int_equal(b.exited, 0);
+    char options[] = "size=4m";
+    assert_int_equal(mount("none", "logdisk/0", NULL, MS_REMOUNT, options), 0);
+    assert_int_equal(fd_write_all(a, "\n", 1), 0);
+    lab_pass(&b, 300 * NSEC_PER_MSEC);
+    assert_int_equal(fd_write_all(a, "\n", 1), 0);
+    lab_until(&b, b.exited > 0);
+    assert_int_equal(b.exit.code, 3);
+    close(a);
+    CLEAN_BUF struct buf text = {0};
+    assert_ok(file_read_at(o.log_dir, "log", 8 << 20, &text));
+    const char *mark = strstr(buf_cstr(&text), "log records are missing here: No space left on device");
+    assert_non_null(mark);
+    assert_non_null(strstr(mark, "{\"log\":\"after\\n\""));
+    struct logs_record r = {0};
+    CLEAN_BUF struct buf out = {0};
+    for (size_t at = 0; at < text.len;) { /* every line is a whole record */
+        ssize_t used = logs_parse(str_n(text.data + at, text.len - at), &r, &out);
+        assert_true(used > 0);
+        at += (size_t)used;
+    }
+    buf_done(&r.attrs);
+    close(o.log_dir);
+    lab_finish(&b);
+    umount2("logdisk/0", MNT_DETACH);
+    lab_leave();
+}
+
+/* An ext4 on a loop device that is frozen: writes to it do not return. */
+TEST(a_hanging_disk_delays_only_the_log) {
+    lab_enter();
+    put_dir("frozen");
+    put_dir("frozen/disk");
+    if (system_ok("truncate -s 16m frozen/image && mkfs.ext4 -q frozen/image && "
+                  "mount -o loop frozen/image frozen/disk") != 0) {
+        lab_leave();
+        SKIP("cannot mount an ext4 on a loop device here");
+        return;
+    }
+    struct lab b;
+    struct lab_options o = {.script = "trap 'exit 9' TERM; while true; do echo x; sleep 0.05; done"};
+    o.log_dir = open("frozen/disk", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    lab_start(&b, &o);
+    lab_pass(&b, 200 * NSEC_PER_MSEC);
+    int frozen = ioctl(o.log_dir, FIFREEZE, 0);
+    lab_pass(&b, 300 * NSEC_PER_MSEC);
+    int64_t t0 = time_monotonic();
+    lab_exec(&b, 1, "[\"/bin/sh\",\"-c\",\"exit 5\"]", (struct monitor_exec){0});
+    lab_until(&b, b.exec_codes[1] == 5);
+    int64_t exec_time = time_monotonic() - t0;
+    t0 = time_monotonic();
+    monitor_stop(b.m, SIGTERM, 5 * NSEC_PER_SEC, lab_replied, &b);
+    lab_until(&b, b.exited > 0);
+    int64_t stop_time = time_monotonic() - t0;
+    if (frozen == 0)
+        ioctl(o.log_dir, FITHAW, 0);
+    assert_int_equal(frozen, 0);
+    assert_int_equal(b.exit.code, 9);
+    printf("# with a frozen log disk: exec %lld ms, stop %lld ms\n", (long long)exec_time / 1000000,
+           (long long)stop_time / 1000000);
+    assert_true(exec_time < NSEC_PER_SEC && stop_time < NSEC_PER_SEC);
+    lab_finish(&b);
+    close(o.log_dir);
+    assert_int_equal(umount2("frozen/disk", 0), 0);
+    lab_leave();
+}
+
+TEST(throughput) {
+    lab_enter();
+    struct lab b;
+    /* 64-byte lines; tmpfs, so that the disk is not what is measured */
+    lab_start(&b, &(struct lab_options){
+                      .script = "read x; yes 012345678901234567890123456789012345678901234567890123456789012 |"
+                                "head -c 200000000",
+                      .open_stdin = true, .log_max_size = 50 << 20});
+    struct monitor_attach a = {.in = true};
+    int64_t t0 = time_monotonic();
+    close(lab_attach(&b, a, "\n"));
+    lab_until(&b, b.exited > 0);
+    double s = (double)(time_monotonic() - t0) / 1e9;
+    printf("# log of 200 MB in 64-byte lines: %.0f MB/s (with yes and head in the container)\n", 200 / s);
+    lab_finish(&b);
+    lab_leave();
+}
