@@ -34,6 +34,7 @@ struct msg_conn {
     size_t queue_n, queue_bytes;
     unsigned busy; /* frames of ours on the stack */
     bool broken, freed;
+    bool mute; /* the peer is gone: nothing can be sent, what it had sent is still read */
 };
 
 static void queued_free(struct queued *q) {
@@ -89,7 +90,14 @@ static void conn_report(struct msg_conn *c) {
         c->closed(c->arg);
 }
 
-/* 0: sent; 1: has to wait; -errno */
+/* The end of the connection is told by the reading side, after the last message. */
+static void conn_mute(struct msg_conn *c) {
+    c->mute = true;
+    queue_drop(c);
+    watch_update(c, false);
+}
+
+/* 0: sent, or the peer is gone; 1: has to wait; -errno */
 static int send_one(struct msg_conn *c, uint32_t type, uint64_t seq, struct str body,
                     const int *fds, size_t n) {
     int rc = msg_wire_send(c->fd, type, seq, body, fds, n);
@@ -102,14 +110,17 @@ static int send_one(struct msg_conn *c, uint32_t type, uint64_t seq, struct str 
         timer_arm(c, RETRY_NS);
         return 1;
     }
-    return rc;
+    if (rc != -EPIPE && rc != -ECONNRESET)
+        return rc;
+    conn_mute(c);
+    return 0;
 }
 
 static void queue_flush(struct msg_conn *c) {
     while (!list_empty(&c->queue)) {
         struct queued *q = CONTAINER_OF(c->queue.next, struct queued, link);
         int rc = send_one(c, q->type, q->seq, str_n(q->body, q->body_len), q->fds, q->fds_n);
-        if (rc == 1)
+        if (rc == 1 || c->mute) /* mute: the queue is gone */
             return;
         if (rc < 0) {
             conn_break(c);
@@ -177,7 +188,7 @@ struct msg_conn *msg_conn_new(struct loop *l, int fd, msg_fn *fn, msg_closed_fn 
 
 void msg_conn_send(struct msg_conn *c, uint32_t type, uint64_t seq, struct str body, const int *fds,
                    size_t fds_n) {
-    if (c->broken || c->freed || !c->watch)
+    if (c->broken || c->mute || c->freed || !c->watch)
         return;
     if (list_empty(&c->queue)) {
         int rc = send_one(c, type, seq, body, fds, fds_n);

@@ -174,11 +174,13 @@ int msg_wire_recv(int fd, struct msg *ret) {
                         .msg_control = control.room,
                         .msg_controllen = sizeof(control.room)};
     ssize_t n;
+    /* ECONNRESET: the peer died with messages of ours unread. It is told once and before what the
+     * peer itself had sent, which is still there and ends with a plain end. */
     do
         n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0)
-        return errno == ECONNRESET ? 0 : -errno;
+        return -errno;
     int fds[MSG_FDS_MAX + 1];
     size_t fds_n;
     bool ok = take_fds(&mh, fds, &fds_n);
