@@ -229,6 +229,7 @@ static struct err create(const struct runtime_create_options *o, struct init *i,
     i->options = o;
     i->plans = &plans;
     i->launch.id = o->id;
+    i->launch.die_with_caller = o->die_with_caller;
     i->launch.stdio = o->stdio;
     i->launch.cgroup = &b->cgroup;
     i->launch.seccomp = b->has_seccomp ? &b->seccomp : NULL;

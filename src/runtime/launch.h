@@ -31,6 +31,7 @@ struct launch {
     const struct seccomp_program *seccomp; /* borrowed; NULL: none */
     int64_t oom_score_adj;
     bool set_oom_score_adj;
+    bool die_with_caller;
     const struct cgroup *cgroup; /* NULL: stays where the caller is */
     bool in_core;                /* clone3 has put it into the cgroup2 directory */
     int sync;                    /* the child's end */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -163,6 +164,9 @@ static struct err set_privileges(const struct launch *l) {
         return err_errno(r, "set capabilities");
     if ((r = caps_set_ambient(l->caps.ambient)) < 0)
         return err_errno(r, "set ambient capabilities");
+    /* Changes of ids and capabilities reset it: after them. */
+    if (l->die_with_caller && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return err_errno(errno, "prctl(PR_SET_PDEATHSIG)");
     if (l->process->no_new_privileges) {
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
             return err_errno(errno, "set no_new_privs");

@@ -49,6 +49,9 @@ struct runtime_create_options {
     /* Bind sources handed in as detached trees: mounts[i].source "fd:N" refers to mount_fds[N]. */
     const int *mount_fds;
     size_t mount_fds_n;
+    /* The init is killed when the caller dies (PR_SET_PDEATHSIG), and with it everything in its pid
+     * namespace. Only a program that the kernel runs with more privileges (set-id) escapes that. */
+    bool die_with_caller;
 };
 
 /* Creates the container up to just before exec. On success *ret_box and *ret_init are set. */
