@@ -4,6 +4,7 @@
 #include "kernel/pidfd.h"
 #include "monitor/protocol.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -132,9 +133,6 @@ static void dispatch(struct monitor *m, struct msg *msg) {
             m->ev->waiter_back(m->arg, TAKE_FD(msg->fds[0]),
                                (int)msg_get_i64(msg->body, TAG_EXIT_CODE));
         break;
-    case PROTOCOL_TAKEN_REPLY:
-        reap_later(m->loop, (pid_t)msg_get_i64(msg->body, TAG_MONITOR_PID));
-        break;
     default: /* of a newer monitor */
         break;
     }
@@ -177,6 +175,9 @@ struct monitor *monitor_new(struct loop *l, int conn, const struct monitor_event
     m->ev = ev;
     m->arg = arg;
     list_init(&m->requests);
+    int child = fcntl(conn, F_GETOWN);
+    if (child > 0)
+        reap_later(l, child);
     m->conn = msg_conn_new(l, conn, on_message, on_closed, m);
     send_msg(m, PROTOCOL_TAKEN, 0, NULL, NULL, 0);
     return m;

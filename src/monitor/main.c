@@ -211,7 +211,7 @@ static int serve(struct keeper *k) {
 int monitor_main(int argc, char **argv) {
     fd_sanitize_std();
     log_init("monitor", LOG_INFO, 2);
-    if (argc != 2 || fcntl(DAEMON_FD, F_SETFD, FD_CLOEXEC) < 0) {
+    if (argc != 2 || fcntl(DAEMON_FD, F_GETFD) < 0) {
         log_error("%s is started by the daemon", argc > 0 ? argv[0] : "corten-monitor");
         return 2;
     }
@@ -219,6 +219,8 @@ int monitor_main(int argc, char **argv) {
     struct err e = runtime_protect(argv, environ);
     if (err_failed(e))
         return report_failure(e);
+    (void)!fcntl(DAEMON_FD, F_SETFD,
+                 FD_CLOEXEC); /* after runtime_protect, which may execute us again */
     struct arrival a = {0};
     e = receive(&a);
     if (err_failed(e)) {

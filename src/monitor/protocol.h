@@ -52,7 +52,6 @@ enum protocol_type {
     PROTOCOL_EXEC_EXITED = 105, /* TAG_EXEC_ID, TAG_EXIT_CODE, TAG_EXIT_AT */
     PROTOCOL_OOM = 106,
     PROTOCOL_WAITER_BACK = 107, /* TAG_EXIT_CODE; fd */
-    PROTOCOL_TAKEN_REPLY = 108, /* TAG_MONITOR_PID */
 };
 
 enum protocol_tag {

@@ -64,9 +64,6 @@ static void hello(struct peer *p, const struct msg *m) {
 static void taken(struct peer *p) {
     struct keeper *k = p->keeper;
     p->taken = true;
-    CLEAN_BUF struct buf body = {0};
-    msg_put_i64(&body, TAG_MONITOR_PID, k->facts.monitor_pid);
-    msg_conn_send(p->conn, PROTOCOL_TAKEN_REPLY, 0, buf_str(&body), NULL, 0);
     execs_notice(k);
     exit_notice(k);
 }

@@ -1,12 +1,14 @@
 /* spawn.c - the daemon starts a monitor or finds one. Blocks: pool thread or start-up. */
 #include "kernel/spawn.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "kernel/mount.h"
 #include "kernel/pidfd.h"
 #include "monitor/protocol.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -108,6 +110,10 @@ struct err monitor_spawn(const struct monitor_start *s, struct monitor_started *
         http_taken_done(s->prestart[i].client.taken);
     if (!err_failed(e)) {
         ret->monitor_pid = p.pid;
+        /* The socket remembers whose other end it is: monitor_new reaps it by that. Nothing else is
+         * done with a socket's owner unless it asks for signals. */
+        if (fcntl(ours, F_SETOWN, p.pid) < 0)
+            log_warn("container %s: its monitor will not be reaped: %s", s->id, strerror(errno));
         ret->conn = TAKE_FD(ours);
     }
     return e;

@@ -108,6 +108,7 @@ static struct err create(struct keeper *k, struct protocol_start *s, struct oci_
         .netns_fd = s->fds[START_NETNS],
         .seccomp_fd = s->fds[START_SECCOMP],
         .stdio = {p->theirs[0], p->theirs[1], p->theirs[2]},
+        .die_with_caller = true, /* nobody else could tell how it ended */
     };
     return runtime_create(&o, &k->box, &k->init);
 }

@@ -49,7 +49,8 @@ TEST(terminal_and_resize) {
     x.terminal = true;
     x.rows = 21;
     x.columns = 77;
-    int fd = exec_client(&b, 2, "[\"/bin/sh\",\"-c\",\"stty size; read x; stty size; exit 4\"]", "", x);
+    int fd = exec_client(&b, 2, "[\"/bin/sh\",\"-c\",\"stty size; read x; stty size; exit 4\"]", "",
+                         x);
     free(lab_expect(&b, fd, "21 77\r\n"));
     char id[65];
     snprintf(id, sizeof(id), LAB_EXEC_ID, 2);
@@ -77,9 +78,10 @@ TEST(failures_are_told_on_the_stream) {
     int fd = exec_client(&b, 3, "[\"nothing-there\"]", "", output);
     assert_int_equal(b.last_failure, ERR_NOT_FOUND);
     lab_read_frames(&b, fd, out);
-    assert_string_equal(buf_cstr(&out[1]),
-                        "OCI runtime exec failed: exec failed: unable to start container process: exec: "
-                        "\"nothing-there\": executable file not found in $PATH: unknown\r\n");
+    assert_string_equal(
+        buf_cstr(&out[1]),
+        "OCI runtime exec failed: exec failed: unable to start container process: exec: "
+        "\"nothing-there\": executable file not found in $PATH: unknown\r\n");
     buf_done(&out[1]);
     fd = exec_client(&b, 4, "[\"/etc/passwd\"]", "", output);
     assert_int_equal(b.last_failure, ERR_FORBIDDEN);
@@ -107,7 +109,8 @@ TEST(user_of_an_exec) {
     lab_enter();
     put_file("image/base/etc/passwd", "root:x:0:0::/:/bin/sh\napp:x:71:72::/a:/bin/sh\n");
     struct lab b;
-    lab_start(&b, &(struct lab_options){.script = "while true; do sleep 1000; done", .user = "app"});
+    lab_start(&b,
+              &(struct lab_options){.script = "while true; do sleep 1000; done", .user = "app"});
     struct buf out[3] = {0};
     int fd = exec_client(&b, 1, "[\"/bin/sh\",\"-c\",\"id -u; id -g; echo $HOME\"]", "", output);
     lab_read_frames(&b, fd, out);
@@ -172,7 +175,8 @@ TEST(a_thousand_short_execs) {
         for (int k = 0; k < AT_ONCE; k++) {
             char args[128];
             struct http_taken t = lab_client(&fds[k], "");
-            snprintf(args, sizeof(args), "[\"/bin/sh\",\"-c\",\"echo %d; exit %d\"]", i + k, (i + k) % 256);
+            snprintf(args, sizeof(args), "[\"/bin/sh\",\"-c\",\"echo %d; exit %d\"]", i + k,
+                     (i + k) % 256);
             struct monitor_exec x = output;
             x.client = lab_monitor_client(&t);
             lab_exec(&b, i + k, args, x);

@@ -141,7 +141,7 @@ static inline const char *lab_program(void) {
 
 static inline void lab_enter(void) {
     box_enter();
-    assert_int_equal(mount("none", "/mnt", NULL, MS_REMOUNT, "size=1g"), 0);
+    assert_int_equal(mount("none", "/mnt", NULL, MS_REMOUNT, "size=2g"), 0);
 }
 static inline void lab_leave(void) {
     box_leave();
