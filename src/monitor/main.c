@@ -186,16 +186,17 @@ static struct err start(struct keeper *k, struct arrival *a) {
     return OK;
 }
 
-static int report_failure(struct err e) {
+NORETURN static void report_failure(struct err e) {
     CLEAN_BUF struct buf body = {0};
     msg_put_err(&body, TAG_ERR, e);
     err_free(e);
     /* A daemon that is gone need not know. */
     err_ignore(msg_send(DAEMON_FD, PROTOCOL_FAILED, 0, buf_str(&body), NULL, 0));
-    return 1;
+    _exit(1);
 }
 
-static int serve(struct keeper *k) {
+/* Ends without freeing: the kernel takes everything back at once, and sooner. */
+NORETURN static void serve(struct keeper *k) {
     CLEAN_BUF struct buf body = {0};
     protocol_put_started(&body, &k->facts);
     /* A daemon that is gone dials later and asks. */
@@ -205,7 +206,7 @@ static int serve(struct keeper *k) {
     exit_watch(k);
     malloc_trim(0);
     loop_run(k->loop);
-    return 0;
+    _exit(0);
 }
 
 int monitor_main(int argc, char **argv) {
@@ -218,7 +219,7 @@ int monitor_main(int argc, char **argv) {
     protect();
     struct err e = runtime_protect(argv, environ);
     if (err_failed(e))
-        return report_failure(e);
+        report_failure(e);
     (void)!fcntl(DAEMON_FD, F_SETFD,
                  FD_CLOEXEC); /* after runtime_protect, which may execute us again */
     struct arrival a = {0};
@@ -231,6 +232,6 @@ int monitor_main(int argc, char **argv) {
     e = start(k, &a);
     msg_done(&a.start);
     if (err_failed(e))
-        return report_failure(e);
-    return serve(k);
+        report_failure(e);
+    serve(k);
 }
