@@ -14,7 +14,7 @@ worker() {
         for _ in $(seq 100); do
             out=$(docker -H "$DOCKER_HOST" exec box sh -c "echo o$i; exit $((i % 100))" 2> "$TEST_TMP/err.$1")
             code=$?
-            [ -z "$out" ] && grep -qiE 'cannot connect|EOF|connection re|broken pipe|daemon running' "$TEST_TMP/err.$1" || break
+            [ -z "$out" ] && grep -qiE 'cannot connect|error during connect|EOF|connection re|broken pipe|daemon running' "$TEST_TMP/err.$1" || break
             sleep 0.05
         done
         [ "$out $code" = "o$i $((i % 100))" ] || { [ $bad = 0 ] && echo "exec $i: '$out' $code $(cat "$TEST_TMP/err.$1")"; bad=1; }
