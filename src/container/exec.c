@@ -1,11 +1,17 @@
 /* exec: facts of exec instances; the monitor runs them. An instance is forgotten when its container
  * stops, as with the peer. */
+#include "base/file.h"
 #include "base/random.h"
 #include "container/private.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define EXECS_MAX 10000 /* kept per daemon; ended ones go first */
+#define EXEC_CODES_MAX (256 << 10) /* bytes of kept codes: some 3,700 */
+#define EXECS_MAX 10000            /* kept per daemon; ended ones go first */
 
 static void exec_drop(struct container_exec *x) {
     map_del(&x->container->all->execs, str_of(x->id));
@@ -159,7 +165,43 @@ void container_exec_start(struct container_exec *x, bool tty, unsigned rows, uns
     monitor_exec(c->monitor, &m, exec_started, j);
 }
 
+/* The code is kept under the run root before the monitor is told that we have it: a client asks for
+ * it after its stream has ended, perhaps the next daemon. Lines of "id code", the newest last;
+ * started anew when it grows. */
+static void keep_code(const struct container *c, const char *exec_id, int code) {
+    char path[80], line[80];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/execs", c->id);
+    CLEAN_FD int fd = openat(c->all->run_fd, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int n = snprintf(line, sizeof line, "%s %d\n", exec_id, code);
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > EXEC_CODES_MAX && ftruncate(fd, 0) != 0)
+        return;
+    if (fd < 0 || write(fd, line, (size_t)n) != n)
+        log_warn("container %s: keep the code of exec %s: %s", c->id, exec_id, strerror(errno));
+}
+
+void container_execs_restore(struct container *c, int run_dir) {
+    CLEAN_BUF struct buf text = {0};
+    struct err e = file_read_at(run_dir, "execs", EXEC_CODES_MAX * 2, &text);
+    if (err_failed(e)) {
+        err_ignore(e); /* none has ended yet */
+        return;
+    }
+    struct str rest = buf_str(&text), line, id, code;
+    while (str_next(&rest, '\n', &line)) {
+        int64_t n;
+        if (!str_cut(line, ' ', &id, &code) || id.len != 64)
+            continue;
+        CLEAN_FREE char *name = str_dup(id);
+        CLEAN_ERR struct err bad = str_to_i64(code, 0, 255, &n);
+        struct monitor_hello_exec ended = {.id = name, .code = (int)n};
+        if (!err_failed(bad))
+            container_exec_adopt(c, &ended);
+    }
+}
+
 void container_exec_ended(struct container *c, const char *exec_id, int code) {
+    keep_code(c, exec_id, code);
     struct container_exec *x = map_getz(&c->all->execs, exec_id);
     if (!x)
         return;

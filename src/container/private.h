@@ -128,6 +128,8 @@ struct err container_log_limits(const struct api_log_config *log, int64_t *ret_m
 
 /* exec.c */
 void container_execs_drop(struct container *c);
+/* Codes that an earlier daemon kept under the run root. */
+void container_execs_restore(struct container *c, int run_dir);
 void container_exec_adopt(struct container *c, const struct monitor_hello_exec *h);
 void container_exec_ended(struct container *c, const char *exec_id, int code);
 

@@ -8,6 +8,7 @@
 #include "container/container.h"
 #include "daemon/daemon.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <signal.h>
@@ -26,6 +27,7 @@ struct daemon {
     struct loop *loop;
     struct api api;
     struct http_server *server;
+    bool inherited; /* the listener is not ours to remove */
     struct sigwatch *term, *interrupt, *hangup;
 };
 
@@ -120,6 +122,28 @@ static struct err open_nouns(struct daemon *d) {
     return err_wrap(containers_open(&containers, &a->containers), "containers");
 }
 
+/* A listener that somebody else holds open (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, descriptor
+ * 3): clients that dial while no daemon runs wait in its queue for the next one. -1: there is none.
+ */
+static struct err inherited_listener(int *ret_fd) {
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+    uint64_t who = 0, n = 0;
+    *ret_fd = -1;
+    if (!pid || !fds)
+        return OK;
+    TRYF(str_to_u64(str_of(pid), INT32_MAX, &who), "LISTEN_PID");
+    TRYF(str_to_u64(str_of(fds), 64, &n), "LISTEN_FDS");
+    if ((pid_t)who != getpid() || n == 0)
+        return OK;
+    if (n > 1)
+        return err_new(ERR_UNSUPPORTED, "LISTEN_FDS: exactly one listener is supported");
+    if (fcntl(3, F_SETFD, FD_CLOEXEC) != 0)
+        return err_errno(errno, "LISTEN_FDS: descriptor 3");
+    TRY(fd_set_nonblock(3, true));
+    *ret_fd = 3;
+    return OK;
+}
+
 static struct err listen_on(struct daemon *d) {
     const char *path = d->config.host + strlen("unix://");
     gid_t gid = (gid_t)-1;
@@ -132,7 +156,10 @@ static struct err listen_on(struct daemon *d) {
     CLEAN_FREE char *dir = str_dup(path_dir(str_of(path)));
     TRY(dir_make(dir, 0711));
     int fd = -1;
-    TRYF(http_listen_unix(path, gid, &fd), "listen on '%s'", d->config.host);
+    TRY(inherited_listener(&fd));
+    d->inherited = fd >= 0;
+    if (!d->inherited)
+        TRYF(http_listen_unix(path, gid, &fd), "listen on '%s'", d->config.host);
     d->server = http_server_new(d->loop, fd, api_handle, &d->api);
     api_attach(&d->api, d->server);
     return OK;
@@ -158,7 +185,7 @@ static void daemon_done(struct daemon *d) {
      * must be on disk is there once the store is closed. */
     api_close(&d->api);
     store_close(d->api.store);
-    if (d->server)
+    if (d->server && !d->inherited)
         unlink(d->config.host + strlen("unix://"));
     daemon_config_done(&d->config);
 }
