@@ -13,6 +13,7 @@ dk run -d --name flood busybox sh -c 'seq 1 200000; sleep 0.5; seq 200001 250000
 dk run -d -i --name att busybox sh -c 'sleep 3; echo attached; exit 23' > /dev/null
 "${docker[@]}" attach --no-stdin att > "$TEST_TMP/att.out" & attach=$!
 "${docker[@]}" exec quiet sh -c 'sleep 3; echo from-exec; exit 24' > "$TEST_TMP/exec.out" & exec=$!
+eventually 10 eval '[ "$(dk inspect -f "{{.State.Running}}" under)" = true ]'
 "${docker[@]}" logs -f under > "$TEST_TMP/follow.out" 2> /dev/null & follow=$!
 sleep 1
 
