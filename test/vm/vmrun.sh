@@ -67,6 +67,10 @@ mount -t overlay -o lowerdir=/host,upperdir=/over/upper,workdir=/over/work root 
 cache=; for word in $(cat /proc/cmdline); do case $word in vm.cache=*) cache=${word#vm.cache=} ;; esac; done
 mkdir -p /root/proc /root/sys /root/dev /root/run /root/tmp /root/mnt /root/lib/modules
 mount -t tmpfs run /root/run; mount -t tmpfs tmp /root/tmp; mount -t tmpfs mnt /root/mnt
+# What the tests need and would be hidden by these: the tree and the cache, when they lie below /tmp.
+for word in $(cat /proc/cmdline); do
+    case $word in vm.keep=/tmp/*) mkdir -p "/root${word#vm.keep=}"; mount --bind "/host${word#vm.keep=}" "/root${word#vm.keep=}" ;; esac
+done
 mount --bind "/root$cache/kernel/lib/modules" /root/lib/modules
 for dir in proc sys dev; do mount --move /$dir /root/$dir; done
 cp /second /root/run/second
@@ -107,13 +111,14 @@ if [ ! -s "$cache/initramfs" ] || [ "$0" -nt "$cache/initramfs" ] || [ "$cache/k
 fi
 flock -u 9
 
+tree=$(readlink -f "$(dirname "$script")/../..")
 words=$(printf '%q %s' "$script" "$arguments" | base64 -w0)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 timeout "$limit" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -M q35 -m "$memory" -smp 2 \
     -nodefaults -no-user-config -nographic -no-reboot -serial stdio \
     -kernel "$cache/kernel/boot/vmlinuz-$version" -initrd "$cache/initramfs" \
-    -append "console=ttyS0 quiet panic=-1 rdinit=/init vm.cache=$cache vm.script=$words" \
+    -append "console=ttyS0 quiet panic=-1 rdinit=/init vm.cache=$cache vm.keep=$tree vm.keep=$cache vm.script=$words" \
     -fsdev local,id=host,path=/,security_model=none,readonly=on,multidevs=remap \
     -device virtio-9p-pci,fsdev=host,mount_tag=host </dev/null 2>&1 9>&- |
     tr -d '\r' | sed -u 's/\x1b\[[0-9;?]*[a-zA-Z]//g; s/\x1bc//g' | tee "$log"
