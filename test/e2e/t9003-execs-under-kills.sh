@@ -14,7 +14,8 @@ perl "$here/hold-listener.pl" "$TEST_TMP/holder" "$SOCKET" nsenter --net="/proc/
     >> "$daemon_log" 2>&1 < /dev/null & holder=$!
 eventually 10 dk version
 
-# A call that the kill cuts off before the exec was taken is told so (EOF, reset) and tried again; an answer that comes
+# A call that the kill cuts off before the exec was taken is told so (EOF, reset; 404 when only its create was) and tried
+# again; an answer that comes
 # must be right.
 worker() {
     local i out code bad=0 err=$TEST_TMP/err.$1
@@ -22,7 +23,7 @@ worker() {
         for _ in $(seq 100); do
             out=$(dk exec box sh -c "echo o$i; exit $((i % 100))" 2> "$err")
             code=$?
-            [ -z "$out" ] && grep -qiE 'error during connect|EOF|connection re|broken pipe' "$err" || break
+            [ -z "$out" ] && grep -qiE 'error during connect|EOF|connection re|broken pipe|received 404|no such exec' "$err" || break
             sleep 0.05
         done
         grep -qi 'daemon running' "$err" && { echo "exec $i: nobody was listening"; bad=1; }
