@@ -76,7 +76,7 @@ void view_image_summary(struct image *i, const struct strs *reference, const str
         .virtual_size = (int64_t)i->size,
     };
     view_names(i, reference, a, &ret->repo_tags, &ret->repo_digests);
-    if (minor < 43 && ret->repo_tags.n + ret->repo_digests.n == 0) {
+    if (minor < 43 && !reference && list_empty(&i->tags)) {
         strs_add(&ret->repo_tags, a, "<none>:<none>");
         strs_add(&ret->repo_digests, a, "<none>@<none>");
     }

@@ -7,7 +7,7 @@ make_busybox_image box
 step "predefined"
 expect_eq "$(dk network ls --format '{{.Name}} {{.Driver}}' | sort)" "$(printf 'bridge bridge\nhost host\nnone null')"
 expect_fails 'predefined|pre-defined' dk network rm bridge
-expect_fails 'not found' dk network inspect nothing
+expect_fails 'not found|No such network' dk network inspect nothing
 
 step "create and inspect"
 nid=$(dk network create --subnet 10.201.0.0/24 --gateway 10.201.0.1 --label a=b mine) || fail "create"
