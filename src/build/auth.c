@@ -1,40 +1,7 @@
 /* build/auth.c - credentials for one registry out of many. */
 #include "build/auth.h"
+#include "base/base64.h"
 #include "base/json.h"
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* RFC 4648, 5; the alphabet of section 4 is read, too, and padding is optional. */
-static struct err decode(struct str s, struct buf *out) {
-    uint32_t bits = 0;
-    unsigned n = 0;
-    while (s.len && s.p[s.len - 1] == '=')
-        s.len--;
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.p[i] == '+' ? '-' : s.p[i] == '/' ? '_' : s.p[i];
-        const char *at = c ? strchr(alphabet, c) : NULL;
-        if (!at)
-            return err_new(ERR_INVALID, "X-Registry-Config is not base64");
-        bits = bits << 6 | (uint32_t)(at - alphabet);
-        n += 6;
-        if (n >= 8) {
-            n -= 8;
-            buf_addc(out, (char)(bits >> n));
-        }
-    }
-    return OK;
-}
-
-static void encode(struct str s, struct buf *out) {
-    for (size_t i = 0; i < s.len; i += 3) {
-        size_t n = MIN(s.len - i, (size_t)3);
-        uint32_t bits = 0;
-        for (size_t j = 0; j < 3; j++)
-            bits = bits << 8 | (j < n ? (unsigned char)s.p[i + j] : 0);
-        for (size_t j = 0; j < 4; j++)
-            buf_addc(out, j <= n ? alphabet[bits >> (18 - 6 * j) & 63] : '=');
-    }
-}
 
 /* The registry of an image name: what stands before the first '/' when it looks like a host. */
 static struct str registry_of(struct str image) {
@@ -65,7 +32,7 @@ struct err auth_for_image(const char *config, const char *image, struct arena *a
     *ret = NULL;
     if (!config || !*config)
         return OK;
-    TRY(decode(str_of(config), &text));
+    TRYF(base64_decode(str_of(config), &text), "X-Registry-Config");
     if (text.overflow)
         return err_new(ERR_INVALID, "X-Registry-Config is larger than %u bytes", AUTH_CONFIG_MAX);
     struct err e = json_parse(buf_str(&text), &root);
@@ -79,7 +46,7 @@ struct err auth_for_image(const char *config, const char *image, struct arena *a
         if (!key_is(it.key, registry) || json_type(it.value) != JSON_OBJECT)
             continue;
         json_print(it.value, &one);
-        encode(buf_str(&one), &coded);
+        base64url_encode(buf_str(&one), &coded);
         *ret = arena_str(a, buf_str(&coded));
         return OK;
     }

@@ -1,5 +1,6 @@
 /* auth.c - credentials: X-Registry-Auth, Basic, and Bearer tokens from the server that the registry
  * names (token authentication specification of the distribution project). */
+#include "base/base64.h"
 #include "base/mem.h"
 #include "registry/challenge.h"
 #include "registry/client.h"
@@ -9,43 +10,6 @@
 
 #define AUTH_HEADER_MAX 65536
 #define CREDENTIAL_MAX 16384
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-void base64_encode(struct str s, struct buf *out) {
-    for (size_t i = 0; i < s.len; i += 3) {
-        uint32_t v = 0;
-        size_t n = MIN(s.len - i, 3u);
-        for (size_t k = 0; k < 3; k++)
-            v = v << 8 | (k < n ? (unsigned char)s.p[i + k] : 0);
-        for (size_t k = 0; k < 4; k++)
-            buf_addc(out, k <= n ? alphabet[v >> (18 - 6 * k) & 63] : '=');
-    }
-}
-
-static int base64_digit(char c) {
-    const char *at = c ? strchr(alphabet, c) : NULL;
-    return at ? (int)(at - alphabet) : c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-struct err base64_decode(struct str s, struct buf *out) {
-    uint32_t v = 0;
-    unsigned bits = 0;
-    while (str_ends(s, STR("=")))
-        s.len--;
-    for (size_t i = 0; i < s.len; i++) {
-        int d = base64_digit(s.p[i]);
-        if (d < 0)
-            return err_new(ERR_INVALID, "not base64");
-        v = v << 6 | (uint32_t)d;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            buf_addc(out, (char)(v >> bits & 0xff));
-        }
-    }
-    return bits < 6 ? OK : err_new(ERR_INVALID, "not base64");
-}
 
 void registry_credentials_done(struct registry_credentials *c) {
     free(c->username);

@@ -82,6 +82,3 @@ struct err registry_transfer(struct registry *r, const struct registry_call *c, 
                              enum registry_peer peer, struct registry_answer *ret);
 struct err registry_read_auth(struct str header, struct registry_credentials *ret);
 void registry_credentials_done(struct registry_credentials *c);
-void base64_encode(struct str s, struct buf *out);
-struct err base64_decode(struct str s,
-                         struct buf *out); /* standard and url alphabets, padding optional */

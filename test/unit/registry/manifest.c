@@ -1,5 +1,6 @@
 /* Which documents are manifests, and which credentials are read. */
 #include "registry/manifest.h"
+#include "base/base64.h"
 #include "test.h"
 
 #define D "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -33,19 +34,6 @@ TEST(one_document_one_meaning) {
                      ERR_UNSUPPORTED);
     assert_int_not_equal(check("null", "", &index), ERR_OK);
     assert_int_not_equal(check("<html>", "text/html", &index), ERR_OK);
-}
-
-TEST(base64) {
-    CLEAN_BUF struct buf b = {0}, c = {0};
-    base64_encode(STR("user:pass?>"), &b);
-    assert_string_equal(buf_cstr(&b), "dXNlcjpwYXNzPz4=");
-    assert_ok(base64_decode(STR("dXNlcjpwYXNzPz4"), &c));
-    assert_string_equal(buf_cstr(&c), "user:pass?>");
-    buf_clear(&c);
-    assert_ok(base64_decode(STR("_-8="), &c));
-    assert_int_equal(c.len, 2);
-    assert_err(base64_decode(STR("a b"), &c), ERR_INVALID);
-    assert_err(base64_decode(STR("abcde"), &c), ERR_INVALID);
 }
 
 static struct err read_auth(const char *json, struct registry_credentials *ret) {
