@@ -531,3 +531,17 @@ void api_exec_resize(struct api_call *c) {
     else
         container_exec_resize(x, rows, columns, resize_done, c);
 }
+
+/* Ours: the peer has no call for it. */
+void api_exec_kill(struct api_call *c) {
+    struct container_exec *x = NULL;
+    const char *signal = api_query(c, "signal");
+    int signo = 9;
+    struct err e = container_exec_find(c->api->containers, c->arg[0], &x);
+    if (!err_failed(e) && signal && *signal && !container_signal_parse(signal, &signo))
+        e = err_new(ERR_INVALID, "invalid signal: %s", signal);
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        container_exec_signal(x, signo, verb_done, c);
+}

@@ -7,7 +7,7 @@ api_fn api_container_create, api_container_list, api_container_inspect, api_cont
     api_container_stop, api_container_restart, api_container_kill, api_container_pause,
     api_container_unpause, api_container_rename, api_container_remove, api_container_resize,
     api_container_wait, api_container_attach, api_container_logs;
-api_fn api_exec_create, api_exec_start, api_exec_inspect, api_exec_resize;
+api_fn api_exec_create, api_exec_start, api_exec_inspect, api_exec_resize, api_exec_kill;
 /* image.c */
 api_fn api_image_list, api_image_inspect, api_image_history, api_image_tag, api_image_remove,
     api_image_prune;

@@ -33,6 +33,7 @@ const struct api_route api_routes[] = {
     {"POST", "/exec/{}/start", api_exec_start},
     {"POST", "/exec/{}/resize", api_exec_resize},
     {"GET", "/exec/{}/json", api_exec_inspect},
+    {"POST", "/exec/{}/kill", api_exec_kill},
 
     {"GET", "/images/json", api_image_list},
     {"POST", "/images/create", api_image_create},

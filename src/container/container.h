@@ -31,6 +31,9 @@
 #include "volume/volume.h"
 
 #define CONTAINERS_MAX 100000
+/* "true": every exec dies when its client's connection does (KillWithClient of the exec's create
+ * call, for clients that do not know that). */
+#define CONTAINER_LABEL_EXEC_KILL "corten.exec.kill-with-client"
 #define CONTAINER_STOP_TIMEOUT 10 /* seconds, when neither call nor config says */
 
 enum container_state {
@@ -205,6 +208,8 @@ struct err container_exec_find(struct containers *cs, const char *id, struct con
  * monitor answers the client and done only informs. */
 void container_exec_start(struct container_exec *x, bool tty, unsigned rows, unsigned columns,
                           struct http_taken *taken, container_done *done, void *arg);
+/* SIGKILL reaches everything that the exec started, other signals its first process. */
+void container_exec_signal(struct container_exec *x, int signo, container_done *done, void *arg);
 void container_exec_resize(struct container_exec *x, unsigned rows, unsigned columns,
                            container_done *done, void *arg);
 

@@ -113,6 +113,7 @@ static void exec_started(void *arg, struct err e, pid_t pid) {
     struct container_exec *x = map_getz(&j->cs->execs, j->id);
     if (x && err_failed(e)) {
         x->running = false;
+        x->started = err_kind(e) != ERR_CONFLICT; /* paused: nothing has happened */
         x->exit_code = err_kind(e) == ERR_NOT_FOUND   ? 127
                        : err_kind(e) == ERR_FORBIDDEN ? 126
                                                       : 128;
@@ -124,6 +125,12 @@ static void exec_started(void *arg, struct err e, pid_t pid) {
         e = err_as(e, ERR_INVALID);
     j->done(j->arg, e);
     free(j);
+}
+
+/* For clients that cannot say it themselves. */
+static bool label_says_kill(const struct container *c) {
+    const char *value = strmap_get(&c->config->labels, CONTAINER_LABEL_EXEC_KILL);
+    return value && !strcmp(value, "true");
 }
 
 void container_exec_start(struct container_exec *x, bool tty, unsigned rows, unsigned columns,
@@ -158,6 +165,7 @@ void container_exec_start(struct container_exec *x, bool tty, unsigned rows, uns
         .detach_keys = config->detach_keys,
         .rows = rows,
         .columns = columns,
+        .kill_with_client = config->kill_with_client || label_says_kill(c),
         .client = {.taken = taken,
                    .content_type = tty ? "application/vnd.docker.raw-stream"
                                        : "application/vnd.docker.multiplexed-stream"},
@@ -225,7 +233,7 @@ void container_exec_adopt(struct container *c, const struct monitor_hello_exec *
     x->pid = h->pid;
 }
 
-/* --- resize
+/* --- signal, resize
  * -----------------------------------------------------------------------------------------------
  */
 
@@ -238,6 +246,16 @@ static void resized(void *arg, struct err e) {
     struct resize_job *j = arg;
     j->done(j->arg, e);
     free(j);
+}
+
+void container_exec_signal(struct container_exec *x, int signo, container_done *done, void *arg) {
+    if (!x->running || !x->container->monitor) {
+        done(arg, err_new(ERR_CONFLICT, "exec instance %s is not running", x->id));
+        return;
+    }
+    struct resize_job *j = NEW(struct resize_job);
+    *j = (struct resize_job){done, arg};
+    monitor_exec_signal(x->container->monitor, x->id, signo, resized, j);
 }
 
 void container_exec_resize(struct container_exec *x, unsigned rows, unsigned columns,

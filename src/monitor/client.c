@@ -273,6 +273,14 @@ void monitor_wait(struct monitor *m, struct monitor_client c, enum monitor_wait_
     http_taken_done(c.taken);
 }
 
+void monitor_exec_signal(struct monitor *m, const char *exec_id, int signo, monitor_reply *done,
+                         void *arg) {
+    CLEAN_BUF struct buf body = {0};
+    msg_putz(&body, TAG_EXEC_ID, exec_id);
+    msg_put_i64(&body, TAG_SIGNO, signo);
+    request_send(m, request_new(m, done, arg), PROTOCOL_EXEC_SIGNAL, &body, NULL, 0);
+}
+
 void monitor_exec(struct monitor *m, const struct monitor_exec *x, exec_reply *done, void *arg) {
     CLEAN_BUF struct buf body = {0};
     msg_putz(&body, TAG_EXEC_ID, x->id);
@@ -281,7 +289,8 @@ void monitor_exec(struct monitor *m, const struct monitor_exec *x, exec_reply *d
     msg_put_u64(&body, TAG_ROWS, x->rows);
     msg_put_u64(&body, TAG_COLUMNS, x->columns);
     unsigned flags = (x->in ? CLIENT_IN : 0u) | (x->out ? CLIENT_OUT : 0u) |
-                     (x->err ? CLIENT_ERR : 0u) | (x->terminal ? CLIENT_TERMINAL : 0u);
+                     (x->err ? CLIENT_ERR : 0u) | (x->terminal ? CLIENT_TERMINAL : 0u) |
+                     (x->kill_with_client ? CLIENT_KILL : 0u);
     struct request *r = request_new(m, NULL, arg);
     r->exec_done = done;
     if (x->client.taken == NULL) {

@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "monitor/keeper.h"
 #include <errno.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,6 +128,35 @@ static void on_leave(void *arg) {
     exit_maybe(k);
 }
 
+/* --- orphans ---------------------------------------------------------------------------------- */
+
+static bool is_watched(const struct keeper *k, pid_t pid) {
+    if (k->init_child && k->init.pid == pid)
+        return true;
+    LIST_FOR (&k->execs, n) {
+        const struct exec *x = CONTAINER_OF(n, struct exec, link);
+        if ((x->child && x->process.pid == pid) || exec_is_entering(x, pid))
+            return true;
+    }
+    return false;
+}
+
+void orphans_reap(struct keeper *k) {
+    for (;;) {
+        siginfo_t dead = {0};
+        if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || dead.si_pid == 0)
+            return;
+        if (is_watched(k, dead.si_pid))
+            return; /* its own watch reaps it and calls us again */
+        waitid(P_PID, (id_t)dead.si_pid, &dead, WEXITED | WNOHANG | __WALL);
+    }
+}
+
+static void on_child(void *arg, int signo) {
+    (void)signo;
+    orphans_reap(arg);
+}
+
 /* --- the end of the init -----------------------------------------------------------------------
  */
 
@@ -148,6 +178,7 @@ static void on_init(void *arg, int status) {
     k->init.pidfd = fd_close(k->init.pidfd);
     k->oom_watch = watch_free(k->oom_watch);
     k->stop_timer = timer_free(k->stop_timer);
+    execs_settle(k);
     /* Before the daemon hears of it: a restart makes the same cgroups anew. */
     log_err(LOG_WARN, runtime_delete(k->box), "container %s: remove its cgroups", k->id);
     k->box = NULL;
@@ -174,6 +205,7 @@ static void on_oom(void *arg, unsigned events) {
 }
 
 void exit_watch(struct keeper *k) {
+    k->orphans = sigwatch_new(k->loop, SIGCHLD, on_child, k);
     k->init_child = child_watch(k->loop, k->init.pid, k->init.pidfd, on_init, k);
     int oom = runtime_oom_fd(k->box);
     if (oom >= 0)

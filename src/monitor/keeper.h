@@ -1,9 +1,10 @@
 /* keeper.h - the state of the monitor process; private to monitor/, used only in that process.
  *
  * One keeper per process, one thread, everything on the loop's thread. Files by concern: main.c
- * (birth), start.c (rootfs, stdio, runtime), user.c (who runs), session.c (streams of the container
- * or of an exec), stream.c (one client's socket), server.c (daemon connections), exec.c, wait.c,
- * stop.c, follow.c (log readers), exit.c (the end: record, acknowledge, flush, leave), record.c.
+ * (birth), start.c (rootfs, stdio, runtime), pipes.c, user.c (who runs), session.c (streams of the
+ * container or of an exec), stream.c (one client's socket), server.c (daemon connections), exec.c,
+ * wait.c, stop.c, follow.c (log readers), exit.c (the end: record, acknowledge, flush, leave),
+ * record.c.
  */
 #pragma once
 #include "base/list.h"
@@ -44,6 +45,12 @@ struct session {
     bool in_ending; /* close once in_queue is written */
     struct list clients;
     void (*ended)(struct session *s); /* all sources ended; or NULL */
+    void (*gone)(struct session *s);  /* a client died (did not detach); or NULL */
+};
+
+/* The container's ends of a program's standard streams and ours; -1: none. */
+struct pipes {
+    int theirs[3], ours[3];
 };
 
 struct exec {
@@ -53,7 +60,10 @@ struct exec {
     struct session session;
     struct runtime_process process;
     struct child *child;
-    bool running, acked, done; /* done: nobody waits for anything of it */
+    struct exec_entry *entry; /* on its way in; NULL once it runs */
+    bool running;             /* or on its way in */
+    bool kill_with_client;
+    bool acked, done; /* done: nobody waits for anything of it */
     int code;
     int64_t finished_at;
     struct timer *drain, *hold;
@@ -95,6 +105,7 @@ struct keeper {
     struct list peers;
     struct peer *daemon; /* NULL: away */
 
+    struct sigwatch *orphans;
     struct watch *oom_watch;
     uint64_t oom_seen;
     struct timer *stop_timer, *linger, *quiet, *leave, *report;
@@ -113,6 +124,18 @@ struct keeper {
  */
 /* Something moved: buffers are kept for now. */
 void keeper_active(struct keeper *k);
+
+/* --- pipes.c ------------------------------------------------------------------------------------
+ */
+/* Makes those of the streams whose bit is set (1 << descriptor). */
+struct err pipes_make(struct pipes *p, unsigned streams);
+void pipes_done(struct pipes *p);
+#define PIPES_NONE      \
+    {                   \
+        {-1, -1, -1}, { \
+            -1, -1, -1  \
+        }               \
+    }
 
 /* --- start.c ------------------------------------------------------------------------------------
  */
@@ -177,11 +200,23 @@ void server_reply(struct peer *p, uint64_t seq, struct err e, pid_t pid); /* con
 void server_close(struct keeper *k);
 void server_close_daemon(struct keeper *k);
 
-/* --- exec.c, wait.c, stop.c, follow.c ------------------------------------------------------------
+/* --- exec.c, exec_start.c, wait.c, stop.c, follow.c
+ * ------------------------------------------------------------
  */
 void exec_start(struct peer *p, struct msg *m);
 void exec_ack(struct keeper *k, struct str id);
+void exec_over(struct exec *x, int code);   /* by its end or because it never began */
+void exec_ended(void *arg, int status);     /* of its child_watch */
+void exec_streams_ended(struct session *s); /* of its session */
+void exec_client_gone(struct session *s);
+void exec_free(struct exec *x);
 struct exec *exec_find(struct keeper *k, struct str id);
+void exec_resize(struct exec *x, unsigned rows, unsigned columns); /* one that is on its way in */
+bool exec_is_entering(const struct exec *x, pid_t pid);
+struct err exec_signal(struct keeper *k, struct str id, int signo);
+/* The container is dead: what is on its way in has failed. Before its box is deleted. */
+void execs_settle(struct keeper *k);
+void execs_forget_peer(struct keeper *k, const struct peer *p);
 void execs_put(struct keeper *k, struct buf *body);
 void execs_notice(struct keeper *k); /* tells a new daemon what is not acknowledged */
 
@@ -208,6 +243,9 @@ void exit_daemon_lost(struct keeper *k);
 void exit_log_moved(struct keeper *k);
 /* Ends the process when nothing is left to do. Call after anything that may have been the last. */
 void exit_maybe(struct keeper *k);
+/* Reaps what was handed to us because its parent died: a container in the host's pid namespace has
+ * no init of its own that would. */
+void orphans_reap(struct keeper *k);
 
 /* --- record.c -----------------------------------------------------------------------------------
  */

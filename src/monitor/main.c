@@ -38,7 +38,8 @@ static void protect(void) {
     for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
         signal(ignored[i], SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0);
-    setsid(); /* fails when spawn has done it */
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* exit.c reaps */
+    setsid();                         /* fails when spawn has done it */
     umask(022);
     /* Needs CAP_SYS_RESOURCE; without it the container's memory is the better victim all the same.
      */

@@ -11,9 +11,10 @@
  *   hosts, hostname, resolv.conf   written by container/
  * Protocol: monitor/protocol.h (numbered, append-only); messages of loop/msg.h.
  *
- * Exit before EOF: streams and waiters are answered only after the exit was acknowledged by the daemon
- * (monitor_ack_exit) or, when the daemon is away, recorded in `exit`. An exec's stream additionally
- * waits up to 10 s for a daemon to come back, because clients ask it for the exit code after EOF.
+ * Exit before EOF: streams and waiters are answered only after the exit was acknowledged by the
+ * daemon (monitor_ack_exit) or, when the daemon is away, recorded in `exit`. An exec's stream
+ * additionally waits up to 10 s for a daemon to come back, because clients ask it for the exit code
+ * after EOF.
  *
  * Thread: monitor_spawn/monitor_dial block (pool thread or start-up); everything else: loop.
  * Tests: test/unit/monitor (protocol, recordings), test/kernel/monitor-*.c (real containers).
@@ -27,32 +28,32 @@
 struct monitor_client {
     struct http_taken *taken; /* consumed: fd closed in this process, early bytes freed */
     const char *content_type; /* of the hijack head: raw-stream or multiplexed-stream */
-    bool head_sent;           /* the daemon has written the head already (client came before start) */
+    bool head_sent; /* the daemon has written the head already (client came before start) */
 };
 struct monitor_attach {
-    bool in, out, err;    /* streams wanted */
-    bool replay;          /* logs=1: not served by the monitor (refused by name) */
+    bool in, out, err;       /* streams wanted */
+    bool replay;             /* logs=1: not served by the monitor (refused by name) */
     const char *detach_keys; /* "" or NULL: the default ctrl-p,ctrl-q */
 };
 enum monitor_wait_for { MONITOR_WAIT_EXIT, MONITOR_WAIT_REMOVED };
 
 struct monitor_start {
-    const char *program;   /* absolute path of corten-monitor */
+    const char *program; /* absolute path of corten-monitor */
     const char *id;
-    int run_dir_fd;        /* <run-root>/container/<id>, borrowed */
-    struct str config;     /* OCI config.json text */
+    int run_dir_fd;    /* <run-root>/container/<id>, borrowed */
+    struct str config; /* OCI config.json text */
     /* rootfs: an overlay of layers (short names below layers_dir_fd, top first) + upper + work
      * (directories below data_dir_fd, "upper" and "work"). read_only_root is in config. */
     int layers_dir_fd, data_dir_fd;
     const char *const *layers;
     size_t layers_n;
-    int netns_fd;          /* joined; -1: as config says */
-    int seccomp_fd;        /* raw BPF for config.linux.seccomp == default; -1: none */
-    const int *held_fds;   /* published ports' bound sockets, held while the container lives */
+    int netns_fd;        /* joined; -1: as config says */
+    int seccomp_fd;      /* raw BPF for config.linux.seccomp == default; -1: none */
+    const int *held_fds; /* published ports' bound sockets, held while the container lives */
     size_t held_fds_n;
-    /* User as the API says it ("", "name", "uid", "name:group", "uid:gid") and extra groups: resolved
-     * by the monitor against /etc/passwd and /etc/group of the rootfs (bounded, openat2), then put
-     * into process.user; HOME is added to the environment when unset. */
+    /* User as the API says it ("", "name", "uid", "name:group", "uid:gid") and extra groups:
+     * resolved by the monitor against /etc/passwd and /etc/group of the rootfs (bounded, openat2),
+     * then put into process.user; HOME is added to the environment when unset. */
     const char *user;
     const char *const *groups;
     size_t groups_n;
@@ -65,25 +66,26 @@ struct monitor_start {
     int64_t log_max_size;   /* bytes per file, -1: unbounded */
     int log_max_file;
     /* behaviour */
-    bool auto_remove;       /* keep `removed` waiters until monitor_removed */
+    bool auto_remove; /* keep `removed` waiters until monitor_removed */
     /* Clients that came before the start, in order. */
     struct monitor_prestart {
         struct monitor_client client;
         bool is_wait;
         struct monitor_attach attach;
         enum monitor_wait_for wait;
-    } *prestart;
+    } * prestart;
     size_t prestart_n;
 };
 struct monitor_started {
-    int conn;            /* message socket, for monitor_new */
+    int conn; /* message socket, for monitor_new */
     pid_t monitor_pid;
     pid_t pid;           /* container init, host view */
     uint64_t start_time; /* of init, /proc/PID/stat field 22 */
     int64_t started_at;  /* wall ns */
 };
 /* Spawns a monitor and waits until the program in the container runs or the start failed (kinds as
- * runtime_start). After a failure nothing is left but the clients: they have been answered. Blocks. */
+ * runtime_start). After a failure nothing is left but the clients: they have been answered. Blocks.
+ */
 struct err monitor_spawn(const struct monitor_start *s, struct monitor_started *ret);
 
 /* --- the connection --------------------------------------------------------------------------- */
@@ -91,7 +93,7 @@ struct monitor_exit {
     int code;            /* 0..255; 128+signo when killed by a signal */
     int64_t finished_at; /* wall ns */
     bool oom_killed;
-    const char *error;   /* "" or text */
+    const char *error; /* "" or text */
 };
 struct monitor;
 struct monitor_events {
@@ -122,26 +124,34 @@ void monitor_stop(struct monitor *m, int signo, int64_t timeout_ns, monitor_repl
 /* exec_id NULL or "": the container's own terminal. */
 void monitor_resize(struct monitor *m, const char *exec_id, unsigned rows, unsigned columns,
                     monitor_reply *done, void *arg);
-/* The monitor writes the head and serves; on refusal it answers the HTTP error itself and done gets it. */
+/* The monitor writes the head and serves; on refusal it answers the HTTP error itself and done gets
+ * it. */
 void monitor_attach(struct monitor *m, struct monitor_client c, const struct monitor_attach *a,
                     monitor_reply *done, void *arg);
 void monitor_wait(struct monitor *m, struct monitor_client c, enum monitor_wait_for w,
                   monitor_reply *done, void *arg);
 struct monitor_exec {
-    const char *id;           /* exec id, 64 hex */
-    struct str process;       /* OCI process object, JSON */
-    const char *user;         /* as monitor_start.user; "" means the container's own user */
+    const char *id;     /* exec id, 64 hex */
+    struct str process; /* OCI process object, JSON */
+    const char *user;   /* as monitor_start.user; "" means the container's own user */
     bool terminal, in, out, err;
     const char *detach_keys;
-    unsigned rows, columns;   /* initial size, 0: none */
+    unsigned rows, columns; /* initial size, 0: none */
+    bool kill_with_client;  /* a client that dies takes it along; one that detaches does not */
     struct monitor_client client; /* taken NULL: detached exec */
 };
-/* done after exec(2) succeeded or failed (kinds as runtime_start). On failure with a client the
+/* done after exec(2) succeeded or failed (kinds as runtime_start; ERR_CONFLICT: the container is
+ * paused, nothing has happened). On failure with a client the
  * monitor has answered it as the peer does. ret pid through exec_started. */
 void monitor_exec(struct monitor *m, const struct monitor_exec *x,
                   void (*done)(void *arg, struct err e, pid_t pid), void *arg);
 
-/* --- after a restart of the daemon ------------------------------------------------------------- */
+/* To the exec's first process; SIGKILL to everything that the exec started. */
+void monitor_exec_signal(struct monitor *m, const char *exec_id, int signo, monitor_reply *done,
+                         void *arg);
+
+/* --- after a restart of the daemon -------------------------------------------------------------
+ */
 struct monitor_hello {
     struct monitor_started started; /* conn valid */
     bool exited;
@@ -151,17 +161,18 @@ struct monitor_hello {
         pid_t pid;
         bool running;
         int code;
-    } *execs;
+    } * execs;
     size_t execs_n;
 };
-/* Dials the monitor in run_dir_fd and asks for its facts. ERR_NOT_FOUND: no monitor lives there (then
- * look for the exit record). */
+/* Dials the monitor in run_dir_fd and asks for its facts. ERR_NOT_FOUND: no monitor lives there
+ * (then look for the exit record). */
 struct err monitor_dial(int run_dir_fd, struct monitor_hello *ret);
 void monitor_hello_done(struct monitor_hello *h);
 /* Reads and removes an exit record; ERR_NOT_FOUND when there is none. */
 struct err monitor_read_exit(int run_dir_fd, struct monitor_hello *ret);
 
-/* --- the monitor process (src/bin/corten-monitor.c) --------------------------------------------- */
+/* --- the monitor process (src/bin/corten-monitor.c) ---------------------------------------------
+ */
 /* Message socket to the daemon on descriptor 3. Returns the exit status of main. */
 int monitor_main(int argc, char **argv);
 /* For the log reader in a worker: dials the monitor and subscribes. *ret_fd becomes readable (one
@@ -170,7 +181,8 @@ int monitor_main(int argc, char **argv);
 struct err monitor_follow_log(int run_dir_fd, int *ret_fd);
 
 /* The job "logs-read" of the worker: logs_read_job (logs/logs.h) with the run directory instead of
- * the wake descriptor, which is dialled here. fds: client, log directory, run directory (optional). */
+ * the wake descriptor, which is dialled here. fds: client, log directory, run directory (optional).
+ */
 struct worker_ctx;
 struct err monitor_logs_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
                             struct buf *ret_result);

@@ -36,13 +36,14 @@ enum protocol_type {
     PROTOCOL_ACK_EXIT = 6,
     PROTOCOL_ACK_EXEC = 7, /* TAG_EXEC_ID */
     PROTOCOL_REMOVED = 8,
-    PROTOCOL_SIGNAL = 9,  /* TAG_SIGNO */
-    PROTOCOL_STOP = 10,   /* TAG_SIGNO, TAG_TIMEOUT */
-    PROTOCOL_RESIZE = 11, /* TAG_EXEC_ID, TAG_ROWS, TAG_COLUMNS */
-    PROTOCOL_ATTACH = 12, /* a client; fd */
-    PROTOCOL_WAIT = 13,   /* a client; fd */
-    PROTOCOL_EXEC = 14,   /* TAG_EXEC_…; a client or none */
-    PROTOCOL_FOLLOW = 15, /* from a log reader */
+    PROTOCOL_SIGNAL = 9,       /* TAG_SIGNO */
+    PROTOCOL_STOP = 10,        /* TAG_SIGNO, TAG_TIMEOUT */
+    PROTOCOL_RESIZE = 11,      /* TAG_EXEC_ID, TAG_ROWS, TAG_COLUMNS */
+    PROTOCOL_ATTACH = 12,      /* a client; fd */
+    PROTOCOL_WAIT = 13,        /* a client; fd */
+    PROTOCOL_EXEC = 14,        /* TAG_EXEC_…; a client or none */
+    PROTOCOL_FOLLOW = 15,      /* from a log reader */
+    PROTOCOL_EXEC_SIGNAL = 16, /* TAG_EXEC_ID, TAG_SIGNO */
     /* monitor → daemon */
     PROTOCOL_STARTED = 100,     /* TAG_MONITOR_PID, TAG_PID, TAG_START_TIME, TAG_STARTED_AT */
     PROTOCOL_FAILED = 101,      /* TAG_ERR */
@@ -112,6 +113,7 @@ enum client_flag {
     CLIENT_ERR = 32,
     CLIENT_REPLAY = 64,
     CLIENT_TERMINAL = 128, /* of an exec */
+    CLIENT_KILL = 256,     /* of an exec: it dies with the client */
 };
 
 /* A start, decoded. Strings and arrays live in the arena; the config points into the message. */

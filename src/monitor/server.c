@@ -12,6 +12,7 @@
 #define PEERS_MAX 1024 /* log readers leave this list; what stays is daemons and strangers */
 
 static void peer_free(struct peer *p) {
+    execs_forget_peer(p->keeper, p);
     list_remove(&p->link);
     msg_conn_free(p->conn);
     free(p);
@@ -108,9 +109,13 @@ static struct err resize(struct keeper *k, struct str body) {
     unsigned columns = (unsigned)msg_get_u64(body, TAG_COLUMNS);
     const struct session *s = &k->session;
     if (msg_has(body, TAG_EXEC_ID)) {
-        const struct exec *x = exec_find(k, msg_get(body, TAG_EXEC_ID));
+        struct exec *x = exec_find(k, msg_get(body, TAG_EXEC_ID));
         if (x == NULL || !x->running)
             return err_new(ERR_NOT_FOUND, "exec process is not running");
+        if (x->entry) {
+            exec_resize(x, rows, columns);
+            return OK;
+        }
         s = &x->session;
     }
     if (k->exited)
@@ -132,6 +137,9 @@ static void request(struct peer *p, struct msg *m) {
     switch (m->type) {
     case PROTOCOL_SIGNAL:
         e = stop_signal(k, (int)msg_get_i64(m->body, TAG_SIGNO));
+        break;
+    case PROTOCOL_EXEC_SIGNAL:
+        e = exec_signal(k, msg_get(m->body, TAG_EXEC_ID), (int)msg_get_i64(m->body, TAG_SIGNO));
         break;
     case PROTOCOL_STOP:
         e = stop_begin(k, (int)msg_get_i64(m->body, TAG_SIGNO), msg_get_i64(m->body, TAG_TIMEOUT));

@@ -8,28 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct pipes { /* the container's ends and ours; -1: not made */
-    int theirs[3], ours[3];
-};
-
-static void pipes_done(struct pipes *p) {
-    for (int i = 0; i < 3; i++) {
-        fd_close(p->theirs[i]);
-        fd_close(p->ours[i]);
-    }
-}
-
-static struct err pipes_make(struct pipes *p, bool in) {
-    for (int i = in ? 0 : 1; i < 3; i++) {
-        int fds[2];
-        if (pipe2(fds, O_CLOEXEC) < 0)
-            return err_errno(errno, "make a pipe for the standard streams");
-        p->theirs[i] = i == 0 ? fds[0] : fds[1];
-        p->ours[i] = i == 0 ? fds[1] : fds[0];
-    }
-    return OK;
-}
-
 /* A directory of the container's writable layer. */
 static struct err layer_dir(int data, const char *name, int *ret_fd) {
     if (mkdirat(data, name, strcmp(name, "upper") == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
@@ -100,7 +78,7 @@ static struct err create(struct keeper *k, struct protocol_start *s, struct oci_
     TRYF(make_rootfs(s, &rootfs), "mount rootfs");
     TRY(user_resolve(rootfs, s->user, s->groups, s->groups_n, config->process, a));
     if (!(k->flags & START_TERMINAL))
-        TRY(pipes_make(p, k->flags & START_OPEN_STDIN));
+        TRY(pipes_make(p, k->flags & START_OPEN_STDIN ? 7 : 6));
     struct runtime_create_options o = {
         .id = k->id,
         .config = config,
@@ -117,7 +95,7 @@ struct err start_container(struct keeper *k, struct protocol_start *s) {
     CLEAN_ARENA struct arena a = {0};
     struct oci_config config;
     int64_t no_score = 0;
-    OWN(pipes_done) struct pipes p = {{-1, -1, -1}, {-1, -1, -1}};
+    OWN(pipes_done) struct pipes p = PIPES_NONE;
     TRY(decode_config(s, &a, &no_score, &config));
     TRY(open_log(k, s));
     TRY(create(k, s, &config, &a, &p));

@@ -96,6 +96,8 @@ static void client_drop(struct client *c) {
 
 /* The peer is gone. What it sent before is still its input. */
 static void client_deafen(struct client *c) {
+    if (c->session && c->session->gone)
+        c->session->gone(c->session);
     if (!c->in_open || !c->session) {
         client_drop(c);
         return;

@@ -15,8 +15,16 @@ struct runtime_box {
     uint64_t join;   /* CLONE_NEW* that an exec enters by setns */
     struct seccomp_program seccomp;
     bool has_seccomp;
-    int oom_fd; /* -1: not asked for, or not to be had */
+    int oom_fd;          /* -1: not asked for, or not to be had */
+    bool execs_litter;   /* cgroups of ended execs are still there */
+    int64_t execs_swept; /* monotonic ns */
 };
+
+/* exec_cgroup.c: the cgroup of one exec. Where the process is to be put: the box's cgroup with the
+ * tracking hierarchy's directory replaced by the exec's. *ret_dir is owned by the caller; -1: not
+ * tracked, *ret is the box's own. */
+void exec_cgroup_make(struct runtime_box *b, const char *track, struct cgroup *ret, int *ret_dir);
+bool exec_cgroup_frozen(const struct runtime_box *b);
 
 /* The container's first process. */
 #define INIT_JOINS_MAX 8

@@ -1,10 +1,12 @@
 /* runtime_exec: another process in a running container. */
 #include "base/file.h"
+#include "base/time.h"
 #include "kernel/ns.h"
 #include "kernel/pidfd.h"
 #include "runtime/box.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -57,8 +59,17 @@ static int open_cgroup_of_init(const struct runtime_box *b) {
 
 static struct err clone_once(const struct runtime_box *b, struct launch *l, pid_t *ret_pid,
                              int *ret_pidfd) {
-    int core = cgroup_dir(&b->cgroup, CGROUP_CORE);
+    int core = cgroup_dir(l->cgroup, CGROUP_CORE);
     struct err e = launch_clone(0, core, ret_pid, ret_pidfd, &l->in_core);
+    if (!err_failed(e))
+        return e;
+    /* A directory that takes no process: a container may have made its cgroup threaded. */
+    if (l->cgroup != &b->cgroup) {
+        err_free(e);
+        l->cgroup = &b->cgroup;
+        core = cgroup_dir(l->cgroup, CGROUP_CORE);
+        e = launch_clone(0, core, ret_pid, ret_pidfd, &l->in_core);
+    }
     if (err_errnum(e) != EBUSY)
         return e;
     CLEAN_FD int below = open_cgroup_of_init(b);
@@ -86,55 +97,127 @@ static struct err clone_into(const struct runtime_box *b, struct launch *l, pid_
     return e;
 }
 
-static struct err await_exec(int sync, int *ret_pty) {
-    CLEAN_FD int pty = -1;
-    for (;;) {
-        enum sync_type type = 0;
-        int fd = -1;
-        TRY(sync_receive(sync, &type, &fd));
-        if (type == 0)
-            break;
-        if (type != SYNC_TERMINAL || pty >= 0) {
-            fd_close(fd);
-            return err_new(ERR_SYSTEM, "unexpected message from a process on its way in");
-        }
-        pty = fd;
-    }
-    *ret_pty = TAKE_FD(pty);
-    return OK;
-}
+/* --- begin ------------------------------------------------------------------------------------ */
 
-static struct err start(struct runtime_box *b, struct launch *l, struct runtime_process *ret) {
+static struct err start(struct runtime_box *b, struct launch *l, struct runtime_entry *ret) {
     int pair[2];
     TRY(sync_pair(pair));
-    CLEAN_FD int ours = pair[0], child_end = pair[1], pidfd = -1, pty = -1;
+    CLEAN_FD int ours = pair[0], child_end = pair[1];
     l->sync = child_end;
     pid_t pid;
+    int pidfd = -1;
     TRY(clone_into(b, l, &pid, &pidfd));
-    child_end = fd_close(child_end);
-    struct err e = await_exec(ours, &pty);
-    if (!err_failed(e))
-        e = launch_describe(pid, pidfd, pty, ret);
-    if (err_failed(e)) {
-        struct pidfd_exit x;
-        err_ignore(pidfd_signal(pidfd, SIGKILL));
-        err_ignore(pidfd_reap(pidfd, &x));
-        return e;
-    }
-    pidfd = pty = -1; /* ret's now */
+    *ret = (struct runtime_entry){.pid = pid,
+                                  .pidfd = pidfd,
+                                  .pty_master = -1,
+                                  .sync = TAKE_FD(ours),
+                                  .began = time_monotonic()};
     return OK;
 }
 
-struct err runtime_exec(struct runtime_box *b, const struct oci_process *process,
-                        const struct runtime_stdio *stdio, struct runtime_process *ret) {
+static struct err refuse_frozen(const struct runtime_box *b) {
+    return err_new(ERR_CONFLICT, "container %s is paused, unpause the container before exec",
+                   b->id);
+}
+
+struct err runtime_exec_begin(struct runtime_box *b, const char *track,
+                              const struct oci_process *process, const struct runtime_stdio *stdio,
+                              struct runtime_entry *ret) {
     TRY(oci_process_check(process));
     if (pidfd_ended(b->init_pidfd))
         return err_new(ERR_NOT_FOUND, "container '%s' is not running", b->id);
+    if (exec_cgroup_frozen(b))
+        return refuse_frozen(b);
     CLEAN_LAUNCH struct launch l = {0};
     TRY(launch_prepare(&l, process));
+    struct cgroup tracked;
+    CLEAN_FD int dir = -1;
+    exec_cgroup_make(b, track, &tracked, &dir);
     l.id = b->id;
     l.stdio = *stdio;
-    l.cgroup = &b->cgroup;
+    l.cgroup = dir >= 0 ? &tracked : &b->cgroup;
     l.seccomp = b->has_seccomp ? &b->seccomp : NULL;
-    return start(b, &l, ret);
+    struct err e = start(b, &l, ret);
+    if (err_failed(e) && dir >= 0)
+        runtime_exec_forget(b, track);
+    return e;
+}
+
+/* --- continue --------------------------------------------------------------------------------- */
+
+void runtime_exec_abandon(struct runtime_entry *x) {
+    x->sync = fd_close(x->sync);
+    x->pty_master = fd_close(x->pty_master);
+    if (x->pidfd < 0)
+        return;
+    struct pidfd_exit end;
+    err_ignore(pidfd_signal(x->pidfd, SIGKILL)); /* gone already is what we want */
+    /* In a frozen v1 cgroup even this waits for the thaw. */
+    if (pidfd_wait(x->pidfd, 100))
+        err_ignore(pidfd_reap(x->pidfd, &end));
+    x->pidfd = fd_close(x->pidfd);
+}
+
+/* What is there to be read. *ret_done: execve has closed the socket. */
+static struct err read_entry(struct runtime_entry *x, bool *ret_done) {
+    for (;;) {
+        struct pollfd p = {.fd = x->sync, .events = POLLIN};
+        enum sync_type type = 0;
+        int fd = -1;
+        if (poll(&p, 1, 0) == 0)
+            return OK;
+        TRY(sync_receive(x->sync, &type, &fd));
+        if (type == 0) {
+            *ret_done = true;
+            return OK;
+        }
+        if (type != SYNC_TERMINAL || x->pty_master >= 0) {
+            fd_close(fd);
+            return err_new(ERR_SYSTEM, "unexpected message from a process on its way in");
+        }
+        x->pty_master = fd;
+    }
+}
+
+static struct err check_entry(const struct runtime_box *b, const struct runtime_entry *x) {
+    if (exec_cgroup_frozen(b))
+        return refuse_frozen(b);
+    if (time_monotonic() - x->began > SYNC_TIMEOUT_MS * NSEC_PER_MSEC)
+        return err_new(ERR_TIMEOUT, "a process on its way into the container does not answer");
+    return OK;
+}
+
+struct err runtime_exec_continue(struct runtime_box *b, struct runtime_entry *x, bool *ret_done,
+                                 struct runtime_process *ret) {
+    bool done = false;
+    struct err e = read_entry(x, &done);
+    if (!err_failed(e) && !done)
+        e = check_entry(b, x);
+    if (!err_failed(e) && done)
+        e = launch_describe(x->pid, x->pidfd, x->pty_master, ret);
+    if (err_failed(e)) {
+        runtime_exec_abandon(x);
+        return e;
+    }
+    if (done) {
+        fd_close(x->sync);
+        x->sync = x->pidfd = x->pty_master = -1; /* ret's now */
+    }
+    *ret_done = done;
+    return OK;
+}
+
+#define LOOK_MS 50 /* between looks at whether the container was frozen */
+
+struct err runtime_exec(struct runtime_box *b, const struct oci_process *process,
+                        const struct runtime_stdio *stdio, struct runtime_process *ret) {
+    struct runtime_entry x;
+    bool done = false;
+    TRY(runtime_exec_begin(b, NULL, process, stdio, &x));
+    while (!done) {
+        struct pollfd p = {.fd = x.sync, .events = POLLIN};
+        poll(&p, 1, LOOK_MS);
+        TRY(runtime_exec_continue(b, &x, &done, ret));
+    }
+    return OK;
 }

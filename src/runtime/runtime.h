@@ -66,6 +66,35 @@ struct err runtime_start(struct runtime_box *b);
 struct err runtime_exec(struct runtime_box *b, const struct oci_process *process,
                         const struct runtime_stdio *stdio, struct runtime_process *ret);
 
+/* The same in two halves, for a caller that must not wait: between them lie the namespaces' and the
+ * program's file systems, which may hang. entry.sync becomes readable when runtime_exec_continue
+ * has something to do; it wants to be called now and then without that too, because the container
+ * may be frozen while a process is on its way in (ERR_CONFLICT then, as for one that is frozen
+ * before). track: NULL, or 1 to 64 bytes of [0-9a-f], unique among the box's execs: the process is
+ * born in a cgroup "exec-<track>" below the container's in one hierarchy (cgroup2, also where that
+ * is only the unified one of a hybrid host, else the v1 freezer; with neither, or where the kernel
+ * takes no process there, it is untracked) and in the container's own in all others: so everything
+ * that it leaves behind can be found. */
+struct runtime_entry {
+    pid_t pid;
+    int pidfd, pty_master, sync; /* owned; -1: none */
+    int64_t began;               /* monotonic ns */
+};
+struct err runtime_exec_begin(struct runtime_box *b, const char *track,
+                              const struct oci_process *process, const struct runtime_stdio *stdio,
+                              struct runtime_entry *ret);
+/* *ret_done false: not yet. After done or an error the entry is empty; after an error the process
+ * is dead, or dies with the next thaw and must be reaped by the caller's own SIGCHLD. */
+struct err runtime_exec_continue(struct runtime_box *b, struct runtime_entry *entry, bool *ret_done,
+                                 struct runtime_process *ret);
+void runtime_exec_abandon(struct runtime_entry *entry); /* kills and reaps what was begun */
+/* SIGKILL for all that a tracked exec started. ERR_NOT_FOUND: it was not tracked, or is forgotten.
+ */
+struct err runtime_exec_kill(struct runtime_box *b, const char *track);
+/* The exec's first process has ended. Its cgroup goes; with processes left in it, it goes after
+ * them, with a later call or with the container. */
+void runtime_exec_forget(struct runtime_box *b, const char *track);
+
 /* Sends signo to the init by pidfd. ERR_NOT_FOUND when it is gone. */
 struct err runtime_kill(struct runtime_box *b, int signo);
 /* SIGKILLs everything in the container's cgroup (cgroup.kill, or freeze + walk on v1). */

@@ -179,7 +179,8 @@ FIELDS(api_exec_create_fields, struct api_exec_create,
        F(detach_keys, "DetachKeys", F_STR),
        F(env, "Env", F_STRS, .flags = F_NULLABLE),
        F(working_dir, "WorkingDir", F_STR),
-       F(cmd, "Cmd", F_STRS, .flags = F_NULLABLE));
+       F(cmd, "Cmd", F_STRS, .flags = F_NULLABLE),
+       F(kill_with_client, "KillWithClient", F_BOOL, .flags = OMIT_EMPTY));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct api_exec_start, member, name, kind, ##__VA_ARGS__)

@@ -193,6 +193,7 @@ struct api_exec_create {
     struct strs env;
     char *working_dir;
     struct strs cmd;
+    bool kill_with_client; /* ours: the exec dies when its client's connection does */
 };
 extern const struct fields api_exec_create_fields;
 

@@ -45,6 +45,17 @@ expect_match "$(dk exec -t box tty)" "/dev/pts/"
 head -c 3000000 /dev/urandom > "$TEST_TMP/data"
 dk exec -i box cat < "$TEST_TMP/data" | cmp - "$TEST_TMP/data" || fail "exec streams differ"
 expect_status 1 dk exec nobody true
+# A paused container refuses at once.
+dk pause box > /dev/null
+expect_fails "is paused, unpause the container before exec" timeout 2 docker -H "$DOCKER_HOST" exec box true
+dk unpause box > /dev/null
+# An exec outlives its client, unless it is asked not to.
+timeout 1 docker -H "$DOCKER_HOST" exec box sleep 777
+expect_match "$(dk exec box ps)" "sleep 777"
+dk run -d --name dies --label corten.exec.kill-with-client=true busybox sleep 1000 > /dev/null
+timeout 1 docker -H "$DOCKER_HOST" exec dies sh -c '(sleep 777 &); sleep 778'
+eventually 3 eval '! dk exec dies ps | grep "sleep 77[78]"'
+dk rm -f dies > /dev/null
 # The container's end is the exec's end.
 (sleep 0.5; dk kill box > /dev/null) &
 expect_status 137 dk exec box sleep 1000

@@ -1,0 +1,298 @@
+/* exec_start.c - from an EXEC message to a running program, without waiting for it: between clone
+ * and execve lie the container's file systems, and what hangs there must not hold the monitor. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "kernel/pty.h"
+#include "monitor/keeper.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CODE_NOT_FOUND 127
+#define CODE_FAILED 126
+#define LOOK (100 * NSEC_PER_MSEC) /* between looks at whether the container was frozen */
+
+/* What an exec needs until its program runs. */
+struct exec_entry {
+    struct runtime_entry runtime;
+    struct watch *watch;
+    struct timer *look;
+    struct peer *asker; /* NULL: gone */
+    uint64_t seq;
+    struct protocol_client client;
+    struct pipes pipes;     /* ours */
+    unsigned rows, columns; /* asked for meanwhile; 0: none */
+};
+
+static void entry_free(struct exec *x) {
+    struct exec_entry *y = TAKE(x->entry);
+    watch_free(y->watch);
+    timer_free(y->look);
+    runtime_exec_abandon(&y->runtime);
+    protocol_client_done(&y->client);
+    pipes_done(&y->pipes);
+    free(y);
+}
+
+static void reply(struct exec_entry *y, struct err e, pid_t pid) {
+    if (y->asker)
+        server_reply(y->asker, y->seq, e, pid);
+    else
+        err_ignore(e); /* whoever comes next asks by HELLO */
+}
+
+/* --- failure ---------------------------------------------------------------------------------- */
+
+static int refusal_status(struct err e) {
+    switch (err_kind(e)) {
+    case ERR_CONFLICT:
+        return 409;
+    case ERR_INVALID:
+        return 400;
+    default:
+        return 503;
+    }
+}
+
+/* The peer has taken the stream over by the time it knows: the client reads why on its stdout. */
+static void tell_stream(struct exec *x, struct err e, bool runtime) {
+    struct protocol_client *c = &x->entry->client;
+    if (c->fd < 0)
+        return;
+    CLEAN_FREE
+    char *text = mem_printf("%s%s\r\n", err_msg(e), runtime ? ": unknown" : "");
+    c->flags |= CLIENT_OUT;
+    client_new(&x->session, c, text);
+}
+
+static void failed(struct exec *x, struct err e) {
+    struct exec_entry *y = x->entry;
+    if (err_kind(e) == ERR_CONFLICT) { /* nothing of it has happened: it may be started again */
+        client_refuse(&y->client, refusal_status(e), err_msg(e));
+        reply(y, e, 0);
+        entry_free(x);
+        x->running = false;
+        exec_free(x);
+        return;
+    }
+    bool runtime = str_starts(str_of(err_msg(e)), STR("OCI runtime"));
+    int code = err_kind(e) == ERR_NOT_FOUND ? CODE_NOT_FOUND : CODE_FAILED;
+    if (err_kind(e) != ERR_NOT_FOUND)
+        e = err_as(e, ERR_FORBIDDEN); /* the kind that stands for 126 */
+    tell_stream(x, e, runtime);
+    bool waits = !list_empty(&x->session.clients);
+    exec_over(x, code);
+    reply(y, e, 0);
+    entry_free(x);
+    if (!waits)
+        exec_free(x);
+}
+
+/* --- the program runs ------------------------------------------------------------------------- */
+
+static void set_streams(struct exec *x) {
+    struct pipes *p = &x->entry->pipes;
+    if (!x->session.terminal) {
+        session_set(&x->session, TAKE_FD(p->ours[0]), TAKE_FD(p->ours[1]), TAKE_FD(p->ours[2]));
+        return;
+    }
+    unsigned rows = x->entry->rows, columns = x->entry->columns;
+    if (rows > 0 && columns > 0)
+        log_err(LOG_WARN, pty_resize(x->process.pty_master, rows, columns), "exec %s: resize",
+                x->id);
+    int in = fcntl(x->process.pty_master, F_DUPFD_CLOEXEC, 3);
+    session_set(&x->session, in, TAKE_FD(x->process.pty_master), -1);
+}
+
+static void runs(struct exec *x) {
+    struct keeper *k = x->keeper;
+    set_streams(x);
+    struct protocol_client c = x->entry->client;
+    x->entry->client = (struct protocol_client){.fd = -1};
+    reply(x->entry, OK, x->process.pid);
+    entry_free(x);
+    x->child = child_watch(k->loop, x->process.pid, x->process.pidfd, exec_ended, x);
+    if (c.fd >= 0)
+        client_new(&x->session, &c, NULL); /* last: it may turn out to be gone */
+    protocol_client_done(&c);
+}
+
+bool exec_is_entering(const struct exec *x, pid_t pid) {
+    return x->entry && x->entry->runtime.pidfd >= 0 && x->entry->runtime.pid == pid;
+}
+
+/* Goes on as far as it goes. */
+static void advance(struct exec *x) {
+    struct exec_entry *y = x->entry;
+    bool done = false;
+    struct err e = runtime_exec_continue(x->keeper->box, &y->runtime, &done, &x->process);
+    if (err_failed(e)) {
+        y->watch = watch_free(y->watch); /* its descriptor is closed */
+        runtime_exec_forget(x->keeper->box, x->id);
+        if (err_kind(e) != ERR_CONFLICT)
+            e = err_wrap(e,
+                         "OCI runtime exec failed: exec failed: unable to start container process");
+        failed(x, e);
+    } else if (done) {
+        y->watch = watch_free(y->watch);
+        runs(x);
+    }
+}
+
+static void on_entry(void *arg, unsigned events) {
+    (void)events;
+    advance(arg);
+}
+
+static void on_look(void *arg) {
+    advance(arg);
+}
+
+void execs_settle(struct keeper *k) {
+    LIST_FOR (&k->execs, n) {
+        struct exec *x = CONTAINER_OF(n, struct exec, link);
+        if (x->entry)
+            advance(x); /* it may have run before the end */
+        /* advance frees x only with a failure, after which the list does not have it. */
+    }
+    LIST_FOR (&k->execs, n) {
+        struct exec *x = CONTAINER_OF(n, struct exec, link);
+        if (x->entry)
+            failed(x, err_new(ERR_CONFLICT, "container %s is not running", k->id));
+    }
+}
+
+void execs_forget_peer(struct keeper *k, const struct peer *p) {
+    LIST_FOR (&k->execs, n) {
+        struct exec *x = CONTAINER_OF(n, struct exec, link);
+        if (x->entry && x->entry->asker == p)
+            x->entry->asker = NULL;
+    }
+}
+
+void exec_resize(struct exec *x, unsigned rows, unsigned columns) {
+    x->entry->rows = rows;
+    x->entry->columns = columns;
+}
+
+/* --- begin ------------------------------------------------------------------------------------ */
+
+/* The container's root, by its init: no descriptor of it is kept while nobody execs. */
+static struct err open_root(const struct keeper *k, int *ret_fd) {
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/root", (int)k->facts.pid);
+    *ret_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return *ret_fd < 0 ? err_errno(errno, "open the container's root") : OK;
+}
+
+/* A size that no terminal can have is not worth a refusal. */
+static struct oci_box *initial_size(const struct msg *m, struct arena *a) {
+    uint64_t rows = msg_get_u64(m->body, TAG_ROWS), columns = msg_get_u64(m->body, TAG_COLUMNS);
+    if (rows == 0 || columns == 0 || rows > UINT16_MAX || columns > UINT16_MAX)
+        return NULL;
+    struct oci_box *size = arena_alloc(a, sizeof(*size));
+    size->height = (typeof(size->height))rows;
+    size->width = (typeof(size->width))columns;
+    return size;
+}
+
+static struct err decode(struct exec *x, const struct msg *m, struct arena *a,
+                         struct oci_process *ret) {
+    struct keeper *k = x->keeper;
+    CLEAN_FD
+    int root = -1;
+    TRY(fields_decode_strict(&oci_process_fields, msg_get(m->body, TAG_PROCESS), a, ret));
+    ret->terminal = x->session.terminal;
+    if (ret->terminal && ret->console_size == NULL)
+        ret->console_size = initial_size(m, a);
+    if (ret->oom_score_adj == NULL)
+        ret->oom_score_adj = arena_alloc(a, sizeof(*ret->oom_score_adj)); /* 0: not the monitor's */
+    CLEAN_FREE
+    char *user = str_dup(msg_get(m->body, TAG_USER));
+    TRY(open_root(k, &root));
+    return user_resolve(root, *user ? user : k->user, (const char *const *)k->groups.items,
+                        k->groups.n, ret, a);
+}
+
+static unsigned streams_of(unsigned flags) {
+    return (flags & CLIENT_IN ? 1u : 0u) | (flags & CLIENT_OUT ? 2u : 0u) |
+           (flags & CLIENT_ERR ? 4u : 0u);
+}
+
+static struct err begin(struct exec *x, const struct msg *m, unsigned flags) {
+    CLEAN_ARENA struct arena a = {0};
+    struct oci_process process;
+    struct exec_entry *y = x->entry;
+    TRY(decode(x, m, &a, &process));
+    if (!x->session.terminal)
+        TRY(pipes_make(&y->pipes, streams_of(flags)));
+    struct runtime_stdio stdio = {y->pipes.theirs[0], y->pipes.theirs[1], y->pipes.theirs[2]};
+    struct err e = runtime_exec_begin(x->keeper->box, x->id, &process, &stdio, &y->runtime);
+    if (err_kind(e) == ERR_CONFLICT)
+        return e;
+    TRYF(e, "OCI runtime exec failed: exec failed: unable to start container process");
+    for (int i = 0; i < 3; i++)
+        y->pipes.theirs[i] = fd_close(y->pipes.theirs[i]);
+    y->watch = watch_new(x->keeper->loop, y->runtime.sync, WATCH_READ, on_entry, x);
+    y->look = timer_new(x->keeper->loop, LOOK, LOOK, on_look, x);
+    return OK;
+}
+
+static struct exec *exec_new(struct peer *p, struct msg *m, struct protocol_client *c) {
+    struct keeper *k = p->keeper;
+    struct str id = msg_get(m->body, TAG_EXEC_ID);
+    struct exec *x = NEW(struct exec);
+    x->keeper = k;
+    memcpy(x->id, id.p, id.len);
+    session_init(&x->session, k, c->flags & CLIENT_TERMINAL, true);
+    x->session.ended = exec_streams_ended;
+    x->session.gone = exec_client_gone;
+    x->process = (struct runtime_process){.pidfd = -1, .pty_master = -1};
+    x->running = true;
+    x->kill_with_client = c->flags & CLIENT_KILL;
+    x->entry = NEW(struct exec_entry);
+    *x->entry = (struct exec_entry){
+        .runtime = {.pidfd = -1, .pty_master = -1, .sync = -1},
+        .asker = p,
+        .seq = m->seq,
+        .client = *c,
+        .pipes = PIPES_NONE,
+    };
+    list_push(&k->execs, &x->link);
+    k->execs_n++;
+    return x;
+}
+
+/* What refuses an exec before anything of it exists: an HTTP error for the client. */
+static struct err check(struct keeper *k, const struct msg *m, const struct protocol_client *c) {
+    unsigned char keys[DETACH_KEYS_MAX];
+    size_t n;
+    struct str id = msg_get(m->body, TAG_EXEC_ID);
+    if (k->exited || k->box == NULL)
+        return err_new(ERR_CONFLICT, "container %s is not running", k->id);
+    if (id.len == 0 || id.len > 64 || exec_find(k, id))
+        return err_new(ERR_INVALID, "exec: bad or repeated id");
+    if (k->execs_n >= PROTOCOL_EXECS_MAX)
+        return err_new(ERR_UNAVAILABLE, "more than %d execs in container %s", PROTOCOL_EXECS_MAX,
+                       k->id);
+    return c->flags & CLIENT_TERMINAL ? detach_keys_parse(c->detach_keys, keys, &n) : OK;
+}
+
+void exec_start(struct peer *p, struct msg *m) {
+    struct protocol_client c;
+    protocol_get_client(m, &c);
+    struct err e = check(p->keeper, m, &c);
+    if (err_failed(e)) {
+        client_refuse(&c, refusal_status(e), err_msg(e));
+        server_reply(p, m->seq, e, 0);
+        return;
+    }
+    struct exec *x = exec_new(p, m, &c);
+    e = begin(x, m, c.flags);
+    if (err_failed(e))
+        failed(x, e);
+}
