@@ -107,6 +107,19 @@ static bool in_ancestry(const struct image *i, const struct image *ancestor) {
     return false;
 }
 
+/* By network name or id, as it was given or as the network is called. */
+static bool on_network(const struct container *k, const struct strs *wanted) {
+    const struct objmap *m = k->networking ? &k->networking->endpoints : NULL;
+    if (strs_has(wanted, k->host->network_mode))
+        return true;
+    for (size_t i = 0; m && i < m->n; i++) {
+        const struct network *w = network_find(container_networks(k), m->items[i].key);
+        if (strs_has(wanted, m->items[i].key) || (w && strs_has(wanted, w->id)))
+            return true;
+    }
+    return false;
+}
+
 static bool wanted(const struct container *k, const struct api_filters *f,
                    const struct list_limits *l) {
     const struct strs *status = api_filter(f, "status"), *network = api_filter(f, "network");
@@ -121,8 +134,7 @@ static bool wanted(const struct container *k, const struct api_filters *f,
     return any_prefix(api_filter(f, "id"), k->id) && name_matches(api_filter(f, "name"), k->name) &&
            api_filter_labels(api_filter(f, "label"), &k->config->labels) &&
            (!status || strs_has(status, container_state_name(k->state))) &&
-           (!network || strs_has(network, k->host->network_mode)) &&
-           mount_matches(api_filter(f, "volume"), k) &&
+           (!network || on_network(k, network)) && mount_matches(api_filter(f, "volume"), k) &&
            (l->before == INT64_MIN || k->created < l->before) &&
            (l->since == INT64_MIN || k->created > l->since);
 }

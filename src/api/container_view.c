@@ -12,21 +12,54 @@ static char *text_of_address(struct in_addr ip, struct arena *a) {
  * ------------------------------------------------------------------------------------------------
  */
 
-static struct api_endpoint *view_endpoint(const struct container *c, struct arena *a) {
+static bool names_here(const struct network *w) {
+    return w && !w->predefined;
+}
+
+/* Names that are answered on this network: as the peer lists them. */
+static void view_names(const struct container *c, const struct network *w, int minor,
+                       struct arena *a, struct api_endpoint *ret) {
+    const char *id = arena_printf(a, "%.12s", c->id);
+    struct strs names = {.present = true};
+    strs_add(&names, a, c->name);
+    for (size_t i = 0; i < ret->aliases.n; i++)
+        if (!strs_has(&names, ret->aliases.items[i]))
+            strs_add(&names, a, ret->aliases.items[i]);
+    if (!strs_has(&names, id))
+        strs_add(&names, a, id);
+    if (c->config->hostname && *c->config->hostname && !strs_has(&names, c->config->hostname))
+        strs_add(&names, a, c->config->hostname);
+    ret->dns_names = names;
+    if (minor >= 45 || !names_here(w))
+        return;
+    struct strs aliases = {.present = true}; /* before 1.45 the short id was among them */
+    for (size_t i = 0; i < ret->aliases.n; i++)
+        strs_add(&aliases, a, ret->aliases.items[i]);
+    if (!strs_has(&aliases, id))
+        strs_add(&aliases, a, id);
+    ret->aliases = aliases;
+}
+
+static struct api_endpoint *view_endpoint(const struct container *c, const char *name,
+                                          const struct api_endpoint *given, int minor,
+                                          struct arena *a) {
     struct api_endpoint *e = arena_alloc(a, sizeof *e);
-    const struct api_endpoint *given =
-        c->networking ? objmap_get(&c->networking->endpoints, c->host->network_mode) : NULL;
-    const struct endpoint_plan *p = container_endpoint(c);
     if (given) {
         e->ipam_config = given->ipam_config;
         e->gw_priority = given->gw_priority;
+        e->aliases = given->aliases;
+        e->links = given->links;
+        e->driver_opts = given->driver_opts;
     }
     e->endpoint_id = e->gateway = e->ip_address = e->mac_address = e->network_id = arena_strz(a,
                                                                                               "");
     e->ipv6_gateway = e->global_ipv6_address = e->network_id;
-    struct network *w = network_find(container_networks(c), c->host->network_mode);
+    struct network *w = network_find(container_networks(c), name);
+    const struct endpoint_plan *p = w ? container_endpoint_on(c, w->id) : NULL;
     if (w)
         e->network_id = w->id;
+    if (names_here(w))
+        view_names(c, w, minor, a, e);
     if (!p)
         return e;
     char mac[18];
@@ -36,6 +69,23 @@ static struct api_endpoint *view_endpoint(const struct container *c, struct aren
     e->ip_prefix_len = p->prefix;
     e->mac_address = arena_strz(a, mac_format(p->mac, mac));
     return e;
+}
+
+/* `host` and `none` have no endpoints of ours, but are shown as one. */
+static void view_endpoints(const struct container *c, int minor, struct arena *a,
+                           struct objmap *ret) {
+    const struct objmap *given = c->networking ? &c->networking->endpoints : NULL;
+    const char *mode = c->host->network_mode;
+    size_t n = given ? given->n : 0;
+    ret->present = true;
+    ret->items = arena_array(a, n + 1, sizeof *ret->items);
+    for (size_t i = 0; i < n; i++)
+        ret->items[ret->n++] = (struct objmap_slot){
+            given->items[i].key,
+            view_endpoint(c, given->items[i].key, given->items[i].value, minor, a)};
+    if (n == 0 && (!strcmp(mode, "host") || !strcmp(mode, "none")))
+        ret->items[ret->n++] = (struct objmap_slot){c->host->network_mode,
+                                                    view_endpoint(c, mode, NULL, minor, a)};
 }
 
 static void view_ports(const struct container *c, struct arena *a, struct objmap *ret) {
@@ -70,9 +120,8 @@ static void view_ports(const struct container *c, struct arena *a, struct objmap
     }
 }
 
-static void view_network(const struct container *c, struct arena *a,
+static void view_network(const struct container *c, int minor, struct arena *a,
                          struct api_network_settings *ret) {
-    struct api_endpoint *e = view_endpoint(c, a);
     ret->bridge = ret->link_local_ipv6_address = ret->ipv6_gateway = ret->global_ipv6_address =
         arena_strz(a, "");
     ret->sandbox_id = ret->sandbox_key = ret->bridge;
@@ -82,17 +131,15 @@ static void view_network(const struct container *c, struct arena *a,
         ret->sandbox_key = arena_printf(a, "/proc/%d/ns/net", (int)c->pid);
     }
     view_ports(c, a, &ret->ports);
-    if (!strcmp(c->host->network_mode, "bridge")) {
+    view_endpoints(c, minor, a, &ret->networks);
+    const struct api_endpoint *e = objmap_get(&ret->networks, "bridge");
+    if (e) {
         ret->endpoint_id = e->endpoint_id;
         ret->gateway = e->gateway;
         ret->ip_address = e->ip_address;
         ret->ip_prefix_len = e->ip_prefix_len;
         ret->mac_address = e->mac_address;
     }
-    ret->networks.items = arena_alloc(a, sizeof *ret->networks.items);
-    ret->networks.items[0] = (struct objmap_slot){c->host->network_mode, e};
-    ret->networks.n = 1;
-    ret->networks.present = true;
 }
 
 /* --- mounts, state
@@ -166,7 +213,7 @@ static void fill_host(const struct container *c, struct arena *a, struct api_con
     ret->host = h;
 }
 
-void view_container(const struct container *c, int minor UNUSED, struct arena *a,
+void view_container(const struct container *c, int minor, struct arena *a,
                     struct api_container *ret) {
     *ret = (struct api_container){0};
     const struct strs *entry = &c->config->entrypoint, *cmd = &c->config->cmd;
@@ -201,7 +248,7 @@ void view_container(const struct container *c, int minor UNUSED, struct arena *a
     strmap_set(&ret->graph_driver.data, a, "WorkDir", arena_printf(a, "%s/work", c->directory));
     view_mounts(c, a, &ret->mounts);
     ret->config = c->config;
-    view_network(c, a, &ret->network);
+    view_network(c, minor, a, &ret->network);
 }
 
 /* --- list
@@ -251,7 +298,7 @@ static void view_port_list(const struct container *c, struct arena *a, struct ob
     }
 }
 
-void view_summary(const struct container *c, int minor UNUSED, struct arena *a,
+void view_summary(const struct container *c, int minor, struct arena *a,
                   struct api_container_summary *ret) {
     *ret = (struct api_container_summary){0};
     CLEAN_BUF struct buf status = {0};
@@ -268,10 +315,6 @@ void view_summary(const struct container *c, int minor UNUSED, struct arena *a,
     ret->state = arena_strz(a, container_state_name(c->state));
     ret->status = arena_str(a, buf_str(&status));
     ret->host.network_mode = c->host->network_mode;
-    ret->network.networks.items = arena_alloc(a, sizeof *ret->network.networks.items);
-    ret->network.networks.items[0] = (struct objmap_slot){c->host->network_mode,
-                                                          view_endpoint(c, a)};
-    ret->network.networks.n = 1;
-    ret->network.networks.present = true;
+    view_endpoints(c, minor, a, &ret->network.networks);
     view_mounts(c, a, &ret->mounts);
 }

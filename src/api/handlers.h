@@ -15,7 +15,7 @@ api_fn api_image_list, api_image_inspect, api_image_history, api_image_tag, api_
 api_fn api_image_create, api_image_load, api_image_get, api_images_get, api_image_push;
 /* network.c */
 api_fn api_network_list, api_network_inspect, api_network_create, api_network_remove,
-    api_network_prune;
+    api_network_prune, api_network_connect, api_network_disconnect;
 /* volume.c */
 api_fn api_volume_list, api_volume_inspect, api_volume_create, api_volume_remove, api_volume_prune;
 /* df.c */

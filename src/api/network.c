@@ -22,6 +22,7 @@ static void view_ipam(const struct network *w, struct arena *a, struct api_ipam 
     pool->gateway = address_text(a, w->gateway, 0);
     if (w->range_prefix != w->prefix)
         pool->ip_range = address_text(a, w->range, w->range_prefix);
+    pool->auxiliary_addresses = w->aux;
 }
 
 static void view_containers(const struct network *w, struct arena *a, struct objmap *ret) {
@@ -138,8 +139,7 @@ static struct err check_ipam(const struct api_ipam *i, struct network_request *r
     if (i->config.n == 0)
         return OK;
     const struct api_ipam_pool *pool = i->config.items;
-    if (pool->auxiliary_addresses.n > 0)
-        return err_new(ERR_UNSUPPORTED, "IPAM.Config[0].AuxiliaryAddresses is not supported");
+    ret->aux = pool->auxiliary_addresses;
     ret->subnet = pool->subnet;
     ret->gateway = pool->gateway;
     ret->ip_range = pool->ip_range;
@@ -193,6 +193,50 @@ static void create_body(struct api_call *c, void *arg) {
 
 void api_network_create(struct api_call *c) {
     api_read_json(c, &api_network_create_fields, create_body);
+}
+
+/* --- connect, disconnect ----------------------------------------------------------------------
+ */
+
+static void changed(void *arg, struct err e) {
+    struct api_call *c = arg;
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        api_reply_status(c, 200);
+}
+
+static bool find_both(struct api_call *c, const char *ref, struct container **ret) {
+    struct network *w = NULL;
+    if (!find(c, &w))
+        return false;
+    struct err e = container_find(c->api->containers, ref, ret);
+    if (!err_failed(e))
+        return true;
+    api_reply_err(c, e);
+    return false;
+}
+
+static void connect_body(struct api_call *c, void *arg) {
+    const struct api_network_connect *doc = arg;
+    struct container *k = NULL;
+    if (find_both(c, doc->container, &k))
+        container_connect(k, c->arg[0], doc->endpoint, changed, c);
+}
+
+void api_network_connect(struct api_call *c) {
+    api_read_json(c, &api_network_connect_fields, connect_body);
+}
+
+static void disconnect_body(struct api_call *c, void *arg) {
+    const struct api_network_disconnect *doc = arg;
+    struct container *k = NULL;
+    if (find_both(c, doc->container, &k))
+        container_disconnect(k, c->arg[0], changed, c);
+}
+
+void api_network_disconnect(struct api_call *c) {
+    api_read_json(c, &api_network_disconnect_fields, disconnect_body);
 }
 
 /* --- remove, prune ------------------------------------------------------------------------- */

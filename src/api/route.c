@@ -52,6 +52,8 @@ const struct api_route api_routes[] = {
     {"POST", "/networks/prune", api_network_prune},
     {"GET", "/networks/{}", api_network_inspect},
     {"DELETE", "/networks/{}", api_network_remove},
+    {"POST", "/networks/{}/connect", api_network_connect},
+    {"POST", "/networks/{}/disconnect", api_network_disconnect},
 
     {"GET", "/volumes", api_volume_list},
     {"POST", "/volumes/create", api_volume_create},

@@ -61,6 +61,7 @@ struct container_mount {
     bool held; /* the volume `name` is held by this container */
 };
 
+struct endpoint_plans VEC_BODY(struct endpoint_plan *);
 struct container_waiter;
 struct container {
     struct containers *all;
@@ -80,7 +81,7 @@ struct container {
     char *directory; /* data directory, absolute */
 
     enum container_state state;
-    bool oom_killed, stopped_by_user, network_up;
+    bool oom_killed, stopped_by_user;
     bool other_boot; /* loaded from a row of an earlier boot */
     int exit_code;
     char *error; /* owned, "" or why the last start failed */
@@ -92,7 +93,8 @@ struct container {
     /* private to container/ */
     struct op_queue queue;
     struct monitor *monitor;
-    struct endpoint_plan *endpoint; /* NULL: none */
+    struct endpoint_plans endpoints; /* while it runs; read-only for others */
+    struct endpoint_plan *idle;      /* its ports are bound, but no network publishes them */
     struct op_run *until_exit;      /* op that holds the queue until the exit (stop, remove -f) */
     void (*exit_continue)(struct container *c);
     struct list prestart, removed_waiters, exit_calls;
@@ -148,6 +150,9 @@ void container_status_text(const struct container *c, struct buf *out);
 const char *container_log_name(const struct container *c, struct arena *a);
 /* Published ports as they are now (running), for inspect and list. */
 const struct endpoint_plan *container_endpoint(const struct container *c);
+/* Its endpoint on this network, or NULL. */
+const struct endpoint_plan *container_endpoint_on(const struct container *c,
+                                                  const char *network_id);
 
 struct networks *container_networks(const struct container *c);
 const char *container_run_root(const struct container *c);
@@ -177,6 +182,13 @@ void container_pause(struct container *c, bool pause, container_done *done, void
 void container_rename(struct container *c, const char *name, container_done *done, void *arg);
 void container_remove(struct container *c, bool force, bool volumes, container_done *done,
                       void *arg);
+/* Networks by name or id. A container that runs is connected at once, another one at its next
+ * start. e (may be NULL) must stay valid until done. FORBIDDEN: connected already, or not; or its
+ * network mode allows no others. */
+void container_connect(struct container *c, const char *network, const struct api_endpoint *e,
+                       container_done *done, void *arg);
+void container_disconnect(struct container *c, const char *network, container_done *done,
+                          void *arg);
 void container_resize(struct container *c, unsigned rows, unsigned columns, container_done *done,
                       void *arg);
 

@@ -113,6 +113,13 @@ static struct err find_image(struct create_job *j, const char *ref, struct image
     return OK;
 }
 
+/* Whether it is there is the start's question (see compose): NULL when it is not. */
+static struct container *joined(struct create_job *j, const char *mode) {
+    struct container *other = NULL;
+    err_ignore(container_find(j->cs, container_joined_ref(mode), &other));
+    return other;
+}
+
 static struct err host_name(struct create_job *j, struct api_container_create *doc) {
     struct container *c = j->c;
     if (doc->config.hostname && *doc->config.hostname) {
@@ -125,6 +132,11 @@ static struct err host_name(struct create_job *j, struct api_container_create *d
     }
     char name[65] = "";
     const char *mode = doc->host->network_mode, *uts = doc->host->uts_mode;
+    if (container_joins(mode)) {
+        struct container *other = joined(j, mode);
+        doc->config.hostname = arena_strz(&j->arena, other ? other->config->hostname : c->id);
+        return OK;
+    }
     bool of_host = (mode && !strcmp(mode, "host")) || (uts && !strcmp(uts, "host"));
     if (!of_host || gethostname(name, sizeof name - 1) != 0)
         memcpy(name, c->id, 12);
@@ -151,15 +163,23 @@ static struct err compose(struct create_job *j, const struct api_container_creat
         host.log_config.type = arena_strz(&j->arena, "json-file");
     if (!host.network_mode || !*host.network_mode || !strcmp(host.network_mode, "default"))
         host.network_mode = arena_strz(&j->arena, "bridge");
+    if (container_joins(host.network_mode)) { /* by id: names change */
+        struct container *other = joined(j, host.network_mode);
+        if (other)
+            host.network_mode = arena_printf(&j->arena, "container:%s", other->id);
+    }
     struct api_resources *r = &host.resources;
     if (r->memory > 0 && r->memory_swap == 0)
         r->memory_swap = r->memory * 2;
-    /* Whether the network exists is the start's question, as with the peer: to a 404 here the stock CLI
-     * answers by pulling the image. */
+    /* Whether the network exists is the start's question, as with the peer: to a 404 here the stock
+     * CLI answers by pulling the image. */
+    struct api_networking_config networking;
+    container_networking_complete(j->cs->config.networks, host.network_mode, doc.networking,
+                                  &j->arena, &networking);
     struct container_record record = {
         .config = &doc.config,
         .host = &host,
-        .networking = doc.networking,
+        .networking = &networking,
         .image_ref = doc.config.image,
         .image_id = image->id_text,
     };

@@ -43,22 +43,20 @@ void container_apply_exit(struct container *c, const struct monitor_exit *x) {
 
 struct teardown {
     struct container *c;
-    struct endpoint_plan *plan; /* NULL: no network to take down */
     char *run_path;
 };
 
 static struct err teardown_work(void *arg) {
     struct teardown *t = arg;
-    if (!t->plan)
+    if (!t->c->endpoints.n) /* an op of this container: nobody changes them meanwhile */
         return OK;
     unlinkat(t->c->all->run_fd, t->run_path, 0);
-    return endpoint_down(t->plan);
+    return container_endpoints_down(&t->c->endpoints);
 }
 
 static struct teardown *teardown_new(struct container *c) {
     struct teardown *t = NEW(struct teardown);
     t->c = c;
-    t->plan = c->network_up ? c->endpoint : NULL;
     t->run_path = mem_printf("%s/endpoint.json", c->id);
     return t;
 }
@@ -67,11 +65,8 @@ static struct teardown *teardown_new(struct container *c) {
 static void teardown_end(struct teardown *t, struct err e) {
     struct container *c = t->c;
     log_err(LOG_WARN, e, "container %s: take the network down", c->id);
-    if (c->endpoint) {
-        endpoint_release(c->all->config.networks, c->endpoint->endpoint_id);
-        c->endpoint = endpoint_plan_free(c->endpoint);
-    }
-    c->network_up = false;
+    container_endpoints_release(c);
+    c->idle = endpoint_plan_free(c->idle);
     free(t->run_path);
     free(t);
     for (struct list *n; (n = list_pop(&c->exit_calls));) {

@@ -8,12 +8,6 @@ const struct api_endpoint *container_endpoint_settings(const struct container *c
     return c->networking ? objmap_get(&c->networking->endpoints, network) : NULL;
 }
 
-const char *container_mac(const struct container *c, const struct api_endpoint *e) {
-    if (e && e->mac_address && *e->mac_address)
-        return e->mac_address;
-    return c->config->mac_address && *c->config->mac_address ? c->config->mac_address : NULL;
-}
-
 static void add(struct port_requests *v, struct arena *a, const struct port_request *r) {
     struct port_request *items = arena_array(a, v->n + 1, sizeof *items);
     if (v->n)

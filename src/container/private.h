@@ -63,6 +63,8 @@ void container_record_print(const struct container_record *r, struct buf *out);
 struct err container_record_apply(struct container *c, struct str text);
 void container_set_directory(struct container *c, const char *boot_id);
 void container_record_insert(struct container *c, struct str config, struct store_txn *t);
+/* What changes of the configuration after all: its networks. */
+void container_record_config(struct container *c, struct store_txn *t);
 void container_record_state(struct container *c, struct store_txn *t);
 void container_record_unname(struct container *c, struct store_txn *t); /* its id takes the place */
 void container_record_delete(struct container *c, struct store_txn *t);
@@ -80,7 +82,6 @@ void container_on_exit(struct container *c, container_done *done, void *arg);
 /* Kills and lets fn go on, queue held, once the exit is complete. */
 void container_hold_until_exit(struct container *c, struct op_run *run,
                                void (*fn)(struct container *c));
-struct err container_network_down(struct container *c);
 
 /* restart.c */
 bool container_wants_restart(const struct container *c);
@@ -120,8 +121,44 @@ struct err container_port_requests(const struct container *c, const struct netwo
 /* Settings given for this network in the create call; NULL: none. */
 const struct api_endpoint *container_endpoint_settings(const struct container *c,
                                                        const char *network);
-/* Fixed MAC address or NULL. */
-const char *container_mac(const struct container *c, const struct api_endpoint *e);
+/* What a create or connect call says about an endpoint (NULL allowed): refused by name or OK. */
+struct err container_endpoint_check(const struct api_endpoint *e);
+
+/* network.c: mode "container:REF"; its REF; a mode that has endpoints (a network's name). */
+bool container_joins(const char *mode);
+const char *container_joined_ref(const char *mode);
+bool container_has_endpoints(const char *mode);
+/* EndpointsConfig with the network of the mode in it, by name where it is known. Memory in a. */
+void container_networking_complete(const struct networks *n, const char *mode,
+                                   const struct api_networking_config *given, struct arena *a,
+                                   struct api_networking_config *ret);
+/* The networks of a start. Zeroed first; after container_net_reserve, container_net_settle or
+ * container_net_release takes what it holds. */
+struct net_job {
+    struct endpoint_plans plans; /* the way out first */
+    enum network_driver driver;  /* without plans and joined_pid: host or none */
+    size_t up;                   /* plans that are up */
+    pid_t joined_pid;            /* container:REF; 0: none */
+    uint64_t joined_start;
+    char joined_id[65];
+};
+struct err container_net_reserve(struct container *c, struct arena *a, struct net_job *j); /* loop */
+/* Pool. Writes endpoint.json into run_dir. After a failure container_net_down. */
+struct err container_net_up(struct net_job *j, int run_dir, struct endpoint_live *live);
+void container_net_down(struct net_job *j);
+void container_net_settle(struct container *c, struct net_job *j);  /* loop */
+void container_net_release(struct container *c, struct net_job *j); /* loop */
+struct err container_reserve_endpoint(struct container *c, struct network *w,
+                                      const struct api_endpoint *e, unsigned index, bool way_out,
+                                      bool publishes, struct arena *a, struct endpoint_plan **ret);
+/* The network namespace of a running container; never that of another process. Pool. */
+struct err container_netns_open(pid_t pid, uint64_t start_time, int *ret_fd);
+struct err container_net_write(const struct endpoint_plans *plans, int run_dir);
+/* The end of a run: pool, then loop. */
+struct err container_endpoints_down(const struct endpoint_plans *v);
+void container_endpoints_release(struct container *c);
+/* A container that still runs, after a restart of the daemon. */
+struct err container_endpoints_adopt(struct container *c, int run_dir);
 /* max-size and max-file of the json-file driver. */
 struct err container_log_limits(const struct api_log_config *log, int64_t *ret_max_size,
                                 int *ret_max_file);

@@ -112,6 +112,14 @@ void container_record_state(struct container *c, struct store_txn *t) {
     store_add(t, "UPDATE container SET state = ? WHERE id = ?", "ts", buf_str(&state), c->id);
 }
 
+void container_record_config(struct container *c, struct store_txn *t) {
+    struct container_record record = {c->config,    c->host,     c->networking,
+                                      c->image_ref, c->image_id, {c->mounts, c->mounts_n, true}};
+    CLEAN_BUF struct buf text = {0};
+    container_record_print(&record, &text);
+    store_add(t, "UPDATE container SET config = ? WHERE id = ?", "ts", buf_str(&text), c->id);
+}
+
 void container_record_unname(struct container *c, struct store_txn *t) {
     store_add(t, "UPDATE container SET name = id WHERE id = ?", "s", c->id);
 }

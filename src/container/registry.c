@@ -61,6 +61,10 @@ void container_free(struct container *c) {
     timer_free(c->restart_timer);
     monitor_free(c->monitor);
     op_queue_done(&c->queue);
+    for (size_t i = 0; i < c->endpoints.n; i++)
+        endpoint_plan_free(c->endpoints.items[i]);
+    vec_done(&c->endpoints);
+    endpoint_plan_free(c->idle);
     free(c->name);
     free(c->error);
     arena_done(&c->arena);

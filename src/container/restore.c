@@ -16,26 +16,6 @@
 /* --- one container
  * ---------------------------------------------------------------------------------- */
 
-static struct err adopt_endpoint(struct container *c, int run_dir) {
-    CLEAN_BUF struct buf text = {0};
-    struct err e = file_read_at(run_dir, "endpoint.json", 1 << 20, &text);
-    if (err_kind(e) == ERR_NOT_FOUND) {
-        err_free(e);
-        return OK;
-    }
-    TRY(e);
-    struct endpoint_plan *plan = NULL;
-    TRY(endpoint_decode(buf_str(&text), &plan));
-    e = endpoint_adopt(c->all->config.networks, plan);
-    if (err_failed(e)) {
-        endpoint_plan_free(plan);
-        return e;
-    }
-    c->endpoint = plan;
-    c->network_up = true;
-    return OK;
-}
-
 static void adopt(struct container *c, int run_dir, struct monitor_hello *h) {
     c->pid = h->started.pid;
     c->start_time = h->started.start_time;
@@ -46,7 +26,8 @@ static void adopt(struct container *c, int run_dir, struct monitor_hello *h) {
             c->state = CONTAINER_EXITED;
         container_set_state(c, CONTAINER_RUNNING);
     }
-    log_err(LOG_WARN, adopt_endpoint(c, run_dir), "container %s: adopt its network", c->id);
+    log_err(LOG_WARN, container_endpoints_adopt(c, run_dir), "container %s: adopt its network",
+            c->id);
     for (size_t i = 0; i < h->execs_n; i++)
         container_exec_adopt(c, &h->execs[i]);
     container_execs_restore(c, run_dir);
@@ -64,13 +45,11 @@ static void lost(struct container *c) {
 /* What is left in a dead container's run directory: address and ports to take down. */
 static void bury(struct container *c, int run_dir) {
     if (run_dir >= 0)
-        log_err(LOG_WARN, adopt_endpoint(c, run_dir), "container %s: find its network", c->id);
-    if (c->network_up) {
-        log_err(LOG_WARN, endpoint_down(c->endpoint), "container %s: take the network down", c->id);
-        endpoint_release(c->all->config.networks, c->endpoint->endpoint_id);
-        c->endpoint = endpoint_plan_free(c->endpoint);
-        c->network_up = false;
-    }
+        log_err(LOG_WARN, container_endpoints_adopt(c, run_dir), "container %s: find its network",
+                c->id);
+    log_err(LOG_WARN, container_endpoints_down(&c->endpoints),
+            "container %s: take the network down", c->id);
+    container_endpoints_release(c);
     CLEAN_FREE char *cgroup = container_cgroup_path(c);
     log_err(LOG_WARN, runtime_cgroup_remove(cgroup), "container %s: remove its cgroup", c->id);
     err_ignore(dir_remove(c->all->run_fd, c->id)); /* made anew by the next start */

@@ -18,8 +18,8 @@ struct start_job {
     /* filled by prepare, read by work */
     struct buf config, hosts, hostname, resolv;
     struct network_files files;
-    struct endpoint_plan *plan; /* NULL: none */
-    enum network_driver driver;
+    struct net_job net;
+    VEC(struct in_addr) addresses;
     const char *const *layers;
     size_t layers_n;
     struct monitor_prestart *prestart;
@@ -29,8 +29,6 @@ struct start_job {
     struct list kept;    /* copies of those that wait: a start that fails does not end their wait */
     /* filled by work */
     struct monitor_started started;
-    struct buf endpoint_text;
-    bool up;
 };
 
 static void start_free(struct start_job *j) {
@@ -42,9 +40,8 @@ static void start_free(struct start_job *j) {
     buf_done(&j->hosts);
     buf_done(&j->hostname);
     buf_done(&j->resolv);
-    buf_done(&j->endpoint_text);
     strv_done(&j->copy_up);
-    endpoint_plan_free(j->plan);
+    vec_done(&j->addresses);
     arena_done(&j->arena);
     free(j);
 }
@@ -52,45 +49,23 @@ static void start_free(struct start_job *j) {
 /* --- prepare -------------------------------------------------------------------------------------
  */
 
-static struct err reserve_network(struct start_job *j) {
-    struct container *c = j->c;
-    struct networks *networks = c->all->config.networks;
-    struct network *w = NULL;
-    const char *mode = c->host->network_mode;
-    if (!mode || !*mode || !strcmp(mode, "default"))
-        mode = "bridge";
-    TRY(network_get(networks, mode, &w));
-    j->driver = w->driver;
-    if (w->driver != NETWORK_BRIDGE)
-        return OK;
-    struct port_requests ports = {0};
-    TRY(container_port_requests(c, w, &j->arena, &ports));
-    const struct api_endpoint *e = container_endpoint_settings(c, mode);
-    struct endpoint_request r = {
-        .container_id = c->id,
-        .container_name = c->name,
-        .ports = ports,
-        .ip = e && e->ipam_config && e->ipam_config->ipv4_address && *e->ipam_config->ipv4_address
-                  ? e->ipam_config->ipv4_address
-                  : NULL,
-        .mac = container_mac(c, e),
-    };
-    return endpoint_reserve(networks, w, &r, &j->plan);
-}
-
 static void compose_files(struct start_job *j) {
     struct container *c = j->c;
+    const struct endpoint_plan *way_out = j->net.plans.n ? j->net.plans.items[0] : NULL;
     j->files = (struct network_files){
         .hostname = c->config->hostname,
         .domainname = c->config->domainname,
-        .driver = j->driver,
-        .address = j->plan ? j->plan->address : (struct in_addr){0},
-        .gateway = j->plan ? j->plan->gateway : (struct in_addr){0},
+        .driver = j->net.driver,
+        .gateway = way_out ? way_out->gateway : (struct in_addr){0},
         .dns = c->host->dns,
         .dns_search = c->host->dns_search,
         .dns_options = c->host->dns_options,
         .extra_hosts = c->host->extra_hosts,
     };
+    for (size_t i = 0; i < j->net.plans.n; i++)
+        vec_push(&j->addresses, j->net.plans.items[i]->address);
+    j->files.addresses = j->addresses.items;
+    j->files.addresses_n = j->addresses.n;
 }
 
 /* The sockets that wait for this start move into the job. */
@@ -126,9 +101,11 @@ static void collect_prestart(struct start_job *j) {
 static struct err compose(struct start_job *j) {
     struct container *c = j->c;
     TRY(image_layer_names(c->hold.image, &j->arena, &j->layers, &j->layers_n));
-    TRY(reserve_network(j));
+    TRY(container_net_reserve(c, &j->arena, &j->net));
     compose_files(j);
-    char *run = arena_printf(&j->arena, "%s/container/%s", c->all->config.run_root, c->id);
+    /* Who joins another's network shares its names as well. */
+    char *run = arena_printf(&j->arena, "%s/container/%s", c->all->config.run_root,
+                             j->net.joined_pid ? j->net.joined_id : c->id);
     struct box_files files = {
         .hosts = arena_printf(&j->arena, "%s/hosts", run),
         .hostname = arena_printf(&j->arena, "%s/hostname", run),
@@ -200,16 +177,6 @@ static struct err fill_volumes(struct start_job *j) {
     return OK;
 }
 
-static struct err connect_network(struct start_job *j, int run_dir, struct endpoint_live *live) {
-    *live = (struct endpoint_live){.netns_fd = -1};
-    if (!j->plan) /* `none` has a loopback interface that works; the host's network is the host's */
-        return j->driver == NETWORK_NONE ? network_none_up(&live->netns_fd) : OK;
-    TRY(endpoint_up(j->plan, -1, live));
-    j->up = true;
-    endpoint_encode(j->plan, &j->endpoint_text);
-    return file_replace_at(run_dir, "endpoint.json", buf_str(&j->endpoint_text), 0600, false);
-}
-
 static struct err run_monitor(struct start_job *j, int run_dir, const struct endpoint_live *live) {
     struct container *c = j->c;
     const struct api_log_config *log = &c->host->log_config;
@@ -257,7 +224,7 @@ static struct err start_steps(struct start_job *j) {
     TRY(write_files(j, run_dir));
     TRY(fill_volumes(j));
     CLEAN_ENDPOINT_LIVE struct endpoint_live live = {.netns_fd = -1};
-    TRY(connect_network(j, run_dir, &live));
+    TRY(container_net_up(&j->net, run_dir, &live));
     return run_monitor(j, run_dir, &live);
 }
 
@@ -265,8 +232,7 @@ static struct err start_work(void *job) {
     struct start_job *j = job;
     struct err e = start_steps(j);
     if (err_failed(e)) {
-        if (j->up)
-            err_ignore(endpoint_down(j->plan)); /* the start's own error is the one to tell */
+        container_net_down(&j->net);
         err_ignore(dir_remove(j->c->all->run_fd, j->c->id));
     }
     return e;
@@ -300,8 +266,7 @@ static void start_failed(struct start_job *j, struct err e) {
         start_free(j);
         return;
     }
-    if (j->plan)
-        endpoint_release(c->all->config.networks, j->plan->endpoint_id);
+    container_net_release(c, &j->net);
     drop_attached(c);
     for (struct list *n; (n = list_pop(&j->kept));)
         list_push(&c->prestart, n);
@@ -343,11 +308,7 @@ static void start_finish(void *job, struct err e, struct op_run *run) {
     free(c->error);
     c->error = mem_strdup("");
     container_set_state(c, CONTAINER_RUNNING);
-    if (j->plan) {
-        endpoint_settle(c->all->config.networks, j->plan);
-        c->endpoint = TAKE(j->plan);
-        c->network_up = true;
-    }
+    container_net_settle(c, &j->net);
     container_watch_monitor(c, j->started.conn);
     container_save_lazy(c);
     container_publish(c, "start", NULL, NULL);

@@ -66,7 +66,18 @@ void container_status_text(const struct container *c, struct buf *out) {
 }
 
 const struct endpoint_plan *container_endpoint(const struct container *c) {
-    return container_is_alive(c) ? c->endpoint : NULL;
+    for (size_t i = 0; container_is_alive(c) && i < c->endpoints.n; i++)
+        if (c->endpoints.items[i]->default_route)
+            return c->endpoints.items[i];
+    return NULL;
+}
+
+const struct endpoint_plan *container_endpoint_on(const struct container *c,
+                                                  const char *network_id) {
+    for (size_t i = 0; container_is_alive(c) && i < c->endpoints.n; i++)
+        if (!strcmp(c->endpoints.items[i]->network_id, network_id))
+            return c->endpoints.items[i];
+    return NULL;
 }
 
 struct networks *container_networks(const struct container *c) {

@@ -199,24 +199,48 @@ static struct err check_ulimits(const struct objs *limits) {
     return OK;
 }
 
+struct err container_endpoint_check(const struct api_endpoint *e) {
+    const char *interface = NULL;
+    if (!e)
+        return OK;
+    if (e->links.n)
+        return err_new(ERR_UNSUPPORTED, "links are not supported");
+    if (e->ipam_config && (set(e->ipam_config->ipv6_address) || e->ipam_config->link_local_ips.n))
+        return err_new(ERR_UNSUPPORTED, "IPv6 and link-local addresses are not supported");
+    return endpoint_options_check(&e->driver_opts, &interface);
+}
+
+/* The other container's network is as it is. */
+static struct err check_joining(const struct api_container_create *doc) {
+    const struct api_host_config *h = doc->host;
+    const struct {
+        bool asked;
+        const char *what;
+    } list[] = {
+        {set(doc->config.hostname), "hostname and the network mode"},
+        {h->links.n > 0, "container type network can't be used with links. This would result in "
+                         "undefined behavior"},
+        {h->dns.n + h->dns_search.n + h->dns_options.n > 0, "dns and the network mode"},
+        {h->extra_hosts.n > 0, "custom host-to-IP mapping and the network mode"},
+        {set(doc->config.mac_address), "mac-address and the network mode"},
+        {h->port_bindings.n > 0 || h->publish_all_ports,
+         "port publishing and the container type network mode"},
+        {doc->config.exposed_ports.n > 0, "port exposing and the container type network mode"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(list); i++)
+        if (list[i].asked)
+            return err_new(ERR_INVALID, "conflicting options: %s", list[i].what);
+    return OK;
+}
+
 static struct err check_network(const struct api_container_create *doc) {
     const char *mode = doc->host->network_mode;
     if (doc->config.network_disabled)
         return err_new(ERR_UNSUPPORTED, "NetworkDisabled is not supported: use --network none");
-    if (set(mode) && !strncmp(mode, "container:", 10))
-        return err_new(ERR_UNSUPPORTED, "network mode 'container:' is not supported");
-    if (doc->networking && doc->networking->endpoints.n > 1)
-        return err_new(ERR_UNSUPPORTED,
-                       "connecting a container to several networks is not supported");
-    for (size_t i = 0; doc->networking && i < doc->networking->endpoints.n; i++) {
-        const struct api_endpoint *e = doc->networking->endpoints.items[i].value;
-        if (e && (e->links.n || e->aliases.n || e->driver_opts.n))
-            return err_new(ERR_UNSUPPORTED,
-                           "network aliases, links and driver options are not supported");
-        if (e && e->ipam_config &&
-            (set(e->ipam_config->ipv6_address) || e->ipam_config->link_local_ips.n))
-            return err_new(ERR_UNSUPPORTED, "IPv6 and link-local addresses are not supported");
-    }
+    if (set(mode) && container_joins(mode))
+        TRY(check_joining(doc));
+    for (size_t i = 0; doc->networking && i < doc->networking->endpoints.n; i++)
+        TRY(container_endpoint_check(doc->networking->endpoints.items[i].value));
     for (size_t i = 0; i < doc->host->extra_hosts.n; i++)
         TRY(network_extra_host_check(doc->host->extra_hosts.items[i]));
     if (mode && !strcmp(mode, "host") && doc->host->sysctls.n)

@@ -43,8 +43,13 @@ static struct err parse_bool(const char *key, const char *value, bool *ret) {
     return OK;
 }
 
+bool is_interface_name(const char *name) {
+    return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/: \t\n") &&
+           strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
 static struct err set_bridge_name(const struct networks *n, struct network *w, const char *name) {
-    if (!*name || strlen(name) >= sizeof(w->bridge) || strchr(name, '/') || strchr(name, ' '))
+    if (!is_interface_name(name))
         return err_new(ERR_INVALID, "option " OPTION "bridge.name: '%s' is no interface name",
                        name);
     for (size_t i = 0; i < n->items_n; i++)
@@ -81,8 +86,8 @@ static struct err apply_option(const struct networks *n, struct network *w, cons
 static struct err apply_subnet(struct networks *n, struct network *w,
                                const struct network_request *r) {
     bool given = r->subnet && *r->subnet;
-    if (!given && ((r->gateway && *r->gateway) || (r->ip_range && *r->ip_range)))
-        return err_new(ERR_INVALID, "gateway and IP range need a subnet");
+    if (!given && ((r->gateway && *r->gateway) || (r->ip_range && *r->ip_range) || r->aux.n))
+        return err_new(ERR_INVALID, "gateway, IP range and auxiliary addresses need a subnet");
     if (!given)
         return network_choose_subnet(n, w);
     struct subnet s, range = {0};
@@ -114,6 +119,22 @@ static struct err apply_subnet(struct networks *n, struct network *w,
     return OK;
 }
 
+struct err network_reserve_aux(struct network *w) {
+    struct subnet s = {ntohl(w->subnet.s_addr), w->prefix};
+    for (size_t i = 0; i < w->aux.n; i++) {
+        const char *text = w->aux.items[i].value;
+        struct in_addr a;
+        TRYF(address_parse(text, &a), "auxiliary address %s", w->aux.items[i].key);
+        if (!subnet_has(s, ntohl(a.s_addr)))
+            return err_new(ERR_INVALID, "auxiliary address %s is not in the network's subnet",
+                           text);
+        struct err e = pool_take_fixed(w->pool, ntohl(a.s_addr), w->id);
+        if (err_failed(e))
+            return err_wrap(err_as(e, ERR_INVALID), "auxiliary address %s", text);
+    }
+    return OK;
+}
+
 static void copy_map(struct strmap *to, struct arena *a, const struct strmap *from) {
     for (size_t i = 0; i < from->n; i++)
         strmap_set(to, a, from->items[i].key, from->items[i].value);
@@ -137,6 +158,8 @@ static struct err build(struct networks *n, struct network *w, const struct netw
     for (size_t i = 0; i < r->options.n; i++)
         TRY(apply_option(n, w, r->options.items[i].key, r->options.items[i].value));
     TRY(apply_subnet(n, w, r));
+    copy_map(&w->aux, &w->arena, &r->aux);
+    TRY(network_reserve_aux(w));
     copy_map(&w->labels, &w->arena, &r->labels);
     copy_map(&w->options, &w->arena, &r->options);
     return OK;

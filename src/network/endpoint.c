@@ -109,7 +109,14 @@ static void take_out(struct networks *n, struct endpoint *e) {
     (void)map_del(&n->endpoints, str_of(e->id));
     free(e->container_name);
     vec_done(&e->ports);
+    strv_done(&e->aliases);
+    strv_done(&e->links);
     free(e);
+}
+
+static void copy_names(struct strv *to, char *const *items, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        strv_add(to, items[i]);
 }
 
 static struct endpoint_plan *make_plan(const struct networks *n, const struct network *w,
@@ -125,6 +132,14 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     p->prefix = w->prefix;
     p->mtu = w->mtu;
     p->index = r->index;
+    if (r->interface)
+        (void)snprintf(p->interface, sizeof(p->interface), "%s", r->interface);
+    else
+        (void)snprintf(p->interface, sizeof(p->interface), "eth%u", r->index);
+    p->default_route = r->default_route;
+    p->user_defined = !w->predefined;
+    copy_names(&p->aliases, e->aliases.items, e->aliases.n);
+    copy_names(&p->links, e->links.items, e->links.n);
     memcpy(p->mac, e->mac, sizeof(p->mac));
     p->internal = w->internal;
     p->icc = w->icc;
@@ -148,8 +163,11 @@ static struct err check_network(struct networks *n, struct network *w,
     if (w->removing)
         return err_new(ERR_NOT_FOUND, "network %s not found", w->name);
     if (endpoint_of(w, r->container_id))
-        return err_new(ERR_FORBIDDEN, "container %s is already connected to network %s",
-                       r->container_id, w->name);
+        return err_new(ERR_FORBIDDEN, "endpoint with name %s already exists in network %s",
+                       r->container_name, w->name);
+    if (w->predefined && r->aliases && r->aliases->n)
+        return err_new(ERR_INVALID, "network-scoped alias is supported only for containers in user "
+                                    "defined networks");
     if (w->internal && r->ports.n)
         return err_new(ERR_UNSUPPORTED, "publishing ports on internal network %s is not supported",
                        w->name);
@@ -193,6 +211,10 @@ struct err endpoint_reserve(struct networks *n, struct network *w, const struct 
     }
     set_ports(n, e, &known);
     vec_done(&known);
+    if (r->aliases)
+        copy_names(&e->aliases, r->aliases->items, r->aliases->n);
+    if (r->links)
+        copy_names(&e->links, r->links->items, r->links->n);
     *ret = make_plan(n, w, e, r);
     return OK;
 }
@@ -229,6 +251,30 @@ const struct endpoint *endpoint_settle(struct networks *n, const struct endpoint
     return e;
 }
 
+void endpoint_ports_moved(struct networks *n, const struct endpoint_plan *p,
+                          const struct endpoint_plan *from) {
+    struct endpoint *old = from ? endpoint_find(n, from->endpoint_id) : NULL;
+    struct endpoint *e = p ? endpoint_find(n, p->endpoint_id) : NULL;
+    if (old)
+        set_ports(n, old, &from->ports);
+    if (e)
+        set_ports(n, e, &p->ports);
+}
+
+struct err endpoint_options_check(const struct strmap *options, const char **ret_interface) {
+    const char *name = NULL;
+    for (size_t i = 0; i < options->n; i++) {
+        const struct strpair *o = &options->items[i];
+        if (strcmp(o->key, "com.docker.network.endpoint.ifname") != 0)
+            return err_new(ERR_UNSUPPORTED, "endpoint option %s is not supported", o->key);
+        if (!is_interface_name(o->value) || strcmp(o->value, "lo") == 0)
+            return err_new(ERR_INVALID, "option %s: '%s' is no interface name", o->key, o->value);
+        name = o->value;
+    }
+    *ret_interface = name;
+    return OK;
+}
+
 void endpoint_release(struct networks *n, const char *endpoint_id) {
     struct endpoint *e = endpoint_find(n, endpoint_id);
     if (!e)
@@ -254,6 +300,9 @@ struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p) {
     e->address = p->address;
     memcpy(e->mac, p->mac, sizeof(e->mac));
     set_ports(n, e, &p->ports);
+    copy_names(&e->aliases, p->aliases.items, p->aliases.n);
+    copy_names(&e->links, p->links.items, p->links.n);
+    p->user_defined = !w->predefined;
     e->live = true;
     return OK;
 }

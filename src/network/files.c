@@ -73,13 +73,13 @@ void network_hosts(const struct network_files *f, struct buf *out) {
     }
     for (size_t i = 0; i < f->extra_hosts.n; i++)
         add_extra_host(f, f->extra_hosts.items[i], out);
-    if (!f->address.s_addr)
-        return;
-    char ip[INET_ADDRSTRLEN];
-    buf_addf(out, "%s\t", address_format(f->address, ip));
-    if (f->domainname && *f->domainname)
-        buf_addf(out, "%s.%s ", f->hostname, f->domainname);
-    buf_addf(out, "%s\n", f->hostname);
+    for (size_t i = 0; i < f->addresses_n; i++) {
+        char ip[INET_ADDRSTRLEN];
+        buf_addf(out, "%s\t", address_format(f->addresses[i], ip));
+        if (f->domainname && *f->domainname)
+            buf_addf(out, "%s.%s ", f->hostname, f->domainname);
+        buf_addf(out, "%s\n", f->hostname);
+    }
 }
 
 void network_hostname(const struct network_files *f, struct buf *out) {

@@ -232,6 +232,32 @@ static struct err index_inside(struct netlink *nl, const char *name, unsigned *r
     return OK;
 }
 
+static void default_route(struct netlink_batch *b, uint16_t type, uint16_t flags, unsigned index,
+                          struct in_addr gateway) {
+    struct rtmsg m = {.rtm_family = AF_INET,
+                      .rtm_table = RT_TABLE_MAIN,
+                      .rtm_protocol = type == RTM_NEWROUTE ? RTPROT_BOOT : RTPROT_UNSPEC,
+                      .rtm_scope = type == RTM_NEWROUTE ? RT_SCOPE_UNIVERSE : RT_SCOPE_NOWHERE,
+                      .rtm_type = type == RTM_NEWROUTE ? RTN_UNICAST : RTN_UNSPEC};
+    netlink_message(b, type, flags, &m, sizeof(m));
+    if (gateway.s_addr)
+        netlink_attr(b, RTA_GATEWAY, &gateway, sizeof(gateway));
+    if (index)
+        netlink_attr_u32(b, RTA_OIF, index);
+}
+
+struct err link_default_route(struct netlink *nl, const char *name, struct in_addr gateway) {
+    CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
+    unsigned index = 0;
+    if (!gateway.s_addr) {
+        default_route(&b, RTM_DELROUTE, 0, 0, gateway);
+        return err_wrap(send_allowing(nl, &b, ESRCH), "remove the default route");
+    }
+    TRY(index_inside(nl, name, &index));
+    default_route(&b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, gateway);
+    return err_wrap(netlink_send(nl, &b, NULL), "route through %s", name);
+}
+
 struct err link_inside(struct netlink *nl, const struct inside *in) {
     unsigned index = 0;
     TRY(index_inside(nl, in->name, &index));
@@ -239,16 +265,8 @@ struct err link_inside(struct netlink *nl, const struct inside *in) {
     new_link(&b, 0, LO_INDEX, IFF_UP);
     new_address(&b, index, in->address, in->prefix);
     new_link(&b, 0, (int)index, IFF_UP);
-    if (in->gateway.s_addr) {
-        struct rtmsg m = {.rtm_family = AF_INET,
-                          .rtm_table = RT_TABLE_MAIN,
-                          .rtm_protocol = RTPROT_BOOT,
-                          .rtm_scope = RT_SCOPE_UNIVERSE,
-                          .rtm_type = RTN_UNICAST};
-        netlink_message(&b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &m, sizeof(m));
-        netlink_attr(&b, RTA_GATEWAY, &in->gateway, sizeof(in->gateway));
-        netlink_attr_u32(&b, RTA_OIF, index);
-    }
+    if (in->gateway.s_addr)
+        default_route(&b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, in->gateway);
     return err_wrap(netlink_send(nl, &b, NULL), "configure interface %s in the container",
                     in->name);
 }

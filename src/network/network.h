@@ -32,8 +32,11 @@
  * route_localnet is on for our bridges only, together with a rule that drops what a bridge sends to
  * 127.0.0.0/8.
  *
+ * A container may have endpoints on several networks; one of them is its way out (default_route)
+ * and publishes its ports.
+ *
  * Not here: names (containers on user-defined networks do not find each other by name), IPv6,
- * `container:ID`, drivers other than bridge, host, none: refused by name.
+ * drivers other than bridge, host, none: refused by name.
  * Limits: NETWORK_*_MAX below. Tests: test/unit/network, test/kernel/network-*.c (real traffic
  * between namespaces).
  */
@@ -48,6 +51,7 @@
 #include <netinet/in.h>
 
 #define NETWORK_NAME_LEN_MAX 128
+#define NETWORK_NAMES_MAX 1024 /* aliases, or links, of one endpoint */
 #define NETWORK_PORTS_MAX 4096 /* published ports of one endpoint */
 
 /* --- ports --------------------------------------------------------------------------------- */
@@ -135,6 +139,7 @@ struct network {
     struct in_addr bind_ip; /* default address of published ports */
     char bridge[IFNAMSIZ];
     struct strmap labels, options; /* options as the user gave them */
+    struct strmap aux;             /* addresses that are never given out, by name */
     struct list endpoints;         /* struct endpoint.link */
     size_t endpoints_n;
     struct network_pool *pool; /* private */
@@ -156,6 +161,7 @@ struct network *network_next(const struct networks *n, size_t *it);
 struct network_request {
     const char *name, *driver;
     const char *subnet, *gateway, *ip_range; /* "10.1.0.0/24", "10.1.0.1", "10.1.0.128/25" */
+    struct strmap aux;                       /* name → address in the subnet, never given out */
     bool internal, attachable;
     struct strmap labels;
     /* com.docker.network.bridge.name, .enable_icc, .enable_ip_masquerade, .host_binding_ipv4,
@@ -181,6 +187,7 @@ struct endpoint {
     struct in_addr address;
     uint8_t mac[6];
     struct port_mappings ports; /* final, after endpoint_settle */
+    struct strv aliases, links; /* names on this network; links: "container:alias" */
     bool live;                  /* between endpoint_settle/adopt and release */
 };
 struct endpoint_request {
@@ -189,7 +196,13 @@ struct endpoint_request {
     const char *ip;             /* fixed address; NULL: from the pool. User-defined networks only */
     const char *mac;            /* NULL: derived from the address, 02:42:… */
     unsigned index;             /* interface name in the container: eth<index> */
+    const char *interface;      /* another name for it; NULL: eth<index> */
+    bool default_route;         /* through this network's gateway, unless it is internal */
+    const struct strs *aliases, *links; /* NULL: none. User-defined networks only */
 };
+/* The interface name that driver options ask for, or NULL. Any option that is not known is
+ * ERR_UNSUPPORTED by name. */
+struct err endpoint_options_check(const struct strmap *options, const char **ret_interface);
 
 /* The self-contained job of endpoint_up and endpoint_down. Opaque text but for what is shown here.
  */
@@ -200,6 +213,10 @@ struct endpoint_plan {
     unsigned prefix, mtu, index;
     uint8_t mac[6];
     bool internal, icc, masquerade;
+    bool default_route;       /* the container's way out */
+    bool user_defined;        /* names are answered here */
+    char interface[IFNAMSIZ]; /* in the container */
+    struct strv aliases, links;
     bool check_host; /* the bridge may not be there yet: make it */
     char bridge[IFNAMSIZ], host_if[IFNAMSIZ];
     char table[32];
@@ -242,6 +259,13 @@ struct err endpoint_down(const struct endpoint_plan *p);
 /* *Pool*. As endpoint_down, and takes the interface out of a container that goes on running
  * (network disconnect). Slow: the kernel waits for RCU. */
 struct err endpoint_disconnect(const struct endpoint_plan *p);
+/* *Pool*. Makes p the container's way out and moves what `from` publishes (NULL: nothing) to p's
+ * address: another network has become the first one. Both plans are changed accordingly; p NULL:
+ * the route is taken away and the ports are not published any more. */
+struct err endpoint_make_default(struct endpoint_plan *p, struct endpoint_plan *from, int netns_fd);
+/* Loop, after that: the facts follow. Both may be NULL. */
+void endpoint_ports_moved(struct networks *n, const struct endpoint_plan *p,
+                          const struct endpoint_plan *from);
 /* Loop: address and ports are free again (also after a failed endpoint_up), event disconnect when
  * it was settled. Unknown ids are ignored. */
 void endpoint_release(struct networks *n, const char *endpoint_id);
@@ -278,7 +302,9 @@ struct err network_extra_host_check(const char *text);
 struct network_files {
     const char *hostname, *domainname; /* domainname may be NULL or "" */
     enum network_driver driver;
-    struct in_addr address, gateway; /* 0: none. gateway is what host-gateway stands for */
+    const struct in_addr *addresses; /* of the container itself */
+    size_t addresses_n;
+    struct in_addr gateway; /* 0: none. What host-gateway stands for */
     struct strs dns, dns_search, dns_options, extra_hosts;
     const char *host_resolv; /* text of the host's /etc/resolv.conf; NULL: none */
     const char *host_hosts;  /* text of the host's /etc/hosts, used with driver host; NULL: none */

@@ -12,9 +12,21 @@ struct endpoint_plan *endpoint_plan_free(struct endpoint_plan *p) {
         vec_done(&p->requests);
         vec_done(&p->ports);
         strv_done(&p->warnings);
+        strv_done(&p->aliases);
+        strv_done(&p->links);
     }
     free(p);
     return NULL;
+}
+
+static void put_names(struct json_out *o, const char *key, const struct strv *v) {
+    if (!v->n)
+        return;
+    jo_key(o, key);
+    jo_arr(o);
+    for (size_t i = 0; i < v->n; i++)
+        jo_strz(o, v->items[i]);
+    jo_arr_end(o);
 }
 
 static void put_address(struct json_out *o, const char *key, struct in_addr a) {
@@ -40,6 +52,10 @@ void endpoint_encode(const struct endpoint_plan *p, struct buf *out) {
     jo_kbool(&o, "internal", p->internal);
     jo_kbool(&o, "icc", p->icc);
     jo_kbool(&o, "masquerade", p->masquerade);
+    jo_kbool(&o, "default_route", p->default_route);
+    jo_kstr(&o, "inside", p->interface);
+    put_names(&o, "aliases", &p->aliases);
+    put_names(&o, "links", &p->links);
     jo_kstr(&o, "bridge", p->bridge);
     jo_kstr(&o, "interface", p->host_if);
     jo_kstr(&o, "table", p->table);
@@ -128,6 +144,23 @@ static void get_ports(struct reader *r, struct port_mappings *out) {
     }
 }
 
+static void get_names(struct reader *r, const char *key, struct strv *out) {
+    const struct json *list = json_get(r->j, key);
+    size_t n = json_len(list);
+    if (n > NETWORK_NAMES_MAX) {
+        wrong(r, key);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct str s = json_str(json_at(list, i));
+        CLEAN_FREE char *z = str_dup(s);
+        if (!s.p || str_has_nul(s))
+            wrong(r, key);
+        else
+            strv_add(out, z);
+    }
+}
+
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -189,6 +222,12 @@ struct err endpoint_decode(struct str text, struct endpoint_plan **ret) {
     p->internal = json_bool(json_get(j, "internal"), false);
     p->icc = json_bool(json_get(j, "icc"), false);
     p->masquerade = json_bool(json_get(j, "masquerade"), false);
+    p->default_route = json_bool(json_get(j, "default_route"), p->index == 0);
+    (void)snprintf(p->interface, sizeof(p->interface), "eth%u", p->index);
+    if (json_get(j, "inside"))
+        get_text(&r, "inside", p->interface, sizeof(p->interface));
+    get_names(&r, "aliases", &p->aliases);
+    get_names(&r, "links", &p->links);
     get_text(&r, "bridge", p->bridge, sizeof(p->bridge));
     get_text(&r, "interface", p->host_if, sizeof(p->host_if));
     get_text(&r, "table", p->table, sizeof(p->table));

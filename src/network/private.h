@@ -86,11 +86,16 @@ void networks_insert(struct networks *n, struct network *w);
 void networks_take_out(struct networks *n, struct network *w);
 /* Sets subnet, gateway, pool. gateway 0: the first address. range.prefix 0: the subnet. */
 void network_set_subnet(struct network *w, struct subnet s, uint32_t gateway, struct subnet range);
+/* Takes the auxiliary addresses out of the pool. INVALID: no address of the subnet, or given twice.
+ */
+struct err network_reserve_aux(struct network *w);
 /* Chooses a subnet that is free on this host and among our networks. */
 struct err network_choose_subnet(struct networks *n, struct network *w);
 void networks_publish(struct networks *n, const char *action, const struct network *w,
                       const char *container_id);
 
+/* Interface names as the kernel takes them. */
+bool is_interface_name(const char *name);
 /* "02:42:ac:11:00:02"; group addresses are refused. */
 struct err mac_parse(const char *text, uint8_t ret[6]);
 
@@ -148,6 +153,8 @@ struct inside {
 };
 /* Through a socket that lives in the container's namespace. */
 struct err link_inside(struct netlink *nl, const struct inside *in);
+/* The same: the default route leads through this gateway; 0: there is none any more. */
+struct err link_default_route(struct netlink *nl, const char *name, struct in_addr gateway);
 struct err link_lo_up(struct netlink *nl);
 
 /* Binds the asked ports; fills ports and fds (both owned by the caller). */

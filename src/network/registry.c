@@ -232,6 +232,8 @@ struct networks *networks_close(struct networks *n) {
         hold_drop_all(n, e);
         free(e->container_name);
         vec_done(&e->ports);
+        strv_done(&e->aliases);
+        strv_done(&e->links);
         free(e);
     }
     for (size_t i = 0; i < n->items_n; i++)

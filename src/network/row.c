@@ -6,7 +6,7 @@ struct network_row {
     char *subnet, *gateway, *range, *bridge, *bind_ip;
     bool internal, attachable, icc, masquerade, fixed;
     uint32_t mtu;
-    struct strmap labels, options;
+    struct strmap labels, options, aux;
 };
 
 FIELDS(network_row_fields, struct network_row,
@@ -22,7 +22,8 @@ FIELDS(network_row_fields, struct network_row,
        FIELD(struct network_row, fixed, "fixed", F_BOOL, 0),
        FIELD(struct network_row, mtu, "mtu", F_U32, 0),
        FIELD(struct network_row, labels, "labels", F_STRMAP, OMIT_EMPTY),
-       FIELD(struct network_row, options, "options", F_STRMAP, OMIT_EMPTY));
+       FIELD(struct network_row, options, "options", F_STRMAP, OMIT_EMPTY),
+       FIELD(struct network_row, aux, "aux", F_STRMAP, OMIT_EMPTY));
 
 void network_row_put(struct store_txn *t, const struct network *w) {
     char subnet[INET_ADDRSTRLEN + 4] = "", gateway[INET_ADDRSTRLEN] = "";
@@ -48,7 +49,8 @@ void network_row_put(struct store_txn *t, const struct network *w) {
                             .fixed = w->fixed,
                             .mtu = w->mtu,
                             .labels = w->labels,
-                            .options = w->options};
+                            .options = w->options,
+                            .aux = w->aux};
     CLEAN_BUF struct buf data = {0};
     fields_print(&network_row_fields, &r, &data);
     store_add(t,
@@ -83,6 +85,7 @@ static struct err read_data(struct network *w, struct str text) {
     w->mtu = r.mtu;
     w->labels = r.labels;
     w->options = r.options;
+    w->aux = r.aux;
     if (!r.subnet)
         return OK;
     struct subnet s, range;
@@ -93,7 +96,7 @@ static struct err read_data(struct network *w, struct str text) {
     TRY(address_parse(r.bind_ip, &w->bind_ip));
     (void)snprintf(w->bridge, sizeof(w->bridge), "%s", r.bridge ? r.bridge : "");
     network_set_subnet(w, s, ntohl(gateway.s_addr), range);
-    return OK;
+    return network_reserve_aux(w);
 }
 
 static struct err load_row(void *arg, struct store_row *row) {

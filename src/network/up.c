@@ -94,23 +94,21 @@ static struct err enter_given(int given, struct netlink *ret_inside, int *ret_fd
 static struct err connect_pair(struct endpoint_plan *p, int netns_fd, struct netlink *in) {
     CLEAN_NETLINK struct netlink out = NETLINK_NONE;
     TRY(netlink_open(NETLINK_ROUTE, &out));
-    char name[IFNAMSIZ];
-    (void)snprintf(name, sizeof(name), "eth%u", p->index);
     unsigned bridge = link_index(p->bridge);
     if (!bridge) { /* somebody removed it */
         TRY(prepare(p));
         bridge = link_index(p->bridge);
     }
     TRY(link_veth(&out, &(struct veth){.host_name = p->host_if,
-                                       .name = name,
+                                       .name = p->interface,
                                        .netns_fd = netns_fd,
                                        .bridge_index = bridge,
                                        .mtu = p->mtu,
                                        .mac = p->mac,
                                        .isolated = !p->icc}));
-    struct in_addr gateway = {p->internal || p->index > 0 ? 0 : p->gateway.s_addr};
+    struct in_addr gateway = {p->internal || !p->default_route ? 0 : p->gateway.s_addr};
     struct inside inside = {
-        .name = name, .address = p->address, .gateway = gateway, .prefix = p->prefix};
+        .name = p->interface, .address = p->address, .gateway = gateway, .prefix = p->prefix};
     TRY(link_inside(in, &inside));
     /* The container's end has been opened last and is ready. Of ours, first the port, then the
      * bridge, which has a carrier from its first port on. */
@@ -200,6 +198,38 @@ struct err endpoint_disconnect(const struct endpoint_plan *p) {
     CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
     TRY(netlink_open(NETLINK_ROUTE, &nl));
     return link_remove(&nl, p->host_if);
+}
+
+/* The other way out has been taken away by its interface, or is replaced here. */
+static struct err move_route(const struct endpoint_plan *p, int netns_fd) {
+    CLEAN_NETLINK struct netlink in = NETLINK_NONE;
+    int back = -1;
+    TRY(ns_enter_net(netns_fd, &back));
+    struct err e = netlink_open(NETLINK_ROUTE, &in);
+    ns_leave_net(back);
+    TRY(e);
+    struct in_addr none = {0};
+    return link_default_route(&in, p ? p->interface : "", p && !p->internal ? p->gateway : none);
+}
+
+struct err endpoint_make_default(struct endpoint_plan *p, struct endpoint_plan *from,
+                                 int netns_fd) {
+    TRY(move_route(p, netns_fd));
+    if (p)
+        p->default_route = true;
+    if (!from)
+        return OK;
+    from->default_route = false;
+    TRY(endpoint_down(from));
+    if (p && !p->internal) {
+        struct published what = published_of(p);
+        vec_done(&p->ports);
+        p->ports = from->ports;
+        from->ports = (struct port_mappings){0};
+        what.ports = &p->ports;
+        return rules_publish(&what, true);
+    }
+    return OK;
 }
 
 struct err endpoint_down(const struct endpoint_plan *p) {

@@ -239,6 +239,8 @@ TEST(connect_and_disconnect_while_running) {
     second->gateway = lab_ip("172.21.0.1");
     second->address = lab_ip("172.21.0.3");
     second->index = 1;
+    second->default_route = false;
+    (void)snprintf(second->interface, sizeof(second->interface), "eth1");
     (void)snprintf(second->bridge, sizeof(second->bridge), "corten-00000001");
     struct endpoint_live live = {.netns_fd = -1};
     assert_ok(endpoint_up(second, a.live.netns_fd, &live));

@@ -147,6 +147,8 @@ static inline struct endpoint_plan *lab_plan(const struct lab *lab, unsigned n) 
     memcpy(p->mac + 2, &p->address, 4);
     (void)snprintf(p->bridge, sizeof(p->bridge), "corten0");
     (void)snprintf(p->host_if, sizeof(p->host_if), "veth%08x", n);
+    (void)snprintf(p->interface, sizeof(p->interface), "eth0");
+    p->default_route = true;
     (void)snprintf(p->table, sizeof(p->table), "corten");
     p->nft_program = mem_strdup("/usr/sbin/nft");
     p->run_dir = mem_strdup(lab->run_dir);

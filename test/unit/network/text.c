@@ -197,7 +197,9 @@ static void expect(void (*fn)(const struct network_files *f, struct buf *out),
 TEST(hosts_file) {
     struct network_files f = {.hostname = "web", .driver = NETWORK_BRIDGE};
     expect(network_hosts, &f, STANDARD);
-    f.address = ip("172.17.0.2");
+    struct in_addr addresses[] = {ip("172.17.0.2"), ip("10.5.0.3")};
+    f.addresses = addresses;
+    f.addresses_n = 1;
     f.gateway = ip("172.17.0.1");
     expect(network_hosts, &f, STANDARD "172.17.0.2\tweb\n");
     f.domainname = "example.org";
@@ -206,6 +208,10 @@ TEST(hosts_file) {
     expect(network_hosts, &f,
            STANDARD "10.0.0.1\ta\n172.17.0.1\tb\n::1\tc\nfd00::1\td\n"
                     "172.17.0.2\tweb.example.org web\n");
+    f.extra_hosts.n = 0;
+    f.addresses_n = 2; /* a line for each network */
+    expect(network_hosts, &f,
+           STANDARD "172.17.0.2\tweb.example.org web\n10.5.0.3\tweb.example.org web\n");
     struct network_files h = {
         .hostname = "box", .driver = NETWORK_HOST, .host_hosts = "127.0.0.1 localhost\n10.1.1.1 x"};
     expect(network_hosts, &h, "127.0.0.1 localhost\n10.1.1.1 x\n");
