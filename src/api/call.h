@@ -39,6 +39,9 @@ bool api_query_bool(struct api_call *c, const char *name, bool otherwise);
 struct err api_query_i64(struct api_call *c, const char *name, int64_t min, int64_t max,
                          int64_t *ret);
 
+/* h and w of the resize calls. */
+struct err api_read_size(struct api_call *c, unsigned *ret_rows, unsigned *ret_columns);
+
 /* `filters` parameter: {"name":["a","b"]} or the old {"name":{"a":true}}. Names not in `allowed`
  * (NULL-terminated) are ERR_INVALID "invalid filter 'x'". values of a name: api_filter. */
 struct api_filter {

@@ -2,11 +2,13 @@
 #pragma once
 #include "api/call.h"
 
-/* container.c */
+/* container.c, container_list.c, container_stream.c, stats.c, prune.c */
 api_fn api_container_create, api_container_list, api_container_inspect, api_container_start,
     api_container_stop, api_container_restart, api_container_kill, api_container_pause,
     api_container_unpause, api_container_rename, api_container_remove, api_container_resize,
-    api_container_wait, api_container_attach, api_container_logs;
+    api_container_wait, api_container_attach, api_container_logs, api_container_update,
+    api_container_top, api_container_stats, api_container_prune;
+/* exec.c */
 api_fn api_exec_create, api_exec_start, api_exec_inspect, api_exec_resize, api_exec_kill;
 /* image.c */
 api_fn api_image_list, api_image_inspect, api_image_history, api_image_tag, api_image_remove,
@@ -22,6 +24,9 @@ api_fn api_volume_list, api_volume_inspect, api_volume_create, api_volume_remove
 api_fn api_disk_usage;
 /* system.c */
 api_fn api_ping, api_version, api_info, api_events, api_auth;
+/* refused.c */
+api_fn api_no_swarm, api_swarm_unsupported, api_swarm_leave, api_plugin_list, api_plugin_unknown,
+    api_plugin_unsupported, api_session_unsupported, api_checkpoint_unsupported;
 /* build.c */
 api_fn api_build, api_build_cache, api_build_record, api_build_base, api_build_image,
     api_build_commit, api_build_layer, api_build_tree, api_build_stat;

@@ -10,8 +10,6 @@
 #include <strings.h>
 
 #define SHM_SIZE_DEFAULT (INT64_C(64) << 20)
-#define PIDS_LIMIT_DEFAULT 16384
-#define CPU_PERIOD_DEFAULT 100000
 
 static struct strs strs_copy(const char *const *from, struct arena *a) {
     struct strs v = {.present = true};
@@ -264,55 +262,6 @@ static void add_namespaces(const struct container *c, struct oci_linux *l, struc
         add_namespace(l, a, "network");
 }
 
-static struct oci_cpu *cpu_limits(const struct api_resources *r, struct arena *a) {
-    if (!r->cpu_shares && !r->nano_cpus && !r->cpu_quota && !r->cpu_period && !r->cpuset_cpus &&
-        !r->cpuset_mems)
-        return NULL;
-    struct oci_cpu *cpu = arena_alloc(a, sizeof *cpu);
-    if (r->cpu_shares)
-        cpu->shares = box_i64(a, r->cpu_shares);
-    if (r->nano_cpus) {
-        cpu->period = box_i64(a, CPU_PERIOD_DEFAULT);
-        cpu->quota = box_i64(a, r->nano_cpus / (1000000000 / CPU_PERIOD_DEFAULT));
-    }
-    if (r->cpu_period)
-        cpu->period = box_i64(a, r->cpu_period);
-    if (r->cpu_quota)
-        cpu->quota = box_i64(a, r->cpu_quota);
-    cpu->cpus = r->cpuset_cpus && *r->cpuset_cpus ? r->cpuset_cpus : NULL;
-    cpu->mems = r->cpuset_mems && *r->cpuset_mems ? r->cpuset_mems : NULL;
-    return cpu;
-}
-
-static struct oci_memory *memory_limits(const struct api_resources *r, struct arena *a) {
-    if (!r->memory && !r->memory_reservation && !r->memory_swap && !r->memory_swappiness)
-        return NULL;
-    struct oci_memory *m = arena_alloc(a, sizeof *m);
-    if (r->memory)
-        m->limit = box_i64(a, r->memory);
-    if (r->memory_reservation)
-        m->reservation = box_i64(a, r->memory_reservation);
-    if (r->memory_swap)
-        m->swap = box_i64(a, r->memory_swap);
-    m->swappiness = r->memory_swappiness;
-    return m;
-}
-
-static struct oci_resources *make_resources(const struct container *c, struct arena *a) {
-    const struct api_resources *r = &c->host->resources;
-    struct oci_resources *o = arena_alloc(a, sizeof *o);
-    o->memory = memory_limits(r, a);
-    o->cpu = cpu_limits(r, a);
-    o->pids = arena_alloc(a, sizeof *o->pids);
-    bool asked = r->pids_limit && *r->pids_limit != 0;
-    o->pids->limit = box_i64(a, asked ? *r->pids_limit : PIDS_LIMIT_DEFAULT);
-    if (r->blkio_weight) {
-        o->block_io = arena_alloc(a, sizeof *o->block_io);
-        o->block_io->weight = box_i64(a, r->blkio_weight);
-    }
-    return o;
-}
-
 struct err container_box(const struct container *c, const struct box_files *files, struct arena *a,
                          struct buf *ret_json) {
     struct oci_config o = {.oci_version = arena_strz(a, "1.2.0")};
@@ -333,7 +282,7 @@ struct err container_box(const struct container *c, const struct box_files *file
     add_file(c, &o, a, files->hosts, "/etc/hosts");
     add_user_mounts(c, &o, a);
     l.sysctl = c->host->sysctls;
-    l.resources = make_resources(c, a);
+    TRY(container_resources(c->host, a, &l.resources));
     CLEAN_FREE char *cgroup = container_cgroup_path(c);
     l.cgroups_path = arena_strz(a, cgroup);
     add_namespaces(c, &l, a);

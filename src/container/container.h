@@ -27,6 +27,7 @@
 #include "monitor/monitor.h"
 #include "network/network.h"
 #include "spec/api_container.h"
+#include "spec/api_stats.h"
 #include "store/store.h"
 #include "volume/volume.h"
 
@@ -91,6 +92,7 @@ struct container {
     int64_t restart_count;
 
     /* private to container/ */
+    struct arena host_arena; /* holds host after an update */
     struct op_queue queue;
     struct monitor *monitor;
     struct endpoint_plans endpoints; /* while it runs; read-only for others */
@@ -191,6 +193,27 @@ void container_disconnect(struct container *c, const char *network, container_do
                           void *arg);
 void container_resize(struct container *c, unsigned rows, unsigned columns, container_done *done,
                       void *arg);
+
+/* Limits and restart policy, live when it runs. */
+void container_update(struct container *c, const struct api_update *doc, container_done *done,
+                      void *arg);
+/* What the host's ps(1) says with these arguments (NULL or "": -ef) about its processes. doc is
+ * valid during the call. */
+void container_top(struct container *c, const char *ps_args,
+                   void (*done)(void *arg, struct err e, const struct api_top *doc), void *arg);
+/* What it uses now, read by a pool thread; with name and id alone when it does not run. stats is
+ * valid during the call; its preread and precpu are the caller's to fill. */
+typedef void container_used(void *arg, struct err e, struct api_stats *stats);
+void container_usage(struct container *c, container_used *done, void *arg);
+/* Bytes on disk that each of these wrote (0 when it has gone meanwhile), measured by a pool thread.
+ * sizes is in the order of list and valid during the call. */
+struct container_size {
+    char id[65];
+    int64_t bytes;
+};
+typedef void container_measured(void *arg, const struct container_size *sizes, size_t n);
+void containers_measure(struct containers *cs, struct container *const *list, size_t n,
+                        container_measured *done, void *arg);
 
 enum container_wait {
     CONTAINER_WAIT_NOT_RUNNING,

@@ -95,6 +95,12 @@ void container_remove_now(struct container *c, bool volumes, struct op_run *run,
 /* validate.c: refuses by name what is not supported or is wrong; collects warnings. */
 struct err container_validate(const struct api_container_create *doc, struct arena *a,
                               struct strs *ret_warnings);
+/* The same for what an update makes of a container. */
+struct err container_validate_update(const struct api_host_config *h);
+/* resources.c: limits for the OCI runtime, without device rules. Memory in a. */
+struct oci_resources;
+struct err container_resources(const struct api_host_config *h, struct arena *a,
+                               struct oci_resources **ret);
 /* mounts.c: Binds, Mounts, Tmpfs and the image's volumes → c->mounts (names and paths only). */
 struct err container_plan_mounts(struct container *c);
 

@@ -67,6 +67,7 @@ void container_free(struct container *c) {
     endpoint_plan_free(c->idle);
     free(c->name);
     free(c->error);
+    arena_done(&c->host_arena);
     arena_done(&c->arena);
     free(c);
 }

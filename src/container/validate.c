@@ -61,10 +61,6 @@ static struct err refuse_resources(const struct api_resources *r) {
     const struct refusal list[] = {
         {set(r->cgroup_parent), "HostConfig.CgroupParent"},
         {r->blkio_weight_device.n > 0, "HostConfig.BlkioWeightDevice"},
-        {r->blkio_device_read_bps.n > 0, "HostConfig.BlkioDeviceReadBps"},
-        {r->blkio_device_write_bps.n > 0, "HostConfig.BlkioDeviceWriteBps"},
-        {r->blkio_device_read_iops.n > 0, "HostConfig.BlkioDeviceReadIOps"},
-        {r->blkio_device_write_iops.n > 0, "HostConfig.BlkioDeviceWriteIOps"},
         {r->cpu_realtime_period != 0, "HostConfig.CpuRealtimePeriod"},
         {r->cpu_realtime_runtime != 0, "HostConfig.CpuRealtimeRuntime"},
         {r->devices.n > 0, "HostConfig.Devices"},
@@ -271,6 +267,12 @@ static struct err check_config(const struct api_config *c) {
         TRYF(port_parse(str_of(c->exposed_ports.items[i]), &proto, &port), "invalid exposed port");
     }
     return OK;
+}
+
+struct err container_validate_update(const struct api_host_config *h) {
+    TRY(refuse_resources(&h->resources));
+    TRY(check_resources(&h->resources));
+    return check_restart(h);
 }
 
 struct err container_validate(const struct api_container_create *doc, struct arena *a,
