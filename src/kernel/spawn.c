@@ -1,4 +1,5 @@
 #include "kernel/spawn.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -22,6 +23,16 @@
 #define STACK_IS_OURS_AGAIN(stack) __asan_unpoison_memory_region((stack), sizeof(stack))
 #else
 #define STACK_IS_OURS_AGAIN(stack) ((void)(stack))
+#endif
+
+/* ThreadSanitizer believes that a child on the caller's memory is the caller: descriptors that it
+ * closes before exec would be taken for ours. Under it the child has a copy of the memory, and what
+ * the two share lies in a page that both see. */
+#ifdef __SANITIZE_THREAD__
+#include <sys/mman.h>
+#define CHILD_MEMORY 0
+#else
+#define CHILD_MEMORY CLONE_VM
 #endif
 
 #define STACK_SIZE (64 << 10)
@@ -160,7 +171,7 @@ clone_vfork(int (*fn)(void *), unsigned flags, struct child *c, int *ret_pidfd) 
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    pid_t pid = clone(fn, stack + STACK_SIZE, (int)(flags | CLONE_VM | CLONE_VFORK), c, ret_pidfd);
+    pid_t pid = clone(fn, stack + STACK_SIZE, (int)(flags | CLONE_VFORK), c, ret_pidfd);
     int errnum = errno;
     STACK_IS_OURS_AGAIN(stack);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -182,22 +193,42 @@ static enum err_kind exec_kind(int errnum) {
     return errnum == ENOENT ? ERR_NOT_FOUND : errnum == EACCES ? ERR_FORBIDDEN : ERR_SYSTEM;
 }
 
+#ifdef __SANITIZE_THREAD__
+static struct child *child_new(void) {
+    void *page = mmap(NULL, sizeof(struct child), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert(page != MAP_FAILED);
+    return page;
+}
+static void child_free(struct child **c) {
+    munmap(*c, sizeof(**c));
+}
+#define CHILD(name) __attribute__((cleanup(child_free))) struct child *name = child_new()
+#else
+#define CHILD(name)                        \
+    struct child *name = &(struct child) { \
+        0                                  \
+    }
+#endif
+
 struct err spawn(const struct spawn *s, struct spawned *ret) {
     TRY(check_map(s));
     const char *name = s->program ? s->program : s->argv[0];
-    struct child c = {.spawn = s, .parent = getpid()};
+    CHILD(c);
+    c->spawn = s;
+    c->parent = getpid();
     CLEAN_FD int pidfd = -1;
-    unsigned flags = CLONE_PIDFD | SIGCHLD | (s->new_mount_ns ? CLONE_NEWNS : 0);
-    pid_t pid = clone_vfork(run_program, flags, &c, &pidfd);
+    unsigned flags = CHILD_MEMORY | CLONE_PIDFD | SIGCHLD | (s->new_mount_ns ? CLONE_NEWNS : 0);
+    pid_t pid = clone_vfork(run_program, flags, c, &pidfd);
     if (pid < 0) {
         int errnum = errno;
         pidfd = -1;
         return err_errno(errnum, "start '%s': clone", name);
     }
-    if (c.what) {
+    if (c->what) {
         while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
             ;
-        return err_kind_errno(exec_kind(c.errnum), c.errnum, "start '%s': %s", name, c.what);
+        return err_kind_errno(exec_kind(c->errnum), c->errnum, "start '%s': %s", name, c->what);
     }
     *ret = (struct spawned){.pid = pid, .pidfd = TAKE_FD(pidfd)};
     return OK;
@@ -206,7 +237,7 @@ struct err spawn(const struct spawn *s, struct spawned *ret) {
 int spawn_call(unsigned flags, int (*fn)(void *arg), void *arg) {
     struct child c = {.fn = fn, .arg = arg, .result = -ECHILD};
     /* No exit signal: a SIGCHLD handler or waitpid(-1) of the caller never sees this child. */
-    pid_t pid = clone_vfork(run_fn, flags | CLONE_FILES, &c, NULL);
+    pid_t pid = clone_vfork(run_fn, flags | CLONE_VM | CLONE_FILES, &c, NULL);
     if (pid < 0)
         return -errno;
     while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)

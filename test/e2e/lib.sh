@@ -58,8 +58,12 @@ output=
 api_status=
 ends=()
 export DOCKER_CONFIG=$TEST_TMP/docker HOME=$TEST_TMP/home LC_ALL=C TZ=UTC
-export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:abort_on_error=0}
-export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}
+# What a sanitizer has to say about any of our programs lands here, and fails the test.
+reports=$TEST_TMP/reports
+mkdir -p "$reports"
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:abort_on_error=0}:log_path=$reports/asan
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}:log_path=$reports/ubsan
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=0:exitcode=0}:log_path=$reports/tsan
 export PATH=$bin:$PATH
 unset DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_API_VERSION
 mkdir -p "$DOCKER_CONFIG" "$HOME" "$TEST_TMP/cwd" "$TEST_TMP/bin"
@@ -144,9 +148,6 @@ finish() {
         echo "-- daemon's log:"
         tail -100 "$daemon_log"
     fi
-    if grep -q -E 'ERROR: (Address|Leak|Undefined)|runtime error:' "$daemon_log" 2>/dev/null; then
-        [ $status = 0 ] && { status=1; echo "FAILED: a sanitizer spoke:"; grep -A30 -m1 -E 'ERROR: |runtime error:' "$daemon_log"; }
-    fi
     for ((e = ${#ends[@]} - 1; e >= 0; e--)); do eval "${ends[$e]}"; done
     if daemon_runs && [ -S "$SOCKET" ]; then
         # The ordinary way first: it leaves no cgroup and no address behind.
@@ -158,6 +159,12 @@ finish() {
         daemon_wait
     fi
     kill_ours
+    if [ -n "$(ls -A "$reports")" ] || grep -q -E 'ERROR: (Address|Leak|Undefined)|runtime error:' "$daemon_log" 2>/dev/null; then
+        status=1
+        echo "FAILED: a sanitizer spoke:"
+        head -n 60 "$reports"/* 2>/dev/null
+        grep -A30 -m1 -E 'ERROR: |runtime error:' "$daemon_log"
+    fi
     our_cgroups | xargs -r rmdir 2>/dev/null
     [ -n "$net_pid" ] && kill "$net_pid" 2>/dev/null
     cd /
