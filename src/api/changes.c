@@ -2,6 +2,7 @@
 #include "base/path.h"
 #include "base/vec.h"
 #include "container/container.h"
+#include "kernel/signal.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,7 +195,7 @@ static struct err change_stopsignal(struct str rest, struct arena *a, struct api
     char *word;
     int signo;
     TRY(one_word(rest, a, &word));
-    if (!container_signal_parse(word, &signo))
+    if (!signal_parse(word, &signo))
         return err_new(ERR_INVALID, "invalid signal: %s", word);
     config->stop_signal = word;
     return OK;

@@ -1,5 +1,6 @@
 /* /containers: create, list, inspect and the verbs. */
 #include "api/handlers.h"
+#include "kernel/signal.h"
 #include <string.h>
 
 static bool find(struct api_call *c, struct container **ret) {
@@ -63,7 +64,7 @@ static struct err stop_parameters(struct api_call *c, int *ret_signo, int64_t *r
     const char *signal = api_query(c, "signal");
     *ret_signo = 0;
     *ret_timeout = INT64_MIN;
-    if (signal && *signal && !container_signal_parse(signal, ret_signo))
+    if (signal && *signal && !signal_parse(signal, ret_signo))
         return err_new(ERR_INVALID, "invalid signal: %s", signal);
     return api_query_i64(c, "t", -1, 1000000000, ret_timeout);
 }
@@ -93,7 +94,7 @@ void api_container_kill(struct api_call *c) {
     struct container *k = NULL;
     const char *signal = api_query(c, "signal");
     int signo = 9;
-    if (signal && *signal && !container_signal_parse(signal, &signo))
+    if (signal && *signal && !signal_parse(signal, &signo))
         api_reply_err(c, err_new(ERR_INVALID, "invalid signal: %s", signal));
     else if (find(c, &k))
         container_kill(k, signo, verb_done, c);

@@ -1,5 +1,6 @@
 /* /exec: create, start, inspect, resize. */
 #include "api/handlers.h"
+#include "kernel/signal.h"
 #include <string.h>
 
 /* --- exec
@@ -128,7 +129,7 @@ void api_exec_kill(struct api_call *c) {
     const char *signal = api_query(c, "signal");
     int signo = 9;
     struct err e = container_exec_find(c->api->containers, c->arg[0], &x);
-    if (!err_failed(e) && signal && *signal && !container_signal_parse(signal, &signo))
+    if (!err_failed(e) && signal && *signal && !signal_parse(signal, &signo))
         e = err_new(ERR_INVALID, "invalid signal: %s", signal);
     if (err_failed(e))
         api_reply_err(c, e);

@@ -2,6 +2,7 @@
  * (reference/security.md rule 14) and the host's network files. */
 #include "base/file.h"
 #include "container/private.h"
+#include "kernel/caps.h"
 #include "runtime/runtime.h"
 #include "spec/runtime_config.h"
 #include <errno.h>
@@ -42,8 +43,8 @@ static struct strs capability_set(const struct container *c, struct arena *a) {
     const struct strs *add = &c->host->cap_add, *drop = &c->host->cap_drop;
     bool drop_all = strs_has(drop, "ALL") || strs_has(drop, "all");
     bool add_all = strs_has(add, "ALL") || strs_has(add, "all");
-    for (size_t i = 0; runtime_all_capabilities[i]; i++) {
-        const char *cap = runtime_all_capabilities[i];
+    for (int i = 0; i < CAPS_COUNT; i++) {
+        const char *cap = caps_name(i);
         bool is_default = false;
         for (size_t k = 0; runtime_default_capabilities[k]; k++)
             is_default |= !strcmp(cap, runtime_default_capabilities[k]);

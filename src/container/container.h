@@ -160,8 +160,6 @@ struct networks *container_networks(const struct container *c);
 const char *container_run_root(const struct container *c);
 /* "5 minutes", "About an hour": as the peer rounds. */
 void container_duration_text(int64_t ns, struct buf *out);
-/* Signal by number, name, or name with SIG, any case; RTMIN+n, RTMAX-n. */
-bool container_signal_parse(const char *text, int *ret);
 /* Path of the container's cgroup below each hierarchy's root: "/<instance>/<id>". Owned. */
 char *container_cgroup_path(const struct container *c);
 

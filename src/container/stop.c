@@ -1,5 +1,6 @@
 /* stop: the wish is durable before the reply, the end is real before the reply. */
 #include "container/private.h"
+#include "kernel/signal.h"
 #include <signal.h>
 #include <stdlib.h>
 
@@ -80,7 +81,7 @@ static const struct op stop_op = {"container stop", stop_prepare, NULL, stop_fin
 static int configured_signal(const struct container *c) {
     int signo = 0;
     if (c->config->stop_signal && *c->config->stop_signal &&
-        container_signal_parse(c->config->stop_signal, &signo))
+        signal_parse(c->config->stop_signal, &signo))
         return signo;
     return SIGTERM;
 }

@@ -1,6 +1,8 @@
 /* What a create call may ask for. Every member of the API's documents is either honoured elsewhere
  * in this folder, judged here, or refused here by name; none is ignored. */
 #include "container/private.h"
+#include "kernel/caps.h"
+#include "kernel/signal.h"
 #include <strings.h>
 #include <unistd.h>
 
@@ -170,9 +172,8 @@ static struct err check_capabilities(const struct strs *caps, const char *what) 
     for (size_t i = 0; i < caps->n; i++) {
         const char *name = caps->items[i];
         bool known = !strcasecmp(name, "ALL");
-        for (size_t k = 0; runtime_all_capabilities[k]; k++)
-            known |= !strcasecmp(name, runtime_all_capabilities[k]) ||
-                     !strcasecmp(name, runtime_all_capabilities[k] + 4);
+        for (int k = 0; k < CAPS_COUNT; k++)
+            known |= !strcasecmp(name, caps_name(k)) || !strcasecmp(name, caps_name(k) + 4);
         if (!known)
             return err_new(ERR_INVALID, "invalid %s: unknown capability: \"%s\"", what, name);
     }
@@ -253,7 +254,7 @@ static struct err check_config(const struct api_config *c) {
         return err_new(ERR_INVALID,
                        "the working directory '%s' is invalid, it needs to be an absolute path",
                        c->working_dir);
-    if (set(c->stop_signal) && !container_signal_parse(c->stop_signal, &signo))
+    if (set(c->stop_signal) && !signal_parse(c->stop_signal, &signo))
         return err_new(ERR_INVALID, "invalid signal: %s", c->stop_signal);
     if (c->healthcheck && c->healthcheck->test.n &&
         strcmp(c->healthcheck->test.items[0], "NONE") != 0)

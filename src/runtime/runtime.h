@@ -136,7 +136,6 @@ struct err runtime_detect(struct runtime_features *ret);
  * config.json: the capability list, masked and read-only paths, default devices rules, default
  * seccomp filter. */
 extern const char *const runtime_default_capabilities[]; /* NULL-terminated, "CAP_…" */
-extern const char *const runtime_all_capabilities[]; /* NULL-terminated; what this build knows */
 extern const char *const runtime_masked_paths[];
 extern const char *const runtime_readonly_paths[];
 

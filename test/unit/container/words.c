@@ -1,11 +1,12 @@
 /* Signal names, container names, states, durations. */
 #include "base/time.h"
 #include "container/private.h"
+#include "kernel/signal.h"
 #include "test.h"
 
 static int signo(const char *text) {
     int n = -1;
-    return container_signal_parse(text, &n) ? n : -1;
+    return signal_parse(text, &n) ? n : -1;
 }
 
 TEST(signals_by_number_and_name) {
