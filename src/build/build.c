@@ -13,14 +13,6 @@
 
 #define BODY_STATE_MAX (4u << 20)
 
-struct err build_print_tree(struct str dockerfile, const char *name, struct buf *ret) {
-    CLEAN_ARENA struct arena a = {0};
-    struct dockerfile *f;
-    TRY(dockerfile_parse(dockerfile, name, &a, &f));
-    dockerfile_print_tree(f, ret);
-    return OK;
-}
-
 /* A descriptor's content from its beginning (memfd) or from here (pipe). */
 static struct err read_fd(int fd, size_t max, const char *what, struct buf *ret) {
     (void)lseek(fd, 0, SEEK_SET);

@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "base/time.h"
 #include "build/unpack.h"
+#include "kernel/beneath.h"
 #include <stdlib.h>
 
 void copy_done(struct copy *c) {
@@ -18,8 +19,11 @@ struct err copy_key(const struct copy *c, char key[KEY_TEXT]) {
     key_addz(&k, c->dest);
     key_addz(&k, c->chown);
     key_addz(&k, c->chmod);
-    for (size_t i = 0; i < c->items.n; i++)
+    key_addz(&k, c->link ? "link" : NULL);
+    for (size_t i = 0; i < c->items.n; i++) {
+        key_addz(&k, c->items.items[i].archive ? "archive" : NULL);
         TRY(source_hash(&c->items.items[i], k.h));
+    }
     key_end(&k, key);
     return OK;
 }
@@ -80,7 +84,53 @@ static struct err put_file(const struct target *t, const struct source_item *ite
     return OK;
 }
 
+/* --parents: the directories on the way to the item, as they are at the source. */
+static struct err put_ancestors(const struct target *t, const struct source_item *item,
+                                const char *base) {
+    struct arena *a = t->copy->arena;
+    struct str under = str_of(item->under);
+    const char *real = item->files.items[0]->real;
+    size_t skip = strlen(real) - MIN(under.len, strlen(real));
+    size_t end = item->dir ? under.len : under.len - MIN(under.len, strlen(item->name));
+    for (size_t i = 1; i <= end; i++) {
+        struct stat st;
+        if (i != under.len && under.p[i] != '/')
+            continue;
+        const char *path = arena_printf(a, *base ? "%s/%.*s" : "%s%.*s", base, (int)i, under.p);
+        if (layer_get(t->layer, path))
+            continue;
+        const char *source = arena_str(a, str_sub(str_of(real), 0, skip + i));
+        TRY(beneath_stat(item->root->fd, source, true, &st));
+        struct layer_entry *e = layer_put(t->layer, a, path);
+        e->type = TAR_DIR;
+        e->mode = mode_apply(t->mode, st.st_mode & 07777, true);
+        e->uid = t->owner ? t->owner->uid : item->root->owners ? st.st_uid : 0;
+        e->gid = t->owner ? t->owner->gid : item->root->owners ? st.st_gid : 0;
+        e->mtime = st.st_mtim.tv_sec * NSEC_PER_SEC + st.st_mtim.tv_nsec;
+    }
+    return OK;
+}
+
+static struct err put_under(const struct target *t, const struct source_item *item) {
+    struct arena *a = t->copy->arena;
+    const char *base = relative(t->at->path);
+    const char *top = *base && *item->under ? arena_printf(a, "%s/%s", base, item->under)
+                      : *base               ? base
+                                            : item->under;
+    parents(t->at, a, str_of(t->at->path), t->owner, t->layer);
+    TRY(put_ancestors(t, item, base));
+    if (!item->dir)
+        return put_file(t, item, item->files.items[0], top, "");
+    for (size_t i = 1; i < item->files.n; i++) {
+        const struct source_file *f = item->files.items[i];
+        TRY(put_file(t, item, f, *top ? arena_printf(a, "%s/%s", top, f->path) : f->path, top));
+    }
+    return OK;
+}
+
 static struct err put_item(const struct target *t, const struct source_item *item, bool into) {
+    if (item->under)
+        return put_under(t, item);
     struct arena *a = t->copy->arena;
     const char *base = relative(t->at->path);
     if (!item->dir) {
@@ -116,6 +166,7 @@ struct err copy_entries(const struct copy *c, const struct place *at, const stru
     if (*at->type && strcmp(at->type, "dir") != 0 && (dirs || into))
         return err_new(ERR_INVALID, "cannot copy to non-directory: %s", at->path);
     into |= c->items.n > 1;
+    /* What is copied below with its own path needs a directory. */
     for (size_t i = 0; i < c->items.n; i++)
         TRY(put_item(&t, &c->items.items[i], into));
     return OK;
@@ -127,6 +178,10 @@ static struct err place_find(const struct copy *c, struct place *ret) {
     struct objs entries;
     CLEAN_FREE
     char *clean = path_clean(str_of(c->dest));
+    if (c->link) {
+        *ret = (struct place){.path = arena_strz(c->arena, clean), .type = "", .now = time_now()};
+        return OK;
+    }
     strs_add(&paths, c->arena, clean);
     TRY(daemon_stat(c->client, c->parent, &paths, c->arena, &entries));
     const struct build_stat *dest = entries.items;
@@ -228,7 +283,8 @@ struct err copy_run(struct copy *c, const char *key, char **ret_image) {
         TRY(unpack_archives(c));
     TRY(place_find(c, &at));
     TRY(copy_entries(c, &at, c->chown ? &owner : NULL, &mode, &layer));
-    TRY(check(c, &at, &layer));
+    if (!c->link)
+        TRY(check(c, &at, &layer));
     return send(c, &layer, key, ret_image);
 }
 

@@ -17,7 +17,8 @@ struct copy {
     const char *parent;        /* step image */
     const char *dest;          /* absolute; a trailing '/' means something */
     const char *chown, *chmod; /* NULL: not given */
-    bool add;                  /* local archives are unpacked */
+    bool add;                  /* ADD */
+    bool link;                 /* nothing of the image is looked at: links, owners, kinds */
     struct source_items items;
     int temp_fd;           /* directory for unpacked archives */
     unsigned *temp_serial; /* names in it */

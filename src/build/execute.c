@@ -29,7 +29,7 @@ static struct err step(struct build *b, struct stage *stage, const struct instr 
     struct state *s = &stage->state;
     switch (in->kind) {
     case I_RUN:
-        return step_run(b, s, in);
+        return step_run(b, stage, in);
     case I_COPY:
     case I_ADD:
         return step_copy(b, stage, in);
@@ -87,6 +87,19 @@ static struct err stage_begin(struct build *b, struct stage *st) {
     return base_layers(b, base.image, &s->layers);
 }
 
+/* Stages that this step needs are announced before it. */
+static struct err sources_first(struct build *b, struct stage *st, const struct instr *in) {
+    char *const *names;
+    size_t n = instr_sources(in, &names);
+    for (size_t i = 0; i < n; i++) {
+        struct stage *other = NULL;
+        TRY(plan_stage(b->plan, st, in, names[i], b->file, &other));
+        if (other)
+            TRY(execute_stage(b, other));
+    }
+    return OK;
+}
+
 struct err execute_stage(struct build *b, struct stage *st) {
     if (st->done)
         return OK;
@@ -98,12 +111,7 @@ struct err execute_stage(struct build *b, struct stage *st) {
     TRY(triggers(b, st));
     for (size_t i = 0; i < st->steps_n; i++) {
         const struct instr *in = &st->steps[i];
-        /* Stages that this step needs are announced before it. */
-        struct stage *other = NULL;
-        if (in->kind == I_COPY && in->copy.from)
-            TRY(plan_stage(b->plan, st, in, in->copy.from, b->file, &other));
-        if (other)
-            TRY(execute_stage(b, other));
+        TRY(sources_first(b, st, in));
         TRY(announce(b, in));
         TRY(step(b, st, in));
     }

@@ -24,7 +24,7 @@ struct err execute_stage(struct build *b, struct stage *s);
 
 /* --- steps that change the file system: build/run.c, build/steps.c ------------------------------
  */
-struct err step_run(struct build *b, struct state *s, const struct instr *in);
+struct err step_run(struct build *b, struct stage *stage, const struct instr *in);
 struct err step_copy(struct build *b, struct stage *stage, const struct instr *in);
 struct err step_workdir(struct build *b, struct state *s, const struct instr *in);
 

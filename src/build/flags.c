@@ -70,7 +70,7 @@ static struct err flag_bool(const struct dockerfile *f, const struct node *node,
 }
 
 static struct err flag_read(const struct dockerfile *f, const struct node *node,
-                            const struct word *w, struct flag *flags, size_t n) {
+                            const struct word *w, struct arena *a, struct flag *flags, size_t n) {
     struct str name, value;
     bool has_value = str_cut(str_from(str_of(w->text), 2), '=', &name, &value);
     struct flag *flag = NULL;
@@ -83,20 +83,24 @@ static struct err flag_read(const struct dockerfile *f, const struct node *node,
         return err_as(dockerfile_error(f, node, w->at, "%s --%s is not supported by this builder",
                                        instruction_name(node->kind), flag->name),
                       ERR_UNSUPPORTED);
-    if (flag->used)
+    if (flag->used && flag->kind != FLAG_LIST)
         return dockerfile_error(f, node, w->at, "duplicate flag specified: --%s", flag->name);
     flag->used = true;
     if (flag->kind == FLAG_BOOL)
         return flag_bool(f, node, w->at, flag, has_value, value);
     if (!has_value)
         return dockerfile_error(f, node, w->at, "missing a value on flag: --%s", flag->name);
-    *flag->text = w->text + (value.p - w->text);
+    char *text = w->text + (value.p - w->text);
+    if (flag->kind == FLAG_LIST)
+        strs_add(flag->list, a, text);
+    else
+        *flag->text = text;
     return OK;
 }
 
-struct err flags_read(const struct dockerfile *f, const struct node *node, struct flag *flags,
-                      size_t n) {
+struct err flags_read(const struct dockerfile *f, const struct node *node, struct arena *a,
+                      struct flag *flags, size_t n) {
     for (size_t i = 0; i < node->flags.n; i++)
-        TRY(flag_read(f, node, &node->flags.items[i], flags, n));
+        TRY(flag_read(f, node, &node->flags.items[i], a, flags, n));
     return OK;
 }

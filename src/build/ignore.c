@@ -30,6 +30,13 @@ static struct err rule_add(struct ignore *ig, struct str line) {
     return OK;
 }
 
+struct err ignore_add(struct ignore *ig, const char *pattern) {
+    struct str p = str_trim(str_of(pattern));
+    if (p.len == 0)
+        return err_new(ERR_INVALID, "empty pattern");
+    return rule_add(ig, p);
+}
+
 struct err ignore_parse(struct str text, const char *file, struct ignore *ret) {
     CLEAN_IGNORE struct ignore ig = {0};
     if (text.len > IGNORE_SIZE_MAX)

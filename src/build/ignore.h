@@ -21,6 +21,8 @@ struct ignore VEC_BODY(struct ignore_rule);
 
 /* file is the name for messages. */
 struct err ignore_parse(struct str text, const char *file, struct ignore *ret);
+/* One more pattern (COPY --exclude). */
+struct err ignore_add(struct ignore *i, const char *pattern);
 void ignore_done(struct ignore *i);
 #define CLEAN_IGNORE OWN(ignore_done)
 /* Is path ("a/b/c", cleaned, relative) left out? */

@@ -18,7 +18,7 @@ static const char *name(const struct reader *r) {
 }
 
 static struct err no_flags(struct reader *r) {
-    return flags_read(r->file, r->node, NULL, 0);
+    return flags_read(r->file, r->node, r->arena, NULL, 0);
 }
 
 static struct err exactly_one(struct reader *r) {
@@ -69,7 +69,7 @@ static bool stage_name(const char *given, char *lowered) {
 static struct err read_from(struct reader *r) {
     const struct words *w = &r->node->args;
     struct flag flags[] = {{.name = "platform", .text = &r->out->from.platform}};
-    TRY(flags_read(r->file, r->node, flags, ARRAY_LEN(flags)));
+    TRY(flags_read(r->file, r->node, r->arena, flags, ARRAY_LEN(flags)));
     bool named = w->n == 3 && str_eq_nocase(str_of(w->items[1].text), STR("as"));
     if (!named && w->n != 1)
         return FAIL(r, "FROM requires either one or three arguments");
@@ -159,43 +159,68 @@ static struct err read_sources(struct reader *r) {
     return OK;
 }
 
-static bool remote_source(const char *s) {
+bool source_is_git(const char *s) {
+    struct str t = str_of(s), repo, fragment;
+    if (str_starts(t, STR("git://")) || str_starts(t, STR("git@")) || str_starts(t, STR("ssh://")))
+        return true;
+    if (!str_starts(t, STR("http://")) && !str_starts(t, STR("https://")))
+        return false;
+    str_cut(t, '#', &repo, &fragment);
+    str_cut(repo, '?', &repo, &fragment);
+    return str_ends(repo, STR(".git"));
+}
+
+bool source_is_url(const char *s) {
     struct str t = str_of(s);
-    return str_starts(t, STR("http://")) || str_starts(t, STR("https://")) ||
-           str_starts(t, STR("git://")) || str_starts(t, STR("git@")) ||
-           str_starts(t, STR("ssh://"));
+    return (str_starts(t, STR("http://")) || str_starts(t, STR("https://"))) && !source_is_git(s);
+}
+
+static struct err check_checksum(struct reader *r) {
+    const struct copy_spec *c = &r->out->copy;
+    if (!c->checksum)
+        return OK;
+    if (c->sources_n + c->docs_n != 1)
+        return FAIL(r, "checksum can't be specified for multiple sources");
+    if (c->sources_n == 0 || (!source_is_git(c->sources[0]) && !source_is_url(c->sources[0])))
+        return FAIL(r, "checksum requires HTTP(S) or Git sources");
+    return OK;
 }
 
 static struct err read_add(struct reader *r) {
     struct copy_spec *c = &r->out->copy;
     struct flag flags[] = {
-        {.name = "chown", .text = &c->chown},       {.name = "chmod", .text = &c->chmod},
-        {.name = "link", .kind = FLAG_REFUSED},     {.name = "keep-git-dir", .kind = FLAG_REFUSED},
-        {.name = "checksum", .kind = FLAG_REFUSED}, {.name = "unpack", .kind = FLAG_REFUSED},
-        {.name = "exclude", .kind = FLAG_REFUSED},
+        {.name = "chown", .text = &c->chown},
+        {.name = "chmod", .text = &c->chmod},
+        {.name = "link", .kind = FLAG_BOOL, .on = &c->link},
+        {.name = "keep-git-dir", .kind = FLAG_BOOL, .on = &c->keep_git_dir},
+        {.name = "checksum", .text = &c->checksum},
+        {.name = "unpack", .kind = FLAG_BOOL, .on = &c->unpack},
+        {.name = "exclude", .kind = FLAG_LIST, .list = &c->exclude},
     };
-    TRY(flags_read(r->file, r->node, flags, ARRAY_LEN(flags)));
+    TRY(flags_read(r->file, r->node, r->arena, flags, ARRAY_LEN(flags)));
+    c->unpack_given = flags[5].used;
     TRY(read_sources(r));
-    for (size_t i = 0; i < c->sources_n; i++)
-        if (remote_source(c->sources[i]))
-            return err_as(FAIL(r, "ADD of a remote source (%s) is not supported by this builder",
-                               c->sources[i]),
-                          ERR_UNSUPPORTED);
-    return OK;
+    return check_checksum(r);
 }
 
 static struct err read_copy(struct reader *r) {
     struct copy_spec *c = &r->out->copy;
     struct flag flags[] = {
-        {.name = "from", .text = &c->from},        {.name = "chown", .text = &c->chown},
-        {.name = "chmod", .text = &c->chmod},      {.name = "link", .kind = FLAG_REFUSED},
-        {.name = "parents", .kind = FLAG_REFUSED}, {.name = "exclude", .kind = FLAG_REFUSED},
+        {.name = "from", .text = &c->from},
+        {.name = "chown", .text = &c->chown},
+        {.name = "chmod", .text = &c->chmod},
+        {.name = "link", .kind = FLAG_BOOL, .on = &c->link},
+        {.name = "parents", .kind = FLAG_BOOL, .on = &c->parents},
+        {.name = "exclude", .kind = FLAG_LIST, .list = &c->exclude},
     };
-    TRY(flags_read(r->file, r->node, flags, ARRAY_LEN(flags)));
+    TRY(flags_read(r->file, r->node, r->arena, flags, ARRAY_LEN(flags)));
     TRY(read_sources(r));
-    for (size_t i = 0; i < c->sources_n; i++)
-        if (remote_source(c->sources[i]))
+    for (size_t i = 0; i < c->sources_n; i++) {
+        if (source_is_git(c->sources[i]))
+            return FAIL(r, "source can't be a git ref for COPY");
+        if (source_is_url(c->sources[i]))
             return FAIL(r, "source can't be a URL for COPY");
+    }
     if (c->from && strchr(c->from, '$'))
         return FAIL(r, "variable expansion is not supported for --from, define a new stage with "
                        "FROM using ARG from global scope as a workaround");
@@ -203,11 +228,7 @@ static struct err read_copy(struct reader *r) {
 }
 
 static struct err read_run(struct reader *r) {
-    struct flag flags[] = {{.name = "mount", .kind = FLAG_REFUSED},
-                           {.name = "network", .kind = FLAG_REFUSED},
-                           {.name = "security", .kind = FLAG_REFUSED},
-                           {.name = "device", .kind = FLAG_REFUSED}};
-    TRY(flags_read(r->file, r->node, flags, ARRAY_LEN(flags)));
+    TRY(run_flags(r->file, r->node, r->arena, &r->out->run));
     command_set(r, 0, &r->out->command);
     if (r->out->command.n == 0)
         return FAIL(r, "RUN requires at least one argument");
@@ -250,7 +271,7 @@ static struct err read_probe(struct reader *r) {
                            {.name = "start-period", .text = &period},
                            {.name = "start-interval", .text = &start},
                            {.name = "retries", .text = &retries}};
-    TRY(flags_read(r->file, r->node, flags, ARRAY_LEN(flags)));
+    TRY(flags_read(r->file, r->node, r->arena, flags, ARRAY_LEN(flags)));
     if (!str_eq_nocase(str_of(r->node->args.items[0].text), STR("CMD")))
         return FAIL(r, "Unknown type \"%s\" in HEALTHCHECK (try CMD)", r->node->args.items[0].text);
     command_set(r, 1, &h->test);
@@ -330,6 +351,15 @@ static struct err read_unknown(struct reader *r) {
     if (meant)
         return FAIL(r, "unknown instruction: %s (did you mean %s?)", r->node->name, meant);
     return FAIL(r, "unknown instruction: %s", r->node->name);
+}
+
+size_t instr_sources(const struct instr *in, char *const **ret) {
+    if (in->kind == I_RUN) {
+        *ret = in->run.froms;
+        return in->run.froms_n;
+    }
+    *ret = (char *const *)&in->copy.from;
+    return (in->kind == I_COPY && in->copy.from) ? 1 : 0;
 }
 
 struct err instruction_parse(const struct dockerfile *f, const struct node *n, struct arena *a,

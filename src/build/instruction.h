@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "build/dockerfile.h"
+#include "spec/fields.h"
 
 struct pair {
     char *key, *value; /* value NULL: none was given (ARG NAME) */
@@ -31,6 +32,30 @@ struct copy_spec {
     struct source_doc *docs;
     size_t docs_n;
     char *dest, *from, *chown, *chmod; /* NULL: not given, dest is never NULL */
+    char *checksum;
+    struct strs exclude;
+    bool link, parents;
+    bool keep_git_dir, unpack, unpack_given;
+};
+enum mount_kind { MOUNT_BIND, MOUNT_CACHE, MOUNT_TMPFS, MOUNT_SECRET, MOUNT_SSH };
+enum mount_sharing { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED };
+/* RUN --mount: after mount_read. */
+struct run_mount {
+    enum mount_kind kind;
+    enum mount_sharing sharing;
+    char *from, *source, *target, *id, *env; /* NULL: not given */
+    bool read_only, required;
+    bool mode_given, uid_given, gid_given;
+    uint32_t mode, uid, gid;
+    int64_t size; /* tmpfs; 0: no limit */
+};
+enum run_network { NETWORK_DEFAULT, NETWORK_NONE, NETWORK_HOST };
+struct run_spec {
+    struct strs mounts; /* as written; mount_read reads them */
+    char **froms;       /* the stages and images that the mounts name */
+    size_t froms_n;
+    enum run_network network;
+    bool insecure;
 };
 struct health_spec {
     bool none;
@@ -41,12 +66,13 @@ struct health_spec {
 struct instr {
     enum instruction kind;
     const struct node *node;
-    bool on_build; /* came from the base image's triggers */
+    bool on_build;          /* came from the base image's triggers */
+    struct command command; /* RUN CMD ENTRYPOINT SHELL */
     union {
         struct { /* FROM */
             char *image, *stage, *platform;
         } from;
-        struct command command;  /* RUN CMD ENTRYPOINT SHELL */
+        struct run_spec run;
         struct copy_spec copy;   /* ADD COPY */
         struct pairs_list pairs; /* ENV LABEL ARG */
         struct health_spec health;
@@ -57,23 +83,38 @@ struct instr {
     };
 };
 
+/* The stages and images that --from and from= name. Borrowed. */
+size_t instr_sources(const struct instr *in, char *const **ret);
 /* Checks one node. A node that is not an instruction is an error that suggests the one that was
  * meant. */
 struct err instruction_parse(const struct dockerfile *f, const struct node *n, struct arena *a,
                              struct instr *ret);
 
+/* "git://…", "git@…", "ssh://…", "https://….git[#ref]"; a URL that is no git repository. */
+bool source_is_git(const char *source);
+bool source_is_url(const char *source);
+
+/* The value of one --mount ("type=cache,target=/x"). expand NULL: values with variables are not
+ * looked at yet. Errors are without a place. Source: Dockerfile reference, "RUN --mount". */
+struct err mount_read(const char *text, struct err (*expand)(void *arg, const char *in, char **ret),
+                      void *arg, struct arena *a, struct run_mount *ret);
+/* RUN --mount --network --security. Private to instruction.c. */
+struct err run_flags(const struct dockerfile *f, const struct node *node, struct arena *a,
+                     struct run_spec *ret);
+
 /* Flags: "--name=value". */
-enum flag_kind { FLAG_TEXT, FLAG_BOOL, FLAG_REFUSED };
+enum flag_kind { FLAG_TEXT, FLAG_BOOL, FLAG_LIST, FLAG_REFUSED };
 struct flag {
     const char *name;
     enum flag_kind kind;
-    char **text; /* FLAG_TEXT: where the value goes */
-    bool *on;    /* FLAG_BOOL */
+    char **text;       /* FLAG_TEXT: where the value goes */
+    bool *on;          /* FLAG_BOOL */
+    struct strs *list; /* FLAG_LIST: may be given more than once */
     bool used;
 };
 /* Reads the node's flags into the n known ones. FLAG_REFUSED gives ERR_UNSUPPORTED by name. */
-struct err flags_read(const struct dockerfile *f, const struct node *node, struct flag *flags,
-                      size_t n);
+struct err flags_read(const struct dockerfile *f, const struct node *node, struct arena *a,
+                      struct flag *flags, size_t n);
 
 /* The candidate nearest to word (edit distance of at most a third of it), or NULL. */
 const char *suggest(struct str word, const char *const *candidates, size_t n);

@@ -146,9 +146,9 @@ struct err plan_stage(const struct plan *p, const struct stage *from, const stru
     *ret = stage_named(p, from->index, name);
     if (!*ret && stage_named(p, p->stages_n, name))
         return dockerfile_error(f, in->node, 0,
-                                "cannot copy from stage \"%s\", it needs to be defined before "
+                                "cannot %s from stage \"%s\", it needs to be defined before "
                                 "current stage",
-                                name);
+                                in->kind == I_RUN ? "mount" : "copy", name);
     return OK;
 }
 
@@ -162,12 +162,14 @@ static struct err need(struct planner *p, struct stage *s) {
         TRY(need(p, s->parent));
     for (size_t i = 0; i < s->steps_n; i++) {
         const struct instr *in = &s->steps[i];
-        struct stage *other = NULL;
-        if (in->kind != I_COPY || !in->copy.from)
-            continue;
-        TRY(plan_stage(p->plan, s, in, in->copy.from, p->file, &other));
-        if (other)
-            TRY(need(p, other));
+        char *const *names;
+        size_t n = instr_sources(in, &names);
+        for (size_t j = 0; j < n; j++) {
+            struct stage *other = NULL;
+            TRY(plan_stage(p->plan, s, in, names[j], p->file, &other));
+            if (other)
+                TRY(need(p, other));
+        }
     }
     return OK;
 }

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "build/execute.h"
+#include "build/run_mounts.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ struct run {
     const char *script; /* a heredoc that begins with "#!": its text, else NULL */
     const char *script_name;
     char *container; /* id, while it exists */
+    struct step_mounts mounts;
 };
 
 /* The line that the shell gets: heredocs are put back, a body alone is the script itself. */
@@ -64,18 +66,27 @@ static void proxies(struct run *r) {
     }
 }
 
-static void run_key(struct run *r, char key[KEY_TEXT]) {
+static struct err run_key(struct run *r, struct stage *stage, char key[KEY_TEXT]) {
     CLEAN_KEY struct key k = {0};
+    CLEAN_BUF struct buf host = {0};
     const struct api_config *c = &r->state->image.config;
+    const struct run_spec *spec = &r->instr->run;
     key_begin(&k, "run", r->state->layers);
     key_add_list(&k, &r->args);
     key_add_list(&k, &r->env);
     key_addz(&k, c->working_dir);
     key_addz(&k, c->user);
     key_addz(&k, r->script);
-    key_addz(&k, r->build->request->host.network_mode);
-    key_add_list(&k, &r->build->request->host.extra_hosts);
+    /* Network, hosts and limits: a step may come out differently with others. */
+    fields_print(&api_host_config_fields, &r->build->request->host, &host);
+    key_add(&k, buf_str(&host));
+    key_addz(&k, spec->network == NETWORK_DEFAULT ? NULL
+                 : spec->network == NETWORK_NONE  ? "none"
+                                                  : "host");
+    key_addz(&k, spec->insecure ? "insecure" : NULL);
+    TRY(step_mounts_find(r->build, stage, r->instr, &k, &r->mounts));
     key_end(&k, key);
+    return OK;
 }
 
 /* "RUN |1 A=b /bin/sh -c …" */
@@ -113,6 +124,24 @@ static struct err script_mount(struct run *r, struct api_host_config *host) {
     return OK;
 }
 
+/* What goes beyond the sandbox must have been allowed by who builds, not by who wrote the file. */
+static struct err entitled(struct run *r, struct api_host_config *host) {
+    const struct run_spec *spec = &r->instr->run;
+    const struct build *b = r->build;
+    const char *mode = b->request->host.network_mode;
+    if (spec->network == NETWORK_HOST && !strs_has(&b->job->allow, "network.host") &&
+        (!mode || strcmp(mode, "host") != 0))
+        return err_new(ERR_FORBIDDEN, "RUN --network=host needs the build to allow network.host");
+    if (spec->insecure && !strs_has(&b->job->allow, "security.insecure"))
+        return err_new(ERR_FORBIDDEN,
+                       "RUN --security=insecure needs the build to allow security.insecure");
+    if (spec->network != NETWORK_DEFAULT)
+        host->network_mode = arena_strz(r->state->arena,
+                                        spec->network == NETWORK_NONE ? "none" : "host");
+    host->privileged = spec->insecure;
+    return OK;
+}
+
 static struct err create(struct run *r) {
     struct build *b = r->build;
     struct arena *a = r->state->arena;
@@ -120,7 +149,9 @@ static struct err create(struct run *r) {
     struct api_host_config host = b->request->host;
     struct api_container_create in = {.host = &host};
     struct api_container_created created = {0};
+    TRY(entitled(r, &host));
     proxies(r);
+    TRY(step_mounts_make(b, r->instr, &r->mounts, &host, &r->env));
     in.config = (struct api_config){.image = r->state->layers,
                                     .cmd = r->args,
                                     .env = r->env,
@@ -187,13 +218,18 @@ static struct err perform(struct run *r, const char *key, char **ret_image) {
                        STR_ARG(image_short(container)));
 }
 
-struct err step_run(struct build *b, struct state *s, const struct instr *in) {
-    struct run r = {.build = b, .state = s, .instr = in};
+static void run_done(struct run *r) {
+    step_mounts_done(&r->mounts);
+}
+
+struct err step_run(struct build *b, struct stage *stage, const struct instr *in) {
+    struct state *s = &stage->state;
+    OWN(run_done) struct run r = {.build = b, .state = s, .instr = in};
     char key[KEY_TEXT];
     char *image;
     command_line(&r);
     environment(&r);
-    run_key(&r, key);
+    TRY(run_key(&r, stage, key));
     char *text = created_by(&r);
     TRY(step_cached(b, key, &image));
     if (!image) {

@@ -207,6 +207,7 @@ static struct err item_add(const struct source_root *root, const char *real, con
 
 struct matcher {
     const struct source_root *root;
+    bool parents; /* names are whole paths */
     struct glob glob;
     struct arena *arena;
     struct source_items *items;
@@ -229,7 +230,7 @@ static struct err match_below(struct matcher *m, int fd, const char *real, const
         const char *p = arena_printf(m->arena, *rel ? "%s/%s" : "%s%s", rel, name);
         if (glob_match(&m->glob, str_of(p))) {
             if (!left_out(m->root, r))
-                TRY(item_add(m->root, r, name, m->arena, m->items));
+                TRY(item_add(m->root, r, m->parents ? r : name, m->arena, m->items));
             continue;
         }
         CLEAN_FD
@@ -253,12 +254,13 @@ static void split_pattern(struct str path, struct str *ret_dir, struct str *ret_
     *ret_pattern = str_from(path, cut);
 }
 
-static struct err find_pattern(const struct source_root *root, struct str path, struct arena *a,
-                               struct source_items *ret) {
-    OWN(matcher_done) struct matcher m = {.root = root, .arena = a, .items = ret};
+static struct err find_pattern(const struct source_root *root, struct str path, bool parents,
+                               struct arena *a, struct source_items *ret) {
+    OWN(matcher_done)
+    struct matcher m = {.root = root, .parents = parents, .arena = a, .items = ret};
     struct str dir, pattern;
     split_pattern(path, &dir, &pattern);
-    TRY(glob_compile(pattern, GLOB_PATH, &m.glob));
+    TRY(glob_compile(pattern, parents ? GLOB_IGNORE : GLOB_PATH, &m.glob));
     CLEAN_FD
     int fd = -1;
     const char *real = arena_str(a, dir);
@@ -271,8 +273,8 @@ static struct err find_pattern(const struct source_root *root, struct str path, 
     return match_below(&m, fd, real, "", 0);
 }
 
-struct err source_find(const struct source_root *root, const char *path, struct arena *a,
-                       struct source_items *ret) {
+static struct err find(const struct source_root *root, const char *path, bool parents,
+                       struct arena *a, struct source_items *ret) {
     /* Cleaned as an absolute path: ".." cannot lead above the root. */
     CLEAN_FREE
     char *abs = path_join("/", path);
@@ -280,12 +282,62 @@ struct err source_find(const struct source_root *root, const char *path, struct 
     char *clean = path_clean(str_of(abs));
     const char *real = clean + 1;
     if (glob_is_pattern(str_of(real)))
-        return find_pattern(root, str_of(real), a, ret);
+        return find_pattern(root, str_of(real), parents, a, ret);
     bool out = *real && left_out(root, real);
     if (out && !ignore_has_negated(root->ignore))
         return err_new(ERR_NOT_FOUND, "%s", path);
-    struct str name = path_base(str_of(clean));
+    struct str name = parents ? str_of(real) : path_base(str_of(clean));
     return item_add(root, real, str_eqz(name, "/") ? "" : arena_str(a, name), a, ret);
+}
+
+struct err source_find(const struct source_root *root, const char *path, struct arena *a,
+                       struct source_items *ret) {
+    return find(root, path, false, a, ret);
+}
+
+struct err source_find_parents(const struct source_root *root, const char *path, struct arena *a,
+                               struct source_items *ret) {
+    size_t first = ret->n;
+    ssize_t pivot = str_find_str(str_of(path), STR("/./"));
+    CLEAN_FREE
+    char *before = pivot < 0 ? mem_strdup("") : str_dup(str_sub(str_of(path), 0, (size_t)pivot));
+    CLEAN_FREE
+    char *abs = path_join("/", before);
+    CLEAN_FREE
+    char *clean = path_clean(str_of(abs));
+    TRY(find(root, path, true, a, ret));
+    size_t skip = strlen(clean + 1);
+    for (size_t i = first; i < ret->n; i++) {
+        struct source_item *item = &ret->items[i];
+        /* Their names are their whole paths. */
+        struct str under = str_from(str_of(item->name),
+                                    MIN(skip + (skip ? 1 : 0), strlen(item->name)));
+        item->under = arena_str(a, under);
+        item->name = arena_str(a, under.len ? path_base(under) : under);
+    }
+    return OK;
+}
+
+static void files_exclude(struct source_item *item, const struct ignore *rules) {
+    size_t kept = item->dir ? 1 : 0;
+    for (size_t i = kept; i < item->files.n; i++) {
+        struct source_file *f = item->files.items[i];
+        if (!ignore_match(rules, str_of(item->dir ? f->path : item->name)))
+            item->files.items[kept++] = f;
+    }
+    item->files.n = kept;
+}
+
+void source_exclude(struct source_items *items, size_t first, const struct ignore *rules) {
+    size_t kept = first;
+    for (size_t i = first; i < items->n; i++) {
+        files_exclude(&items->items[i], rules);
+        if (items->items[i].files.n)
+            items->items[kept++] = items->items[i];
+        else
+            vec_done(&items->items[i].files);
+    }
+    items->n = kept;
 }
 
 void source_doc(const char *name, struct str content, struct arena *a, struct source_items *ret) {
@@ -383,7 +435,7 @@ static struct err hash_content(const struct source_item *item, const struct sour
 }
 
 struct err source_hash(const struct source_item *item, struct sha256 *h) {
-    hash_str(h, str_of(item->name));
+    hash_str(h, str_of(item->under ? item->under : item->name));
     for (size_t i = 0; i < item->files.n; i++) {
         const struct source_file *f = item->files.items[i];
         /* A directory that is copied gives its content only. */

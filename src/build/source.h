@@ -39,6 +39,8 @@ struct source_item {
     const struct source_root *root;
     const char *name; /* base name as written */
     bool dir;
+    bool archive;              /* unpacked when it is one */
+    const char *under;         /* COPY --parents: its whole path below the destination; else NULL */
     struct source_files files; /* [0] is the item itself; parents before children, names in order */
     struct str content;        /* a heredoc's text: then there is no root and no file on disk */
 };
@@ -50,6 +52,13 @@ void source_items_done(struct source_items *v);
  * peer). ERR_NOT_FOUND when a plain path is not there or left out. */
 struct err source_find(const struct source_root *root, const char *path, struct arena *a,
                        struct source_items *ret);
+/* COPY --parents: the same with `under` set: the path as written, from "/./" on when that is in it.
+ * "**" stands for any number of directories. */
+struct err source_find_parents(const struct source_root *root, const char *path, struct arena *a,
+                               struct source_items *ret);
+/* --exclude: takes out what the rules match, below a directory by the path in it, a file by its
+ * name. A file that is taken out whole leaves an item without files, which is removed. */
+void source_exclude(struct source_items *items, size_t first, const struct ignore *rules);
 /* A file with this name and content, 0644. */
 void source_doc(const char *name, struct str content, struct arena *a, struct source_items *ret);
 /* Opens a regular file of an item for reading. */

@@ -1,8 +1,8 @@
 /* build/steps.c - COPY, ADD and WORKDIR. */
 #include "base/path.h"
 #include "build/execute.h"
-#include "build/tree_stream.h"
-#include "build/unpack.h"
+#include "build/fetch.h"
+#include "build/trees.h"
 
 /* Absolute; keeps what says that it is a directory. */
 static const char *destination(struct state *s, const char *dest) {
@@ -23,6 +23,8 @@ struct step {
     char **docs;
     char *dest_text;
     struct source_root *roots; /* of other stages' trees, one per source */
+    struct ignore exclude;
+    char *checksum;
 };
 
 static struct err expand_optional(struct state *s, const struct instr *in, const char *text,
@@ -46,6 +48,14 @@ static struct err expand_all(struct step *t) {
         if (spec->docs[i].expand)
             TRY(state_expand_doc(s, t->instr, spec->docs[i].content, &t->docs[i]));
     }
+    for (size_t i = 0; i < spec->exclude.n; i++) {
+        char *pattern;
+        TRY(state_expand(s, t->instr, spec->exclude.items[i], &pattern));
+        TRY(dockerfile_locate(s->file, t->instr->node,
+                              err_wrap(ignore_add(&t->exclude, pattern), "--exclude")));
+    }
+    if (spec->checksum)
+        TRY(state_expand(s, t->instr, spec->checksum, &t->checksum));
     TRY(state_expand(s, t->instr, spec->dest, &t->dest_text));
     TRY(expand_optional(s, t->instr, spec->chown, &t->copy.chown));
     TRY(expand_optional(s, t->instr, spec->chmod, &t->copy.chmod));
@@ -57,6 +67,8 @@ static char *created_by(const struct step *t) {
     CLEAN_BUF struct buf b = {0};
     const struct copy_spec *spec = &t->instr->copy;
     buf_adds(&b, instruction_name(t->instr->kind));
+    if (spec->parents)
+        buf_adds(&b, " --parents");
     if (t->copy.chown)
         buf_addf(&b, " --chown=%s", t->copy.chown);
     if (t->copy.chmod)
@@ -82,12 +94,60 @@ static struct err not_found(struct err e, const char *path, const char *where) {
     return err_new(ERR_NOT_FOUND, "%s: %s", where, path);
 }
 
+/* Below this root: with or without the path's directories. */
+static struct err find_below(struct step *t, const struct source_root *root, const char *path) {
+    const bool parents = t->instr->copy.parents;
+    struct source_items *items = &t->copy.items;
+    size_t first = items->n;
+    TRY((parents ? source_find_parents : source_find)(root, path, t->build->arena, items));
+    source_exclude(items, first, &t->exclude);
+    return OK;
+}
+
+/* ADD of a URL or a repository: brought here, then as local files. */
+static struct err find_remote(struct step *t, const char *source) {
+    struct build *b = t->build;
+    const struct copy_spec *spec = &t->instr->copy;
+    const char *path = "/", *commit;
+    int fd;
+    if (source_is_git(source)) {
+        struct git_source git;
+        TRY(git_source_parse(source, b->arena, &git));
+        git.keep_git_dir |= spec->keep_git_dir;
+        if (spec->checksum)
+            git.checksum = t->checksum;
+        TRY(fetch_git(b, &git, &fd, &commit));
+    } else {
+        TRY(fetch_url(b, source, &fd, &path));
+        vec_push(&t->copy.opened, fd);
+        if (spec->checksum)
+            TRY(fetch_check(fd, path, t->checksum));
+    }
+    if (source_is_git(source))
+        vec_push(&t->copy.opened, fd);
+    struct source_root *root = arena_alloc(b->arena, sizeof(*root));
+    *root = (struct source_root){.fd = fd};
+    size_t first = t->copy.items.n;
+    TRY(find_below(t, root, path));
+    if (t->copy.items.n > first)
+        t->copy.items.items[first].archive = spec->unpack;
+    return OK;
+}
+
 static struct err find_in_context(struct step *t) {
     const struct source_root *root = &t->build->context->root;
-    for (size_t i = 0; i < t->instr->copy.sources_n; i++) {
-        struct err e = source_find(root, t->sources[i], t->build->arena, &t->copy.items);
-        TRY(not_found(e, t->sources[i],
-                      "file not found in build context or excluded by .dockerignore"));
+    const struct copy_spec *spec = &t->instr->copy;
+    for (size_t i = 0; i < spec->sources_n; i++) {
+        const char *source = t->sources[i];
+        if (t->copy.add && (source_is_git(source) || source_is_url(source))) {
+            TRY(find_remote(t, source));
+            continue;
+        }
+        size_t first = t->copy.items.n;
+        struct err e = find_below(t, root, source);
+        TRY(not_found(e, source, "file not found in build context or excluded by .dockerignore"));
+        for (size_t k = first; k < t->copy.items.n; k++)
+            t->copy.items.items[k].archive = t->copy.add && (!spec->unpack_given || spec->unpack);
     }
     return OK;
 }
@@ -101,25 +161,15 @@ static struct err fetch(struct step *t, const char *image, const char *source,
     char *abs = path_join("/", source);
     CLEAN_FREE
     char *clean = path_clean(str_of(abs));
-    struct str path = str_of(clean), rest = STR("/");
-    struct strs ask = {0};
-    struct objs answer;
+    struct str path = str_of(clean), rest = STR("");
+    const char *place;
     while (glob_is_pattern(path)) {
         path = path_dir(path);
         rest = str_from(str_of(clean), path.len);
     }
-    strs_add(&ask, b->arena, arena_str(b->arena, path));
-    TRY(daemon_stat(b->client, image, &ask, b->arena, &answer));
-    const struct build_stat *st = answer.items;
-    if (!st->type || !*st->type)
-        return err_new(ERR_NOT_FOUND, "%s", source);
-    if (strcmp(st->type, "dir") != 0)
-        rest = path_base(path);
-    TRY(daemon_tree(b->client, image, ask.items[0]));
-    struct stream *in = tree_stream(b->client);
-    TRY(unpack_stream(in, b->context->temp_fd, &b->context->serial, &root->fd));
+    TRY(image_tree(b, image, arena_str(b->arena, path), &root->fd, &place));
     vec_push(&t->copy.opened, root->fd);
-    *ret_path = arena_str(b->arena, rest);
+    *ret_path = rest.len ? arena_printf(b->arena, "%s/%.*s", place, STR_ARG(rest)) : place;
     return OK;
 }
 
@@ -132,26 +182,9 @@ static struct err find_in_image(struct step *t, const char *image) {
         t->roots[i] = (struct source_root){.fd = -1, .owners = true};
         struct err e = fetch(t, image, t->sources[i], &t->roots[i], &path);
         if (!err_failed(e))
-            e = source_find(&t->roots[i], path, a, &t->copy.items);
+            e = find_below(t, &t->roots[i], path);
         TRY(not_found(e, t->sources[i], "file not found in the source of --from"));
     }
-    return OK;
-}
-
-/* The image behind --from: a stage's, or one by name. */
-static struct err from_image(struct step *t, const char **ret) {
-    struct build *b = t->build;
-    struct stage *other;
-    struct build_base base = {0};
-    const char *name = t->instr->copy.from;
-    TRY(plan_stage(b->plan, t->stage, t->instr, name, b->file, &other));
-    if (other) {
-        TRY(execute_stage(b, other));
-        *ret = other->state.layers;
-        return OK;
-    }
-    TRY(base_find(b, name, &base));
-    *ret = base.image;
     return OK;
 }
 
@@ -163,6 +196,9 @@ static void short_key(const struct step *t, const char *image, char key[KEY_TEXT
     key_addz(&k, t->copy.dest);
     key_addz(&k, t->copy.chown);
     key_addz(&k, t->copy.chmod);
+    key_addz(&k, t->copy.link ? "link" : NULL);
+    key_addz(&k, t->instr->copy.parents ? "parents" : NULL);
+    key_add_list(&k, &t->instr->copy.exclude);
     for (size_t i = 0; i < t->instr->copy.sources_n; i++)
         key_addz(&k, t->sources[i]);
     for (size_t i = 0; i < t->instr->copy.docs_n; i++) {
@@ -183,7 +219,7 @@ static struct err copy_items(struct step *t, char **ret_image) {
 static struct err copy_from_image(struct step *t, char **ret_image) {
     const char *image;
     char key[KEY_TEXT];
-    TRY(from_image(t, &image));
+    TRY(stage_or_image(t->build, t->stage, t->instr, t->instr->copy.from, &image));
     short_key(t, image, key);
     TRY(step_cached(t->build, key, ret_image));
     if (*ret_image)
@@ -204,6 +240,7 @@ static struct err perform(struct step *t, char **ret_image) {
 
 static void step_free(struct step *t) {
     copy_done(&t->copy);
+    ignore_done(&t->exclude);
 }
 
 struct err step_copy(struct build *b, struct stage *stage, const struct instr *in) {
@@ -214,6 +251,8 @@ struct err step_copy(struct build *b, struct stage *stage, const struct instr *i
                            .arena = b->arena,
                            .parent = s->layers,
                            .add = in->kind == I_ADD,
+                           /* As the peer: a mode makes an ordinary copy of it. */
+                           .link = in->copy.link && !in->copy.chmod,
                            .temp_fd = b->context->temp_fd,
                            .temp_serial = &b->context->serial};
     TRY(expand_all(&t));

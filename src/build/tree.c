@@ -2,6 +2,7 @@
  *
  * The notation is that of BuildKit's parser tests: the instruction in lower case, its flags as a
  * list, its arguments as Go-quoted strings. */
+#include "build/build.h"
 #include "build/dockerfile.h"
 #include "build/words.h"
 
@@ -51,4 +52,12 @@ void dockerfile_print_tree(const struct dockerfile *f, struct buf *out) {
         node_print(f->nodes[i], out);
         buf_addc(out, '\n');
     }
+}
+
+struct err build_print_tree(struct str dockerfile, const char *name, struct buf *ret) {
+    CLEAN_ARENA struct arena a = {0};
+    struct dockerfile *f;
+    TRY(dockerfile_parse(dockerfile, name, &a, &f));
+    dockerfile_print_tree(f, ret);
+    return OK;
 }

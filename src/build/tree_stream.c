@@ -41,3 +41,27 @@ struct stream *body_stream(struct http_body *b) {
     t->body = b;
     return &t->base;
 }
+
+struct read_stream {
+    struct stream base;
+    struct layer_reader *reader;
+};
+
+static struct err layer_stream_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
+    ssize_t got = layer_read(CONTAINER_OF(s, struct read_stream, base)->reader, p, n);
+    if (got < 0)
+        return err_errno((int)got, "read files");
+    *ret_n = (size_t)got;
+    return OK;
+}
+
+static void layer_stream_done(struct stream *s) {
+    free(CONTAINER_OF(s, struct read_stream, base));
+}
+
+struct stream *layer_stream(struct layer_reader *r) {
+    struct read_stream *t = NEW(struct read_stream);
+    t->base = (struct stream){.read = layer_stream_read, .done = layer_stream_done};
+    t->reader = r;
+    return &t->base;
+}

@@ -1,6 +1,7 @@
 /* build/tree_stream.h - sources of bytes as archive streams. Private to build/. */
 #pragma once
 #include "archive/stream.h"
+#include "build/layer.h"
 #include "client/client.h"
 #include "http/body.h"
 
@@ -8,3 +9,5 @@
 struct stream *tree_stream(struct client *c);
 /* A request's body (borrowed). */
 struct stream *body_stream(struct http_body *b);
+/* A layer's tar (borrowed); after a failure layer_reader_error says why. */
+struct stream *layer_stream(struct layer_reader *r);

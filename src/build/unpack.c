@@ -77,7 +77,7 @@ struct err unpack_archives(struct copy *c) {
     for (size_t i = 0; i < c->items.n; i++) {
         struct source_item *item = &c->items.items[i];
         bool archive = false;
-        if (item->dir || !item->root)
+        if (item->dir || !item->root || !item->archive)
             continue;
         TRYF(is_archive(item, &archive), "'%s'", item->name);
         if (archive)

@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 struct build_options {
     bool no_cache, pull, quiet;
     const char *file, *target, *network, *iidfile, *platform;
-    struct strv tags, build_args, labels;
+    struct strv tags, build_args, labels, secrets, ssh, allow;
 };
 static const struct option_row build_rows[] = {
     LIST(struct build_options, tags, 't', "tag", "NAME[:TAG]", "Name and optionally a tag"),
@@ -25,6 +26,12 @@ static const struct option_row build_rows[] = {
          "Name of the Dockerfile, relative to the context"),
     LIST(struct build_options, build_args, 0, "build-arg", "NAME=VALUE",
          "Set build-time variables"),
+    LIST(struct build_options, secrets, 0, "secret", "id=NAME[,src=FILE|,env=VAR]",
+         "Secret for RUN --mount=type=secret"),
+    LIST(struct build_options, ssh, 0, "ssh", "default|NAME[=SOCKET]",
+         "SSH agent's socket for RUN --mount=type=ssh"),
+    LIST(struct build_options, allow, 0, "allow", "ENTITLEMENT",
+         "Allow network.host or security.insecure to RUN"),
     LIST(struct build_options, labels, 0, "label", "KEY=VALUE", "Set metadata for an image"),
     TEXT(struct build_options, target, 0, "target", "STAGE", "Set the target build stage to build"),
     TEXT(struct build_options, network, 0, "network", "MODE",
@@ -72,6 +79,75 @@ static void make_query(const struct build_options *o, struct buf *query) {
     client_query_bool(query, "rm", true);
     pairs_query(query, "buildargs", &o->build_args);
     pairs_query(query, "labels", &o->labels);
+}
+
+/* A path as the builder will open it, whatever its working directory. */
+static struct err absolute(struct arena *a, const char *path, char **ret) {
+    char cwd[PATH_MAX];
+    if (!path_is_abs(str_of(path)) && !getcwd(cwd, sizeof(cwd)))
+        return err_errno(errno, "corten: find the working directory");
+    CLEAN_FREE char *joined = path_is_abs(str_of(path)) ? mem_strdup(path) : path_join(cwd, path);
+    *ret = arena_strz(a, joined);
+    return OK;
+}
+
+static struct err secret_option(struct arena *a, const char *text, struct build_secret *ret) {
+    struct str rest = str_of(text), one, k, v;
+    *ret = (struct build_secret){0};
+    while (str_next(&rest, ',', &one)) {
+        bool has_value = str_cut(one, '=', &k, &v);
+        char *value = arena_str(a, v);
+        if (has_value && str_eqz(k, "id"))
+            ret->id = value;
+        else if (has_value && (str_eqz(k, "src") || str_eqz(k, "source")))
+            TRY(absolute(a, value, &ret->path));
+        else if (has_value && str_eqz(k, "env"))
+            ret->env = value;
+        else if (!has_value || !str_eqz(k, "type") || (!str_eqz(v, "file") && !str_eqz(v, "env")))
+            return err_new(ERR_INVALID, "corten: unexpected '%.*s' in --secret '%s'", STR_ARG(one),
+                           text);
+    }
+    if (!ret->id || !*ret->id)
+        return err_new(ERR_INVALID, "corten: --secret '%s' has no id", text);
+    /* As the peer: an id alone is a variable of that name, or a file. */
+    if (!ret->path && !ret->env && getenv(ret->id))
+        ret->env = ret->id;
+    else if (!ret->path && !ret->env)
+        TRY(absolute(a, ret->id, &ret->path));
+    return OK;
+}
+
+static struct err ssh_option(struct arena *a, const char *text, struct strmap *ret) {
+    struct str id, path;
+    bool has_path = str_cut(str_of(text), '=', &id, &path);
+    const char *socket = has_path ? arena_str(a, path) : getenv("SSH_AUTH_SOCK");
+    struct stat st;
+    char *full;
+    if (!socket || !*socket)
+        return err_new(ERR_INVALID, "corten: --ssh %s: SSH_AUTH_SOCK is not set", text);
+    if (stat(socket, &st) != 0)
+        return err_errno(errno, "corten: --ssh %s", text);
+    if (!S_ISSOCK(st.st_mode))
+        return err_new(ERR_UNSUPPORTED,
+                       "corten: --ssh %s: keys are not supported, give an agent's socket", text);
+    TRY(absolute(a, socket, &full));
+    strmap_set(ret, a, arena_str(a, id), full);
+    return OK;
+}
+
+static struct err grants(const struct build_options *o, struct arena *a, struct build_job *job) {
+    for (size_t i = 0; i < o->secrets.n; i++)
+        TRY(secret_option(a, o->secrets.items[i],
+                          objs_add(&job->secrets, a, sizeof(struct build_secret))));
+    for (size_t i = 0; i < o->ssh.n; i++)
+        TRY(ssh_option(a, o->ssh.items[i], &job->ssh));
+    for (size_t i = 0; i < o->allow.n; i++) {
+        const char *what = o->allow.items[i];
+        if (strcmp(what, "network.host") != 0 && strcmp(what, "security.insecure") != 0)
+            return err_new(ERR_INVALID, "corten: unknown entitlement '%s'", what);
+        strs_add(&job->allow, a, what);
+    }
+    return OK;
 }
 
 /* Started by the kernel's own path of this program. */
@@ -138,8 +214,11 @@ static int build_run(struct invocation *in) {
         .context = context,
         .id_file = iidfile,
     };
+    struct err e = grants(o, &in->arena, &job);
+    if (err_failed(e))
+        return cli_fail(e, 1);
     fields_print(&build_job_fields, &job, &job_text);
-    struct err e = run_builder(buf_str(&job_text), &status);
+    e = run_builder(buf_str(&job_text), &status);
     return err_failed(e) ? cli_fail(e, 1) : status;
 }
 

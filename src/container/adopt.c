@@ -58,17 +58,23 @@ static void adopt_finish(void *job, struct err e, struct op_run *run) {
         return;
     }
     j->run = run;
+    VEC(const char *) stubs = {0};
+    for (size_t i = 0; i < j->c->mounts_n; i++)
+        vec_push(&stubs, j->c->mounts[i].destination);
     struct image_commit commit = {
         .parent = j->c->hold.image,
         .upper_dirfd = j->dir,
         .upper = "upper",
         .adopt = true,
+        .stubs = stubs.items,
+        .stubs_n = stubs.n,
         .drop_empty = true,
         .tar_fd = -1,
         .step = true,
         .cache_key = j->key,
     };
     image_commit(j->c->all->config.images, &commit, committed, j);
+    vec_done(&stubs);
 }
 
 static const struct op adopt_op = {"container adopt", adopt_prepare, adopt_work, adopt_finish};

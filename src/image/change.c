@@ -4,8 +4,8 @@
 
 static void change_run(struct images *im);
 
-/* Takes c out of the queue and applies it, which frees it. apply may start further changes: they wait
- * for the change_run that follows, or they would be committed twice. */
+/* Takes c out of the queue and applies it, which frees it. apply may start further changes: they
+ * wait for the change_run that follows, or they would be committed twice. */
 static void change_over(struct change *c, struct err e) {
     struct images *im = c->images;
     list_remove(&c->link);

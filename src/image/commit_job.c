@@ -7,10 +7,13 @@
 #include "image/compose.h"
 #include "image/ingest.h"
 #include "image/jobs.h"
+#include "kernel/beneath.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static struct err open_upper(struct ingest *in, const char *name, int *ret_fd) {
@@ -30,6 +33,46 @@ static struct err hash_write(void *arg, const void *p, size_t n) {
     return OK;
 }
 
+/* An empty file or directory at `path`, and the empty directories above it, up to the first that
+ * holds something else. One that is opaque hides what is below: that was the program's doing. */
+static struct err drop_stub(int dir, struct str path) {
+    while (path.len > 1) {
+        CLEAN_FREE
+        char *text = str_dup(path);
+        CLEAN_FD
+        int parent = -1;
+        const char *name;
+        struct stat st;
+        struct err e = beneath_parent(dir, text, false, &parent, &name);
+        if (err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_INVALID) {
+            err_free(e); /* nothing of it was written */
+            return OK;
+        }
+        TRY(e);
+        if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+            CLEAN_FD
+            int it = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+            char value[2];
+            bool plain = S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0);
+            if (!plain || it < 0 || fgetxattr(it, "trusted.overlay.opaque", value, 2) > 0)
+                return OK;
+            if (unlinkat(parent, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0)
+                return errno == ENOTEMPTY || errno == EEXIST
+                           ? OK
+                           : err_errno(errno, "remove the mount point %s", text);
+        }
+        path = path_dir(path);
+    }
+    return OK;
+}
+
+static struct err drop_stubs(struct ingest *in, int dir) {
+    const struct json *list = json_get(in->args, "stubs");
+    for (size_t i = 0; i < json_len(list); i++)
+        TRY(drop_stub(dir, json_str(json_at(list, i))));
+    return OK;
+}
+
 static struct err adopt_upper(struct ingest *in, const char *name, struct ingest_layer *l,
                               uint64_t *ret_entries) {
     CLEAN_FD
@@ -38,6 +81,7 @@ static struct err adopt_upper(struct ingest *in, const char *name, struct ingest
     struct tar_sink sink = {hash_write, h};
     struct layer_tar t;
     TRY(open_upper(in, name, &dir));
+    TRY(drop_stubs(in, dir));
     TRY(layer_drop_mountpoints(dir));
     TRY(layer_tar(dir, 0, &sink, &t));
     sha256_end(h, l->diff_id.bytes);

@@ -197,6 +197,10 @@ struct image_commit {
     int upper_dirfd;   /* directory that holds `upper`; borrowed; -1: none */
     const char *upper; /* name in it: an overlay upper directory */
     bool adopt;        /* rename it into place instead of copying (nobody may use it any more) */
+    /* Mount points that the runtime made in upper: each, and what above it was made for it, is
+     * removed when it is empty. Absolute paths; borrowed for the call. */
+    const char *const *stubs;
+    size_t stubs_n;
     int tar_fd;        /* a tar stream (plain), read to its end; borrowed; -1: none */
     bool drop_empty;   /* a layer without entries is left out (history says empty_layer) */
     /* The builder's two other kinds of image (spec/corten_build.h). step: a config of architecture,

@@ -194,6 +194,13 @@ static void commit_args(const struct image_commit *c, bool layer, struct buf *ou
         jo_str(&o, c->document);
     }
     put_optional(&o, "upper", c->upper);
+    if (c->stubs_n) {
+        jo_key(&o, "stubs");
+        jo_arr(&o);
+        for (size_t i = 0; i < c->stubs_n; i++)
+            jo_strz(&o, c->stubs[i]);
+        jo_arr_end(&o);
+    }
     jo_kbool(&o, "adopt", c->adopt);
     jo_kbool(&o, "drop_empty", c->drop_empty);
     jo_kbool(&o, "durable", c->durable);

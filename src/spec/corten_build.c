@@ -7,7 +7,16 @@ FIELDS(build_job_fields, struct build_job, F(host, "Host", F_STR, .flags = F_REQ
        F(temp_dir, "TempDir", F_STR, .flags = F_REQUIRED),
        F(registry_config, "RegistryConfig", F_STR, .flags = OMIT_EMPTY),
        F(context, "Context", F_STR, .flags = OMIT_EMPTY),
-       F(id_file, "IdFile", F_STR, .flags = OMIT_EMPTY));
+       F(id_file, "IdFile", F_STR, .flags = OMIT_EMPTY),
+       F(secrets, "Secrets", F_ARRAY, .flags = OMIT_EMPTY, .sub = &build_secret_fields),
+       F(ssh, "Ssh", F_STRMAP, .flags = OMIT_EMPTY),
+       F(contexts, "Contexts", F_STRMAP, .flags = OMIT_EMPTY),
+       F(allow, "Allow", F_STRS, .flags = OMIT_EMPTY));
+#undef F
+
+#define F(member, name, kind, ...) FIELD(struct build_secret, member, name, kind, ##__VA_ARGS__)
+FIELDS(build_secret_fields, struct build_secret, F(id, "Id", F_STR, .flags = F_REQUIRED),
+       F(path, "Path", F_STR, .flags = OMIT_EMPTY), F(env, "Env", F_STR, .flags = OMIT_EMPTY));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct build_image, member, name, kind, ##__VA_ARGS__)

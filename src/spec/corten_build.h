@@ -92,8 +92,21 @@ struct build_job {
     char *registry_config; /* the header X-Registry-Config as it came; "" when absent */
     char *context;         /* "", or the absolute path of a context directory */
     char *id_file;         /* only with context: the image's id is written there; "" for none */
+    /* The rest is only sent by `corten build`; POST /build has no way to say it. */
+    struct objs secrets;    /* struct build_secret */
+    struct strmap ssh;      /* id → path of an agent's socket */
+    struct strmap contexts; /* name → directory (absolute), "docker-image://REF" or a URL */
+    struct strs allow;      /* "network.host", "security.insecure" */
 };
 extern const struct fields build_job_fields;
+
+/* RUN --mount=type=secret: read by the builder, as the caller, when a step first wants it. */
+struct build_secret {
+    char *id;
+    char *path; /* of a file; "" : env */
+    char *env;  /* name of an environment variable of the builder */
+};
+extern const struct fields build_secret_fields;
 
 struct build_image {
     char *image;

@@ -43,11 +43,63 @@ TEST(run_and_commands) {
     assert_int_equal(in.command.n, 2);
     assert_int_equal(parse("CMD []", &a).command.n, 0);
     refused("RUN", ERR_INVALID, "at least one argument");
-    refused("RUN --mount=type=cache,target=/x y", ERR_UNSUPPORTED, "RUN --mount is not supported");
-    refused("RUN --network=none y", ERR_UNSUPPORTED, "--network");
-    refused("RUN --security=insecure y", ERR_UNSUPPORTED, "--security");
+    refused("RUN --device=x y", ERR_UNSUPPORTED, "--device");
     refused("SHELL bash -c", ERR_INVALID, "JSON form");
     refused("CMD [\"a\\u0000b\"]", ERR_INVALID, "NUL");
+}
+
+TEST(flags_of_run) {
+    CLEAN_ARENA struct arena a = {0};
+    struct instr in = parse("RUN --network=none --security=insecure --mount=target=/x,from=b "
+                            "--mount=type=cache,target=/y a b",
+                            &a);
+    assert_int_equal(in.run.network, NETWORK_NONE);
+    assert_true(in.run.insecure);
+    assert_int_equal(in.run.mounts.n, 2);
+    assert_int_equal(in.run.froms_n, 1);
+    assert_string_equal(in.run.froms[0], "b");
+    assert_string_equal(in.command.words[0], "a b");
+    refused("RUN --network=nine y", ERR_INVALID, "did you mean none?");
+    refused("RUN --mount=type=cahce,target=/x y", ERR_INVALID, "did you mean cache?");
+    refused("RUN --mount=type=cache,tarket=/x y", ERR_INVALID, "did you mean target?");
+    refused("RUN --mount=type=cache y", ERR_INVALID, "without a target");
+    refused("RUN --mount=target=/x,mode=755 y", ERR_INVALID, "mode not allowed");
+    refused("RUN --mount=target=/x,sharing=locked y", ERR_INVALID, "invalid cache sharing");
+    refused("RUN --mount=target=/x,from=$a y", ERR_INVALID, "variable expansion");
+    refused("RUN --mount=type=secret,from=a,id=x y", ERR_INVALID, "should not have a from");
+    refused("RUN --mount=type=secret y", ERR_INVALID, "one of source, target");
+    refused("RUN --mount=type=bind,required y", ERR_INVALID, "unexpected key 'required'");
+    refused("RUN --mount=\"type=tmpfs\",target=/x,size=1q y", ERR_INVALID, "value for size");
+}
+
+static struct run_mount mount(const char *text, struct arena *a) {
+    struct run_mount m;
+    assert_ok(mount_read(text, NULL, NULL, a, &m));
+    return m;
+}
+
+TEST(mounts) {
+    CLEAN_ARENA struct arena a = {0};
+    struct run_mount m = mount("type=cache,\"dst=/a,b\",id=i,sharing=locked,mode=0700,uid=5", &a);
+    assert_int_equal(m.kind, MOUNT_CACHE);
+    assert_string_equal(m.target, "/a,b");
+    assert_int_equal(m.sharing, SHARING_LOCKED);
+    assert_int_equal(m.mode, 0700);
+    assert_int_equal(m.uid, 5);
+    assert_false(m.read_only);
+    assert_true(mount("target=/x", &a).read_only);
+    assert_false(mount("target=/x,rw", &a).read_only);
+    assert_true(mount("type=cache,target=/x,ro", &a).read_only);
+    assert_int_equal(mount("type=tmpfs,target=/x,size=3MiB", &a).size, 3 << 20);
+    assert_true(mount("type=secret,id=x,required", &a).required);
+}
+
+TEST(sources) {
+    assert_true(source_is_git("https://host/a.git#main:dir"));
+    assert_true(source_is_git("git@host:a"));
+    assert_false(source_is_git("https://host/a.git/x"));
+    assert_true(source_is_url("https://host/a.tgz"));
+    assert_false(source_is_url("dir/http://x"));
 }
 
 TEST(copy) {
@@ -64,17 +116,20 @@ TEST(copy) {
     assert_string_equal(in.copy.docs[0].content, "\thi\n");
     assert_false(in.copy.docs[0].expand);
     refused("COPY a", ERR_INVALID, "only one was provided");
-    refused("COPY --link a b", ERR_UNSUPPORTED, "COPY --link");
-    refused("COPY --parents a b", ERR_UNSUPPORTED, "COPY --parents");
-    refused("COPY --exclude=x a b", ERR_UNSUPPORTED, "COPY --exclude");
+    in = parse("COPY --link --parents=false --exclude=x --exclude=!y a b", &a);
+    assert_true(in.copy.link);
+    assert_false(in.copy.parents);
+    assert_int_equal(in.copy.exclude.n, 2);
+    assert_string_equal(in.copy.exclude.items[1], "!y");
+    refused("COPY --link=maybe a b", ERR_INVALID, "expecting boolean");
     refused("COPY --form=x a b", ERR_INVALID, "did you mean --from?");
     refused("COPY --from a b", ERR_INVALID, "missing a value");
     refused("COPY --from=$X a b", ERR_INVALID, "variable expansion is not supported");
     refused("COPY --from=a --from=b a b", ERR_INVALID, "duplicate flag");
     refused("COPY a <<E\nE\n", ERR_INVALID, "as a destination");
     refused("COPY http://x/y b", ERR_INVALID, "URL");
-    refused("ADD https://x/y b", ERR_UNSUPPORTED, "ADD of a remote source");
-    refused("ADD git@x:y.git b", ERR_UNSUPPORTED, "ADD of a remote source");
+    refused("ADD --checksum=x a b", ERR_INVALID, "checksum requires");
+    refused("COPY git@x:y.git b", ERR_INVALID, "git ref for COPY");
 }
 
 TEST(pairs) {
