@@ -8,6 +8,9 @@ api_fn api_container_create, api_container_list, api_container_inspect, api_cont
     api_container_unpause, api_container_rename, api_container_remove, api_container_resize,
     api_container_wait, api_container_attach, api_container_logs, api_container_update,
     api_container_top, api_container_stats, api_container_prune;
+/* files.c */
+api_fn api_container_archive_stat, api_container_archive_get, api_container_archive_put,
+    api_container_export, api_container_changes;
 /* exec.c */
 api_fn api_exec_create, api_exec_start, api_exec_inspect, api_exec_resize, api_exec_kill;
 /* image.c */

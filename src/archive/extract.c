@@ -25,6 +25,8 @@ struct extractor {
     struct tar_reader *tar;
     int root;
     unsigned flags;
+    const char *below; /* "" or a directory of root */
+    uint32_t uid, gid; /* EXTRACT_OWNER */
     const struct extract_limits *limits;
     struct extracted done;
     /* Directory of the last entry: archives come directory by directory. */
@@ -61,6 +63,17 @@ static struct err clean_path(const char *raw, char **ret) {
             return err_new(ERR_INVALID, "path is deeper than %d", EXTRACT_DEPTH_MAX);
     }
     *ret = TAKE(path);
+    return OK;
+}
+
+/* The path from root on, of a path in the archive. */
+static struct err place_path(const struct extractor *x, const char *raw, char **ret) {
+    TRY(clean_path(raw, ret));
+    if (!x->below[0])
+        return OK;
+    CLEAN_FREE
+    char *inner = TAKE(*ret);
+    *ret = strcmp(inner, ".") == 0 ? mem_strdup(x->below) : mem_printf("%s/%s", x->below, inner);
     return OK;
 }
 
@@ -190,6 +203,9 @@ static struct err extract_dir(struct extractor *x, struct place at, const char *
     struct stat st;
     bool there = place_stat(at, &st), was_whiteout = there && is_whiteout(&st);
     if (there && !S_ISDIR(st.st_mode)) {
+        if (x->flags & EXTRACT_KEEP_KIND)
+            return err_new(ERR_INVALID, "cannot overwrite non-directory \"/%s\" with directory",
+                           path);
         TRY(place_remove(at));
         there = false;
     }
@@ -229,7 +245,7 @@ static struct err extract_file(struct extractor *x, struct place at, const struc
 static struct err extract_link(struct extractor *x, struct place at, const struct tar_entry *e) {
     CLEAN_FREE
     char *target = NULL;
-    TRYF(clean_path(e->target, &target), "target '%s'", e->target);
+    TRYF(place_path(x, e->target, &target), "target '%s'", e->target);
     CLEAN_FD
     int dir = -1;
     const char *name;
@@ -304,11 +320,22 @@ static struct err extract_whiteout(struct place at, const char *hidden) {
     return OK;
 }
 
+/* May what is no directory take this place? */
+static struct err check_kind(const struct extractor *x, struct place at, const char *path) {
+    struct stat st;
+    if ((x->flags & EXTRACT_KEEP_KIND) && place_stat(at, &st) && S_ISDIR(st.st_mode))
+        return err_new(ERR_INVALID, "cannot overwrite directory \"/%s\" with non-directory", path);
+    return OK;
+}
+
 static struct err extract_entry(struct extractor *x, const struct tar_entry *e) {
     CLEAN_FREE
     char *path = NULL;
-    TRY(clean_path(e->path, &path));
+    TRY(place_path(x, e->path, &path));
     struct place at;
+    bool is_root = strcmp(path, x->below[0] ? x->below : ".") == 0;
+    if (is_root && x->below[0] && e->type == TAR_DIR)
+        return OK; /* what is copied into keeps its own attributes */
     struct str base = path_base(str_of(path));
     if ((x->flags & EXTRACT_LAYER) && str_starts(base, STR(".wh."))) {
         if (str_eqz(base, ".wh..wh..opq"))
@@ -321,8 +348,9 @@ static struct err extract_entry(struct extractor *x, const struct tar_entry *e) 
     TRY(find_place(x, path, &at));
     if (e->type == TAR_DIR)
         return extract_dir(x, at, path, e);
-    if (strcmp(path, ".") == 0)
+    if (is_root)
         return err_new(ERR_INVALID, "the root is not a directory");
+    TRY(check_kind(x, at, path));
     if (e->type == TAR_LINK)
         return extract_link(x, at, e);
     TRY(place_remove(at));
@@ -361,7 +389,12 @@ static struct err extract_all(struct extractor *x) {
         if (++x->done.entries > x->limits->entries)
             return err_new(ERR_INVALID, "the archive has more than %llu entries",
                            (unsigned long long)x->limits->entries);
-        struct err bad = extract_entry(x, e);
+        struct tar_entry own = *e;
+        if (x->flags & EXTRACT_OWNER) {
+            own.uid = x->uid;
+            own.gid = x->gid;
+        }
+        struct err bad = extract_entry(x, &own);
         if (err_failed(bad))
             return err_wrap(bad, "entry '%s'", e->path);
     }
@@ -369,9 +402,15 @@ static struct err extract_all(struct extractor *x) {
     return set_dir_times(x);
 }
 
-struct err extract(struct stream *in, int root, unsigned flags, const struct extract_limits *limits,
-                   struct extracted *ret) {
-    struct extractor x = {.root = root, .flags = flags, .limits = limits, .parent = -1};
+struct err extract_into(struct stream *in, int root, const struct extract_into *o,
+                        const struct extract_limits *limits, struct extracted *ret) {
+    struct extractor x = {.root = root,
+                          .flags = o->flags,
+                          .below = o->below,
+                          .uid = o->uid,
+                          .gid = o->gid,
+                          .limits = limits,
+                          .parent = -1};
     x.tar = tar_reader_new(in);
     x.data = mem_alloc(DATA_SIZE);
     struct err e = extract_all(&x);
@@ -384,4 +423,10 @@ struct err extract(struct stream *in, int root, unsigned flags, const struct ext
     free(x.data);
     tar_reader_free(x.tar);
     return e;
+}
+
+struct err extract(struct stream *in, int root, unsigned flags, const struct extract_limits *limits,
+                   struct extracted *ret) {
+    struct extract_into o = {.below = "", .flags = flags};
+    return extract_into(in, root, &o, limits, ret);
 }

@@ -36,7 +36,9 @@ struct extract_limits {
 /* A terabyte, ten million entries. */
 extern const struct extract_limits extract_default_limits;
 
-enum { EXTRACT_LAYER = 1u };
+/* KEEP_KIND: a directory is never replaced by something else, nor something else by a directory:
+ * ERR_INVALID "cannot overwrite …". OWNER: everything gets the owner that is given. */
+enum { EXTRACT_LAYER = 1u, EXTRACT_KEEP_KIND = 2u, EXTRACT_OWNER = 4u };
 
 struct extracted {
     uint64_t bytes;   /* of file data written */
@@ -46,3 +48,12 @@ struct extracted {
  * as it came. */
 struct err extract(struct stream *in, int root, unsigned flags, const struct extract_limits *limits,
                    struct extracted *ret);
+/* The archive's root is the directory `below` of root (which is there; "" or a path without ".."),
+ * but links on the way are resolved from root: what copying into a container needs. */
+struct extract_into {
+    const char *below;
+    unsigned flags;
+    uint32_t uid, gid; /* EXTRACT_OWNER */
+};
+struct err extract_into(struct stream *in, int root, const struct extract_into *o,
+                        const struct extract_limits *limits, struct extracted *ret);

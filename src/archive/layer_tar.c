@@ -293,11 +293,7 @@ static struct err visit(struct walk *w, const char *name) {
     return push_level(w, sub);
 }
 
-static struct err walk_all(struct walk *w, int dir) {
-    int top = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (top < 0)
-        return err_errno(errno, "open directory");
-    TRY(push_level(w, top));
+static struct err walk_levels(struct walk *w) {
     while (w->levels.n > 0) {
         struct level *l = &w->levels.items[w->levels.n - 1];
         if (l->next == l->names.n) {
@@ -310,9 +306,37 @@ static struct err walk_all(struct walk *w, int dir) {
     return w->sink ? tar_put_end(w->sink) : OK;
 }
 
-static struct err walk(int dir, unsigned flags, const struct tar_sink *s, struct layer_tar *ret) {
+static struct err walk_all(struct walk *w, int dir) {
+    int top = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (top < 0)
+        return err_errno(errno, "open directory");
+    TRY(push_level(w, top));
+    return walk_levels(w);
+}
+
+/* What is called name, by itself: a file, a link, or a directory with all that is in it. */
+static struct err walk_one(struct walk *w, int dir, const char *name, const char *as) {
+    CLEAN_FD
+    int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_errno(errno, "'%s'", name);
+    buf_adds(&w->path, as);
+    TRY(put_entry(w, dir, name, fd, &st));
+    if (!S_ISDIR(st.st_mode))
+        return w->sink ? tar_put_end(w->sink) : OK;
+    buf_addc(&w->path, '/');
+    int top = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (top < 0)
+        return err_errno(errno, "'%s'", name);
+    TRY(push_level(w, top));
+    return walk_levels(w);
+}
+
+static struct err walk(int dir, const char *name, const char *as, unsigned flags,
+                       const struct tar_sink *s, struct layer_tar *ret) {
     struct walk w = {.sink = s, .flags = flags, .data = mem_alloc(DATA_SIZE)};
-    struct err e = walk_all(&w, dir);
+    struct err e = name ? walk_one(&w, dir, name, as) : walk_all(&w, dir);
     if (!err_failed(e))
         *ret = w.done;
     while (w.levels.n > 0)
@@ -329,12 +353,17 @@ static struct err walk(int dir, unsigned flags, const struct tar_sink *s, struct
 }
 
 struct err layer_tar(int dir, unsigned flags, const struct tar_sink *s, struct layer_tar *ret) {
-    return walk(dir, flags, s, ret);
+    return walk(dir, NULL, NULL, flags, s, ret);
+}
+
+struct err layer_tar_tree(int dir, const char *name, const char *as, unsigned flags,
+                          const struct tar_sink *s, struct layer_tar *ret) {
+    return walk(dir, name, as, flags, s, ret);
 }
 
 struct err layer_size(int dir, uint64_t *ret_bytes, bool *ret_empty) {
     struct layer_tar t;
-    TRY(walk(dir, 0, NULL, &t));
+    TRY(walk(dir, NULL, NULL, 0, NULL, &t));
     *ret_bytes = t.bytes;
     *ret_empty = t.entries == 0;
     return OK;

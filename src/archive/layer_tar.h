@@ -30,5 +30,9 @@ struct err layer_drop_mountpoints(int dir);
 enum { LAYER_TAR_PLAIN = 1u }; /* whiteouts mean nothing here: copy nodes as they are (export) */
 /* Ends with tar_put_end. dir: borrowed. */
 struct err layer_tar(int dir, unsigned flags, const struct tar_sink *s, struct layer_tar *ret);
+/* One file, link or directory of dir (name "." for dir itself) as a tar whose names begin with `as`
+ * ("" gives "/", "/bin" …). Ends with tar_put_end. */
+struct err layer_tar_tree(int dir, const char *name, const char *as, unsigned flags,
+                          const struct tar_sink *s, struct layer_tar *ret);
 /* Bytes of file data and whether anything is in there at all. */
 struct err layer_size(int dir, uint64_t *ret_bytes, bool *ret_empty);

@@ -1,6 +1,7 @@
 /* corten-worker - moves and parses foreign bytes: one bulk job, then it ends. The jobs are their
  * folders'. */
 #include "base/file.h"
+#include "container/container.h"
 #include "image/image.h"
 #include "monitor/monitor.h"
 #include "registry/registry.h"
@@ -20,5 +21,6 @@ int main(void) {
     signal(SIGPIPE, SIG_IGN);
     size_t n = add(all, 1, image_jobs);
     n = add(all, n, registry_jobs);
+    n = add(all, n, container_jobs);
     return worker_main(all, n);
 }

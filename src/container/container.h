@@ -213,6 +213,22 @@ typedef void container_measured(void *arg, const struct container_size *sizes, s
 void containers_measure(struct containers *cs, struct container *const *list, size_t n,
                         container_measured *done, void *arg);
 
+/* The file system from outside. Each serves the client's socket (taken is consumed) in a worker,
+ * which writes the whole answer. */
+enum container_archive { CONTAINER_ARCHIVE_STAT, CONTAINER_ARCHIVE_GET, CONTAINER_ARCHIVE_PUT };
+struct container_files {
+    const char *name; /* of the container as the client said it, for messages */
+    const char *path; /* in the container; a closing "/" or "/." follows a link */
+    bool keep_kind;   /* PUT: a directory never takes the place of something else, or gives it */
+    bool own;         /* PUT: everything is given to the container's user */
+};
+void container_archive(struct container *c, enum container_archive what,
+                       const struct container_files *o, struct http_taken *taken);
+void container_export(struct container *c, struct http_taken *taken);
+void container_changes(struct container *c, struct http_taken *taken);
+/* The jobs of this folder for corten-worker; the last one is all NULL. */
+extern const struct worker_job container_jobs[];
+
 enum container_wait {
     CONTAINER_WAIT_NOT_RUNNING,
     CONTAINER_WAIT_NEXT_EXIT,

@@ -169,6 +169,9 @@ struct err container_endpoints_adopt(struct container *c, int run_dir);
 struct err container_log_limits(const struct api_log_config *log, int64_t *ret_max_size,
                                 int *ret_max_file);
 
+/* files_job.c: a whole answer {"message": …} with Connection: close. Does not consume e. */
+void container_files_error(struct err e, struct buf *out);
+
 /* exec.c */
 void container_execs_drop(struct container *c);
 /* Codes that an earlier daemon kept under the run root. */

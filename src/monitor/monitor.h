@@ -180,6 +180,9 @@ int monitor_main(int argc, char **argv);
  * written. ERR_NOT_FOUND when no monitor lives. */
 struct err monitor_follow_log(int run_dir_fd, int *ret_fd);
 
+/* user (as monitor_start.user) by the databases below root. For copying into a container. */
+struct err monitor_user_ids(int root, const char *user, uint32_t *ret_uid, uint32_t *ret_gid);
+
 /* The job "logs-read" of the worker: logs_read_job (logs/logs.h) with the run directory instead of
  * the wake descriptor, which is dialled here. fds: client, log directory, run directory (optional).
  */

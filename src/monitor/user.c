@@ -191,3 +191,12 @@ struct err user_resolve(int root, const char *user, const char *const *groups, s
     buf_done(&r.gids);
     return e;
 }
+
+struct err monitor_user_ids(int root, const char *user, uint32_t *ret_uid, uint32_t *ret_gid) {
+    CLEAN_ARENA struct arena a = {0};
+    struct oci_process p = {0};
+    TRY(user_resolve(root, user, NULL, 0, &p, &a));
+    *ret_uid = p.user.uid;
+    *ret_gid = p.user.gid;
+    return OK;
+}
