@@ -140,12 +140,14 @@ static bool network_matches(const struct container_filter *f, const struct conta
 bool container_filter_wants(const struct container_filter *f, const struct container *k) {
     const struct strs *status = api_filter(&f->given, "status");
     const struct strs *task = api_filter(&f->given, "is-task");
+    const struct strs *health = api_filter(&f->given, "health");
     bool alive = k->state == CONTAINER_RUNNING || k->state == CONTAINER_PAUSED ||
                  k->state == CONTAINER_RESTARTING;
     return (alive || f->all) && container_filter_pattern(api_filter(&f->given, "id"), k->id) &&
            name_matches(api_filter(&f->given, "name"), k->name) &&
            api_filter_labels(api_filter(&f->given, "label"), &k->config->labels) &&
            (!status || strs_has(status, container_state_name(k->state))) &&
+           (!health || strs_has(health, container_health_name(k))) &&
            (!task || strs_has(task, "false")) && ancestor_matches(f, k) && exit_matches(f, k) &&
            network_matches(f, k) && mount_matches(api_filter(&f->given, "volume"), k) &&
            ports_match(f, k) && (f->before == INT64_MIN || k->created < f->before) &&

@@ -181,6 +181,7 @@ static void view_state(const struct container *c, struct arena *a,
     ret->error = c->error;
     ret->started_at = c->started_at;
     ret->finished_at = c->finished_at;
+    ret->health = container_health_view(c, a);
 }
 
 static void view_execs(const struct container *c, struct arena *a, struct strs *ret) {

@@ -64,6 +64,7 @@ struct container_mount {
 
 struct endpoint_plans VEC_BODY(struct endpoint_plan *);
 struct container_waiter;
+struct container_health;
 struct container {
     struct containers *all;
     struct arena arena; /* config and everything that lives as long as the container */
@@ -101,6 +102,9 @@ struct container {
     void (*exit_continue)(struct container *c);
     struct list prestart, removed_waiters, exit_calls;
     struct list execs;
+    struct container_health *health;   /* NULL: no checks */
+    enum monitor_action unhealthy_end; /* what the monitor ended the last run for */
+    int64_t unhealthy_delay;
     struct timer *restart_timer;
     int64_t restart_delay;
     bool gone; /* removed from the registry; freed when the queue is idle */
@@ -148,6 +152,10 @@ struct err container_find(struct containers *cs, const char *ref, struct contain
 struct container *const *containers_all(struct containers *cs, size_t *ret_n);
 /* Text of the `Status` column: "Up 5 minutes", "Exited (0) 3 seconds ago". */
 void container_status_text(const struct container *c, struct buf *out);
+/* "none", "starting", "healthy", "unhealthy"; as inspect and the filter have it. */
+const char *container_health_name(const struct container *c);
+/* The last results, oldest first; NULL when no checks are made. Memory in a. */
+struct api_health *container_health_view(const struct container *c, struct arena *a);
 /* Directory of the container's log files and their base name. */
 const char *container_log_name(const struct container *c, struct arena *a);
 /* Published ports as they are now (running), for inspect and list. */

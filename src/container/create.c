@@ -92,6 +92,7 @@ static void merge_config(struct api_config *c, const struct api_config *image, s
     merge_text(&c->working_dir, image->working_dir);
     merge_text(&c->user, image->user);
     merge_text(&c->stop_signal, image->stop_signal);
+    container_health_merge(c, image, a);
     for (size_t i = 0; i < image->labels.n; i++)
         if (!strmap_get(&c->labels, image->labels.items[i].key))
             strmap_set(&c->labels, a, image->labels.items[i].key, image->labels.items[i].value);
@@ -105,11 +106,6 @@ static struct err find_image(struct create_job *j, const char *ref, struct image
     if (!ref || !*ref)
         return err_new(ERR_INVALID, "no image specified: the body needs 'Image'");
     TRY(image_find(j->cs->config.images, str_of(ref), ret));
-    const struct api_config *ic = &image_config(*ret)->config;
-    if (ic->healthcheck && ic->healthcheck->test.n &&
-        strcmp(ic->healthcheck->test.items[0], "NONE") != 0)
-        strs_add(&j->warnings, &j->arena,
-                 "the image's HEALTHCHECK is not run: health checks are not supported");
     return OK;
 }
 
@@ -155,6 +151,7 @@ static struct err compose(struct create_job *j, const struct api_container_creat
     TRY(find_image(j, doc.config.image, &image));
     TRY(container_validate(&doc, &j->arena, &j->warnings));
     merge_config(&doc.config, &image_config(image)->config, &j->arena);
+    TRY(container_health_check(&doc, &j->arena));
     if (doc.config.entrypoint.n + doc.config.cmd.n == 0)
         return err_new(ERR_INVALID, "no command specified");
     TRY(host_name(j, &doc));

@@ -30,6 +30,7 @@ void container_apply_exit(struct container *c, const struct monitor_exit *x) {
     c->exit_code = x->code;
     c->finished_at = x->finished_at;
     c->oom_killed = x->oom_killed;
+    container_health_ended(c, x);
     c->pid = 0;
     c->start_time = 0;
     c->hold.running = false;
@@ -149,6 +150,10 @@ static void monitor_oom(void *arg) {
     container_publish(c, "oom", NULL, NULL);
 }
 
+static void monitor_health(void *arg, const struct monitor_health_state *s) {
+    container_health_report(arg, s);
+}
+
 static void monitor_waiter_back(void *arg, int fd, int exit_code UNUSED) {
     struct container *c = arg;
     struct container_waiter *w = NEW(struct container_waiter);
@@ -175,6 +180,7 @@ static const struct monitor_events events = {
     .exited = monitor_exited,
     .exec_exited = monitor_exec_exited,
     .oom = monitor_oom,
+    .health = monitor_health,
     .waiter_back = monitor_waiter_back,
     .closed = monitor_closed,
 };

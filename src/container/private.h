@@ -179,5 +179,36 @@ void container_execs_restore(struct container *c, int run_dir);
 void container_exec_adopt(struct container *c, const struct monitor_hello_exec *h);
 void container_exec_ended(struct container *c, const char *exec_id, int code);
 
+/* health.c */
+struct container_health_result {
+    int64_t start, end;
+    int code;
+    char *output; /* owned */
+};
+struct container_health {
+    enum monitor_health_status status;
+    int64_t streak;
+    bool was_healthy; /* in this run */
+    struct container_health_result results[MONITOR_HEALTH_RESULTS];
+    size_t results_n;
+};
+/* Checks and reads the settings; without process and stop's values. */
+struct err container_health_parse(const struct api_config *config, struct arena *a,
+                                  struct monitor_health *ret);
+/* Of the merged document: refuses what cannot be meant. */
+struct err container_health_check(const struct api_container_create *doc, struct arena *a);
+/* What the image says and the create call does not. */
+void container_health_merge(struct api_config *c, const struct api_config *image, struct arena *a);
+/* For the monitor: whole. */
+struct err container_health_settings(const struct container *c, struct arena *a,
+                                     struct monitor_health *ret);
+void container_health_begin(struct container *c); /* started */
+void container_health_report(struct container *c, const struct monitor_health_state *s);
+void container_health_adopt(struct container *c, const struct monitor_hello *hello);
+void container_health_ended(struct container *c, const struct monitor_exit *x);
+void container_health_free(struct container *c);
+bool container_health_wants_restart(const struct container *c);
+int64_t container_health_delay(struct container *c); /* before the restart; grows */
+
 /* restore.c */
 void container_restore_one(struct container *c);

@@ -8,6 +8,8 @@
 
 bool container_wants_restart(const struct container *c) {
     const char *policy = c->host->restart_policy.name;
+    if (container_health_wants_restart(c))
+        return true;
     if (!policy || !*policy || !strcmp(policy, "no") || c->stopped_by_user || c->auto_remove)
         return false;
     if (!strcmp(policy, "always") || !strcmp(policy, "unless-stopped"))
@@ -44,6 +46,8 @@ void container_schedule_restart(struct container *c) {
     bool good = c->finished_at - c->started_at >= RESTART_RUN_GOOD;
     c->restart_delay = good || c->restart_delay == 0 ? RESTART_DELAY_MIN
                                                      : MIN(c->restart_delay * 2, RESTART_DELAY_MAX);
+    if (container_health_wants_restart(c))
+        c->restart_delay = container_health_delay(c);
     container_set_state(c, CONTAINER_RESTARTING);
     c->restart_timer = timer_new(c->all->config.loop, c->restart_delay, 0, restart_now, c);
 }

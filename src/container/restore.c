@@ -31,6 +31,7 @@ static void adopt(struct container *c, int run_dir, struct monitor_hello *h) {
     for (size_t i = 0; i < h->execs_n; i++)
         container_exec_adopt(c, &h->execs[i]);
     container_execs_restore(c, run_dir);
+    container_health_adopt(c, h);
     container_watch_monitor(c, TAKE_FD(h->started.conn));
 }
 

@@ -211,6 +211,7 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .prestart_n = j->prestart_n,
     };
     TRY(container_log_limits(log, &s.log_max_size, &s.log_max_file));
+    TRY(container_health_settings(c, &j->arena, &s.health));
     return monitor_spawn(&s, &j->started);
 }
 
@@ -308,6 +309,7 @@ static void start_finish(void *job, struct err e, struct op_run *run) {
     free(c->error);
     c->error = mem_strdup("");
     container_set_state(c, CONTAINER_RUNNING);
+    container_health_begin(c);
     container_net_settle(c, &j->net);
     container_watch_monitor(c, j->started.conn);
     container_save_lazy(c);

@@ -256,9 +256,6 @@ static struct err check_config(const struct api_config *c) {
                        c->working_dir);
     if (set(c->stop_signal) && !signal_parse(c->stop_signal, &signo))
         return err_new(ERR_INVALID, "invalid signal: %s", c->stop_signal);
-    if (c->healthcheck && c->healthcheck->test.n &&
-        strcmp(c->healthcheck->test.items[0], "NONE") != 0)
-        return err_new(ERR_UNSUPPORTED, "Healthcheck is not supported");
     for (size_t i = 0; i < c->env.n; i++)
         if (c->env.items[i][0] == '=' || !c->env.items[i][0])
             return err_new(ERR_INVALID, "invalid environment variable: %s", c->env.items[i]);

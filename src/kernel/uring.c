@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -135,6 +137,28 @@ int uring_open(struct uring *u, int dirfd, const char *name, int flags, mode_t m
                          .addr = (uintptr_t)name,
                          .open_flags = (uint32_t)(flags | O_CLOEXEC),
                          .len = (uint32_t)mode,
+                     });
+}
+
+int uring_open_how(struct uring *u, int dirfd, const char *path, const struct open_how *how) {
+    return submit(u, (struct io_uring_sqe){
+                         .opcode = IORING_OP_OPENAT2,
+                         .fd = dirfd,
+                         .addr = (uintptr_t)path,
+                         .len = sizeof(*how),
+                         .off = (uintptr_t)how,
+                     });
+}
+
+int uring_statx(struct uring *u, int fd, struct statx *ret) {
+    static const char empty[] = "";
+    return submit(u, (struct io_uring_sqe){
+                         .opcode = IORING_OP_STATX,
+                         .fd = fd,
+                         .addr = (uintptr_t)empty,
+                         .len = STATX_BASIC_STATS,
+                         .off = (uintptr_t)ret,
+                         .statx_flags = AT_EMPTY_PATH,
                      });
 }
 

@@ -22,6 +22,13 @@ int uring_append(struct uring *u, int fd, const void *p,
 int uring_rename(struct uring *u, int dirfd, const char *from, const char *to);
 int uring_unlink(struct uring *u, int dirfd, const char *name);
 int uring_open(struct uring *u, int dirfd, const char *name, int flags, mode_t mode);
+struct open_how;
+struct statx;
+/* openat2(2) without waiting for the file system; statx(2) of an O_PATH descriptor (all basic
+ * fields).
+ */
+int uring_open_how(struct uring *u, int dirfd, const char *path, const struct open_how *how);
+int uring_statx(struct uring *u, int fd, struct statx *ret);
 /* Takes the result (as the system call's, -errno on failure) of the operation under way; false: not
  * yet. */
 bool uring_result(struct uring *u, int *ret_result);

@@ -128,6 +128,12 @@ static void dispatch(struct monitor *m, struct msg *msg) {
         if (m->ev->oom)
             m->ev->oom(m->arg);
         break;
+    case PROTOCOL_HEALTH: {
+        struct monitor_health_state state;
+        if (m->ev->health && protocol_get_state(msg->body, &state))
+            m->ev->health(m->arg, &state);
+        break;
+    }
     case PROTOCOL_WAITER_BACK:
         if (msg->fds_n == 1 && m->ev->waiter_back)
             m->ev->waiter_back(m->arg, TAKE_FD(msg->fds[0]),

@@ -67,6 +67,8 @@ void exec_streams_ended(struct session *s) {
 
 static void notice(struct exec *x) {
     CLEAN_BUF struct buf body = {0};
+    if (x->internal)
+        return;
     msg_putz(&body, TAG_EXEC_ID, x->id);
     msg_put_i64(&body, TAG_EXIT_CODE, x->code);
     msg_put_i64(&body, TAG_EXIT_AT, x->finished_at);
@@ -79,6 +81,11 @@ void exec_over(struct exec *x, int code) {
     x->running = false;
     x->code = code;
     x->finished_at = time_now();
+    if (x->internal) {
+        x->acked = true;
+        session_close(&x->session);
+        return;
+    }
     x->hold = timer_new(k->loop, EXEC_HOLD, 0, on_hold, x);
     if (session_open(&x->session))
         x->drain = timer_new(k->loop, EXEC_DRAIN, 0, on_drain, x);
@@ -94,6 +101,8 @@ void exec_ended(void *arg, int status) {
     x->process.pidfd = fd_close(x->process.pidfd);
     session_drain(&x->session, false);
     x->session.draining = false; /* what its own children still say is held back as before */
+    if (x->internal)
+        exec_own_ended(x, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
     exec_over(x, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
     notice(x);
     struct keeper *k = x->keeper;
@@ -114,7 +123,7 @@ static struct err signal_exec(struct exec *x, int signo) {
 
 struct err exec_signal(struct keeper *k, struct str id, int signo) {
     struct exec *x = exec_find(k, id);
-    if (x == NULL)
+    if (x == NULL || x->internal)
         return err_new(ERR_NOT_FOUND, "No such exec instance: %.*s", STR_ARG(id));
     if (!x->running || x->entry || k->box == NULL)
         return err_new(ERR_CONFLICT, "exec instance %s is not running", x->id);
@@ -132,7 +141,7 @@ void exec_client_gone(struct session *s) {
 
 void exec_ack(struct keeper *k, struct str id) {
     struct exec *x = exec_find(k, id);
-    if (x == NULL || x->running)
+    if (x == NULL || x->running || x->internal)
         return;
     x->acked = true;
     exec_check(x);
@@ -141,6 +150,8 @@ void exec_ack(struct keeper *k, struct str id) {
 void execs_put(struct keeper *k, struct buf *body) {
     LIST_FOR (&k->execs, n) {
         const struct exec *x = CONTAINER_OF(n, struct exec, link);
+        if (x->internal)
+            continue;
         struct monitor_hello_exec h = {
             .id = (char *)x->id, .pid = x->process.pid, .running = x->running, .code = x->code};
         protocol_put_exec(body, &h);

@@ -3,11 +3,14 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/time.h"
+#include "kernel/pidfd.h"
 #include "kernel/pty.h"
-#include "monitor/keeper.h"
+#include "monitor/health.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -69,8 +72,23 @@ static void tell_stream(struct exec *x, struct err e, bool runtime) {
     client_new(&x->session, c, text);
 }
 
+static void own_failed(struct exec *x, struct err e) {
+    const struct exec_own *own = TAKE(x->own);
+    entry_free(x);
+    x->running = false;
+    exec_free(x);
+    if (own)
+        own->ended(own->arg, -1, e);
+    else
+        err_ignore(e); /* cancelled */
+}
+
 static void failed(struct exec *x, struct err e) {
     struct exec_entry *y = x->entry;
+    if (x->internal) {
+        own_failed(x, e);
+        return;
+    }
     if (err_kind(e) == ERR_CONFLICT) { /* nothing of it has happened: it may be started again */
         client_refuse(&y->client, refusal_status(e), err_msg(e));
         reply(y, e, 0);
@@ -181,6 +199,13 @@ void exec_resize(struct exec *x, unsigned rows, unsigned columns) {
 
 /* --- begin ------------------------------------------------------------------------------------ */
 
+/* What is to be run, as it came. */
+struct order {
+    struct str id, process, user;
+    uint64_t rows, columns;
+    unsigned flags; /* enum client_flag */
+};
+
 /* The container's root, by its init: no descriptor of it is kept while nobody execs. */
 static struct err open_root(const struct keeper *k, int *ret_fd) {
     char path[64];
@@ -190,29 +215,28 @@ static struct err open_root(const struct keeper *k, int *ret_fd) {
 }
 
 /* A size that no terminal can have is not worth a refusal. */
-static struct oci_box *initial_size(const struct msg *m, struct arena *a) {
-    uint64_t rows = msg_get_u64(m->body, TAG_ROWS), columns = msg_get_u64(m->body, TAG_COLUMNS);
-    if (rows == 0 || columns == 0 || rows > UINT16_MAX || columns > UINT16_MAX)
+static struct oci_box *initial_size(const struct order *o, struct arena *a) {
+    if (o->rows == 0 || o->columns == 0 || o->rows > UINT16_MAX || o->columns > UINT16_MAX)
         return NULL;
     struct oci_box *size = arena_alloc(a, sizeof(*size));
-    size->height = (typeof(size->height))rows;
-    size->width = (typeof(size->width))columns;
+    size->height = (typeof(size->height))o->rows;
+    size->width = (typeof(size->width))o->columns;
     return size;
 }
 
-static struct err decode(struct exec *x, const struct msg *m, struct arena *a,
+static struct err decode(struct exec *x, const struct order *o, struct arena *a,
                          struct oci_process *ret) {
     struct keeper *k = x->keeper;
     CLEAN_FD
     int root = -1;
-    TRY(fields_decode_strict(&oci_process_fields, msg_get(m->body, TAG_PROCESS), a, ret));
+    TRY(fields_decode_strict(&oci_process_fields, o->process, a, ret));
     ret->terminal = x->session.terminal;
     if (ret->terminal && ret->console_size == NULL)
-        ret->console_size = initial_size(m, a);
+        ret->console_size = initial_size(o, a);
     if (ret->oom_score_adj == NULL)
         ret->oom_score_adj = arena_alloc(a, sizeof(*ret->oom_score_adj)); /* 0: not the monitor's */
     CLEAN_FREE
-    char *user = str_dup(msg_get(m->body, TAG_USER));
+    char *user = str_dup(o->user);
     TRY(open_root(k, &root));
     return user_resolve(root, *user ? user : k->user, (const char *const *)k->groups.items,
                         k->groups.n, ret, a);
@@ -223,13 +247,13 @@ static unsigned streams_of(unsigned flags) {
            (flags & CLIENT_ERR ? 4u : 0u);
 }
 
-static struct err begin(struct exec *x, const struct msg *m, unsigned flags) {
+static struct err begin(struct exec *x, const struct order *o) {
     CLEAN_ARENA struct arena a = {0};
     struct oci_process process;
     struct exec_entry *y = x->entry;
-    TRY(decode(x, m, &a, &process));
+    TRY(decode(x, o, &a, &process));
     if (!x->session.terminal)
-        TRY(pipes_make(&y->pipes, streams_of(flags)));
+        TRY(pipes_make(&y->pipes, streams_of(o->flags)));
     struct runtime_stdio stdio = {y->pipes.theirs[0], y->pipes.theirs[1], y->pipes.theirs[2]};
     struct err e = runtime_exec_begin(x->keeper->box, x->id, &process, &stdio, &y->runtime);
     if (err_kind(e) == ERR_CONFLICT)
@@ -242,24 +266,20 @@ static struct err begin(struct exec *x, const struct msg *m, unsigned flags) {
     return OK;
 }
 
-static struct exec *exec_new(struct peer *p, struct msg *m, struct protocol_client *c) {
-    struct keeper *k = p->keeper;
-    struct str id = msg_get(m->body, TAG_EXEC_ID);
+static struct exec *exec_new(struct keeper *k, const struct order *o) {
     struct exec *x = NEW(struct exec);
     x->keeper = k;
-    memcpy(x->id, id.p, id.len);
-    session_init(&x->session, k, c->flags & CLIENT_TERMINAL, true);
+    memcpy(x->id, o->id.p, o->id.len);
+    session_init(&x->session, k, o->flags & CLIENT_TERMINAL, true);
     x->session.ended = exec_streams_ended;
     x->session.gone = exec_client_gone;
     x->process = (struct runtime_process){.pidfd = -1, .pty_master = -1};
     x->running = true;
-    x->kill_with_client = c->flags & CLIENT_KILL;
+    x->kill_with_client = o->flags & CLIENT_KILL;
     x->entry = NEW(struct exec_entry);
     *x->entry = (struct exec_entry){
         .runtime = {.pidfd = -1, .pty_master = -1, .sync = -1},
-        .asker = p,
-        .seq = m->seq,
-        .client = *c,
+        .client = {.fd = -1},
         .pipes = PIPES_NONE,
     };
     list_push(&k->execs, &x->link);
@@ -268,10 +288,9 @@ static struct exec *exec_new(struct peer *p, struct msg *m, struct protocol_clie
 }
 
 /* What refuses an exec before anything of it exists: an HTTP error for the client. */
-static struct err check(struct keeper *k, const struct msg *m, const struct protocol_client *c) {
+static struct err check(struct keeper *k, struct str id, const struct protocol_client *c) {
     unsigned char keys[DETACH_KEYS_MAX];
     size_t n;
-    struct str id = msg_get(m->body, TAG_EXEC_ID);
     if (k->exited || k->box == NULL)
         return err_new(ERR_CONFLICT, "container %s is not running", k->id);
     if (id.len == 0 || id.len > 64 || exec_find(k, id))
@@ -285,14 +304,73 @@ static struct err check(struct keeper *k, const struct msg *m, const struct prot
 void exec_start(struct peer *p, struct msg *m) {
     struct protocol_client c;
     protocol_get_client(m, &c);
-    struct err e = check(p->keeper, m, &c);
+    const struct order o = {
+        .id = msg_get(m->body, TAG_EXEC_ID),
+        .process = msg_get(m->body, TAG_PROCESS),
+        .user = msg_get(m->body, TAG_USER),
+        .rows = msg_get_u64(m->body, TAG_ROWS),
+        .columns = msg_get_u64(m->body, TAG_COLUMNS),
+        .flags = c.flags,
+    };
+    struct err e = check(p->keeper, o.id, &c);
     if (err_failed(e)) {
         client_refuse(&c, refusal_status(e), err_msg(e));
         server_reply(p, m->seq, e, 0);
         return;
     }
-    struct exec *x = exec_new(p, m, &c);
-    e = begin(x, m, c.flags);
+    struct exec *x = exec_new(p->keeper, &o);
+    x->entry->asker = p;
+    x->entry->seq = m->seq;
+    x->entry->client = c;
+    e = begin(x, &o);
     if (err_failed(e))
         failed(x, e);
+}
+
+/* --- the monitor's own ------------------------------------------------------------------------ */
+
+static void own_output(struct session *s, const char *p, size_t n) {
+    const struct exec *x = CONTAINER_OF(s, struct exec, session);
+    if (x->own)
+        x->own->output(x->own->arg, p, n);
+}
+
+void exec_own_ended(struct exec *x, int code) {
+    const struct exec_own *own = TAKE(x->own);
+    if (x->keeper->box)                                       /* what it has left behind */
+        err_ignore(runtime_exec_kill(x->keeper->box, x->id)); /* nothing: its cgroup is gone */
+    if (own)
+        own->ended(own->arg, code, OK);
+}
+
+struct exec *exec_run(struct keeper *k, struct str process, const struct exec_own *own) {
+    char id[17];
+    unsigned char bytes[8];
+    random_bytes(bytes, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+    const struct order o = {.id = str_of(id), .process = process, .flags = CLIENT_OUT | CLIENT_ERR};
+    struct exec *x = exec_new(k, &o);
+    x->internal = true;
+    x->own = own;
+    x->session.output = own_output;
+    struct err e = begin(x, &o);
+    if (!err_failed(e))
+        return x;
+    failed(x, e);
+    return NULL;
+}
+
+void exec_cancel(struct exec *x) {
+    x->own = NULL;
+    if (x->entry) {
+        failed(x, err_new(ERR_CANCELLED, "cancelled"));
+        return;
+    }
+    struct err e = x->keeper->box ? runtime_exec_kill(x->keeper->box, x->id) : OK;
+    if (err_kind(e) == ERR_NOT_FOUND) { /* untracked */
+        err_free(e);
+        e = pidfd_signal(x->process.pidfd, SIGKILL);
+    }
+    err_ignore(e); /* it has just ended by itself */
 }

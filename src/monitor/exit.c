@@ -173,11 +173,13 @@ static void on_init(void *arg, int status) {
         .finished_at = time_now(),
         .oom_killed = runtime_oom_count(k->box) > 0,
         .error = "",
+        .unhealthy = k->unhealthy,
     };
     k->init_child = NULL; /* freed itself */
     k->init.pidfd = fd_close(k->init.pidfd);
     k->oom_watch = watch_free(k->oom_watch);
     k->stop_timer = timer_free(k->stop_timer);
+    health_stop(k);
     execs_settle(k);
     /* Before the daemon hears of it: a restart makes the same cgroups anew. */
     log_err(LOG_WARN, runtime_delete(k->box), "container %s: remove its cgroups", k->id);

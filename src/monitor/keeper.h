@@ -23,6 +23,9 @@
 
 struct keeper;
 struct client;
+struct health;
+struct exec_own;
+struct exec_entry;
 
 /* One of the two output streams of a session. */
 struct source {
@@ -46,6 +49,7 @@ struct session {
     struct list clients;
     void (*ended)(struct session *s); /* all sources ended; or NULL */
     void (*gone)(struct session *s);  /* a client died (did not detach); or NULL */
+    void (*output)(struct session *s, const char *p, size_t n); /* both streams; or NULL */
 };
 
 /* The container's ends of a program's standard streams and ours; -1: none. */
@@ -63,7 +67,9 @@ struct exec {
     struct exec_entry *entry; /* on its way in; NULL once it runs */
     bool running;             /* or on its way in */
     bool kill_with_client;
-    bool acked, done; /* done: nobody waits for anything of it */
+    bool internal;              /* the monitor's own: nobody is told of it */
+    const struct exec_own *own; /* whose it is; NULL: cancelled, or not internal */
+    bool acked, done;           /* done: nobody waits for anything of it */
     int code;
     int64_t finished_at;
     struct timer *drain, *hold;
@@ -111,6 +117,9 @@ struct keeper {
     struct timer *stop_timer, *linger, *quiet, *leave, *report;
     bool active;   /* since the quiet timer was armed */
     bool checking; /* exit_maybe has posted its check */
+
+    struct health *health;         /* NULL: no checks */
+    enum monitor_action unhealthy; /* it is being ended for that */
 
     bool exited;          /* the init is dead, its output is with log and clients */
     bool reported;        /* the daemon was told or would be */
@@ -210,6 +219,7 @@ void exec_ended(void *arg, int status);     /* of its child_watch */
 void exec_streams_ended(struct session *s); /* of its session */
 void exec_client_gone(struct session *s);
 void exec_free(struct exec *x);
+void exec_own_ended(struct exec *x, int code);
 struct exec *exec_find(struct keeper *k, struct str id);
 void exec_resize(struct exec *x, unsigned rows, unsigned columns); /* one that is on its way in */
 bool exec_is_entering(const struct exec *x, pid_t pid);
@@ -232,6 +242,13 @@ void follow_wake(struct keeper *k);
 void follow_end(struct keeper *k);
 /* Log progress: takes completions, wakes readers, lets held sources go on. */
 void log_pump(struct keeper *k);
+
+/* --- health.c -----------------------------------------------------------------------------------
+ */
+void health_prepare(struct keeper *k, const struct monitor_health *s); /* copies */
+void health_start(struct keeper *k);                                   /* the container runs */
+void health_stop(struct keeper *k);
+void health_put(const struct keeper *k, struct buf *body);
 
 /* --- exit.c -------------------------------------------------------------------------------------
  */

@@ -175,6 +175,7 @@ static struct err start(struct keeper *k, struct arrival *a) {
     TRY(protocol_get_start(&a->start, &arena, &s));
     TRY(keeper_init(k, a, &s));
     TRY(start_container(k, &s));
+    health_prepare(k, &s.health);
     welcome(k, a); /* before the program runs: they get its first byte */
     struct err e = runtime_start(k->box);
     if (err_failed(e)) {
@@ -205,6 +206,7 @@ NORETURN static void serve(struct keeper *k) {
     buf_done(&body);
     server_adopt(k, DAEMON_FD);
     exit_watch(k);
+    health_start(k);
     malloc_trim(0);
     loop_run(k->loop);
     _exit(0);

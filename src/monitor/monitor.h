@@ -37,6 +37,52 @@ struct monitor_attach {
 };
 enum monitor_wait_for { MONITOR_WAIT_EXIT, MONITOR_WAIT_REMOVED };
 
+/* --- health ----------------------------------------------------------------------------------- */
+
+/* What is asked, how often, and what follows. The clock is the monitor's and goes on while the
+ * daemon is away. Probes but EXEC need no process in the container: the monitor connects from
+ * within its network namespace, or looks at a file below its root. */
+enum monitor_probe {
+    MONITOR_PROBE_NONE, /* no checks */
+    MONITOR_PROBE_EXEC, /* exit status 0 is healthy; everything it started is killed at its end */
+    MONITOR_PROBE_HTTP, /* GET: a status of 200 to 399 is healthy */
+    MONITOR_PROBE_TCP,  /* a connection that is accepted is healthy */
+    MONITOR_PROBE_FILE, /* exists, and was changed within max_age */
+};
+enum monitor_action { /* when it becomes unhealthy; the daemon sees to what follows the exit */
+                      MONITOR_ACTION_NONE,
+                      MONITOR_ACTION_RESTART,
+                      MONITOR_ACTION_STOP,
+                      MONITOR_ACTION_KILL,
+};
+enum monitor_health_status { MONITOR_STARTING, MONITOR_HEALTHY, MONITOR_UNHEALTHY };
+struct monitor_health {
+    enum monitor_probe probe;
+    struct str process;  /* EXEC: OCI process object; runs as the container's user */
+    const char *address; /* HTTP, TCP: numeric */
+    unsigned port;
+    const char *path; /* HTTP: of the request; FILE: absolute */
+    int64_t max_age;  /* FILE: ns, 0: any */
+    int64_t interval, timeout, start_period, start_interval; /* ns */
+    int64_t retries;
+    enum monitor_action action;
+    int stop_signo; /* of RESTART and STOP */
+    int64_t stop_timeout;
+};
+#define MONITOR_HEALTH_RESULTS 5    /* kept, as the peer */
+#define MONITOR_HEALTH_OUTPUT 4096u /* bytes of each, as the peer */
+struct monitor_health_result {
+    int64_t start, end; /* wall ns */
+    int code;           /* -1: timed out or could not be run */
+    struct str output;
+};
+struct monitor_health_state {
+    enum monitor_health_status status;
+    int64_t streak;                                               /* failures in a row */
+    struct monitor_health_result results[MONITOR_HEALTH_RESULTS]; /* oldest first */
+    size_t results_n;
+};
+
 struct monitor_start {
     const char *program; /* absolute path of corten-monitor */
     const char *id;
@@ -67,6 +113,7 @@ struct monitor_start {
     int log_max_file;
     /* behaviour */
     bool auto_remove; /* keep `removed` waiters until monitor_removed */
+    struct monitor_health health;
     /* Clients that came before the start, in order. */
     struct monitor_prestart {
         struct monitor_client client;
@@ -93,7 +140,8 @@ struct monitor_exit {
     int code;            /* 0..255; 128+signo when killed by a signal */
     int64_t finished_at; /* wall ns */
     bool oom_killed;
-    const char *error; /* "" or text */
+    const char *error;             /* "" or text */
+    enum monitor_action unhealthy; /* what the monitor ended it for */
 };
 struct monitor;
 struct monitor_events {
@@ -101,6 +149,8 @@ struct monitor_events {
     void (*exited)(void *arg, const struct monitor_exit *x);
     void (*exec_exited)(void *arg, const char *exec_id, int code, int64_t finished_at);
     void (*oom)(void *arg);
+    /* A probe has ended: results holds that one. Valid during the call. */
+    void (*health)(void *arg, const struct monitor_health_state *s);
     /* A `removed` waiter of a container that is not auto-removed comes back after the exit: the
      * daemon holds it from here on. */
     void (*waiter_back)(void *arg, int fd, int exit_code);
@@ -163,7 +213,10 @@ struct monitor_hello {
         int code;
     } * execs;
     size_t execs_n;
+    struct buf health; /* for monitor_hello_health; empty: no checks */
 };
+/* All kept results; false: none are made. Texts point into h. */
+bool monitor_hello_health(const struct monitor_hello *h, struct monitor_health_state *ret);
 /* Dials the monitor in run_dir_fd and asks for its facts. ERR_NOT_FOUND: no monitor lives there
  * (then look for the exit record). */
 struct err monitor_dial(int run_dir_fd, struct monitor_hello *ret);

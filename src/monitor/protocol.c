@@ -37,6 +37,7 @@ void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds
     msg_putz(body, TAG_LOG_NAME, s->log_name);
     msg_put_i64(body, TAG_LOG_MAX_SIZE, s->log_max_size);
     msg_put_i64(body, TAG_LOG_MAX_FILE, s->log_max_file);
+    protocol_put_health(body, &s->health);
     *ret_fds_n = n;
 }
 
@@ -80,7 +81,9 @@ struct err protocol_get_start(struct msg *m, struct arena *a, struct protocol_st
             n++;
         }
     }
+    struct err e = protocol_get_health(m->body, a, &s.health);
     *ret = s;
+    TRY(e);
     if (s.fds[START_RUN_DIR] < 0 || *s.id == '\0' || s.config.len == 0)
         return err_new(ERR_INVALID, "start: incomplete");
     return OK;
@@ -148,6 +151,7 @@ void protocol_put_exit(struct buf *body, const struct monitor_exit *x) {
     const char *error = x->error ? x->error : "";
     msg_put(body, TAG_EXIT_ERROR,
             str_n(error, strlen(error) + 1)); /* with its NUL: read in place */
+    msg_put_u64(body, TAG_EXIT_UNHEALTHY, x->unhealthy);
 }
 
 void protocol_get_exit(struct str body, struct monitor_exit *ret) {
@@ -158,6 +162,8 @@ void protocol_get_exit(struct str body, struct monitor_exit *ret) {
         .finished_at = msg_get_i64(body, TAG_EXIT_AT),
         .oom_killed = msg_get_u64(body, TAG_EXIT_OOM) != 0,
         .error = whole ? error.p : "",
+        .unhealthy = (enum monitor_action)MIN(msg_get_u64(body, TAG_EXIT_UNHEALTHY),
+                                              (uint64_t)MONITOR_ACTION_KILL),
     };
 }
 
@@ -177,6 +183,8 @@ void protocol_get_hello(struct str body, struct monitor_hello *ret) {
     ret->exited = msg_has(body, TAG_EXIT_CODE);
     protocol_get_exit(body, &ret->exit);
     ret->exit.error = mem_strdup(ret->exit.error);
+    if (msg_has(body, TAG_HEALTH))
+        msg_put(&ret->health, TAG_HEALTH, msg_get(body, TAG_HEALTH));
     uint16_t tag;
     struct str value, rest = body;
     size_t n = 0;
@@ -201,6 +209,7 @@ void monitor_hello_done(struct monitor_hello *h) {
         free(h->execs[i].id);
     free(h->execs);
     free((char *)h->exit.error); /* ours: a copy */
+    buf_done(&h->health);
     h->started.conn = fd_close(h->started.conn);
     *h = (struct monitor_hello){.started.conn = -1};
 }

@@ -53,6 +53,7 @@ enum protocol_type {
     PROTOCOL_EXEC_EXITED = 105, /* TAG_EXEC_ID, TAG_EXIT_CODE, TAG_EXIT_AT */
     PROTOCOL_OOM = 106,
     PROTOCOL_WAITER_BACK = 107, /* TAG_EXIT_CODE; fd */
+    PROTOCOL_HEALTH = 108,      /* TAG_HEALTH with the newest result */
 };
 
 enum protocol_tag {
@@ -86,7 +87,30 @@ enum protocol_tag {
     TAG_EXIT_AT = 30,
     TAG_EXIT_OOM = 31,
     TAG_EXIT_ERROR = 32,
-    TAG_EXEC = 33, /* nested fields: TAG_EXEC_ID, TAG_PID, TAG_EXIT_CODE when it ended */
+    TAG_EXEC = 33,   /* nested fields: TAG_EXEC_ID, TAG_PID, TAG_EXIT_CODE when it ended */
+    TAG_HEALTH = 34, /* nested: in START the settings (35 to 48), else the state (49 to 51) */
+    TAG_HEALTH_PROBE = 35,
+    TAG_HEALTH_PROCESS = 36,
+    TAG_HEALTH_ADDRESS = 37,
+    TAG_HEALTH_PORT = 38,
+    TAG_HEALTH_PATH = 39,
+    TAG_HEALTH_MAX_AGE = 40,
+    TAG_HEALTH_INTERVAL = 41,
+    TAG_HEALTH_TIMEOUT = 42,
+    TAG_HEALTH_START_PERIOD = 43,
+    TAG_HEALTH_START_INTERVAL = 44,
+    TAG_HEALTH_RETRIES = 45,
+    TAG_HEALTH_ACTION = 46,
+    TAG_HEALTH_STOP_SIGNO = 47,
+    TAG_HEALTH_STOP_TIMEOUT = 48,
+    TAG_HEALTH_STATUS = 49,
+    TAG_HEALTH_STREAK = 50,
+    TAG_HEALTH_RESULT = 51, /* nested: 52 to 55; repeated */
+    TAG_RESULT_START = 52,
+    TAG_RESULT_END = 53,
+    TAG_RESULT_CODE = 54,
+    TAG_RESULT_OUTPUT = 55,
+    TAG_EXIT_UNHEALTHY = 56, /* enum monitor_action */
 };
 
 enum start_fd {
@@ -130,6 +154,7 @@ struct protocol_start {
     const char *log_driver, *log_name;
     int64_t log_max_size;
     int log_max_file;
+    struct monitor_health health; /* its process points into the message */
 };
 void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds[START_FDS_N],
                         size_t *ret_fds_n);
@@ -156,6 +181,15 @@ void protocol_get_started(struct str body, struct monitor_started *ret); /* conn
 void protocol_put_exit(struct buf *body, const struct monitor_exit *x);
 /* x->error points into body when it is NUL-terminated there, else "". */
 void protocol_get_exit(struct str body, struct monitor_exit *ret);
+
+/* protocol_health.c. Settings in START: */
+void protocol_put_health(struct buf *body, const struct monitor_health *h);
+/* ERR_INVALID when they cannot be meant; no TAG_HEALTH is MONITOR_PROBE_NONE. */
+struct err protocol_get_health(struct str body, struct arena *a, struct monitor_health *ret);
+/* State; newest_only: without the results before the last. */
+void protocol_put_state(struct buf *body, const struct monitor_health_state *s, bool newest_only);
+/* false: there is none. Texts point into body. */
+bool protocol_get_state(struct str body, struct monitor_health_state *ret);
 
 /* hello: everything but conn. */
 void protocol_get_hello(struct str body, struct monitor_hello *ret);

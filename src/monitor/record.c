@@ -18,13 +18,14 @@ struct err record_write(struct keeper *k) {
     jo_kstr(&o, "finished_at", time_format_fixed(k->exit.finished_at, time));
     jo_kbool(&o, "oom", k->exit.oom_killed);
     jo_kstr(&o, "error", k->exit.error);
+    jo_ki64(&o, "unhealthy", k->exit.unhealthy);
     jo_ki64(&o, "pid", k->facts.pid);
     jo_kstr(&o, "started_at", time_format_fixed(k->facts.started_at, time));
     jo_key(&o, "execs");
     jo_arr(&o);
     LIST_FOR (&k->execs, n) {
         struct exec *x = CONTAINER_OF(n, struct exec, link);
-        if (x->running || x->acked)
+        if (x->running || x->acked || x->internal)
             continue;
         jo_obj(&o);
         jo_kstr(&o, "id", x->id);
@@ -67,6 +68,10 @@ static struct err parse(struct str text, struct monitor_hello *h) {
     h->exited = true;
     h->exit.code = (int)code;
     h->exit.oom_killed = json_bool(json_get(j, "oom"), false);
+    int64_t unhealthy = 0;
+    if (json_i64(json_get(j, "unhealthy"), &unhealthy) && unhealthy > 0 &&
+        unhealthy <= MONITOR_ACTION_KILL)
+        h->exit.unhealthy = (enum monitor_action)unhealthy;
     h->exit.error = str_dup(json_str(json_get(j, "error")));
     read_execs(json_get(j, "execs"), h);
     return OK;

@@ -59,6 +59,7 @@ static void hello(struct peer *p, const struct msg *m) {
     if (k->reported)
         protocol_put_exit(&body, &k->exit);
     execs_put(k, &body);
+    health_put(k, &body);
     msg_conn_send(p->conn, PROTOCOL_HELLO_REPLY, m->seq, buf_str(&body), NULL, 0);
 }
 

@@ -46,6 +46,8 @@ static void deliver(struct source *x, size_t n) {
         logs_write(k->log, x->stream, k->chunk, n, time_now());
         log_pump(k);
     }
+    if (s->output)
+        s->output(s, k->chunk, n);
     LIST_FOR (&s->clients, link) {
         struct client *c = client_of(link);
         if (client_wants(c, x->stream))

@@ -24,7 +24,6 @@ struct runtime_box {
  * tracking hierarchy's directory replaced by the exec's. *ret_dir is owned by the caller; -1: not
  * tracked, *ret is the box's own. */
 void exec_cgroup_make(struct runtime_box *b, const char *track, struct cgroup *ret, int *ret_dir);
-bool exec_cgroup_frozen(const struct runtime_box *b);
 
 /* The container's first process. */
 #define INIT_JOINS_MAX 8

@@ -126,7 +126,7 @@ struct err runtime_exec_begin(struct runtime_box *b, const char *track,
     TRY(oci_process_check(process));
     if (pidfd_ended(b->init_pidfd))
         return err_new(ERR_NOT_FOUND, "container '%s' is not running", b->id);
-    if (exec_cgroup_frozen(b))
+    if (runtime_frozen(b))
         return refuse_frozen(b);
     CLEAN_LAUNCH struct launch l = {0};
     TRY(launch_prepare(&l, process));
@@ -180,7 +180,7 @@ static struct err read_entry(struct runtime_entry *x, bool *ret_done) {
 }
 
 static struct err check_entry(const struct runtime_box *b, const struct runtime_entry *x) {
-    if (exec_cgroup_frozen(b))
+    if (runtime_frozen(b))
         return refuse_frozen(b);
     if (time_monotonic() - x->began > SYNC_TIMEOUT_MS * NSEC_PER_MSEC)
         return err_new(ERR_TIMEOUT, "a process on its way into the container does not answer");

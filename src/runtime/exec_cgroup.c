@@ -102,7 +102,7 @@ static bool says(const struct runtime_box *b, const char *file, struct str want)
 
 /* Also when it is only on the way: a process that forks keeps a cgroup from being frozen for a
  * moment. */
-bool exec_cgroup_frozen(const struct runtime_box *b) {
+bool runtime_frozen(const struct runtime_box *b) {
     if (parent_dir(b) < 0)
         return false;
     if (cgroup_is_v2(&b->cgroup.host, CGROUP_FREEZER))

@@ -99,6 +99,7 @@ void runtime_exec_forget(struct runtime_box *b, const char *track);
 struct err runtime_kill(struct runtime_box *b, int signo);
 /* SIGKILLs everything in the container's cgroup (cgroup.kill, or freeze + walk on v1). */
 struct err runtime_kill_all(struct runtime_box *b);
+bool runtime_frozen(const struct runtime_box *b); /* or on its way there */
 struct err runtime_pause(struct runtime_box *b);
 struct err runtime_resume(struct runtime_box *b);
 /* Descriptor that becomes readable on an OOM kill (eventfd on v1, inotify on memory.events on v2);

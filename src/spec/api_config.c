@@ -9,7 +9,8 @@ FIELDS(api_health_config_fields, struct api_health_config,
        F(timeout, "Timeout", F_I64, .flags = OMIT_EMPTY),
        F(start_period, "StartPeriod", F_I64, .flags = OMIT_EMPTY),
        F(start_interval, "StartInterval", F_I64, .flags = OMIT_EMPTY),
-       F(retries, "Retries", F_I64, .flags = OMIT_EMPTY));
+       F(retries, "Retries", F_I64, .flags = OMIT_EMPTY),
+       F(on_unhealthy, "OnUnhealthy", F_STR, .flags = OMIT_EMPTY));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct api_config, member, name, kind, ##__VA_ARGS__)

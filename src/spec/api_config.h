@@ -12,7 +12,9 @@
 #pragma once
 #include "spec/fields.h"
 
-/* interval 0: inherit; test ["NONE"]: disabled; ["CMD", ...] or ["CMD-SHELL", line]. */
+/* interval 0: inherit; test ["NONE"]: disabled; ["CMD", ...] or ["CMD-SHELL", line]. Ours: ["HTTP",
+ * "[address]:port[/path]"], ["TCP", "[address]:port"], ["FILE", path, greatest age]; on_unhealthy.
+ */
 struct api_health_config {
     struct strs test;
     int64_t interval;       /* ns */
@@ -20,6 +22,7 @@ struct api_health_config {
     int64_t start_period;   /* ns */
     int64_t start_interval; /* ns */
     int64_t retries;
+    char *on_unhealthy; /* restart stop kill none */
 };
 extern const struct fields api_health_config_fields;
 

@@ -17,6 +17,7 @@ struct lab_options {
     int log_dir; /* 0: the data directory */
     struct monitor_prestart *prestart;
     size_t prestart_n;
+    struct monitor_health health;
     struct box_options box; /* further settings of the configuration */
 };
 struct lab_exec {
@@ -39,6 +40,11 @@ struct lab {
     pid_t last_pid;
     int exec_codes[2048]; /* by the number in the id; -1: not ended */
     int waiter_fd;
+    enum monitor_health_status health;
+    unsigned probes;
+    int64_t streak;
+    int probe_code;
+    char probe_output[8192];
 };
 
 /* A helper program of the machine. 0: it worked. */
@@ -87,8 +93,20 @@ static inline void lab_closed(void *arg) {
     b->m = monitor_free(b->m);
     loop_stop(b->loop);
 }
+static inline void lab_health(void *arg, const struct monitor_health_state *s) {
+    struct lab *b = arg;
+    const struct monitor_health_result *r = &s->results[s->results_n - 1];
+    assert_true(s->results_n > 0);
+    b->probes++;
+    b->health = s->status;
+    b->streak = s->streak;
+    b->probe_code = r->code;
+    assert_true(r->start > 0 && r->end >= r->start);
+    snprintf(b->probe_output, sizeof(b->probe_output), "%.*s", STR_ARG(r->output));
+    loop_stop(b->loop);
+}
 static const struct monitor_events lab_events = {lab_exited, lab_exec_exited, lab_oom,
-                                                 lab_waiter_back, lab_closed};
+                                                 lab_health, lab_waiter_back, lab_closed};
 
 static inline void lab_replied(void *arg, struct err e) {
     struct lab *b = arg;
@@ -190,6 +208,7 @@ static inline struct err lab_spawn(struct lab *b, const struct lab_options *o) {
         .log_max_size = o->log_max_size ? o->log_max_size : -1,
         .log_max_file = 10,
         .auto_remove = o->auto_remove,
+        .health = o->health,
         .prestart = o->prestart,
         .prestart_n = o->prestart_n,
     };
