@@ -36,14 +36,32 @@ struct api {
     const char *build_program; /* absolute path of corten-build */
     const char *worker_program;
     int64_t started_at; /* wall ns */
+    struct strs labels; /* of the daemon; changes with a reload */
 };
 
 /* Looks at the host, records events from here on; once, when the nouns are open. */
 void api_open(struct api *api);
+/* The configuration was read again: the event of it. */
+void api_reloaded(struct api *api);
 /* Ends the streams of events. Harmless when api_open was not reached. */
 void api_close(struct api *api);
-/* Serves one listener; the struct api must outlive it. */
-void api_attach(const struct api *api, struct http_server *server);
-http_handler api_handle; /* arg: const struct api * */
+
+/* What may be asked at one listener. allow (NULL-terminated; NULL: everything): "METHOD /path" of the
+ * path without its version, where '*' is any method, or any text within the path. read_only: only
+ * GET and HEAD, and none that opens stdin or reads a file system. Refusals are 403. */
+struct api_policy {
+    bool read_only;
+    const char *const *allow;
+};
+struct err api_policy_check(const struct api_policy *p, struct str method, struct str path);
+
+/* One listener; policy NULL: everything is allowed. */
+struct api_listener {
+    const struct api *api;
+    const struct api_policy *policy;
+};
+/* Serves one listener, which must outlive the server, and its struct api too. */
+void api_attach(const struct api_listener *listener, struct http_server *server);
+http_handler api_handle; /* arg: const struct api_listener * */
 /* The head lines of every answer ("Api-Version: 1.51\r\n…"). */
 extern const char api_common_headers[];

@@ -86,13 +86,16 @@ static struct err read_version(struct str *path, int *ret_minor) {
 }
 
 void api_handle(void *arg, struct http_exchange *x, const struct http_request *r) {
+    const struct api_listener *listener = arg;
     struct api_call *c = NEW(struct api_call);
-    c->api = arg;
+    c->api = listener->api;
     c->x = x;
     c->r = r;
     http_on_gone(x, call_gone, c);
     struct str path = r->path, args[ARRAY_LEN(c->arg)] = {0};
     struct err e = read_version(&path, &c->minor);
+    if (!err_failed(e))
+        e = api_policy_check(listener->policy, r->method, path);
     if (err_failed(e)) {
         api_reply_err(c, e);
         return;
@@ -110,7 +113,7 @@ void api_handle(void *arg, struct http_exchange *x, const struct http_request *r
     api_reply_err(c, err_new(ERR_NOT_FOUND, "page not found"));
 }
 
-void api_attach(const struct api *api UNUSED, struct http_server *server) {
+void api_attach(const struct api_listener *listener UNUSED, struct http_server *server) {
     http_server_set_common_headers(server, api_common_headers);
 }
 

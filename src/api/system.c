@@ -37,6 +37,15 @@ static char *borrow(const char *z) {
     return (char *)(uintptr_t)z;
 }
 
+void api_reloaded(struct api *api) {
+    struct strpair name = {.key = borrow("name"), .value = borrow(api->facts->name)};
+    struct api_event e = {
+        .type = borrow("daemon"),
+        .action = borrow("reload"),
+        .actor = {.id = borrow(api->id), .attributes = {.items = &name, .n = 1, .present = true}}};
+    events_record(api->events, &e);
+}
+
 void api_version(struct api_call *c) {
     const struct host *host = c->api->facts;
     struct arena *a = &c->arena;
@@ -198,6 +207,7 @@ void api_info(struct api_call *c) {
     add_pair(&doc.driver_status, a, "Backing Filesystem", file_system_name(api->data_root));
     add_pair(&doc.driver_status, a, "Mounts", "detached");
     info_counts(api, &doc);
+    doc.labels = api->labels;
     info_host(api->facts, &doc);
     info_plugins(a, &doc);
     info_registries(a, &doc);

@@ -1,19 +1,22 @@
 #include "base/log.h"
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/time.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <unistd.h>
 
 enum { LINE_MAX_BYTES = 16 * 1024 };
 
-/* Process-wide on purpose: set once in main before any thread, read-only after. */
+/* Process-wide on purpose: set once in main before any thread; only the level changes after. */
 static struct {
     const char *component;
-    enum log_level level;
+    _Atomic enum log_level level;
     int fd;
-} sink = {"corten", LOG_INFO, STDERR_FILENO};
+    enum log_format format;
+} sink = {"corten", LOG_INFO, STDERR_FILENO, LOG_TEXT};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -21,6 +24,14 @@ void log_init(const char *component, enum log_level max_level, int fd) {
     sink.component = component;
     sink.level = max_level;
     sink.fd = fd;
+}
+
+void log_set_format(enum log_format format) {
+    sink.format = format;
+}
+
+void log_set_level(enum log_level max_level) {
+    sink.level = max_level;
 }
 
 bool log_enabled(enum log_level level) {
@@ -58,14 +69,32 @@ static void add_escaped(struct buf *out, struct str text) {
     }
 }
 
+static void add_json(struct buf *line, const char *when, enum log_level level, struct str message) {
+    struct json_out o = {.out = line};
+    char time[32];
+    snprintf(time, sizeof time, "%.26sZ", when);
+    jo_obj(&o);
+    jo_kstr(&o, "time", time);
+    jo_kstr(&o, "level", level_names[level]);
+    jo_kstr(&o, "component", sink.component);
+    jo_key(&o, "msg");
+    jo_str(&o, message);
+    jo_obj_end(&o);
+}
+
 static void write_line(enum log_level level, struct str message) {
     CLEAN_BUF struct buf line = {0};
     char when[TIME_TEXT_MAX];
     int saved = errno;
     time_format_fixed(time_now(), when);
-    /* Microseconds: nine digits cut to six. */
-    buf_addf(&line, "%.26sZ %s %s: ", when, level_names[level], sink.component);
-    add_escaped(&line, str_sub(message, 0, LINE_MAX_BYTES));
+    message = str_sub(message, 0, LINE_MAX_BYTES);
+    if (sink.format == LOG_JSON) {
+        add_json(&line, when, level, message);
+    } else {
+        /* Microseconds: nine digits cut to six. */
+        buf_addf(&line, "%.26sZ %s %s: ", when, level_names[level], sink.component);
+        add_escaped(&line, message);
+    }
     buf_addc(&line, '\n');
     /* One write(2), so that lines of several threads and processes do not mix; a log that cannot
      * be written has nobody to be reported to. */

@@ -11,6 +11,9 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Set once at start, before threads. component is borrowed for ever. */
 void log_init(const char *component, enum log_level max_level, int fd);
+enum log_format { LOG_TEXT, LOG_JSON }; /* {"time","level","msg","component"}, one object a line */
+void log_set_format(enum log_format format); /* before threads */
+void log_set_level(enum log_level max_level);
 bool log_enabled(enum log_level level);
 bool log_level_from_name(const char *name, enum log_level *ret); /* debug info warn error fatal */
 void log_line(enum log_level level, const char *fmt, ...) PRINTF(2, 3);

@@ -13,26 +13,39 @@
 #define DAEMON_RUN_ROOT "/run/corten"
 #define DAEMON_CONFIG "/etc/corten/daemon.json"
 
+enum daemon_flag { DAEMON_UNSET, DAEMON_OFF, DAEMON_ON };
+
+/* One row of daemon/setting.c per member up to log_format. JSON texts are NULL when not set. */
 struct daemon_config {
     struct arena arena;
-    char *host;       /* "unix:///path" */
+    char *hosts;      /* JSON array of "unix:///path", "tcp://address:port", "fd://" */
+    char *listeners;  /* JSON array of objects: docs/daemon.md */
+    char *group;      /* of the unix sockets; NULL: root */
     char *data_root;  /* absolute */
     char *run_root;   /* absolute */
+    char *pidfile;    /* absolute; NULL: none */
     char *bridge;     /* name of the default bridge; NULL: from the instance */
     char *bip;        /* "172.20.0.1/16"; NULL: first free pool */
     char *default_ip; /* host address that ports bind to; "0.0.0.0" */
-    char *group;      /* of the socket; NULL: root */
-    char *log_level;  /* debug info warn error */
-    int64_t mtu;      /* of the default bridge; 0: the kernel's default */
+    char *tls_ca, *tls_cert, *tls_key;
+    enum daemon_flag tls, tls_verify, live_restore, debug;
+    char *labels;       /* JSON array of "key=value" */
+    char *metrics_addr; /* "127.0.0.1:9323"; NULL: not served */
+    char *log_level;    /* debug info warn error */
+    char *log_format;   /* text json */
+    int64_t mtu;        /* of the default bridge; 0: the kernel's default */
     /* Derived: names of things outside our roots. "corten" for the default data root, else
      * "corten-<4 hex of a hash of the data root>". */
     char *instance;
     bool validate; /* --validate: check the configuration and end */
 };
 
-/* Command line over configuration file over defaults. *ret_help: usage or version was printed.
- * Unknown options and keys are ERR_INVALID by name. */
+/* Command line over configuration file over defaults (docs/daemon.md). *ret_help: usage or version
+ * was printed. Unknown options and keys are ERR_INVALID by name. */
 struct err daemon_config_read(int argc, char **argv, struct daemon_config *ret, bool *ret_help);
+/* Reads everything again; *c takes what has changed of the settings that can change while the
+ * daemon runs, and a warning names each that cannot. On an error *c is as it was. */
+struct err daemon_config_reload(int argc, char **argv, struct daemon_config *c);
 void daemon_config_done(struct daemon_config *c);
 
 /* Exit status of main: 0 orderly, 1 start failed, 2 usage. */

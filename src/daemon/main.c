@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "container/container.h"
 #include "daemon/daemon.h"
+#include "daemon/listen.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -26,8 +27,9 @@ struct daemon {
     struct arena arena;
     struct loop *loop;
     struct api api;
-    struct http_server *server;
-    bool inherited; /* the listener is not ours to remove */
+    struct listeners *listeners;
+    int argc;
+    char **argv;
     struct sigwatch *term, *interrupt, *hangup;
 };
 
@@ -122,61 +124,47 @@ static struct err open_nouns(struct daemon *d) {
     return err_wrap(containers_open(&containers, &a->containers), "containers");
 }
 
-/* A listener that somebody else holds open (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, descriptor
- * 3): clients that dial while no daemon runs wait in its queue for the next one. -1: there is none.
- */
-static struct err inherited_listener(int *ret_fd) {
-    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-    uint64_t who = 0, n = 0;
-    *ret_fd = -1;
-    if (!pid || !fds)
-        return OK;
-    TRYF(str_to_u64(str_of(pid), INT32_MAX, &who), "LISTEN_PID");
-    TRYF(str_to_u64(str_of(fds), 64, &n), "LISTEN_FDS");
-    if ((pid_t)who != getpid() || n == 0)
-        return OK;
-    if (n > 1)
-        return err_new(ERR_UNSUPPORTED, "LISTEN_FDS: exactly one listener is supported");
-    if (fcntl(3, F_SETFD, FD_CLOEXEC) != 0)
-        return err_errno(errno, "LISTEN_FDS: descriptor 3");
-    TRY(fd_set_nonblock(3, true));
-    *ret_fd = 3;
-    return OK;
-}
-
-static struct err listen_on(struct daemon *d) {
-    const char *path = d->config.host + strlen("unix://");
-    gid_t gid = (gid_t)-1;
-    if (d->config.group) {
-        struct group *g = getgrnam(d->config.group);
-        if (!g)
-            return err_new(ERR_INVALID, "--group: no group '%s' on this host", d->config.group);
-        gid = g->gr_gid;
-    }
-    CLEAN_FREE char *dir = str_dup(path_dir(str_of(path)));
-    TRY(dir_make(dir, 0711));
-    int fd = -1;
-    TRY(inherited_listener(&fd));
-    d->inherited = fd >= 0;
-    if (!d->inherited)
-        TRYF(http_listen_unix(path, gid, &fd), "listen on '%s'", d->config.host);
-    d->server = http_server_new(d->loop, fd, api_handle, &d->api);
-    api_attach(&d->api, d->server);
-    return OK;
-}
-
 /* --- end
  * -----------------------------------------------------------------------------------------------------
  */
 
+static void set_log_level(const struct daemon_config *c) {
+    enum log_level level = LOG_INFO;
+    log_level_from_name(c->log_level, &level);
+    log_set_level(c->debug == DAEMON_ON ? LOG_DEBUG : level);
+}
+
+static struct err set_labels(struct daemon *d) {
+    CLEAN_JSON struct json *list = NULL;
+    struct strs labels = {.present = true};
+    if (d->config.labels)
+        TRY(json_parse(str_of(d->config.labels), &list));
+    for (size_t i = 0; i < json_len(list); i++)
+        strs_add(&labels, &d->arena, arena_str(&d->arena, json_str(json_at(list, i))));
+    d->api.labels = labels;
+    return OK;
+}
+
+static void reload(struct daemon *d) {
+    struct err e = daemon_config_reload(d->argc, d->argv, &d->config);
+    if (err_failed(e)) {
+        log_err(LOG_ERROR, e, "reload: everything stays as it was");
+        return;
+    }
+    set_log_level(&d->config);
+    err_ignore(set_labels(d)); /* they were checked when they were read */
+    api_reloaded(&d->api);
+    log_info("the configuration was read again");
+}
+
 static void on_signal(void *arg, int signo) {
     struct daemon *d = arg;
     if (signo == SIGHUP) {
-        log_warn("SIGHUP: the configuration is read at the start only");
+        reload(d);
         return;
     }
     log_info("signal %d: going down; containers stay up", signo);
-    http_server_stop(d->server);
+    listeners_stop(d->listeners);
     loop_stop(d->loop);
 }
 
@@ -185,9 +173,19 @@ static void daemon_done(struct daemon *d) {
      * must be on disk is there once the store is closed. */
     api_close(&d->api);
     store_close(d->api.store);
-    if (d->server && !d->inherited)
-        unlink(d->config.host + strlen("unix://"));
+    listeners_free(d->listeners);
+    if (d->config.pidfile)
+        unlink(d->config.pidfile);
     daemon_config_done(&d->config);
+}
+
+static struct err write_pidfile(const struct daemon_config *c) {
+    char text[16];
+    if (!c->pidfile)
+        return OK;
+    snprintf(text, sizeof text, "%d\n", getpid());
+    return err_wrap(file_replace(c->pidfile, str_of(text), 0644, false), "pidfile '%s'",
+                    c->pidfile);
 }
 
 static struct err start(struct daemon *d) {
@@ -200,22 +198,27 @@ static struct err start(struct daemon *d) {
     d->api.loop = d->loop;
     d->api.data_root = c->data_root;
     d->api.run_root = c->run_root;
-    d->api.host = c->host;
     d->api.started_at = time_now();
+    TRY(listeners_open(c, d->loop, &d->api, &d->listeners));
+    d->api.host = listeners_local(d->listeners);
+    TRY(write_pidfile(c));
+    TRY(set_labels(d));
     TRY(open_nouns(d));
     api_open(&d->api);
-    TRY(listen_on(d));
+    listeners_serve(d->listeners);
     d->term = sigwatch_new(d->loop, SIGTERM, on_signal, d);
     d->interrupt = sigwatch_new(d->loop, SIGINT, on_signal, d);
     d->hangup = sigwatch_new(d->loop, SIGHUP, on_signal, d);
-    log_info("serving the API on %s, up in %lld us", c->host,
+    CLEAN_BUF struct buf hosts = {0};
+    listeners_print(d->listeners, &hosts);
+    log_info("serving the API on %s, up in %lld us", buf_cstr(&hosts),
              (long long)((time_monotonic() - before) / 1000));
     return OK;
 }
 
 int daemon_main(int argc, char **argv) {
     bool help = false;
-    struct daemon d = {0};
+    struct daemon d = {.argc = argc, .argv = argv};
     umask(022);
     signal(SIGPIPE, SIG_IGN);
     struct err e = daemon_config_read(argc, argv, &d.config, &help);
@@ -224,18 +227,26 @@ int daemon_main(int argc, char **argv) {
         err_free(e);
         return 2;
     }
+    if (!help && d.config.validate)
+        e = listeners_check(&d.config);
+    if (err_failed(e)) {
+        fprintf(stderr, "cortend: %s\n", err_msg(e));
+        err_free(e);
+        return 1;
+    }
     if (help || d.config.validate) {
         if (d.config.validate)
             printf("configuration OK\n");
         daemon_config_done(&d.config);
         return 0;
     }
-    enum log_level level = LOG_INFO;
-    log_level_from_name(d.config.log_level, &level);
-    log_init("cortend", level, 2);
+    log_init("cortend", LOG_INFO, 2);
+    log_set_format(!strcmp(d.config.log_format, "json") ? LOG_JSON : LOG_TEXT);
+    set_log_level(&d.config);
     e = start(&d);
     if (err_failed(e)) {
         log_err(LOG_ERROR, e, "cannot start");
+        listeners_free(d.listeners);
         return 1;
     }
     loop_run(d.loop);

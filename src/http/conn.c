@@ -32,14 +32,15 @@ void conn_wait(struct http_conn *c, enum http_wait wait) {
     server_arm(c->server, c->deadline);
 }
 
-void conn_new(struct http_server *s, int fd) {
+void conn_new(struct http_server *s, int fd, bool local) {
     struct http_conn *c = NEW(struct http_conn);
     struct ucred cred;
     socklen_t len = sizeof(cred);
     c->server = s;
     c->fd = fd;
     c->uid = (uid_t)-1;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) { /* TCP: pid 0, uid -1 */
+    /* TCP: pid 0, uid -1 */
+    if (local && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) {
         c->uid = cred.uid;
         c->pid = cred.pid;
     }

@@ -43,6 +43,7 @@ struct http_server {
     http_handler *fn;
     void *arg;
     const char *common;
+    struct tls_server *tls;        /* NULL: plain */
     struct list waits[HTTP_WAITS]; /* connections by deadline */
     struct list unbound;           /* connections without a deadline */
     struct timer *timer;           /* for waits */
@@ -106,7 +107,8 @@ struct http_exchange {
 };
 
 /* conn.c */
-void conn_new(struct http_server *s, int fd);
+/* local: the peer's credentials are those of the socket. */
+void conn_new(struct http_server *s, int fd, bool local);
 /* Closes and frees now or when the last frame of it leaves. */
 void conn_end(struct http_conn *c);
 void conn_leave(struct http_conn *c);

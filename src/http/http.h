@@ -52,9 +52,14 @@ void http_server_stop(struct http_server *s);
 void http_server_free(struct http_server *s);
 /* A line put into every answer's head ("Server: …\r\nApi-Version: …\r\n"); borrowed. */
 void http_server_set_common_headers(struct http_server *s, const char *lines);
-/* Binds and listens on a unix socket path (mode 0660, group gid or (gid_t)-1). A stale socket of a
- * dead server is replaced; a live one is ERR_CONFLICT. */
-struct err http_listen_unix(const char *path, gid_t gid, int *ret_fd);
+/* Clients speak TLS (http/tls.h); borrowed, must outlive the server. peer_uid is unknown then. */
+struct tls_server;
+void http_server_set_tls(struct http_server *s, struct tls_server *tls);
+/* Binds and listens on a unix socket path (mode, group gid or (gid_t)-1). A stale socket of a dead
+ * server is replaced; a live one is ERR_CONFLICT. */
+struct err http_listen_unix(const char *path, int mode, gid_t gid, int *ret_fd);
+/* address is numeric, NULL or "" for all of them; port a number. */
+struct err http_listen_tcp(const char *address, const char *port, int *ret_fd, bool *ret_loopback);
 
 const struct http_request *http_request_of(struct http_exchange *x);
 struct loop *http_loop_of(struct http_exchange *x);

@@ -1,9 +1,9 @@
 #include "http/conn.h"
+#include "http/tls.h"
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "loop/unix.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -104,6 +104,14 @@ void server_conn_closed(struct http_server *s) {
         accept_resume(s);
 }
 
+static void on_secured(void *arg, int fd) {
+    struct http_server *s = arg;
+    if (s->stopping)
+        fd_close(fd);
+    else
+        conn_new(s, fd, false);
+}
+
 static void on_listen(void *arg, unsigned events UNUSED) {
     struct http_server *s = arg;
     for (int i = 0; i < ACCEPT_BATCH; i++) {
@@ -112,10 +120,12 @@ static void on_listen(void *arg, unsigned events UNUSED) {
             return;
         }
         int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0) {
-            conn_new(s, fd);
+        if (fd >= 0 && s->tls)
+            tls_server_accept(s->tls, s->loop, fd, on_secured, s);
+        else if (fd >= 0)
+            conn_new(s, fd, true);
+        if (fd >= 0)
             continue;
-        }
         switch (errno) {
         case EINTR:
         case ECONNABORTED:
@@ -152,6 +162,10 @@ struct http_server *http_server_new(struct loop *l, int listen_fd, http_handler 
 
 void http_server_set_common_headers(struct http_server *s, const char *lines) {
     s->common = lines ? lines : "";
+}
+
+void http_server_set_tls(struct http_server *s, struct tls_server *tls) {
+    s->tls = tls;
 }
 
 void http_server_stop(struct http_server *s) {
@@ -191,8 +205,4 @@ void http_server_free(struct http_server *s) {
     timer_free(s->kick_timer);
     buf_done(&s->head);
     free(s);
-}
-
-struct err http_listen_unix(const char *path, gid_t gid, int *ret_fd) {
-    return unix_listen(AT_FDCWD, path, SOCK_STREAM, 0660, gid, ret_fd);
 }

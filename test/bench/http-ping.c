@@ -167,7 +167,7 @@ int main(int argc, char **argv) {
         return 1;
     snprintf(path, sizeof(path), "%s/s", dir);
     int fd;
-    CLEAN_ERR struct err e = http_listen_unix(path, (gid_t)-1, &fd);
+    CLEAN_ERR struct err e = http_listen_unix(path, 0660, (gid_t)-1, &fd);
     if (err_failed(e))
         return 1;
     pid_t server = fork();
@@ -181,7 +181,7 @@ int main(int argc, char **argv) {
     waitpid(server, NULL, 0);
     unlink(path);
     /* a fresh server for the memory of streams */
-    err_free(http_listen_unix(path, (gid_t)-1, &fd));
+    err_free(http_listen_unix(path, 0660, (gid_t)-1, &fd));
     server = fork();
     if (server == 0)
         serve(fd);

@@ -152,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 2 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv) < 0)
         return 0;
     setsockopt(sv[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-    conn_new(w->server, sv[0]);
+    conn_new(w->server, sv[0], true);
     /* first the script's length, the script, then what the client sends */
     size_t script = MIN((size_t)data[0], size - 1), left = size - 1 - script;
     const uint8_t *p = data + 1 + script;

@@ -237,7 +237,7 @@ static struct err scripted(const char *text, struct buf *out) {
     pthread_t th;
     struct http_client *c;
     struct http_answer a = {0};
-    assert_ok(http_listen_unix(path, (gid_t)-1, &s.listen));
+    assert_ok(http_listen_unix(path, 0660, (gid_t)-1, &s.listen));
     fcntl(s.listen, F_SETFL, 0);
     pthread_create(&th, NULL, say, &s);
     assert_ok(http_dial(host, &c));

@@ -38,7 +38,7 @@ static inline void serve_start(struct serve *s, http_handler *fn, void *arg) {
     snprintf(s->dir, sizeof(s->dir), "/tmp/corten-unit-http-XXXXXX");
     assert_non_null(mkdtemp(s->dir));
     snprintf(s->path, sizeof(s->path), "%s/socket", s->dir);
-    assert_ok(http_listen_unix(s->path, (gid_t)-1, &fd));
+    assert_ok(http_listen_unix(s->path, 0660, (gid_t)-1, &fd));
     s->loop = loop_new();
     s->server = http_server_new(s->loop, fd, fn, arg);
     http_server_set_common_headers(s->server, "Server: test\r\n");

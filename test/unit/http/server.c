@@ -488,12 +488,12 @@ TEST(socket_modes_and_stale_sockets) {
     snprintf(path, sizeof(path), "%s/s", dir);
     int fd, fd2;
     struct stat st;
-    assert_ok(http_listen_unix(path, (gid_t)-1, &fd));
+    assert_ok(http_listen_unix(path, 0660, (gid_t)-1, &fd));
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0660);
-    assert_err(http_listen_unix(path, (gid_t)-1, &fd2), ERR_CONFLICT);
+    assert_err(http_listen_unix(path, 0660, (gid_t)-1, &fd2), ERR_CONFLICT);
     close(fd);
-    assert_ok(http_listen_unix(path, (gid_t)-1, &fd2));
+    assert_ok(http_listen_unix(path, 0660, (gid_t)-1, &fd2));
     close(fd2);
     unlink(path);
     rmdir(dir);

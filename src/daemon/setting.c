@@ -1,0 +1,185 @@
+/* The table of settings, and how one value is taken from text or JSON. */
+#include "daemon/setting.h"
+#include <stdio.h>
+#include <string.h>
+
+#define SETTING(member, ...) \
+    { .offset = offsetof(struct daemon_config, member), __VA_ARGS__ }
+
+const struct setting settings[] = {
+    SETTING(hosts, .option = "host", .key = "hosts", .argument = "URL", .letter = 'H',
+            .kind = SETTING_LIST,
+            .help = "listener: unix:///PATH, tcp://ADDRESS:PORT or fd:// (repeatable; default "
+                    "unix://<run-root>/corten.sock)"),
+    SETTING(listeners, .key = "listeners", .kind = SETTING_RAW),
+    SETTING(group, .option = "group", .key = "group", .argument = "NAME", .letter = 'G',
+            .help = "group of the unix sockets (default: root alone)"),
+    SETTING(tls, .option = "tls", .key = "tls", .kind = SETTING_BOOL,
+            .help = "serve TCP listeners over TLS; off allows TCP in the clear beyond loopback"),
+    SETTING(tls_verify, .option = "tlsverify", .key = "tlsverify", .kind = SETTING_BOOL,
+            .help = "TLS, and clients must show a certificate of the CA"),
+    SETTING(tls_ca, .option = "tlscacert", .key = "tlscacert", .argument = "FILE",
+            .help = "certificates that clients' are checked with (default /etc/corten/ca.pem)"),
+    SETTING(tls_cert, .option = "tlscert", .key = "tlscert", .argument = "FILE",
+            .help = "the daemon's certificate (default /etc/corten/cert.pem)"),
+    SETTING(tls_key, .option = "tlskey", .key = "tlskey", .argument = "FILE",
+            .help = "its key (default /etc/corten/key.pem)"),
+    SETTING(data_root, .option = "data-root", .key = "data-root", .argument = "DIR",
+            .help = "durable state (default " DAEMON_DATA_ROOT ")"),
+    SETTING(run_root, .option = "run-root", .key = "run-root", .argument = "DIR",
+            .help = "volatile state (default " DAEMON_RUN_ROOT ")"),
+    SETTING(pidfile, .option = "pidfile", .key = "pidfile", .argument = "FILE", .letter = 'p',
+            .help = "file that holds the daemon's pid (default: none)"),
+    SETTING(bridge, .option = "bridge", .key = "bridge", .argument = "NAME", .letter = 'b',
+            .help = "name of the default bridge (default: from the data root)"),
+    SETTING(bip, .option = "bip", .key = "bip", .argument = "CIDR",
+            .help = "address and subnet of the default bridge (default: first free pool)"),
+    SETTING(mtu, .option = "mtu", .key = "mtu", .argument = "BYTES", .kind = SETTING_INT, .min = 68,
+            .max = 65535, .help = "MTU of the default bridge (default 1500)"),
+    SETTING(default_ip, .option = "ip", .key = "ip", .argument = "ADDRESS",
+            .help = "host address that published ports bind to (default 0.0.0.0)"),
+    SETTING(labels, .option = "label", .key = "labels", .argument = "KEY=VALUE",
+            .kind = SETTING_LIST, .live = true, .help = "label of the daemon (repeatable)"),
+    SETTING(live_restore, .option = "live-restore", .key = "live-restore", .kind = SETTING_BOOL,
+            .help = "always on: containers outlive the daemon"),
+    SETTING(metrics_addr, .option = "metrics-addr", .key = "metrics-addr", .argument = "HOST:PORT",
+            .help = "serve Prometheus metrics there, at /metrics (default: not served)"),
+    SETTING(debug, .option = "debug", .key = "debug", .letter = 'D', .kind = SETTING_BOOL,
+            .live = true, .help = "log level debug"),
+    SETTING(log_level, .option = "log-level", .key = "log-level", .argument = "LEVEL",
+            .letter = 'l', .live = true, .help = "debug, info, warn or error (default info)"),
+    SETTING(log_format, .option = "log-format", .key = "log-format", .argument = "FORMAT",
+            .help = "text or json (default text)"),
+};
+const size_t settings_n = ARRAY_LEN(settings);
+
+const struct setting *setting_by_key(struct str key) {
+    for (size_t i = 0; i < settings_n; i++)
+        if (str_eqz(key, settings[i].key))
+            return &settings[i];
+    return NULL;
+}
+
+static void *at(const struct daemon_config *c, const struct setting *s) {
+    return (char *)(uintptr_t)c + s->offset;
+}
+
+static const char *name_of(const struct setting *s) {
+    return s->option ? s->option : s->key;
+}
+
+/* json: the text of an array or object, or NULL; what is added lies in member. */
+static char *with_member(struct arena *a, const char *json, const char *brackets,
+                         struct str member) {
+    size_t n = json ? strlen(json) : 0;
+    return n > 2 ? arena_printf(a, "%.*s,%.*s%c", (int)n - 1, json, STR_ARG(member), brackets[1])
+                 : arena_printf(a, "%c%.*s%c", brackets[0], STR_ARG(member), brackets[1]);
+}
+
+static struct err add_to_map(struct daemon_config *c, const struct setting *s, struct str value) {
+    CLEAN_BUF struct buf member = {0};
+    struct str name, rest;
+    if (!str_cut(value, '=', &name, &rest) || name.len == 0)
+        return err_new(ERR_INVALID, "'%.*s' is not NAME=VALUE", STR_ARG(value));
+    json_quote(&member, name);
+    buf_addc(&member, ':');
+    json_quote(&member, rest);
+    *(char **)at(c, s) = with_member(&c->arena, *(char **)at(c, s), "{}", buf_str(&member));
+    return OK;
+}
+
+static struct err set_bool(struct daemon_config *c, const struct setting *s, struct str value) {
+    bool on = str_eqz(value, "true") || str_eqz(value, "1");
+    if (!on && !str_eqz(value, "false") && !str_eqz(value, "0"))
+        return err_new(ERR_INVALID, "'%.*s' is neither true nor false", STR_ARG(value));
+    *(enum daemon_flag *)at(c, s) = on ? DAEMON_ON : DAEMON_OFF;
+    return OK;
+}
+
+struct err setting_set(struct daemon_config *c, const struct setting *s, struct str value) {
+    if (value.len == 0 || str_has_nul(value))
+        return err_new(ERR_INVALID, "%s: empty value", name_of(s));
+    CLEAN_BUF struct buf member = {0};
+    switch (s->kind) {
+    case SETTING_BOOL:
+        return err_wrap(set_bool(c, s, value), "%s", name_of(s));
+    case SETTING_INT:
+        return err_wrap(str_to_i64(value, s->min, s->max, at(c, s)), "%s", name_of(s));
+    case SETTING_MAP:
+        return err_wrap(add_to_map(c, s, value), "%s", name_of(s));
+    case SETTING_LIST:
+        json_quote(&member, value);
+        *(char **)at(c, s) = with_member(&c->arena, *(char **)at(c, s), "[]", buf_str(&member));
+        return OK;
+    default:
+        *(char **)at(c, s) = arena_str(&c->arena, value);
+        return OK;
+    }
+}
+
+/* Lists and maps hold strings only; which is what the option could have said. */
+static struct err check_members(const struct setting *s, const struct json *j) {
+    struct json_iter it = {0};
+    if (json_type(j) != (s->kind == SETTING_LIST ? JSON_ARRAY : JSON_OBJECT))
+        return err_new(ERR_INVALID, "%s: expected %s, got %s", s->key,
+                       s->kind == SETTING_LIST ? "an array of strings" : "an object of strings",
+                       json_type_name(json_type(j)));
+    for (size_t i = 0; s->kind == SETTING_LIST && i < json_len(j); i++)
+        if (json_type(json_at(j, i)) != JSON_STRING)
+            return err_new(ERR_INVALID, "%s: member %zu is no string", s->key, i);
+    while (s->kind == SETTING_MAP && json_each(j, &it))
+        if (json_type(it.value) != JSON_STRING)
+            return err_new(ERR_INVALID, "%s: '%.*s' is no string", s->key, STR_ARG(it.key));
+    return OK;
+}
+
+static struct err scalar(struct daemon_config *c, const struct setting *s, const struct json *j) {
+    static const enum json_type types[] = {
+        [SETTING_STRING] = JSON_STRING, [SETTING_INT] = JSON_INT, [SETTING_BOOL] = JSON_BOOL};
+    if (json_type(j) != types[s->kind])
+        return err_new(ERR_INVALID, "%s: expected %s, got %s", s->key,
+                       json_type_name(types[s->kind]), json_type_name(json_type(j)));
+    if (s->kind == SETTING_STRING)
+        return setting_set(c, s, json_str(j));
+    CLEAN_BUF struct buf text = {0};
+    json_print(j, &text);
+    return setting_set(c, s, buf_str(&text));
+}
+
+struct err setting_set_json(struct daemon_config *c, const struct setting *s,
+                            const struct json *j) {
+    if (s->kind < SETTING_LIST)
+        return scalar(c, s, j);
+    if (s->kind != SETTING_RAW)
+        TRY(check_members(s, j));
+    CLEAN_BUF struct buf text = {0};
+    json_print(j, &text);
+    *(char **)at(c, s) = arena_str(&c->arena, buf_str(&text));
+    return OK;
+}
+
+bool setting_is_set(const struct daemon_config *c, const struct setting *s) {
+    return s->kind == SETTING_INT    ? *(int64_t *)at(c, s) != 0
+           : s->kind == SETTING_BOOL ? *(enum daemon_flag *)at(c, s) != DAEMON_UNSET
+                                     : *(char **)at(c, s) != NULL;
+}
+
+void setting_copy(struct daemon_config *to, const struct daemon_config *from,
+                  const struct setting *s) {
+    if (s->kind == SETTING_INT)
+        *(int64_t *)at(to, s) = *(int64_t *)at(from, s);
+    else if (s->kind == SETTING_BOOL)
+        *(enum daemon_flag *)at(to, s) = *(enum daemon_flag *)at(from, s);
+    else
+        *(char **)at(to, s) = arena_strz(&to->arena, *(char **)at(from, s));
+}
+
+bool setting_equal(const struct daemon_config *a, const struct daemon_config *b,
+                   const struct setting *s) {
+    if (s->kind == SETTING_INT)
+        return *(int64_t *)at(a, s) == *(int64_t *)at(b, s);
+    if (s->kind == SETTING_BOOL)
+        return *(enum daemon_flag *)at(a, s) == *(enum daemon_flag *)at(b, s);
+    const char *x = *(char **)at(a, s), *y = *(char **)at(b, s);
+    return !strcmp(x ? x : "", y ? y : "");
+}
