@@ -87,10 +87,11 @@ static struct err load_id(struct daemon *d) {
 static struct err open_nouns(struct daemon *d) {
     const struct daemon_config *c = &d->config;
     struct api *a = &d->api;
-    const char *monitor;
+    const char *monitor, *dns;
     TRY(program_path(d, "corten-worker", &a->worker_program));
     TRY(program_path(d, "corten-build", &a->build_program));
     TRY(program_path(d, "corten-monitor", &monitor));
+    TRY(program_path(d, "corten-dns", &dns));
     TRYF(store_open(c->data_root, d->loop, &a->store), "state database");
     TRY(load_id(d));
     struct images_options images = {.store = a->store,
@@ -107,6 +108,7 @@ static struct err open_nouns(struct daemon *d) {
         .bind_ip = c->default_ip,
         .run_dir = arena_printf(&d->arena, "%s/network", c->run_root),
         .mtu = (unsigned)c->mtu,
+        .dns_program = dns,
     };
     TRYF(networks_open(a->store, d->loop, &networks, &a->networks), "networks");
     struct containers_config containers = {

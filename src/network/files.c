@@ -136,8 +136,32 @@ static void add_list(struct buf *out, const char *key, const struct strs *list) 
     buf_addc(out, '\n');
 }
 
+/* One server, ours; it asks the others. ndots:0, as the peer: names of containers have no dots, and
+ * every name is tried as it is first. */
+static void resolv_names(const struct network_files *f, struct buf *out) {
+    struct network_files host = *f;
+    struct strs ours = {.items = (char *[]){(char *)NAMES_ADDRESS}, .n = 1};
+    bool ndots = false;
+    buf_adds(out, "nameserver " NAMES_ADDRESS "\n");
+    host.dns = ours; /* the host's servers are not copied */
+    if (f->host_resolv)
+        copy_host_lines(&host, false, out);
+    if (f->dns_search.n && !(f->dns_search.n == 1 && strcmp(f->dns_search.items[0], ".") == 0))
+        add_list(out, "search", &f->dns_search);
+    buf_adds(out, "options");
+    for (size_t i = 0; i < f->dns_options.n; i++) {
+        buf_addf(out, " %s", f->dns_options.items[i]);
+        ndots |= strncmp(f->dns_options.items[i], "ndots:", 6) == 0;
+    }
+    buf_adds(out, ndots ? "\n" : " ndots:0\n");
+}
+
 void network_resolv(const struct network_files *f, struct buf *out) {
     const char *host = f->host_resolv ? f->host_resolv : "";
+    if (f->names) {
+        resolv_names(f, out);
+        return;
+    }
     bool own = f->dns.n || f->dns_search.n || f->dns_options.n;
     /* On the host's own network its loopback servers answer; elsewhere they do not, but when there
      * is nothing else the host's file as it is says at least what is wrong. We invent no servers.

@@ -35,8 +35,7 @@
  * A container may have endpoints on several networks; one of them is its way out (default_route)
  * and publishes its ports.
  *
- * Not here: names (containers on user-defined networks do not find each other by name), IPv6,
- * drivers other than bridge, host, none: refused by name.
+ * Not here: IPv6, drivers other than bridge, host, none: refused by name.
  * Limits: NETWORK_*_MAX below. Tests: test/unit/network, test/kernel/network-*.c (real traffic
  * between namespaces).
  */
@@ -96,6 +95,7 @@ struct networks_config {
     const char *run_dir;     /* <run-root>/network, made here (mode 0700) */
     unsigned mtu;            /* 0: 1500 */
     const char *nft_program; /* NULL: /usr/sbin/nft */
+    const char *dns_program; /* corten-dns; NULL: names are not answered */
 };
 
 struct networks;
@@ -294,6 +294,40 @@ struct network_event {
 /* Payload: struct network_event. */
 struct bus *networks_bus(struct networks *n);
 
+/* --- names ---------------------------------------------------------------------------------- */
+
+/* corten-dns answers on 127.0.0.11:53 in every container that is on a user-defined network. Its
+ * sockets are made with the container's network (network_names_up), held by the monitor, which
+ * hands copies to corten-dns over a connection of its own: message NAMES_SOCKETS of loop/msg.h on
+ * networks_names_socket, container id in NAMES_TAG_TEXT, UDP and TCP socket. The monitor dials
+ * again when the connection ends. What corten-dns knows comes from the daemon, below; it answers on
+ * while the daemon is away, and without root's rights. */
+#define NAMES_SOCKETS 10
+#define NAMES_TAG_TEXT 1
+#define NAMES_ADDRESS "127.0.0.11"
+/* *Pool*. Both sockets, on a high port of 127.0.0.11 in that namespace, and the rules that lead
+ * port 53 there: the container may bind 0.0.0.0:53 itself. ret: owned. */
+struct err network_names_up(int netns_fd, int ret_udp_tcp[2]);
+/* Absolute path; borrowed. */
+const char *networks_names_socket(const struct networks *n);
+
+/* One container as others may ask for it. */
+struct network_member {
+    const char *id, *name, *hostname;
+    bool live; /* before that it sees others, and itself, but nobody sees it */
+    struct endpoint_plan *const *plans;
+    size_t plans_n;
+    struct strs servers; /* HostConfig.Dns */
+    struct strs ports;   /* "80/tcp" */
+    struct strmap labels;
+};
+/* Loop. Everything about it, again after each change; and its end. */
+void network_member_put(struct networks *n, const struct network_member *m);
+void network_member_drop(struct networks *n, const char *container_id);
+
+/* The program corten-dns (src/bin/corten-dns.c). Exit status of main. */
+int dns_main(void);
+
 /* --- files in the container ------------------------------------------------------------------ */
 
 /* One --add-host value "name:ip" ("name=ip" too); ip may be "host-gateway". ERR_INVALID as the
@@ -305,6 +339,7 @@ struct network_files {
     const struct in_addr *addresses; /* of the container itself */
     size_t addresses_n;
     struct in_addr gateway; /* 0: none. What host-gateway stands for */
+    bool names; /* corten-dns answers: resolv.conf names it */
     struct strs dns, dns_search, dns_options, extra_hosts;
     const char *host_resolv; /* text of the host's /etc/resolv.conf; NULL: none */
     const char *host_hosts;  /* text of the host's /etc/hosts, used with driver host; NULL: none */

@@ -75,9 +75,13 @@ struct networks {
     struct strv warnings;
     bool forwarding_ours;
     struct nft_sockets *sockets;
+    struct names *names;
     struct settle *settling; /* the job that is under way, or NULL */
 };
 
+/* The daemon's end of corten-dns: names.c. */
+struct names *names_new(struct networks *n, const char *program);
+struct names *names_free(struct names *n);
 /* The registry goes away under a job of networks_settle: settle.c. */
 void settle_forget(struct networks *n);
 struct network *network_new(void);

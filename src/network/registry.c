@@ -216,6 +216,7 @@ struct err networks_open(struct store *s, struct loop *l, const struct networks_
         networks_close(n);
         return err_wrap(e, "networks");
     }
+    n->names = names_new(n, config->dns_program);
     n->forwarding_ours = host_forwarding_ours(n->run_dir);
     *ret = n;
     return OK;
@@ -225,6 +226,7 @@ struct networks *networks_close(struct networks *n) {
     if (!n)
         return NULL;
     settle_forget(n);
+    n->names = names_free(n->names);
     size_t it = 0;
     void *value;
     while (map_next(&n->endpoints, &it, NULL, &value)) {
