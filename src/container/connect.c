@@ -30,6 +30,8 @@ struct connect_job {
     struct endpoint_plan *from;  /* was it until now, a copy of its own; NULL: none */
     bool moves;                  /* the way out changes */
     char *hostname;
+    struct network_files files; /* of a container that is answered names from now on */
+    int names_fds[2];           /* -1: it has them, or needs none */
 };
 
 static struct connect_job *job_free(struct connect_job *j) {
@@ -41,6 +43,8 @@ static struct connect_job *job_free(struct connect_job *j) {
     arena_done(&j->arena);
     free(j->network);
     free(j->hostname);
+    fd_close(j->names_fds[0]);
+    fd_close(j->names_fds[1]);
     free(j);
     return NULL;
 }
@@ -181,6 +185,10 @@ static struct err prepare(void *arg) {
     TRY(check_modes(j));
     j->alive = container_is_alive(c);
     j->hostname = mem_strdup(c->config->hostname ? c->config->hostname : "");
+    j->files = (struct network_files){.driver = NETWORK_BRIDGE,
+                                      .dns = c->host->dns,
+                                      .dns_search = c->host->dns_search,
+                                      .dns_options = c->host->dns_options};
     for (size_t i = 0; i < c->endpoints.n; i++)
         vec_push(&j->plans, copy_plan(c->endpoints.items[i]));
     TRY(j->disconnect ? prepare_disconnect(j) : prepare_connect(j));
@@ -189,6 +197,14 @@ static struct err prepare(void *arg) {
 
 /* --- work ----------------------------------------------------------------------------------------
  */
+
+static struct err write_in_place(int run_dir, const char *name, const struct buf *text) {
+    CLEAN_FD int fd = openat(run_dir, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(errno, "open the container's %s", name);
+    int r = fd_write_all(fd, buf_cstr(text), text->len);
+    return r < 0 ? err_errno(r, "write the container's %s", name) : OK;
+}
 
 /* The file is mounted in the container, so it is changed in place: the line of an address that is
  * gone is taken out, that of a new one is added. What the container itself wrote stays. */
@@ -210,11 +226,33 @@ static struct err edit_hosts(struct connect_job *j, int run_dir) {
             buf_addf(&text, "%.*s\n", STR_ARG(line));
     if (!j->disconnect)
         buf_addf(&text, "%s%s\n", start, j->hostname);
-    CLEAN_FD int fd = openat(run_dir, "hosts", O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(errno, "open the hosts file");
-    int r = fd_write_all(fd, text.data ? text.data : "", text.len);
-    return r < 0 ? err_errno(r, "write the hosts file") : OK;
+    return write_in_place(run_dir, "hosts", &text);
+}
+
+/* resolv.conf names ours from now on, unless the container has written one of its own. */
+static struct err edit_resolv(struct connect_job *j, int run_dir) {
+    CLEAN_BUF struct buf now = {0};
+    CLEAN_BUF struct buf before = {0};
+    CLEAN_BUF struct buf after = {0};
+    CLEAN_FREE char *resolv = NULL;
+    CLEAN_FREE char *hosts = NULL;
+    TRY(file_read_at(run_dir, "resolv.conf", HOSTS_MAX, &now));
+    TRY(network_host_files(&resolv, &hosts));
+    struct network_files f = j->files;
+    f.host_resolv = resolv;
+    network_resolv(&f, &before);
+    f.names = true;
+    network_resolv(&f, &after);
+    if (!str_eq(buf_str(&now), buf_str(&before)))
+        return OK;
+    return write_in_place(run_dir, "resolv.conf", &after);
+}
+
+static struct err bring_names(struct connect_job *j, int netns, int run_dir) {
+    if (!j->given->user_defined || j->disconnect)
+        return OK;
+    TRY(network_names_up(netns, j->names_fds));
+    return j->names_fds[0] >= 0 ? edit_resolv(j, run_dir) : OK;
 }
 
 static struct err change_network(struct connect_job *j, int netns) {
@@ -244,6 +282,7 @@ static struct err work(void *arg) {
     TRY(container_netns_open(c->pid, c->start_time, &netns));
     TRY(change_network(j, netns));
     TRY(container_net_write(&j->plans, run_dir));
+    TRY(bring_names(j, netns, run_dir));
     return edit_hosts(j, run_dir);
 }
 
@@ -285,6 +324,10 @@ static void put_setting(struct container *c, const char *name, const struct api_
     err_ignore(fields_decode(&api_endpoint_fields, buf_str(&text), &c->arena, to)); /* our own */
 }
 
+static void names_given(void *arg UNUSED, struct err e) {
+    log_err(LOG_WARN, e, "hand over the sockets for names");
+}
+
 /* The facts as the kernel has them now. */
 static void take_over(struct connect_job *j) {
     struct container *c = j->c;
@@ -300,6 +343,9 @@ static void take_over(struct connect_job *j) {
         endpoint_release(n, j->given->endpoint_id);
     else
         endpoint_settle(n, j->given);
+    container_names_tell(c, c->endpoints.items, c->endpoints.n, true);
+    if (j->names_fds[0] >= 0 && c->monitor)
+        monitor_names(c->monitor, networks_names_socket(n), j->names_fds, names_given, NULL);
     if (!j->moves)
         return;
     endpoint_ports_moved(n, j->next, j->from);
@@ -334,6 +380,7 @@ static const struct op connect_op = {"container connect", prepare, work, finish}
 static void start(struct container *c, struct connect_job *j, const char *network,
                   container_done *done, void *arg) {
     j->c = c;
+    j->names_fds[0] = j->names_fds[1] = -1;
     j->done = done;
     j->arg = arg;
     j->network = mem_strdup(network);

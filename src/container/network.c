@@ -164,9 +164,35 @@ struct err container_net_reserve(struct container *c, struct arena *a, struct ne
             vec_push(&j->plans, p);
     }
     vec_done(&v);
-    if (err_failed(e))
+    if (err_failed(e)) {
         container_net_release(c, j);
-    return e;
+        return e;
+    }
+    for (size_t i = 0; i < j->plans.n; i++)
+        j->names |= j->plans.items[i]->user_defined;
+    if (j->names) /* before the program runs: its first question is answered */
+        container_names_tell(c, j->plans.items, j->plans.n, false);
+    return OK;
+}
+
+void container_names_tell(struct container *c, struct endpoint_plan *const *plans, size_t n,
+                          bool live) {
+    struct network_member m = {
+        .id = c->id,
+        .name = c->name,
+        .hostname = c->config->hostname,
+        .live = live,
+        .plans = plans,
+        .plans_n = n,
+        .servers = c->host->dns,
+        .ports = c->config->exposed_ports,
+        .labels = c->config->labels,
+    };
+    bool names = false;
+    for (size_t i = 0; i < n; i++)
+        names |= plans[i]->user_defined;
+    if (names)
+        network_member_put(c->all->config.networks, &m);
 }
 
 void container_net_release(struct container *c, struct net_job *j) {
@@ -175,6 +201,10 @@ void container_net_release(struct container *c, struct net_job *j) {
         endpoint_plan_free(j->plans.items[i]);
     }
     vec_done(&j->plans);
+    if (j->names)
+        network_member_drop(c->all->config.networks, c->id);
+    j->names_fds[0] = fd_close(j->names_fds[0]);
+    j->names_fds[1] = fd_close(j->names_fds[1]);
 }
 
 /* --- up and down: pool ---------------------------------------------------------------------------
@@ -222,6 +252,8 @@ struct err container_net_up(struct net_job *j, int run_dir, struct endpoint_live
     TRY(endpoint_up(j->plans.items[0], -1, live));
     j->up = 1;
     TRY(up_more(j, live));
+    if (j->names)
+        TRY(network_names_up(live->netns_fd, j->names_fds));
     return container_net_write(&j->plans, run_dir);
 }
 
@@ -236,6 +268,9 @@ void container_net_settle(struct container *c, struct net_job *j) {
         vec_push(&c->endpoints, j->plans.items[i]);
     }
     vec_done(&j->plans);
+    j->names_fds[0] = fd_close(j->names_fds[0]); /* the monitor has them */
+    j->names_fds[1] = fd_close(j->names_fds[1]);
+    container_names_tell(c, c->endpoints.items, c->endpoints.n, true);
 }
 
 /* --- the end of a run ----------------------------------------------------------------------------
@@ -259,6 +294,7 @@ void container_endpoints_release(struct container *c) {
         endpoint_plan_free(c->endpoints.items[i]);
     }
     vec_done(&c->endpoints);
+    network_member_drop(c->all->config.networks, c->id);
 }
 
 static struct err adopt_one(struct container *c, struct str line) {
@@ -269,6 +305,8 @@ static struct err adopt_one(struct container *c, struct str line) {
         endpoint_plan_free(plan);
         return e;
     }
+    free(plan->container_name); /* it may have been renamed since */
+    plan->container_name = mem_strdup(c->name);
     vec_push(&c->endpoints, plan);
     return OK;
 }

@@ -138,16 +138,22 @@ bool container_has_endpoints(const char *mode);
 void container_networking_complete(const struct networks *n, const char *mode,
                                    const struct api_networking_config *given, struct arena *a,
                                    struct api_networking_config *ret);
-/* The networks of a start. Zeroed first; after container_net_reserve, container_net_settle or
+/* Tells corten-dns about this container: its plans (borrowed) and what it is called. */
+void container_names_tell(struct container *c, struct endpoint_plan *const *plans, size_t n,
+                          bool live);
+/* The networks of a start. CONTAINER_NET_JOB first; after container_net_reserve, container_net_settle or
  * container_net_release takes what it holds. */
 struct net_job {
     struct endpoint_plans plans; /* the way out first */
     enum network_driver driver;  /* without plans and joined_pid: host or none */
     size_t up;                   /* plans that are up */
+    bool names;                  /* corten-dns answers */
+    int names_fds[2];            /* after container_net_up, owned; see network_names_up */
     pid_t joined_pid;            /* container:REF; 0: none */
     uint64_t joined_start;
     char joined_id[65];
 };
+#define CONTAINER_NET_JOB ((struct net_job){.names_fds = {-1, -1}})
 struct err container_net_reserve(struct container *c, struct arena *a, struct net_job *j); /* loop */
 /* Pool. Writes endpoint.json into run_dir. After a failure container_net_down. */
 struct err container_net_up(struct net_job *j, int run_dir, struct endpoint_live *live);

@@ -43,6 +43,8 @@ static void rename_recorded(void *arg, struct err e) {
         container_publish(j->c, "rename", "oldName", j->c->name);
         free(j->c->name);
         j->c->name = TAKE(j->to);
+        endpoint_renamed(j->c->all->config.networks, j->c->id, j->c->name);
+        container_names_tell(j->c, j->c->endpoints.items, j->c->endpoints.n, true);
     }
     rename_end(j, e);
 }

@@ -28,6 +28,7 @@ static void adopt(struct container *c, int run_dir, struct monitor_hello *h) {
     }
     log_err(LOG_WARN, container_endpoints_adopt(c, run_dir), "container %s: adopt its network",
             c->id);
+    container_names_tell(c, c->endpoints.items, c->endpoints.n, true);
     for (size_t i = 0; i < h->execs_n; i++)
         container_exec_adopt(c, &h->execs[i]);
     container_execs_restore(c, run_dir);

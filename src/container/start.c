@@ -57,6 +57,7 @@ static void compose_files(struct start_job *j) {
         .domainname = c->config->domainname,
         .driver = j->net.driver,
         .gateway = way_out ? way_out->gateway : (struct in_addr){0},
+        .names = j->net.names,
         .dns = c->host->dns,
         .dns_search = c->host->dns_search,
         .dns_options = c->host->dns_options,
@@ -194,6 +195,8 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .layers = j->layers,
         .layers_n = j->layers_n,
         .netns_fd = live->netns_fd,
+        .names_path = j->net.names ? networks_names_socket(c->all->config.networks) : NULL,
+        .names_fds = {j->net.names_fds[0], j->net.names_fds[1]},
         .seccomp_fd = seccomp,
         .held_fds = live->held_fds,
         .held_fds_n = live->held_n,
@@ -324,6 +327,7 @@ static const struct op start_op = {"container start", start_prepare, start_work,
 void container_start(struct container *c, container_done *done, void *arg) {
     struct start_job *j = NEW(struct start_job);
     j->c = c;
+    j->net = CONTAINER_NET_JOB;
     j->done = done;
     j->arg = arg;
     list_init(&j->taken);

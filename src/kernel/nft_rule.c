@@ -29,7 +29,7 @@ static void attr_be32(struct netlink_batch *b, uint16_t type, uint32_t v) {
 }
 
 void nft_new_table(struct netlink_batch *b, const char *table) {
-    message(b, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+    message(b, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
     netlink_attr_z(b, NFTA_TABLE_NAME, table);
 }
 

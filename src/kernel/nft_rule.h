@@ -12,7 +12,8 @@
 void nft_begin(struct netlink_batch *b);
 struct err nft_end(struct netlink *nl, struct netlink_batch *b);
 
-void nft_new_table(struct netlink_batch *b, const char *table); /* family ip */
+/* Family ip. One that is there already fails the batch with EEXIST. */
+void nft_new_table(struct netlink_batch *b, const char *table);
 /* type: "nat", "filter". hook: NF_INET_…. policy accept. */
 void nft_new_chain(struct netlink_batch *b, const char *table, const char *chain, const char *type,
                    unsigned hook, int priority);

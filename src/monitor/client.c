@@ -257,6 +257,13 @@ void monitor_resize(struct monitor *m, const char *exec_id, unsigned rows, unsig
     request_send(m, request_new(m, done, arg), PROTOCOL_RESIZE, &body, NULL, 0);
 }
 
+void monitor_names(struct monitor *m, const char *names_path, const int fds[2], monitor_reply *done,
+                   void *arg) {
+    CLEAN_BUF struct buf body = {0};
+    msg_putz(&body, TAG_NAMES_PATH, names_path);
+    request_send(m, request_new(m, done, arg), PROTOCOL_NAMES, &body, fds, 2);
+}
+
 static unsigned attach_flags(const struct monitor_attach *a) {
     return (a->in ? CLIENT_IN : 0u) | (a->out ? CLIENT_OUT : 0u) | (a->err ? CLIENT_ERR : 0u) |
            (a->replay ? CLIENT_REPLAY : 0u);

@@ -185,6 +185,7 @@ static void on_init(void *arg, int status) {
     log_err(LOG_WARN, runtime_delete(k->box), "container %s: remove its cgroups", k->id);
     k->box = NULL;
     held_close(k);
+    names_drop(k);
     session_drain(&k->session, true);
     session_close(&k->session);
     logs_writer_end(k->log, time_now());

@@ -103,6 +103,7 @@ struct keeper {
     struct list clients_ending; /* clients of sessions that are gone, being flushed */
     int *held;
     size_t held_n;
+    struct names *names; /* NULL: none */
     char *user; /* of the container, for execs without one */
     struct strv groups;
 
@@ -133,6 +134,12 @@ struct keeper {
  */
 /* Something moved: buffers are kept for now. */
 void keeper_active(struct keeper *k);
+
+/* --- names.c ------------------------------------------------------------------------------------
+ */
+/* Takes the sockets over. path: the socket of corten-dns. */
+void names_keep(struct keeper *k, const char *path, int udp, int tcp);
+void names_drop(struct keeper *k);
 
 /* --- pipes.c ------------------------------------------------------------------------------------
  */

@@ -171,11 +171,14 @@ static void on_log(void *arg, unsigned events) {
 
 static struct err start(struct keeper *k, struct arrival *a) {
     CLEAN_ARENA struct arena arena = {0};
-    OWN(protocol_start_done) struct protocol_start s = {.fds = {-1, -1, -1, -1, -1, -1}};
+    OWN(protocol_start_done) struct protocol_start s = {.fds = {[0 ... START_FDS_N - 1] = -1}};
     TRY(protocol_get_start(&a->start, &arena, &s));
     TRY(keeper_init(k, a, &s));
     TRY(start_container(k, &s));
     health_prepare(k, &s.health);
+    if (s.names_path && s.fds[START_NAMES_UDP] >= 0 && s.fds[START_NAMES_TCP] >= 0)
+        names_keep(k, s.names_path, TAKE_FD(s.fds[START_NAMES_UDP]),
+                   TAKE_FD(s.fds[START_NAMES_TCP]));
     welcome(k, a); /* before the program runs: they get its first byte */
     struct err e = runtime_start(k->box);
     if (err_failed(e)) {

@@ -97,6 +97,9 @@ struct monitor_start {
     int seccomp_fd;      /* raw BPF for config.linux.seccomp == default; -1: none */
     const int *held_fds; /* published ports' bound sockets, held while the container lives */
     size_t held_fds_n;
+    /* corten-dns (network/network.h, "names"): its socket and those made for it; NULL: none. */
+    const char *names_path;
+    int names_fds[2];
     /* User as the API says it ("", "name", "uid", "name:group", "uid:gid") and extra groups:
      * resolved by the monitor against /etc/passwd and /etc/group of the rootfs (bounded, openat2),
      * then put into process.user; HOME is added to the environment when unset. */
@@ -174,6 +177,9 @@ void monitor_stop(struct monitor *m, int signo, int64_t timeout_ns, monitor_repl
 /* exec_id NULL or "": the container's own terminal. */
 void monitor_resize(struct monitor *m, const char *exec_id, unsigned rows, unsigned columns,
                     monitor_reply *done, void *arg);
+/* A running container is to be answered names: sockets as in monitor_start, borrowed. */
+void monitor_names(struct monitor *m, const char *names_path, const int fds[2], monitor_reply *done,
+                   void *arg);
 /* The monitor writes the head and serves; on refusal it answers the HTTP error itself and done gets
  * it. */
 void monitor_attach(struct monitor *m, struct monitor_client c, const struct monitor_attach *a,

@@ -16,6 +16,8 @@ void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds
         [START_RUN_DIR] = s->run_dir_fd,   [START_LAYERS_DIR] = s->layers_dir_fd,
         [START_DATA_DIR] = s->data_dir_fd, [START_NETNS] = s->netns_fd,
         [START_SECCOMP] = s->seccomp_fd,   [START_LOG_DIR] = s->log_dir_fd,
+        [START_NAMES_UDP] = s->names_path ? s->names_fds[0] : -1,
+        [START_NAMES_TCP] = s->names_path ? s->names_fds[1] : -1,
     };
     unsigned mask = 0;
     size_t n = 0;
@@ -38,6 +40,7 @@ void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds
     msg_put_i64(body, TAG_LOG_MAX_SIZE, s->log_max_size);
     msg_put_i64(body, TAG_LOG_MAX_FILE, s->log_max_file);
     protocol_put_health(body, &s->health);
+    msg_putz(body, TAG_NAMES_PATH, s->names_path);
     *ret_fds_n = n;
 }
 
@@ -67,6 +70,8 @@ struct err protocol_get_start(struct msg *m, struct arena *a, struct protocol_st
         .log_max_size = msg_get_i64(m->body, TAG_LOG_MAX_SIZE),
         .log_max_file = (int)msg_get_i64(m->body, TAG_LOG_MAX_FILE),
     };
+    if (msg_has(m->body, TAG_NAMES_PATH))
+        s.names_path = arena_str(a, msg_get(m->body, TAG_NAMES_PATH));
     s.layers = strings(m->body, TAG_LAYER, a, &s.layers_n);
     s.groups = strings(m->body, TAG_GROUP, a, &s.groups_n);
     uint64_t mask = msg_get_u64(m->body, TAG_START_FDS);

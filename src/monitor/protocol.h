@@ -44,6 +44,7 @@ enum protocol_type {
     PROTOCOL_EXEC = 14,        /* TAG_EXEC_…; a client or none */
     PROTOCOL_FOLLOW = 15,      /* from a log reader */
     PROTOCOL_EXEC_SIGNAL = 16, /* TAG_EXEC_ID, TAG_SIGNO */
+    PROTOCOL_NAMES = 30,       /* TAG_NAMES_PATH; fds: UDP, TCP */
     /* monitor → daemon */
     PROTOCOL_STARTED = 100,     /* TAG_MONITOR_PID, TAG_PID, TAG_START_TIME, TAG_STARTED_AT */
     PROTOCOL_FAILED = 101,      /* TAG_ERR */
@@ -111,6 +112,7 @@ enum protocol_tag {
     TAG_RESULT_CODE = 54,
     TAG_RESULT_OUTPUT = 55,
     TAG_EXIT_UNHEALTHY = 56, /* enum monitor_action */
+    TAG_NAMES_PATH = 70,
 };
 
 enum start_fd {
@@ -120,6 +122,8 @@ enum start_fd {
     START_NETNS,
     START_SECCOMP,
     START_LOG_DIR,
+    START_NAMES_UDP,
+    START_NAMES_TCP,
     START_FDS_N,
 };
 enum start_flag {
@@ -152,6 +156,7 @@ struct protocol_start {
     size_t groups_n;
     unsigned flags;
     const char *log_driver, *log_name;
+    const char *names_path; /* NULL: none */
     int64_t log_max_size;
     int log_max_file;
     struct monitor_health health; /* its process points into the message */

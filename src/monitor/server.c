@@ -132,6 +132,16 @@ static struct err wait(struct keeper *k, struct msg *m) {
     return wait_add(k, &c, (enum monitor_wait_for)msg_get_u64(m->body, TAG_WAIT));
 }
 
+static struct err names(struct keeper *k, struct msg *m) {
+    CLEAN_FREE char *path = str_dup(msg_get(m->body, TAG_NAMES_PATH));
+    if (m->fds_n != 2 || !*path)
+        return err_new(ERR_INVALID, "names: two sockets and a path are needed");
+    if (k->exited)
+        return err_new(ERR_CONFLICT, "container %s is not running", k->id);
+    names_keep(k, path, TAKE_FD(m->fds[0]), TAKE_FD(m->fds[1]));
+    return OK;
+}
+
 static void request(struct peer *p, struct msg *m) {
     struct keeper *k = p->keeper;
     struct err e = OK;
@@ -150,6 +160,9 @@ static void request(struct peer *p, struct msg *m) {
         break;
     case PROTOCOL_ATTACH:
         e = attach(k, m);
+        break;
+    case PROTOCOL_NAMES:
+        e = names(k, m);
         break;
     case PROTOCOL_WAIT:
         e = wait(k, m);

@@ -56,8 +56,7 @@ void dns_cache_put(struct dns_cache *c, struct str key, struct str answer,
     uint32_t most = look->rcode == DNS_NOERROR && look->answers ? DNS_CACHE_TTL
                                                                 : DNS_CACHE_NEGATIVE;
     uint32_t ttl = MIN(look->ttl, most);
-    if (look->truncated || ttl == 0 ||
-        (look->rcode != DNS_NOERROR && look->rcode != DNS_NXDOMAIN))
+    if (look->truncated || ttl == 0 || (look->rcode != DNS_NOERROR && look->rcode != DNS_NXDOMAIN))
         return;
     struct entry *old = map_get(&c->map, key);
     if (old)

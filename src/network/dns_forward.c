@@ -16,7 +16,7 @@
 #define RESOLV "/etc/resolv.conf"
 #define RESOLV_MAX (64u << 10)
 #define PORT 53
-#define AGAIN_NS NSEC_PER_SEC          /* a datagram may be lost: asked again */
+#define AGAIN_NS NSEC_PER_SEC             /* a datagram may be lost: asked again */
 #define PATIENCE_NS (250 * NSEC_PER_MSEC) /* for the servers before the one that says no */
 #define QUERY_MAX (2 + DNS_HEADER + DNS_NAME_MAX + 4 + 11)
 

@@ -5,8 +5,8 @@
  * outstanding query per name, each on a socket of its own with a random port and id, and only from
  * the address that was asked). All servers are asked at once. A positive answer of any of them
  * counts at once; "there is no such name" only from the first, or when the ones before have had
- * their time: of several servers the earlier knows the inside. The query is written anew: nothing of
- * the asker but the question, RD, CD, DO and its datagram size goes outside.
+ * their time: of several servers the earlier knows the inside. The query is written anew: nothing
+ * of the asker but the question, RD, CD, DO and its datagram size goes outside.
  *
  * Answers are cached below their TTLs (RFC 2308 for negative ones). Limits below; what is over a
  * limit fails (SERVFAIL), nothing queues without end. One thread. Tests: test/e2e/t3300-names.sh,
@@ -19,11 +19,11 @@
 
 #define DNS_SERVERS_MAX 3
 #define DNS_FLIGHTS_MAX 1024
-#define DNS_CACHE_MAX 4096            /* answers */
-#define DNS_CACHE_BYTES (8u << 20)    /* of them together */
-#define DNS_CACHE_TTL 3600            /* seconds at most */
+#define DNS_CACHE_MAX 4096         /* answers */
+#define DNS_CACHE_BYTES (8u << 20) /* of them together */
+#define DNS_CACHE_TTL 3600         /* seconds at most */
 #define DNS_CACHE_NEGATIVE 30
-#define DNS_FORWARD_TIMEOUT 4         /* seconds: below what resolvers wait */
+#define DNS_FORWARD_TIMEOUT 4 /* seconds: below what resolvers wait */
 
 struct dns_forward;
 struct dns_forward *dns_forward_new(struct loop *l);

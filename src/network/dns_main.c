@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #define LISTEN_FD 3
-#define NOBODY 61183     /* no user of any distribution: nobody else runs as this one */
-#define LEAVE_AFTER 5    /* seconds without daemon and without sockets */
-#define LOOK_EVERY 1     /* seconds */
+#define NOBODY 61183  /* no user of any distribution: nobody else runs as this one */
+#define LEAVE_AFTER 5 /* seconds without daemon and without sockets */
+#define LOOK_EVERY 1  /* seconds */
 #define PEERS_MAX (DNS_CLIENTS_MAX + 64)
 
 struct dns {

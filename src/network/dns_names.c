@@ -378,8 +378,8 @@ static void add_records(struct dns_names *n, struct dns_answer *a, const struct 
 static bool answer_service(const struct member *asker, const struct dns_query *q,
                            struct dns_answer *a) {
     struct str port, proto, rest = str_of(q->name);
-    if (!str_cut(rest, '.', &port, &rest) || !str_cut(rest, '.', &proto, &rest) ||
-        port.len < 2 || proto.len < 2 || port.p[0] != '_' || proto.p[0] != '_')
+    if (!str_cut(rest, '.', &port, &rest) || !str_cut(rest, '.', &proto, &rest) || port.len < 2 ||
+        proto.len < 2 || port.p[0] != '_' || proto.p[0] != '_')
         return false;
     struct found f = {.n = 0};
     find(asker, rest, &f);

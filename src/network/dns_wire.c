@@ -92,8 +92,12 @@ static size_t read_record(struct str m, size_t at, struct record *r) {
     if (!at || m.len - at < RECORD_FIXED)
         return 0;
     const uint8_t *p = (const uint8_t *)m.p + at;
-    *r = (struct record){.type = u16(p), .class = u16(p + 2), .ttl = u32(p + 4), .ttl_at = at + 4,
-                         .data = at + RECORD_FIXED, .len = u16(p + 8)};
+    *r = (struct record){.type = u16(p),
+                         .class = u16(p + 2),
+                         .ttl = u32(p + 4),
+                         .ttl_at = at + 4,
+                         .data = at + RECORD_FIXED,
+                         .len = u16(p + 8)};
     return r->len <= m.len - r->data ? r->data + r->len : 0;
 }
 

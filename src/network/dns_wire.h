@@ -10,30 +10,44 @@
 #pragma once
 #include "base/str.h"
 
-#define DNS_NAME_MAX 255   /* bytes on the wire, RFC 1035 section 2.3.4 */
-#define DNS_TEXT_MAX 256   /* a name as text, with its NUL */
+#define DNS_NAME_MAX 255 /* bytes on the wire, RFC 1035 section 2.3.4 */
+#define DNS_TEXT_MAX 256 /* a name as text, with its NUL */
 #define DNS_LABEL_MAX 63
 #define DNS_HEADER 12
-#define DNS_UDP_PLAIN 512  /* without EDNS */
-#define DNS_UDP_MAX 4096   /* largest datagram that we send or take */
+#define DNS_UDP_PLAIN 512   /* without EDNS */
+#define DNS_UDP_MAX 4096    /* largest datagram that we send or take */
 #define DNS_RECORDS_MAX 128 /* an answer with more records is not kept */
 
 enum dns_type {
-    DNS_A = 1, DNS_NS = 2, DNS_CNAME = 5, DNS_SOA = 6, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16,
-    DNS_AAAA = 28, DNS_SRV = 33, DNS_OPT = 41, DNS_ANY = 255,
+    DNS_A = 1,
+    DNS_NS = 2,
+    DNS_CNAME = 5,
+    DNS_SOA = 6,
+    DNS_PTR = 12,
+    DNS_MX = 15,
+    DNS_TXT = 16,
+    DNS_AAAA = 28,
+    DNS_SRV = 33,
+    DNS_OPT = 41,
+    DNS_ANY = 255,
 };
 enum dns_rcode {
-    DNS_NOERROR = 0, DNS_FORMERR = 1, DNS_SERVFAIL = 2, DNS_NXDOMAIN = 3, DNS_NOTIMP = 4,
-    DNS_REFUSED = 5, DNS_BADVERS = 16,
+    DNS_NOERROR = 0,
+    DNS_FORMERR = 1,
+    DNS_SERVFAIL = 2,
+    DNS_NXDOMAIN = 3,
+    DNS_NOTIMP = 4,
+    DNS_REFUSED = 5,
+    DNS_BADVERS = 16,
 };
 
 struct dns_query {
     uint16_t id, type, class;
     bool rd, cd, edns, dnssec_ok;
-    bool odd;                 /* the name has bytes that no name of ours has */
-    uint16_t udp_size;        /* what the asker takes in one datagram, 512 to DNS_UDP_MAX */
-    struct str question;      /* name, type, class as they came; borrowed from the message */
-    char name[DNS_TEXT_MAX];  /* lower case, without the last dot; "" is the root */
+    bool odd;                /* the name has bytes that no name of ours has */
+    uint16_t udp_size;       /* what the asker takes in one datagram, 512 to DNS_UDP_MAX */
+    struct str question;     /* name, type, class as they came; borrowed from the message */
+    char name[DNS_TEXT_MAX]; /* lower case, without the last dot; "" is the root */
 };
 /* Reads a query. -1: not one to answer at all (an answer, too short). Else the rcode to refuse it
  * with, DNS_NOERROR when it is good; *ret is filled as far as it was understood (id at least). */
@@ -66,7 +80,7 @@ struct dns_look {
     uint16_t id;
     unsigned rcode;
     bool truncated;
-    uint32_t ttl;       /* smallest of all records; of a negative answer as RFC 2308 says */
+    uint32_t ttl; /* smallest of all records; of a negative answer as RFC 2308 says */
     uint16_t answers;
     size_t ttls_n;
     uint16_t ttls[DNS_RECORDS_MAX]; /* offsets of TTL fields, for ageing */

@@ -1,12 +1,12 @@
 /* The daemon's end of corten-dns: it is started with the first container that may ask for names,
  * told everything, told again what changes, and started anew when it ends. A daemon that starts
  * finds the one that is there. */
+#include "network/names.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "kernel/spawn.h"
 #include "loop/msg.h"
 #include "loop/unix.h"
-#include "network/names.h"
 #include "network/private.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ struct names {
     struct names_start *starting;
 };
 
-struct names_start { /* a job on the pool */
+struct names_start {     /* a job on the pool */
     struct names *names; /* NULL: closed meanwhile */
     char *program, *path;
     int fd; /* connected */
@@ -41,9 +41,12 @@ static struct err start_program(struct names_start *s) {
     TRY(unix_listen(AT_FDCWD, s->path, SOCK_SEQPACKET, 0600, (gid_t)-1, &listener));
     const struct spawn_fd fds[] = {{listener, 3}, {STDERR_FILENO, 2}};
     char *argv[] = {(char *)"corten-dns", NULL};
-    const struct spawn what = {
-        .program = s->program, .argv = argv, .fds = fds, .fds_n = ARRAY_LEN(fds), .cwd = "/",
-        .new_session = true};
+    const struct spawn what = {.program = s->program,
+                               .argv = argv,
+                               .fds = fds,
+                               .fds_n = ARRAY_LEN(fds),
+                               .cwd = "/",
+                               .new_session = true};
     return spawn(&what, &s->spawned);
 }
 

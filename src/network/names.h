@@ -21,16 +21,16 @@ enum names_type { NAMES_RESET = 1, NAMES_MEMBER = 2, NAMES_DROP = 3, NAMES_READY
 /* One container on one network, as corten-dns needs it. */
 struct names_place {
     char *network, *network_name;
-    char *address, *subnet;   /* "10.1.0.5", "10.1.0.0/24"; "" : none */
+    char *address, *subnet; /* "10.1.0.5", "10.1.0.0/24"; "" : none */
     char *address6, *subnet6;
     bool internal;
-    bool user_defined; /* names are shared here */
+    bool user_defined;          /* names are shared here */
     struct strs aliases, links; /* links: "container:alias" */
 };
 struct names_member {
     char *id, *name, *hostname;
-    bool live;          /* others may see it */
-    struct objs places; /* struct names_place */
+    bool live;           /* others may see it */
+    struct objs places;  /* struct names_place */
     struct strs servers; /* asked instead of the host's */
     struct strs ports;   /* "80/tcp", for SRV */
     struct strmap labels;

@@ -59,7 +59,14 @@ static struct err set_up(struct inside_names *s) {
     nft_new_chain(&b, TABLE, "output", "nat", NF_INET_LOCAL_OUT, PRIORITY_DNAT);
     redirect(&b, IPPROTO_UDP, udp);
     redirect(&b, IPPROTO_TCP, tcp);
-    return err_wrap(nft_end(&nl, &b), "lead port 53 to the sockets for names");
+    struct err e = nft_end(&nl, &b);
+    if (err_failed(e) && err_errnum(e) == EEXIST) { /* an earlier network of this container */
+        err_free(e);
+        s->fds[0] = fd_close(s->fds[0]);
+        s->fds[1] = fd_close(s->fds[1]);
+        return OK;
+    }
+    return err_wrap(e, "lead port 53 to the sockets for names");
 }
 
 struct err network_names_up(int netns_fd, int ret_udp_tcp[2]) {

@@ -306,7 +306,8 @@ struct bus *networks_bus(struct networks *n);
 #define NAMES_TAG_TEXT 1
 #define NAMES_ADDRESS "127.0.0.11"
 /* *Pool*. Both sockets, on a high port of 127.0.0.11 in that namespace, and the rules that lead
- * port 53 there: the container may bind 0.0.0.0:53 itself. ret: owned. */
+ * port 53 there: the container may bind 0.0.0.0:53 itself. ret: owned; both -1 when the namespace
+ * has them already. */
 struct err network_names_up(int netns_fd, int ret_udp_tcp[2]);
 /* Absolute path; borrowed. */
 const char *networks_names_socket(const struct networks *n);
@@ -339,7 +340,7 @@ struct network_files {
     const struct in_addr *addresses; /* of the container itself */
     size_t addresses_n;
     struct in_addr gateway; /* 0: none. What host-gateway stands for */
-    bool names; /* corten-dns answers: resolv.conf names it */
+    bool names;             /* corten-dns answers: resolv.conf names it */
     struct strs dns, dns_search, dns_options, extra_hosts;
     const char *host_resolv; /* text of the host's /etc/resolv.conf; NULL: none */
     const char *host_hosts;  /* text of the host's /etc/hosts, used with driver host; NULL: none */
