@@ -108,12 +108,15 @@ static struct err bad_format(void) {
     return err_new(ERR_INVALID, "invalid reference format");
 }
 
+static bool reads_as_domain(struct str first) {
+    return str_find(first, '.') >= 0 || str_find(first, ':') >= 0 || has_upper(first) ||
+           str_eqz(first, "localhost");
+}
+
 /* Splits domain and path as the docker CLI does. */
 static struct err parse_name(struct str name, struct reference *ret) {
     struct str first, rest, domain = STR(DEFAULT_DOMAIN), path = name;
-    if (str_cut(name, '/', &first, &rest) &&
-        (str_find(first, '.') >= 0 || str_find(first, ':') >= 0 || has_upper(first) ||
-         str_eqz(first, "localhost"))) {
+    if (str_cut(name, '/', &first, &rest) && reads_as_domain(first)) {
         domain = str_eqz(first, "index.docker.io") ? STR(DEFAULT_DOMAIN) : first;
         path = rest;
     }
@@ -206,7 +209,13 @@ char *reference_familiar_name(const struct reference *r, char out[REFERENCE_TEXT
         return reference_name(r, out);
     const char *path = r->path;
     size_t prefix = strlen(DEFAULT_PREFIX);
-    if (strncmp(path, DEFAULT_PREFIX, prefix) == 0 && !strchr(path + prefix, '/'))
+    struct str first, rest;
+    struct digest ignored;
+    /* What is shown must be read back as the same name, else it stays as long as it is. */
+    if (str_cut(str_of(path), '/', &first, &rest) && reads_as_domain(first))
+        return reference_name(r, out);
+    if (strncmp(path, DEFAULT_PREFIX, prefix) == 0 && !strchr(path + prefix, '/') &&
+        !reference_is_id(str_of(path + prefix), &ignored))
         path += prefix;
     snprintf(out, REFERENCE_TEXT_MAX, "%s", path);
     return out;
