@@ -63,6 +63,8 @@ static struct err build(struct build *b, struct context *c, struct buf *text) {
     b->report->quiet = b->request->quiet;
     TRY(context_open(job, c));
     TRY(local ? context_local(c, job->context) : receive(c));
+    if (local && job->digests && *job->digests)
+        c->digests = digests_open(job->digests);
     TRY(context_read(c, b->request->dockerfile, text));
     TRY(dockerfile_parse(buf_str(text), b->request->dockerfile, b->arena, &file));
     b->file = file;

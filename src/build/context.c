@@ -19,6 +19,9 @@ void context_done(struct context *c) {
         err_ignore(dir_remove(c->temp_parent, c->id));
     c->temp_parent = fd_close(c->temp_parent);
     ignore_done(&c->ignore);
+    if (c->digests)
+        err_ignore(digests_save(c->digests)); /* the next build then reads the files again */
+    c->digests = digests_free(c->digests);
     free(c->temp_path);
     free(c->id);
 }
@@ -81,6 +84,7 @@ struct err context_read(struct context *c, const char *dockerfile, struct buf *r
     if (str_trim(buf_str(ret_text)).len == 0)
         return err_new(ERR_INVALID, "the Dockerfile (%s) cannot be empty", dockerfile);
     TRY(ignore_read(c, dockerfile));
-    c->root = (struct source_root){.fd = c->root_fd, .ignore = c->ignore.n ? &c->ignore : NULL};
+    c->root = (struct source_root){
+        .fd = c->root_fd, .ignore = c->ignore.n ? &c->ignore : NULL, .digests = c->digests};
     return OK;
 }

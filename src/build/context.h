@@ -17,6 +17,7 @@ struct context {
     int root_fd;     /* the context */
     struct ignore ignore;
     struct source_root root;
+    struct digests *digests; /* of a caller's directory; NULL: none */
 };
 #define CLEAN_CONTEXT OWN(context_done)
 void context_done(struct context *c);

@@ -10,6 +10,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#define READ_SIZE (1u << 18)
+
 struct walk {
     const struct source_root *root;
     struct arena *arena;
@@ -39,21 +41,22 @@ static bool left_out(const struct source_root *root, const char *real) {
 static struct source_file *file_new(struct walk *w, const char *real, const struct stat *st) {
     struct source_file *f = arena_alloc(w->arena, sizeof(*f));
     size_t len = strlen(real);
-    *f = (struct source_file){.real = real,
-                              .path = real + MIN(w->base, len),
-                              .type = type_of(st->st_mode),
-                              .mode = st->st_mode & 07777,
-                              .uid = w->root->owners ? st->st_uid : 0,
-                              .gid = w->root->owners ? st->st_gid : 0,
-                              .major = major(st->st_rdev),
-                              .minor = minor(st->st_rdev),
-                              .size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0,
-                              .mtime = st->st_mtim.tv_sec * INT64_C(1000000000) +
-                                       st->st_mtim.tv_nsec,
-                              .target = "",
-                              .dev = st->st_dev,
-                              .ino = st->st_ino,
-                              .links = st->st_nlink};
+    *f = (struct source_file){
+        .real = real,
+        .path = real + MIN(w->base, len),
+        .type = type_of(st->st_mode),
+        .mode = st->st_mode & 07777,
+        .uid = w->root->owners ? st->st_uid : 0,
+        .gid = w->root->owners ? st->st_gid : 0,
+        .major = major(st->st_rdev),
+        .minor = minor(st->st_rdev),
+        .size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0,
+        .mtime = st->st_mtim.tv_sec * INT64_C(1000000000) + st->st_mtim.tv_nsec,
+        .ctime = st->st_ctim.tv_sec * INT64_C(1000000000) + st->st_ctim.tv_nsec,
+        .target = "",
+        .dev = st->st_dev,
+        .ino = st->st_ino,
+        .links = st->st_nlink};
     return f;
 }
 
@@ -409,28 +412,46 @@ static struct err hash_xattrs(int fd, struct sha256 *h) {
     return OK;
 }
 
-static struct err hash_content(const struct source_item *item, const struct source_file *f,
-                               struct sha256 *h) {
-    if (!item->root) {
-        hash_str(h, item->content);
-        return OK;
-    }
+static struct err read_digest(const struct source_item *item, const struct source_file *f,
+                              struct digest *ret) {
+    struct sha256 *h OWN(sha256_clean) = sha256_new();
     CLEAN_FD
     int fd = -1;
     TRY(source_open(item->root, f, &fd));
     TRY(hash_xattrs(fd, h));
+    char small[4096];
     CLEAN_FREE
-    char *p = mem_alloc(1u << 18);
+    char *large = f->size > sizeof(small) ? mem_alloc(READ_SIZE) : NULL;
+    char *p = large ? large : small;
     uint64_t left = f->size;
     sha256_add(h, &left, sizeof(left));
     while (left) {
-        ssize_t n = read(fd, p, MIN(left, (uint64_t)1 << 18));
+        ssize_t n = read(fd, p, MIN(left, large ? (uint64_t)READ_SIZE : sizeof(small)));
         if (n <= 0)
             return n < 0 ? err_errno(errno, "read '%s'", f->real)
                          : err_new(ERR_INVALID, "'%s' changed while it was copied", f->real);
         sha256_add(h, p, (size_t)n);
         left -= (uint64_t)n;
     }
+    sha256_end(h, ret->bytes);
+    return OK;
+}
+
+static struct err hash_content(const struct source_item *item, const struct source_file *f,
+                               struct sha256 *h) {
+    if (!item->root) {
+        hash_str(h, item->content);
+        return OK;
+    }
+    struct digests *known = item->root->digests;
+    struct digest_stamp stamp = {f->dev, f->ino, f->size, f->mtime, f->ctime};
+    struct digest d;
+    if (!known || !digests_find(known, &stamp, &d)) {
+        TRY(read_digest(item, f, &d));
+        if (known)
+            digests_add(known, &stamp, &d);
+    }
+    sha256_add(h, d.bytes, sizeof(d.bytes));
     return OK;
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 #include "archive/tar_read.h"
 #include "base/sha256.h"
+#include "build/digests.h"
 #include "build/ignore.h"
 
 #define SOURCE_FILES_MAX 1000000u
@@ -17,6 +18,7 @@
 struct source_root {
     int fd;                      /* directory; borrowed */
     const struct ignore *ignore; /* NULL: nothing is left out */
+    struct digests *digests;     /* of its files; NULL: all are read */
     bool owners;                 /* uid and gid are kept; else everything is 0:0 */
 };
 /* One file of a source. Strings are in the arena. */
@@ -26,7 +28,7 @@ struct source_file {
     enum tar_type type;
     uint32_t mode, uid, gid, major, minor;
     uint64_t size;
-    int64_t mtime;
+    int64_t mtime, ctime;
     const char *target;             /* of a symbolic link */
     const struct source_file *same; /* an earlier name of the same inode: a hard link */
     dev_t dev;

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/random.h"
+#include "base/sha256.h"
 #include "cli/commands.h"
 #include "kernel/spawn.h"
 #include "spec/corten_build.h"
@@ -150,6 +151,20 @@ static struct err grants(const struct build_options *o, struct arena *a, struct 
     return OK;
 }
 
+/* Where this user's builds of this context remember the digests of its files. */
+static char *digests_file(struct arena *a, const char *context) {
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    struct digest d;
+    char hex[65];
+    digest_of(str_of(context), &d);
+    digest_hex(&d, hex);
+    if (cache && *cache == '/')
+        return arena_printf(a, "%s/corten/build/%.32s", cache, hex);
+    if (home && *home == '/')
+        return arena_printf(a, "%s/.cache/corten/build/%.32s", home, hex);
+    return arena_strz(a, "");
+}
+
 /* Started by the kernel's own path of this program. */
 static struct err builder_path(char out[PATH_MAX]) {
     ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
@@ -213,6 +228,7 @@ static int build_run(struct invocation *in) {
         .registry_config = (char *)"",
         .context = context,
         .id_file = iidfile,
+        .digests = digests_file(&in->arena, context),
     };
     struct err e = grants(o, &in->arena, &job);
     if (err_failed(e))

@@ -371,8 +371,7 @@ static void finish(void *arg, struct err e, struct op_run *run) {
         put_setting(c, j->network, j->e);
     struct store_txn *t = store_txn_new();
     container_record_config(c, t);
-    store_commit(c->all->config.store, t, c->auto_remove ? STORE_LAZY : STORE_DURABLE, committed,
-                 j);
+    store_commit(c->all->config.store, t, c->brief ? STORE_LAZY : STORE_DURABLE, committed, j);
 }
 
 static const struct op connect_op = {"container connect", prepare, work, finish};

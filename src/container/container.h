@@ -72,6 +72,8 @@ struct container {
     char *name; /* owned; without slash */
     int64_t created;
     bool auto_remove;
+    bool brief; /* ends with this boot at the latest: auto-removed, or a step of a build. Nothing of
+                   it waits for the disk */
     struct api_config *config; /* merged with the image's */
     struct api_host_config *host;
     struct api_networking_config *networking;
@@ -98,7 +100,7 @@ struct container {
     struct monitor *monitor;
     struct endpoint_plans endpoints; /* while it runs; read-only for others */
     struct endpoint_plan *idle;      /* its ports are bound, but no network publishes them */
-    struct op_run *until_exit;      /* op that holds the queue until the exit (stop, remove -f) */
+    struct op_run *until_exit;       /* op that holds the queue until the exit (stop, remove -f) */
     void (*exit_continue)(struct container *c);
     struct list prestart, removed_waiters, exit_calls;
     struct list execs;

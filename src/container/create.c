@@ -209,7 +209,7 @@ static void volume_made(void *arg, struct err e, struct volume *v) {
 
 static struct err directories_work(void *arg) {
     struct create_job *j = arg;
-    int parent = j->c->auto_remove ? j->cs->ephemeral_fd : j->cs->data_fd;
+    int parent = j->c->brief ? j->cs->ephemeral_fd : j->cs->data_fd;
     if (mkdirat(parent, j->c->id, 0700) != 0 && errno != EEXIST)
         return err_errno(errno, "make '%s'", j->c->directory);
     CLEAN_FD int dir = openat(parent, j->c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -245,7 +245,7 @@ static void make_row(struct create_job *j) {
         struct container_mount *m = &c->mounts[j->next_mount++];
         if (strcmp(m->type, "volume") != 0)
             continue;
-        struct volume_request r = {.name = m->name, .lazy = c->auto_remove};
+        struct volume_request r = {.name = m->name, .lazy = c->brief};
         if (m->anonymous)
             strmap_set(&r.labels, &j->arena, "com.docker.volume.anonymous", "");
         volume_create(j->cs->config.volumes, &r, volume_made, j);
@@ -256,7 +256,7 @@ static void make_row(struct create_job *j) {
     container_record_print(&record, &j->record);
     struct store_txn *t = store_txn_new();
     container_record_insert(c, buf_str(&j->record), t);
-    store_commit(j->cs->config.store, t, c->auto_remove ? STORE_LAZY : STORE_DURABLE, row_made, j);
+    store_commit(j->cs->config.store, t, c->brief ? STORE_LAZY : STORE_DURABLE, row_made, j);
 }
 
 void container_create(struct containers *cs, const char *name,

@@ -1,6 +1,7 @@
 /* The row of a container: its configuration as one JSON document that never changes, its state as
  * another that is rewritten. */
 #include "container/private.h"
+#include "spec/corten_build.h"
 #include <stdlib.h>
 
 /* --- documents
@@ -69,14 +70,14 @@ struct err container_record_apply(struct container *c, struct str text) {
     c->mounts = r.mounts.items;
     c->mounts_n = r.mounts.n;
     c->auto_remove = c->host->auto_remove;
+    c->brief = c->auto_remove || strmap_get(&c->config->labels, BUILD_LABEL);
     return OK;
 }
 
 void container_set_directory(struct container *c, const char *boot_id) {
     const char *root = c->all->config.data_root;
-    c->directory = c->auto_remove
-                       ? arena_printf(&c->arena, "%s/ephemeral/%s/%s", root, boot_id, c->id)
-                       : arena_printf(&c->arena, "%s/container/%s", root, c->id);
+    c->directory = c->brief ? arena_printf(&c->arena, "%s/ephemeral/%s/%s", root, boot_id, c->id)
+                            : arena_printf(&c->arena, "%s/container/%s", root, c->id);
 }
 
 /* --- rows
@@ -103,7 +104,7 @@ void container_record_insert(struct container *c, struct str config, struct stor
               "INSERT INTO container (id, name, created, image, config, state, auto_remove, boot) "
               "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
               "ssisttis", c->id, c->name, c->created, c->image_id, config, buf_str(&state),
-              (int64_t)c->auto_remove, c->all->boot_id);
+              (int64_t)c->brief, c->all->boot_id);
 }
 
 void container_record_state(struct container *c, struct store_txn *t) {

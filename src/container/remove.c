@@ -28,7 +28,7 @@ static struct err sweep_work(void *arg) {
     struct container *c = arg;
     err_ignore(
         dir_remove(c->all->run_fd, c->id)); /* volatile; swept by the next boot at the latest */
-    return dir_remove(c->auto_remove ? c->all->ephemeral_fd : c->all->data_fd, c->id);
+    return dir_remove(c->brief ? c->all->ephemeral_fd : c->all->data_fd, c->id);
 }
 
 static void free_when_idle(void *arg) {
@@ -110,7 +110,7 @@ static void remove_commit(struct remove_job *j) {
     container_record_state(c, t);
     /* The row outlives the reply; its name must not: the next container may have it at once. */
     container_record_unname(c, t);
-    store_commit(c->all->config.store, t, c->auto_remove ? STORE_LAZY : STORE_DURABLE, removed, j);
+    store_commit(c->all->config.store, t, c->brief ? STORE_LAZY : STORE_DURABLE, removed, j);
 }
 
 void container_remove_now(struct container *c, bool volumes, struct op_run *run,

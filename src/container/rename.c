@@ -58,7 +58,7 @@ static void rename_finish(void *job, struct err e, struct op_run *run) {
     }
     struct store_txn *t = store_txn_new();
     store_add(t, "UPDATE container SET name = ? WHERE id = ?", "ss", j->to, j->c->id);
-    store_commit(j->c->all->config.store, t, j->c->auto_remove ? STORE_LAZY : STORE_DURABLE,
+    store_commit(j->c->all->config.store, t, j->c->brief ? STORE_LAZY : STORE_DURABLE,
                  rename_recorded, j);
 }
 

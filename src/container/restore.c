@@ -170,9 +170,9 @@ static void settle_one(struct container *c) {
     if (container_is_alive(c))
         return;
     bool cut_short = c->state == CONTAINER_REMOVING;
-    if (cut_short || (c->auto_remove && (c->state != CONTAINER_CREATED || c->other_boot))) {
+    if (cut_short || (c->brief && (c->state != CONTAINER_CREATED || c->other_boot))) {
         c->state = CONTAINER_EXITED;
-        container_remove(c, true, c->auto_remove, removed_at_boot, NULL);
+        container_remove(c, true, c->brief, removed_at_boot, NULL);
     } else if (starts_at_boot(c)) {
         container_start(c, started_at_boot, c);
     }

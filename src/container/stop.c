@@ -65,8 +65,7 @@ static void stop_finish(void *job, struct err e, struct op_run *run) {
     j->open = alive ? 2 : 1;
     struct store_txn *t = store_txn_new();
     container_record_state(c, t);
-    store_commit(c->all->config.store, t, c->auto_remove ? STORE_LAZY : STORE_DURABLE,
-                 stop_recorded, j);
+    store_commit(c->all->config.store, t, c->brief ? STORE_LAZY : STORE_DURABLE, stop_recorded, j);
     if (!alive) {
         op_end(run);
         return;

@@ -172,8 +172,8 @@ static void update_finish(void *job, struct err e, struct op_run *run) {
     container_record_print(&record, &text);
     struct store_txn *t = store_txn_new();
     store_add(t, "UPDATE container SET config = ? WHERE id = ?", "ts", buf_str(&text), c->id);
-    store_commit(c->all->config.store, t, c->auto_remove ? STORE_LAZY : STORE_DURABLE,
-                 update_recorded, j);
+    store_commit(c->all->config.store, t, c->brief ? STORE_LAZY : STORE_DURABLE, update_recorded,
+                 j);
 }
 
 static const struct op update_op = {"container update", update_prepare, update_work, update_finish};

@@ -148,7 +148,10 @@ static struct err unpack_tar(struct ingest *in, struct ingest_layer *l, uint64_t
     if (!in->body && in->extra_n == 0)
         return err_new(ERR_INVALID, "image commit without its archive");
     CLEAN_STREAM struct stream *s = in->body ? ingest_body(in) : stream_fd(in->extra[0]);
-    return ingest_fill_unknown(in, l, s, true, ret_entries);
+    /* A step of a build is read again far more often than it is sent anywhere: its compressed form
+     * is made when somebody asks for it. */
+    bool step = json_bool(json_get(in->args, "step"), false);
+    return ingest_fill_unknown(in, l, s, !step, ret_entries);
 }
 
 /* What was unpacked to the ingest directory goes to its place. */

@@ -11,7 +11,7 @@ FIELDS(build_job_fields, struct build_job, F(host, "Host", F_STR, .flags = F_REQ
        F(secrets, "Secrets", F_ARRAY, .flags = OMIT_EMPTY, .sub = &build_secret_fields),
        F(ssh, "Ssh", F_STRMAP, .flags = OMIT_EMPTY),
        F(contexts, "Contexts", F_STRMAP, .flags = OMIT_EMPTY),
-       F(allow, "Allow", F_STRS, .flags = OMIT_EMPTY));
+       F(digests, "Digests", F_STR, .flags = OMIT_EMPTY), F(allow, "Allow", F_STRS, .flags = OMIT_EMPTY));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct build_secret, member, name, kind, ##__VA_ARGS__)

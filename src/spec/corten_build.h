@@ -96,6 +96,7 @@ struct build_job {
     struct objs secrets;    /* struct build_secret */
     struct strmap ssh;      /* id → path of an agent's socket */
     struct strmap contexts; /* name → directory (absolute), "docker-image://REF" or a URL */
+    char *digests;          /* file that remembers the context's digests; "" for none */
     struct strs allow;      /* "network.host", "security.insecure" */
 };
 extern const struct fields build_job_fields;
