@@ -99,6 +99,7 @@ int cgroup_attach(const struct cgroup *g, pid_t pid, int skip_tree_dir);
 struct err cgroup_kill(const struct cgroup *g);
 /* Returns when every process stands still (or runs again); ERR_TIMEOUT after two seconds. */
 struct err cgroup_freeze(const struct cgroup *g, bool frozen);
+bool cgroup_frozen(const struct cgroup *g); /* false as well when it cannot be told */
 /* Pids in it and below, in the reader's pid namespace; 0 for those that it cannot see. Owned array.
  */
 struct err cgroup_pids(const struct cgroup *g, pid_t **ret_pids, size_t *ret_n);

@@ -161,6 +161,10 @@ static bool is_frozen(const struct cgroup *g, bool v2, bool want) {
     return yes;
 }
 
+bool cgroup_frozen(const struct cgroup *g) {
+    return is_frozen(g, cgroup_is_v2(&g->host, CGROUP_FREEZER), true);
+}
+
 struct err cgroup_freeze(const struct cgroup *g, bool frozen) {
     bool v2 = cgroup_is_v2(&g->host, CGROUP_FREEZER);
     int64_t deadline = time_monotonic() + DEADLINE_NS;

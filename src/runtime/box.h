@@ -15,6 +15,8 @@ struct runtime_box {
     uint64_t join;   /* CLONE_NEW* that an exec enters by setns */
     struct seccomp_program seccomp;
     bool has_seccomp;
+    unsigned preserve_fds;
+    bool keep_keyring;
     int oom_fd;          /* -1: not asked for, or not to be had */
     bool execs_litter;   /* cgroups of ended execs are still there */
     int64_t execs_swept; /* monotonic ns */

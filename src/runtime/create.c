@@ -125,13 +125,19 @@ static struct err check(const struct runtime_create_options *o) {
  * ----------------------------------------------------------------------------------------------------
  */
 
+static void cgroup_path_of(const struct runtime_create_options *o, char ret[CGROUP_PATH_MAX]) {
+    const struct oci_linux *l = o->config->linux_;
+    if (l->cgroups_path && l->cgroups_path[0])
+        snprintf(ret, CGROUP_PATH_MAX, "%s%s", l->cgroups_path[0] == '/' ? "" : "/",
+                 l->cgroups_path);
+    else
+        snprintf(ret, CGROUP_PATH_MAX, "/corten/%s", o->id);
+}
+
 static struct err make_cgroup(const struct runtime_create_options *o, struct runtime_box *b) {
     const struct oci_linux *l = o->config->linux_;
     char path[CGROUP_PATH_MAX];
-    if (l->cgroups_path && l->cgroups_path[0])
-        snprintf(path, sizeof(path), "%s%s", l->cgroups_path[0] == '/' ? "" : "/", l->cgroups_path);
-    else
-        snprintf(path, sizeof(path), "/corten/%s", o->id);
+    cgroup_path_of(o, path);
     struct cgroup_host host;
     TRY(cgroup_detect(&host));
     TRY(cgroup_make(&host, path, &b->cgroup));
@@ -231,17 +237,27 @@ static struct err create(const struct runtime_create_options *o, struct init *i,
     i->launch.id = o->id;
     i->launch.die_with_caller = o->die_with_caller;
     i->launch.stdio = o->stdio;
+    i->launch.keep_keyring = o->no_new_keyring;
+    i->launch.preserve_fds = o->preserve_fds;
+    i->launch.init_fd = o->init_fd;
     i->launch.cgroup = &b->cgroup;
     i->launch.seccomp = b->has_seccomp ? &b->seccomp : NULL;
     return start_init(i, b, ret);
 }
 
+static struct runtime_box *box_new(const struct runtime_create_options *o) {
+    struct runtime_box *b = NEW(struct runtime_box);
+    b->id = mem_strdup(o->id);
+    b->preserve_fds = o->preserve_fds;
+    b->keep_keyring = o->no_new_keyring;
+    b->init_pidfd = b->sync = b->oom_fd = -1;
+    return b;
+}
+
 struct err runtime_create(const struct runtime_create_options *o, struct runtime_box **ret_box,
                           struct runtime_process *ret_init) {
     TRY(check(o));
-    struct runtime_box *b = NEW(struct runtime_box);
-    b->id = mem_strdup(o->id);
-    b->init_pidfd = b->sync = b->oom_fd = -1;
+    struct runtime_box *b = box_new(o);
     struct init i = {.pid_ns = -1};
     struct err e = create(o, &i, b, ret_init);
     init_done(&i);
@@ -254,20 +270,60 @@ struct err runtime_create(const struct runtime_create_options *o, struct runtime
     return OK;
 }
 
+/* --- a box that somebody else made
+ * ------------------------------------------------------------------------------------------ */
+
+static struct err open_box(const struct runtime_create_options *o, struct runtime_box *b) {
+    struct init i = {.pid_ns = -1};
+    struct err e = choose_namespaces(o, &i, b);
+    init_done(&i);
+    TRY(e);
+    TRY(filter_load(o, b));
+    char path[CGROUP_PATH_MAX];
+    cgroup_path_of(o, path);
+    struct cgroup_host host;
+    TRY(cgroup_detect(&host));
+    TRY(cgroup_open(&host, path, &b->cgroup));
+    b->has_cgroup = true;
+    return OK;
+}
+
+struct err runtime_open(const struct runtime_create_options *o, pid_t init, uint64_t start_time,
+                        struct runtime_box **ret) {
+    TRY(oci_config_check(o->config));
+    struct runtime_box *b = box_new(o);
+    b->init_pid = init;
+    struct err e = pidfd_of_started(init, start_time, &b->init_pidfd);
+    if (!err_failed(e))
+        e = open_box(o, b);
+    if (err_failed(e)) {
+        box_free(&b);
+        return e;
+    }
+    *ret = b;
+    return OK;
+}
+
+void runtime_close(struct runtime_box *b) {
+    box_free(&b);
+}
+
 /* --- on a box
  * ------------------------------------------------------------------------------------------------------
  */
+
+struct err runtime_start_through(int sock) {
+    enum sync_type type = 0;
+    TRY(sync_send(sock, SYNC_GO, -1));
+    TRY(sync_receive(sock, &type, NULL));
+    return type ? err_new(ERR_SYSTEM, "unexpected message from the container's first process") : OK;
+}
 
 struct err runtime_start(struct runtime_box *b) {
     if (b->sync < 0)
         return err_new(ERR_CONFLICT, "container '%s' is started already", b->id);
     CLEAN_FD int sync = TAKE_FD(b->sync);
-    enum sync_type type = 0;
-    struct err e = sync_send(sync, SYNC_GO, -1);
-    if (!err_failed(e))
-        e = sync_receive(sync, &type, NULL);
-    if (!err_failed(e) && type != 0)
-        e = err_new(ERR_SYSTEM, "unexpected message from the container's first process");
+    struct err e = runtime_start_through(sync);
     if (err_failed(e))
         err_ignore(pidfd_signal(b->init_pidfd, SIGKILL)); /* it is on its way out */
     return e;

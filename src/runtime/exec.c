@@ -135,6 +135,8 @@ struct err runtime_exec_begin(struct runtime_box *b, const char *track,
     exec_cgroup_make(b, track, &tracked, &dir);
     l.id = b->id;
     l.stdio = *stdio;
+    l.preserve_fds = b->preserve_fds;
+    l.keep_keyring = b->keep_keyring;
     l.cgroup = dir >= 0 ? &tracked : &b->cgroup;
     l.seccomp = b->has_seccomp ? &b->seccomp : NULL;
     struct err e = start(b, &l, ret);

@@ -63,6 +63,21 @@ static struct err prepare(struct init *i) {
     return rootfs_pivot(l->root);
 }
 
+/* By its creator, or by whoever connects to the socket that was handed in; from then on that one is
+ * told how it went. */
+static void await_start(struct init *i) {
+    struct launch *l = &i->launch;
+    int listener = i->options->start_fd;
+    if (listener <= 0) {
+        sync_wait_go(l->sync);
+        return;
+    }
+    l->sync = fd_close(l->sync);
+    struct err e = sync_accept_go(listener, &l->sync);
+    if (err_failed(e))
+        _exit(1);
+}
+
 void init_main(struct init *i) {
     struct launch *l = &i->launch;
     struct err e = prepare(i);
@@ -71,6 +86,6 @@ void init_main(struct init *i) {
     e = sync_send(l->sync, SYNC_READY, -1);
     if (err_failed(e))
         _exit(1); /* nobody is there to be told */
-    sync_wait_go(l->sync);
+    await_start(i);
     sync_fail(l->sync, launch_program(l));
 }

@@ -1,5 +1,6 @@
 /* The parent's half of a launch: preparation and clone. */
 #include "runtime/launch.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "kernel/pidfd.h"
 #include <errno.h>
@@ -54,16 +55,17 @@ static struct err prepare_rlimits(struct launch *l, const struct objs *v) {
     return OK;
 }
 
-static struct err parse_caps(const struct strs *v, uint64_t possible, uint64_t *ret) {
+static uint64_t parse_caps(const struct strs *v, uint64_t possible) {
     uint64_t set = 0;
     for (size_t i = 0; i < v->n; i++) {
         int n = caps_number(str_of(v->items[i]));
+        /* The specification: what cannot be granted is a warning, no failure. */
         if (n < 0)
-            return err_new(ERR_INVALID, "process.capabilities: unknown '%s'", v->items[i]);
-        set |= UINT64_C(1) << n;
+            log_warn("process.capabilities: unknown '%s' is left out", v->items[i]);
+        else
+            set |= UINT64_C(1) << n;
     }
-    *ret = set & possible;
-    return OK;
+    return set & possible;
 }
 
 /* What we do not have ourselves (a host that withholds CAP_SYS_RESOURCE) cannot be given; "all"
@@ -73,11 +75,11 @@ static struct err prepare_caps(struct launch *l, const struct oci_capabilities *
     static const struct oci_capabilities none;
     c = c ? c : &none;
     uint64_t possible = l->possible;
-    TRY(parse_caps(&c->bounding, possible, &l->caps.bounding));
-    TRY(parse_caps(&c->permitted, possible, &l->caps.permitted));
-    TRY(parse_caps(&c->effective, possible, &l->caps.effective));
-    TRY(parse_caps(&c->inheritable, possible, &l->caps.inheritable));
-    TRY(parse_caps(&c->ambient, possible, &l->caps.ambient));
+    l->caps.bounding = parse_caps(&c->bounding, possible);
+    l->caps.permitted = parse_caps(&c->permitted, possible);
+    l->caps.effective = parse_caps(&c->effective, possible);
+    l->caps.inheritable = parse_caps(&c->inheritable, possible);
+    l->caps.ambient = parse_caps(&c->ambient, possible);
     if (l->caps.effective & ~l->caps.permitted)
         return err_new(ERR_INVALID, "process.capabilities: effective has more than permitted");
     if (l->caps.ambient & ~(l->caps.permitted & l->caps.inheritable))

@@ -32,6 +32,9 @@ struct launch {
     int64_t oom_score_adj;
     bool set_oom_score_adj;
     bool die_with_caller;
+    bool keep_keyring;
+    unsigned preserve_fds;
+    int init_fd;                 /* corten-init, borrowed; <= 0: none */
     const struct cgroup *cgroup; /* NULL: stays where the caller is */
     bool in_core;                /* clone3 has put it into the cgroup2 directory */
     int sync;                    /* the child's end */
@@ -52,7 +55,9 @@ struct err launch_session(const struct launch *l); /* setsid, keyring */
 struct err launch_open_proc(struct launch *l);     /* when something must be written to /proc */
 struct err launch_terminal(struct launch *l, bool bind_console);
 struct err launch_stdio(struct launch *l);
-/* Called by launch_program. */
+/* Called by launch_program. launch_environment: owned by the child for ever; read before the user's
+ * rights apply, as the file may be closed to it. */
+char **launch_environment(const struct launch *l);
 struct err launch_rlimits(const struct launch *l);
 /* Working directory, user, capabilities, filter, execve. Returns only an error. */
 struct err launch_program(struct launch *l);

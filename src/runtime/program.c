@@ -6,10 +6,10 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -190,19 +190,45 @@ static char **vector(const struct strs *v) {
     return out;
 }
 
+/* corten-init first, then the program's own arguments. */
+static const char **init_vector(const struct strs *args) {
+    const char **out = mem_array(args->n + 3, sizeof(*out));
+    out[0] = "corten-init";
+    out[1] = "--";
+    memcpy(out + 2, args->items, args->n * sizeof(*out));
+    out[args->n + 2] = NULL;
+    return out;
+}
+
+/* Everything but the standard streams and what the caller hands on. */
+static struct err close_others(const struct launch *l) {
+    for (unsigned i = 0; i < l->preserve_fds; i++)
+        if (fcntl(3 + (int)i, F_SETFD, 0) < 0)
+            return err_errno(errno, "preserve descriptor %u", 3 + i);
+    int r = spawn_close_from(3 + (int)l->preserve_fds);
+    return r < 0 ? err_errno(r, "close descriptors") : OK;
+}
+
+static void execute(const struct launch *l, const char *path, char **argv, char **env) {
+    if (l->init_fd > 0)
+        syscall(SYS_execveat, l->init_fd, "", argv, env, AT_EMPTY_PATH);
+    else
+        execve(path, argv, env);
+}
+
 struct err launch_program(struct launch *l) {
     TRY(enter_cwd(l));
     char path[PATH_MAX];
     TRY(find_program(l->process, path));
-    char **argv = vector(&l->process->args), **env = vector(&l->process->env);
+    bool init = l->init_fd > 0;
+    char **argv = init ? (char **)init_vector(&l->process->args) : vector(&l->process->args);
+    char **env = launch_environment(l);
     TRY(set_apparmor(l));
     TRY(launch_rlimits(l)); /* late: a small limit must not hit our own work */
     /* Everything else has done its duty. The socket to the parent is among them and CLOEXEC. */
-    int r = spawn_close_from(3);
-    if (r < 0)
-        return err_errno(r, "close descriptors");
+    TRY(close_others(l));
     TRY(set_privileges(l));
-    execve(path, argv, env);
+    execute(l, path, argv, env);
     int errnum = errno;
     enum err_kind kind = errnum == ENOENT || errnum == ENOTDIR                      ? ERR_NOT_FOUND
                          : errnum == EACCES || errnum == EPERM || errnum == ENOEXEC ? ERR_FORBIDDEN

@@ -52,6 +52,20 @@ struct runtime_create_options {
     /* The init is killed when the caller dies (PR_SET_PDEATHSIG), and with it everything in its pid
      * namespace. Only a program that the kernel runs with more privileges (set-id) escapes that. */
     bool die_with_caller;
+    /* corten-init: a descriptor of that program (as kernel/mount.h's mount_readonly_program gives
+     * it), borrowed; 0 or -1: none. It is executed by descriptor in place of process.args, which
+     * becomes its child: PID 1 then reaps orphans and forwards signals, ends as the program ends
+     * (127 when there is no such program), and nothing has to be mounted into the rootfs. Only for
+     * the first process; runtime_exec does not use it. */
+    int init_fd;
+    /* A listening SOCK_SEQPACKET socket of AF_UNIX, borrowed; 0 or -1: none. With it the box may be
+     * closed (runtime_close) and the caller may end: the created process waits for the first
+     * runtime_start_through() on a connection to that socket, not for runtime_start(). */
+    int start_fd;
+    /* Descriptors 3 … 2+preserve_fds of the caller are the program's too, with the same numbers.
+     * The caller has verified that they are open. */
+    unsigned preserve_fds;
+    bool no_new_keyring; /* stays in the caller's session keyring */
 };
 
 /* Creates the container up to just before exec. On success *ret_box and *ret_init are set. */
@@ -60,6 +74,16 @@ struct err runtime_create(const struct runtime_create_options *o, struct runtime
 /* Lets the created process exec. Error kinds: ERR_NOT_FOUND (no such program: the API's 127),
  * ERR_FORBIDDEN (not executable, permission: 126), else SYSTEM. After an error the init is dead. */
 struct err runtime_start(struct runtime_box *b);
+
+/* The same through a connection to the socket of runtime_create_options.start_fd. */
+struct err runtime_start_through(int sock);
+/* The box of a container that another process created: o as it was for runtime_create (stdio,
+ * rootfs, start_fd are not used), init and start_time as runtime_create told. ERR_NOT_FOUND when
+ * that process is gone. For exec, kill, pause; the caller is not the init's parent. */
+struct err runtime_open(const struct runtime_create_options *o, pid_t init, uint64_t start_time,
+                        struct runtime_box **ret);
+/* Frees the box and leaves the container alone. NULL allowed. */
+void runtime_close(struct runtime_box *b);
 
 /* Starts another process in the running container: namespaces, cgroup, identity, seccomp as the
  * container, values of `process` (OCI "process" object). Same error kinds as runtime_start. */
@@ -121,6 +145,9 @@ struct runtime_usage {
     uint64_t throttled_periods, periods, throttled_ns;
 };
 struct err runtime_cgroup_usage(const char *cgroup_path, struct runtime_usage *ret);
+struct err runtime_cgroup_frozen(const char *cgroup_path, bool *ret);
+/* SIGKILLs everything in it. */
+struct err runtime_cgroup_kill(const char *cgroup_path);
 /* Pids (host view) in the container, caller frees *ret_pids. */
 struct err runtime_cgroup_pids(const char *cgroup_path, pid_t **ret_pids, size_t *ret_n);
 /* Removes the cgroup directories of a container that is dead (crash recovery). Missing: success. */
@@ -161,3 +188,8 @@ struct err runtime_seccomp_compile(const struct oci_seccomp *s, int *ret_fd);
  * mount (as kernel/mount.h's mount_readonly_program gives one to spawn), executes it again from
  * one. Returns when all is well already; an error means that no container can be started. */
 struct err runtime_protect(char *const argv[], char *const env[]);
+
+/* The program corten-runtime: commands and options as runc's and crun's. docs/runtime.md. */
+int runtime_main(int argc, char **argv);
+/* The program corten-init: PID 1 that reaps and forwards signals. No library but libc. */
+int reaper_main(int argc, char **argv);

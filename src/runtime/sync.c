@@ -126,11 +126,27 @@ struct err sync_receive(int sock, enum sync_type *ret_type, int *ret_fd) {
     return OK;
 }
 
-void sync_wait_go(int sock) {
+static bool hear_go(int sock) {
     struct message m = {0};
     ssize_t n;
     while ((n = recv(sock, &m, sizeof(m), 0)) < 0 && errno == EINTR)
         ;
-    if (n < (ssize_t)offsetof(struct message, text) || m.type != SYNC_GO)
+    return n >= (ssize_t)offsetof(struct message, text) && m.type == SYNC_GO;
+}
+
+void sync_wait_go(int sock) {
+    if (!hear_go(sock))
         _exit(1);
+}
+
+struct err sync_accept_go(int listener, int *ret_sock) {
+    for (;;) {
+        CLEAN_FD int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (sock < 0 && errno != EINTR && errno != ECONNABORTED)
+            return err_errno(errno, "wait for the start");
+        if (sock >= 0 && hear_go(sock)) {
+            *ret_sock = TAKE_FD(sock);
+            return OK;
+        }
+    }
 }

@@ -23,3 +23,6 @@ void sync_fail(int sock, struct err e) NORETURN;
 struct err sync_receive(int sock, enum sync_type *ret_type, int *ret_fd);
 /* Child: waits for SYNC_GO; exits when the parent is gone. */
 void sync_wait_go(int sock);
+/* Child: waits for a connection that says SYNC_GO; *ret_sock is that connection. One that ends
+ * without a word (its process was killed) does not count. */
+struct err sync_accept_go(int listener, int *ret_sock);

@@ -29,6 +29,19 @@ struct err runtime_cgroup_freeze(const char *cgroup_path, bool frozen) {
     return cgroup_freeze(&g, frozen);
 }
 
+struct err runtime_cgroup_frozen(const char *cgroup_path, bool *ret) {
+    CLEAN_CGROUP struct cgroup g = {0};
+    TRY(open_cgroup(cgroup_path, &g));
+    *ret = cgroup_frozen(&g);
+    return OK;
+}
+
+struct err runtime_cgroup_kill(const char *cgroup_path) {
+    CLEAN_CGROUP struct cgroup g = {0};
+    TRY(open_cgroup(cgroup_path, &g));
+    return cgroup_kill(&g);
+}
+
 struct err runtime_cgroup_pids(const char *cgroup_path, pid_t **ret_pids, size_t *ret_n) {
     CLEAN_CGROUP struct cgroup g = {0};
     TRY(open_cgroup(cgroup_path, &g));

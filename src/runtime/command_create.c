@@ -1,0 +1,342 @@
+/* create, run and start. */
+#include "base/file.h"
+#include "base/path.h"
+#include "base/time.h"
+#include "kernel/pidfd.h"
+#include "runtime/commands.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LISTEN_FDS_MAX 256
+
+struct create {
+    const char *id, *bundle, *config, *console_socket, *pid_file;
+    unsigned preserve_fds, listen_fds;
+    bool detach, keep, no_subreaper, no_new_keyring;
+    struct record record;
+    struct runtime_box *box;
+    struct runtime_process init;
+};
+
+static void create_done(struct create *c) {
+    runtime_close(c->box);
+    fd_close(c->init.pidfd);
+    fd_close(c->init.pty_master);
+    record_done(&c->record);
+}
+
+/* --- options ---------------------------------------------------------------------------------- */
+
+static struct err set_option(struct create *o, int option) {
+    uint64_t n;
+    switch (option) {
+    case 'b':
+        o->bundle = optarg;
+        break;
+    case 'f':
+        o->config = optarg;
+        break;
+    case 'd':
+        o->detach = true;
+        break;
+    case 'c':
+        o->console_socket = optarg;
+        break;
+    case 'p':
+        o->pid_file = optarg;
+        break;
+    case 'n':
+        TRYF(str_to_u64(str_of(optarg), LISTEN_FDS_MAX, &n), "--preserve-fds");
+        o->preserve_fds = (unsigned)n;
+        break;
+    case 'P':
+        return err_new(ERR_UNSUPPORTED, "--no-pivot is not supported: the root is always left by "
+                                        "pivot_root, also on an initramfs");
+    case 's':
+        o->no_subreaper = true;
+        break;
+    case 'r':
+        o->no_new_keyring = true;
+        break;
+    case 'k':
+        o->keep = true;
+        break;
+    }
+    return OK;
+}
+
+static struct err read_options(struct call *c, struct create *o) {
+    static const struct option options[] = {
+        OPTION_TEXT("bundle", 'b'),
+        OPTION_TEXT("config", 'f'),
+        OPTION_TEXT("console-socket", 'c'),
+        OPTION_TEXT("pid-file", 'p'),
+        OPTION_TEXT("preserve-fds", 'n'),
+        OPTION_FLAG("no-pivot", 'P'),
+        OPTION_FLAG("no-subreaper", 's'),
+        OPTION_FLAG("no-new-keyring", 'r'),
+        OPTION_FLAG("detach", 'd'),
+        OPTION_FLAG("keep", 'k'),
+        OPTIONS_END,
+    };
+    for (int option;;) {
+        TRY(call_option(c, ":b:f:d", options, &option));
+        if (option < 0)
+            return call_id(c, &o->id);
+        TRY(set_option(o, option));
+    }
+}
+
+/* sd_listen_fds(3): what was passed to us by socket activation goes on to the container. */
+static struct err take_listen_fds(struct create *o) {
+    const char *text = getenv("LISTEN_FDS");
+    uint64_t n;
+    if (!text)
+        return OK;
+    TRYF(str_to_u64(str_of(text), LISTEN_FDS_MAX, &n), "LISTEN_FDS");
+    o->listen_fds = (unsigned)n;
+    o->preserve_fds += o->listen_fds;
+    return OK;
+}
+
+/* --- the configuration ------------------------------------------------------------------------ */
+
+static struct err find_bundle(struct create *o, char bundle[PATH_MAX]) {
+    if (!realpath(o->bundle ? o->bundle : ".", bundle))
+        return err_errno(errno, "bundle '%s'", o->bundle ? o->bundle : ".");
+    return OK;
+}
+
+static struct err read_config(const struct create *o, const char *bundle, struct buf *text) {
+    char path[PATH_MAX * 2 + 16];
+    const char *name = o->config ? o->config : "config.json";
+    if (name[0] == '/')
+        snprintf(path, sizeof(path), "%s", name);
+    else
+        snprintf(path, sizeof(path), "%s/%s", bundle, name);
+    return err_wrap(file_read(path, OCI_CONFIG_MAX, text), "read '%s'", path);
+}
+
+/* root.path is relative to the bundle; what it names now is what is meant. */
+static struct err resolve_root(struct record *r, const char *bundle) {
+    struct oci_root *root = r->config.root;
+    char path[PATH_MAX * 2], real[PATH_MAX];
+    if (!root || !root->path || !root->path[0])
+        return err_new(ERR_INVALID, "root.path is missing");
+    snprintf(path, sizeof(path), "%s%s%s", root->path[0] == '/' ? "" : bundle,
+             root->path[0] == '/' ? "" : "/", root->path);
+    if (!realpath(path, real))
+        return err_errno(errno, "root.path '%s'", root->path);
+    root->path = arena_strz(&r->arena, real);
+    return OK;
+}
+
+/* Sources of bind mounts are relative to the bundle as well. */
+static void resolve_sources(struct record *r, const char *bundle) {
+    struct oci_mount *m = r->config.mounts.items;
+    for (size_t i = 0; i < r->config.mounts.n; i++) {
+        bool bind = m[i].type && strcmp(m[i].type, "bind") == 0;
+        bind |= strs_has(&m[i].options, "bind") || strs_has(&m[i].options, "rbind");
+        if (bind && m[i].source && m[i].source[0] && m[i].source[0] != '/')
+            m[i].source = arena_printf(&r->arena, "%s/%s", bundle, m[i].source);
+    }
+}
+
+static void add_environment(struct create *o) {
+    struct record *r = &o->record;
+    if (!o->listen_fds || !r->config.process)
+        return;
+    struct strs *env = &r->config.process->env;
+    strs_add(env, &r->arena, arena_printf(&r->arena, "LISTEN_FDS=%u", o->listen_fds));
+    strs_add(env, &r->arena, "LISTEN_PID=1");
+}
+
+static const char *owner_name(void) {
+    return geteuid() == 0 ? "root" : "";
+}
+
+/* The targets of our standard streams, as checkpointing tools want them. */
+static char *external_descriptors(struct arena *a) {
+    CLEAN_BUF struct buf text = {0};
+    struct json_out out = {.out = &text};
+    jo_arr(&out);
+    for (int i = 0; i < 3; i++) {
+        char path[32], target[PATH_MAX];
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", i);
+        ssize_t n = readlink(path, target, sizeof(target));
+        jo_str(&out, str_n(target, n > 0 ? (size_t)n : 0));
+    }
+    jo_arr_end(&out);
+    return arena_str(a, buf_str(&text));
+}
+
+static void fill_kept(struct create *o, const char *bundle) {
+    struct record *r = &o->record;
+    char when[TIME_TEXT_MAX];
+    time_format(time_now(), when);
+    const char *path = r->config.linux_ ? r->config.linux_->cgroups_path : NULL;
+    r->kept = (struct oci_kept){
+        .oci_version = r->config.oci_version,
+        .id = (char *)r->id,
+        .bundle = arena_strz(&r->arena, bundle),
+        .rootfs = r->config.root->path,
+        .created = arena_strz(&r->arena, when),
+        .owner = arena_strz(&r->arena, owner_name()),
+        .cgroup_path = path && path[0]
+                           ? arena_printf(&r->arena, "%s%s", path[0] == '/' ? "" : "/", path)
+                           : arena_printf(&r->arena, "/corten/%s", r->id),
+        .external_descriptors = external_descriptors(&r->arena),
+        .no_new_keyring = o->no_new_keyring,
+    };
+}
+
+static struct err prepare(struct call *c, struct create *o) {
+    char bundle[PATH_MAX];
+    CLEAN_BUF struct buf text = {0};
+    TRY(take_listen_fds(o));
+    TRY(preserve_check(o->preserve_fds));
+    TRY(find_bundle(o, bundle));
+    TRY(read_config(o, bundle, &text));
+    TRY(record_new(c->root, o->id, buf_str(&text), &o->record));
+    struct err e = resolve_root(&o->record, bundle);
+    if (err_failed(e)) {
+        err_ignore(record_remove(&o->record));
+        return e;
+    }
+    resolve_sources(&o->record, bundle);
+    add_environment(o);
+    fill_kept(o, bundle);
+    return OK;
+}
+
+/* --- create ----------------------------------------------------------------------------------- */
+
+static struct err check_terminal(const struct create *o, bool waits) {
+    const struct oci_process *p = o->record.config.process;
+    bool terminal = p && p->terminal;
+    if (terminal && (waits || o->detach) && !o->console_socket)
+        return err_new(ERR_INVALID, "process.terminal needs --console-socket when detached");
+    if (!terminal && o->console_socket)
+        return err_new(ERR_INVALID, "--console-socket needs process.terminal");
+    return OK;
+}
+
+/* After this the container is complete: status, pid file, terminal handed over. */
+static struct err publish(struct create *o, bool waits) {
+    struct record *r = &o->record;
+    r->kept.pid = o->init.pid;
+    r->kept.start_time = o->init.start_time;
+    r->kept.waits = waits;
+    if (o->console_socket)
+        TRY(console_send(o->console_socket, o->init.pty_master));
+    if (o->pid_file)
+        TRY(pid_file_write(o->pid_file, o->init.pid));
+    return record_save(r);
+}
+
+static struct err make(struct create *o, bool waits) {
+    CLEAN_FD int listener = -1;
+    TRY(check_terminal(o, waits));
+    if (waits)
+        TRY(record_listen(&o->record, &listener));
+    struct runtime_create_options options = record_options(&o->record);
+    options.stdio = (struct runtime_stdio){0, 1, 2};
+    options.start_fd = listener;
+    options.preserve_fds = o->preserve_fds;
+    options.no_new_keyring = o->no_new_keyring;
+    TRY(runtime_create(&options, &o->box, &o->init));
+    return publish(o, waits);
+}
+
+/* Nothing is left of a create that failed. */
+static void unmake(struct create *o) {
+    if (o->box) {
+        struct pidfd_exit x;
+        err_ignore(runtime_delete(TAKE(o->box)));
+        err_ignore(pidfd_reap(o->init.pidfd, &x));
+    }
+    err_ignore(record_remove(&o->record));
+}
+
+static struct err create(struct call *c, struct create *o, bool waits) {
+    TRY(prepare(c, o));
+    struct err e = make(o, waits);
+    if (err_failed(e))
+        unmake(o);
+    return e;
+}
+
+#define CREATE_INIT                                                                 \
+    {                                                                               \
+        .init = {.pidfd = -1, .pty_master = -1}, .record = {.root = -1, .dir = -1 } \
+    }
+
+struct err command_create(struct call *c) {
+    OWN(create_done) struct create o = CREATE_INIT;
+    TRY(runtime_protect(c->all_argv, c->env));
+    TRY(read_options(c, &o));
+    return create(c, &o, true);
+}
+
+/* --- start ------------------------------------------------------------------------------------ */
+
+struct err command_start(struct call *c) {
+    static const struct option options[] = {OPTIONS_END};
+    const char *id;
+    int option;
+    TRY(call_option(c, ":", options, &option));
+    TRY(call_id(c, &id));
+    CLEAN_RECORD struct record r = RECORD_NONE;
+    TRY(record_open(c->root, id, &r));
+    TRY(record_lock(&r));
+    enum record_status s = record_status(&r);
+    if (s != RECORD_CREATED)
+        return err_new(ERR_CONFLICT, "container '%s' is %s: only a created one can be started", id,
+                       record_status_name(s));
+    CLEAN_FD int sock = -1;
+    TRY(record_dial(&r, &sock));
+    record_unlisten(&r);
+    return err_wrap(runtime_start_through(sock), "start container '%s'", id);
+}
+
+/* --- run -------------------------------------------------------------------------------------- */
+
+static struct err foreground(struct create *o, int *ret_status) {
+    int status;
+    struct runtime_process init = o->init;
+    if (o->console_socket)
+        init.pty_master = fd_close(init.pty_master);
+    o->init.pidfd = o->init.pty_master = -1;
+    TRY(attend(&init, &status));
+    *ret_status = status;
+    if (o->keep)
+        return OK;
+    runtime_close(TAKE(o->box));
+    return container_destroy(&o->record);
+}
+
+static int status_of(struct err e) {
+    return err_kind(e) == ERR_NOT_FOUND ? 127 : err_kind(e) == ERR_FORBIDDEN ? 126 : 1;
+}
+
+struct err command_run(struct call *c) {
+    OWN(create_done) struct create o = CREATE_INIT;
+    TRY(runtime_protect(c->all_argv, c->env));
+    TRY(read_options(c, &o));
+    if (!o.detach)
+        TRY(attend_begin(!o.no_subreaper));
+    TRY(create(c, &o, false));
+    struct err e = runtime_start(o.box);
+    if (err_failed(e)) {
+        c->status = status_of(e);
+        unmake(&o);
+        return e;
+    }
+    return o.detach ? OK : foreground(&o, &c->status);
+}

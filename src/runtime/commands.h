@@ -1,0 +1,66 @@
+/* runtime/commands.h - the commands of corten-runtime. Private to runtime/.
+ *
+ * One function per command; options are read by getopt_long, so they may be abbreviated and come
+ * after the id as well, except where a program and its own options follow (exec). Output goes to
+ * stdout; an error is returned, and commands.c writes it to stderr and, with --log, to the log in
+ * the asked-for format. Exit status: 0; 1 for an error; what the program returned for run and exec.
+ */
+#pragma once
+#include "runtime/record.h"
+#include <getopt.h>
+
+struct call {
+    char **all_argv; /* as main got it, for runtime_protect */
+    const char *root;
+    const char *log;
+    bool log_json, debug;
+    bool systemd_cgroup, no_cgroup;
+    int argc; /* of the command: argv[0] is its name */
+    char **argv;
+    char *const *env;
+    int status; /* exit status when no error is returned */
+};
+
+#define OPTIONS_END \
+    { NULL, 0, NULL, 0 }
+#define OPTION_FLAG(name, value) \
+    { (name), no_argument, NULL, (value) }
+#define OPTION_TEXT(name, value) \
+    { (name), required_argument, NULL, (value) }
+/* The next option's value; -1 after the last one; '?' became the error. */
+struct err call_option(struct call *c, const char *brief, const struct option *options,
+                       int *ret_value);
+/* The single argument that is left: the id. */
+struct err call_id(struct call *c, const char **ret);
+
+struct err command_create(struct call *c);
+struct err command_run(struct call *c);
+struct err command_start(struct call *c);
+struct err command_exec(struct call *c);
+struct err command_state(struct call *c);
+struct err command_list(struct call *c);
+struct err command_ps(struct call *c);
+struct err command_kill(struct call *c);
+struct err command_delete(struct call *c);
+struct err command_pause(struct call *c);
+struct err command_resume(struct call *c);
+struct err command_spec(struct call *c);
+
+/* Kills what is left of a container, removes its cgroup and its record. */
+struct err container_destroy(struct record *r);
+
+/* --- streams and terminal (console.c) --------------------------------------------------------- */
+
+/* Sends the terminal's master to the AF_UNIX stream socket at path, as runc(8) does. */
+struct err console_send(const char *path, int master);
+/* Descriptors 3 to 2+n are open: ERR_INVALID naming the first that is not. */
+struct err preserve_check(unsigned n);
+struct err pid_file_write(const char *path, pid_t pid);
+
+/* --- being the parent of a process in the foreground (attend.c) ------------------------------- */
+
+/* Before the process is made: signals are held back from now on, and orphans come to us. */
+struct err attend_begin(bool subreaper);
+/* Forwards signals to the process and, with a terminal, bytes both ways, until it ends;
+ * *ret_status as a shell says it. Takes p's descriptors. */
+struct err attend(struct runtime_process *p, int *ret_status);

@@ -1,0 +1,137 @@
+#!/bin/bash
+# corten-runtime's commands, one by one, as containerd, podman and a person at a shell use them.
+. "$(dirname "$0")/lib.sh"
+
+bundle=$TEST_TMP/bundle
+state=$TEST_TMP/state
+mkdir -p "$bundle"/rootfs/{bin,etc}
+cp "$(command -v busybox || echo /bin/busybox)" "$bundle/rootfs/bin/busybox" || skip needs busybox
+for name in sh cat id sleep echo true false ls kill tty stty test env readlink; do
+    ln -s busybox "$bundle/rootfs/bin/$name"
+done
+printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/var/user:/bin/sh\n' >"$bundle/rootfs/etc/passwd"
+cr() { corten-runtime --root "$state" "$@"; }
+# A configuration with these arguments and a cgroup of our own; further perl edits the JSON text.
+config() {
+    rm -f "$bundle/config.json"
+    (cd "$bundle" && cr spec) || fail spec
+    local args=$1
+    shift
+    perl -pi -e 'BEGIN { $a = shift } s/"terminal":true/"terminal":false/; s/"args":\["sh"\]/"args":$a/;
+        s/"linux":\{/"linux":{"cgroupsPath":"\/corten-e2e-'$$'\/box",/' "$args" "$bundle/config.json"
+    [ $# = 0 ] || perl -pi -e "$1" "$bundle/config.json"
+}
+no_cgroups() { ! find /sys/fs/cgroup -type d -path "*corten-e2e-$$/*" | grep -q .; }
+at_end 'find /sys/fs/cgroup -depth -type d -name "corten-e2e-$$" -exec rmdir {} +'
+at_end 'for id in $(cr list -q); do cr delete -f "$id"; done'
+
+step run: output, exit status, nothing left
+config '["sh","-c","echo out; echo err >&2; exit 3"]'
+expect_status 3 cr run -b "$bundle" box
+expect_eq "$output" $'out\nerr'
+expect_eq "$(cr list -q)" ""
+no_cgroups || fail a cgroup is left
+
+step the program is missing, or is none
+config '["/nowhere"]'
+expect_status 127 cr run -b "$bundle" box
+expect_match "$output" 'no such file'
+config '["/etc/passwd"]'
+expect_status 126 cr run -b "$bundle" box
+expect_eq "$(cr list -q)" ""
+no_cgroups || fail a failed run leaves a cgroup
+
+step create, state, start, kill, delete
+config '["sh","-c","trap \"exit 7\" TERM; echo up; while :; do sleep 0.05; done"]'
+cr create -b "$bundle" --pid-file "$TEST_TMP/pid" box >"$TEST_TMP/out" || fail create
+expect_match "$(cr state box)" '"status": ?"created"'
+expect_eq "$(cr state box | perl -ne 'print $1 if /"pid": ?(\d+)/')" "$(cat "$TEST_TMP/pid")"
+expect_eq "$(cat "$TEST_TMP/out")" ""
+expect_fails 'exists|File exists' cr create -b "$bundle" box
+cr start box || fail start
+eventually 5 grep -q up "$TEST_TMP/out"
+expect_match "$(cr state box)" '"status": ?"running"'
+expect_fails 'running' cr start box
+expect_fails 'running' cr delete box
+expect_eq "$(cr list -q)" box
+expect_eq "$(cr ps --format json box | head -c 1)" "["
+expect_match "$(cr ps box)" "^$(cat "$TEST_TMP/pid")\$"
+cr kill box TERM || fail kill
+eventually 5 sh -c "corten-runtime --root $state state box | grep -q stopped"
+expect_fails 'not running' cr kill box TERM
+cr delete box || fail delete
+expect_fails 'does not exist' cr state box
+no_cgroups || fail a cgroup is left
+
+step exec
+config '["sleep","100"]'
+cr run -d -b "$bundle" box || fail run -d
+expect_eq "$(cr exec box echo hello)" hello
+expect_status 5 cr exec box sh -c 'exit 5'
+expect_status 127 cr exec box nowhere
+expect_eq "$(cr exec -u 1000:1001 box id -u)" 1000
+expect_eq "$(cr exec -u 1000:1001 box id -g)" 1001
+expect_eq "$(cr exec -e A=b --cwd /etc box sh -c 'echo $A $PWD')" "b /etc"
+expect_eq "$(cr exec -u 1000 box sh -c 'echo $HOME')" /var/user
+expect_fails '4294967295' cr exec -u 4294967295 box id
+expect_fails '4294967296' cr exec -u 4294967296 box id
+echo '{"args":["echo","from","a","file"],"cwd":"/","env":["PATH=/bin"],"user":{"uid":0,"gid":0}}' >"$TEST_TMP/process"
+expect_eq "$(cr exec --process "$TEST_TMP/process" box)" "from a file"
+expect_eq "$(echo piped | cr exec box cat)" piped
+cr exec -d --pid-file "$TEST_TMP/pid2" box sleep 50 || fail exec -d
+kill -0 "$(cat "$TEST_TMP/pid2")" || fail the detached process is gone
+
+step pause and resume
+cr pause box || fail pause
+expect_match "$(cr state box)" '"status": ?"paused"'
+expect_fails 'paused' cr exec box true
+cr resume box || fail resume
+expect_match "$(cr state box)" '"status": ?"running"'
+cr delete -f box || fail delete -f
+kill -0 "$(cat "$TEST_TMP/pid2")" 2>/dev/null && fail a process outlives its container
+no_cgroups || fail a cgroup is left
+
+step descriptors: only those that are asked for
+config '["sh","-c","ls /proc/self/fd; cat <&3"]'
+echo secret >"$TEST_TMP/secret"
+expect_eq "$(cr run -b "$bundle" --preserve-fds 1 box 3<<<kept 7<"$TEST_TMP/secret" | tr '\n' ' ')" "0 1 2 3 4 kept "
+expect_fails 'descriptor 3' cr run -b "$bundle" --preserve-fds 1 box 3<&-
+expect_eq "$(cr list -q)" ""
+config '["sh","-c","echo $LISTEN_FDS $LISTEN_PID; cat <&3"]'
+expect_eq "$(LISTEN_FDS=1 cr run -b "$bundle" box 3<<<socket | tr '\n' ' ')" "1 1 socket "
+
+step a terminal, by console socket
+cat >"$TEST_TMP/console.pl" <<'PERL'
+use Socket; my ($path) = @ARGV; socket(S, AF_UNIX, SOCK_STREAM, 0) or die; bind(S, sockaddr_un($path)) or die;
+listen(S, 1) or die; accept(C, S) or die;
+# struct msghdr by hand: x86-64 and arm64 have the same layout and differ in the number of recvmsg.
+my $buf = "\0" x 64; my $ctl = "\0" x 24; my $iov = pack("PQ", $buf, 64);
+my $msg = pack("Q L x4 P Q P Q L x4", 0, 0, $iov, 1, $ctl, 24, 0);
+my $nr = `uname -m` =~ /x86_64/ ? 47 : 212; syscall($nr, fileno(C), $msg, 0) > 0 or die "recvmsg: $!";
+my $fd = unpack("x16 l", $ctl); open(M, "+<&=", $fd) or die "fd $fd: $!"; $| = 1;
+while (sysread(M, my $b, 4096)) { print $b }
+PERL
+config '["sh","-c","tty; stty size"]' 's/"terminal":false/"terminal":true,"consoleSize":{"height":30,"width":99}/'
+expect_fails 'console-socket' cr create -b "$bundle" box
+perl "$TEST_TMP/console.pl" "$TEST_TMP/console" >"$TEST_TMP/tty" &
+eventually 5 test -S "$TEST_TMP/console"
+cr create -b "$bundle" --console-socket "$TEST_TMP/console" box || fail create with a console socket
+cr start box || fail start
+eventually 5 grep -q '30 99' "$TEST_TMP/tty"
+expect_match "$(tr -d '\r' <"$TEST_TMP/tty")" '^/dev/(pts/0|console)$'
+cr delete -f box || fail delete
+
+step errors reach the log in both formats
+config '["/nowhere"]'
+expect_status 127 cr --log "$TEST_TMP/log" --log-format json run -b "$bundle" box
+expect_match "$(cat "$TEST_TMP/log")" '^\{"level":"error","msg":".*nowhere.*","time":"[^"]*"\}$'
+expect_status 127 cr --log "$TEST_TMP/log.text" run -b "$bundle" box
+expect_match "$(cat "$TEST_TMP/log.text")" '^time="[^"]*" level=error msg=".*nowhere'
+expect_fails "command 'dance'" cr dance
+expect_fails 'no-pivot' cr create --no-pivot -b "$bundle" box
+expect_fails 'container id' cr create -b "$bundle" ../box
+
+step standard streams that are closed
+config '["true"]'
+expect_status 0 sh -c "exec corten-runtime --root $state run -b $bundle box <&- >&- 2>&-"
+pass
