@@ -33,8 +33,9 @@ enum template_kind {
     TEMPLATE_DOUBLE,
     TEMPLATE_STR,
     TEMPLATE_LIST,
-    TEMPLATE_JSON, /* an array or an object */
-    TEMPLATE_VIEW, /* a struct of ours with members that are functions */
+    TEMPLATE_JSON,     /* an array or an object; NULL: an empty object */
+    TEMPLATE_VIEW,     /* a struct of ours with members that are functions */
+    TEMPLATE_HEADINGS, /* a view whose members are the headings of a table */
 };
 
 struct template_type;
@@ -68,6 +69,8 @@ struct template_member {
     struct err (*get)(const void *self, struct arena *a, const struct template_value *args,
                       size_t n, struct template_value *ret);
     int args_min, args_max;
+    const char
+        *heading; /* NULL: its name in capitals; of a method: its last argument's last word */
 };
 struct template_type {
     const char *name; /* for errors: "*formatter.ContainerContext" */

@@ -47,6 +47,22 @@ static struct err eval_arg(struct run *r, const struct template_value *dot, cons
 
 /* --- fields ----------------------------------------------------------------------------------- */
 
+/* "com.example.some-name" → "some name", as docker's tables do for labels. */
+static struct template_value heading(struct arena *a, const struct template_member *m,
+                                     const struct template_value *args, size_t n) {
+    struct str s = n && args[n - 1].kind == TEMPLATE_STR ? args[n - 1].s : str_of(m->name);
+    if (m->heading)
+        return template_strz(m->heading);
+    char *text = arena_str(a, str_from(s, (size_t)(str_rfind(s, '.') + 1)));
+    for (char *p = text; *p; p++) {
+        if (n && (*p == '-' || *p == '_'))
+            *p = ' ';
+        else if (!n && *p >= 'a' && *p <= 'z')
+            *p = (char)(*p - 32);
+    }
+    return template_strz(text);
+}
+
 static struct err view_member(struct run *r, const struct template_value *v, struct str name,
                               const struct template_value *args, size_t n,
                               struct template_value *ret) {
@@ -58,6 +74,10 @@ static struct err view_member(struct run *r, const struct template_value *v, str
         if (n < (size_t)m->args_min || n > (size_t)m->args_max)
             return err_new(ERR_INVALID, "wrong number of args for %s: want %d got %zu", m->name,
                            m->args_min, n);
+        if (v->kind == TEMPLATE_HEADINGS) {
+            *ret = heading(&r->arena, m, args, n);
+            return OK;
+        }
         return m->get(v->view.self, &r->arena, args, n, ret);
     }
     return err_new(ERR_INVALID, "can't evaluate field %.*s in type %s", STR_ARG(name), t->name);
@@ -66,7 +86,7 @@ static struct err view_member(struct run *r, const struct template_value *v, str
 static struct err field(struct run *r, const struct template_value *v, struct str name,
                         const struct template_value *args, size_t n, struct template_value *ret) {
     struct template_value result = {0};
-    if (v->kind == TEMPLATE_VIEW) {
+    if (v->kind == TEMPLATE_VIEW || v->kind == TEMPLATE_HEADINGS) {
         TRY(view_member(r, v, name, args, n, &result));
     } else if (v->kind == TEMPLATE_NONE || v->kind == TEMPLATE_NIL) {
         return err_new(ERR_INVALID, "nil pointer evaluating interface {}.%.*s", STR_ARG(name));

@@ -50,11 +50,11 @@ struct template_value template_json(const struct json *j) {
 
 bool template_is_array(const struct template_value *v) {
     return v->kind == TEMPLATE_LIST ||
-           (v->kind == TEMPLATE_JSON && json_type(v->json) == JSON_ARRAY);
+           (v->kind == TEMPLATE_JSON && v->json && json_type(v->json) == JSON_ARRAY);
 }
 
 bool template_is_object(const struct template_value *v) {
-    return v->kind == TEMPLATE_JSON && json_type(v->json) == JSON_OBJECT;
+    return v->kind == TEMPLATE_JSON && (!v->json || json_type(v->json) == JSON_OBJECT);
 }
 
 const char *template_kind_name(const struct template_value *v) {
@@ -77,6 +77,7 @@ const char *template_kind_name(const struct template_value *v) {
     case TEMPLATE_JSON:
         return template_is_array(v) ? "[]interface {}" : "map[string]interface {}";
     case TEMPLATE_VIEW:
+    case TEMPLATE_HEADINGS:
         return v->view.type->name;
     }
     return "nil";
@@ -164,6 +165,7 @@ bool template_truth(const struct template_value *v) {
     case TEMPLATE_DOUBLE:
         return v->d != 0;
     case TEMPLATE_VIEW:
+    case TEMPLATE_HEADINGS:
         return true;
     default:
         return template_len(v) > 0;
@@ -271,6 +273,8 @@ static void print(const struct template_value *v, struct buf *out, int depth) {
     case TEMPLATE_VIEW:
         print_view(v, out, depth);
         break;
+    case TEMPLATE_HEADINGS:
+        break;
     }
 }
 
@@ -323,7 +327,10 @@ struct err template_print_json(const struct template_value *v, struct arena *a, 
         buf_addc(out, ']');
         break;
     case TEMPLATE_JSON:
-        json_print(v->json, out);
+        if (v->json)
+            json_print(v->json, out);
+        else
+            buf_adds(out, "{}");
         break;
     case TEMPLATE_VIEW:
         return view_json(v, a, out);

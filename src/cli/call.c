@@ -1,10 +1,13 @@
 /* Shapes of calls that several commands make. */
+#include "base/file.h"
+#include "base/json.h"
 #include "cli/command.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-static struct err read_all(struct client *c, struct buf *ret) {
+struct err cli_read_body(struct client *c, struct buf *ret) {
     ret->max = CLIENT_BODY_MAX;
     for (;;) {
         char *room = buf_room(ret, 65536);
@@ -17,21 +20,59 @@ static struct err read_all(struct client *c, struct buf *ret) {
     }
 }
 
+struct err cli_get_raw(struct client *c, const char *target, struct buf *ret) {
+    struct client_call call = {.method = "GET", .target = target};
+    TRY(client_begin(c, &call));
+    return cli_read_body(c, ret);
+}
+
 struct err cli_get_array(struct client *c, const char *target, const struct fields *table,
                          struct arena *a, struct objs *ret) {
     CLEAN_BUF struct buf body = {0};
-    CLEAN_JSON struct json *root = NULL;
-    struct client_call call = {.method = "GET", .target = target};
-    TRY(client_begin(c, &call));
-    TRY(read_all(c, &body));
-    TRYF(json_parse(buf_str(&body), &root), "corten: the daemon's answer");
-    ret->n = json_len(root);
-    ret->items = arena_array(a, ret->n + 1, table->size);
-    for (size_t i = 0; i < ret->n; i++)
-        TRYF(fields_decode_json(table, json_at(root, i), "", a,
-                                (char *)ret->items + i * table->size),
-             "corten: the daemon's answer");
-    return OK;
+    TRY(cli_get_raw(c, target, &body));
+    return err_wrap(fields_decode_objs(table, str_trim(buf_str(&body)), a, ret),
+                    "corten: the daemon's answer");
+}
+
+struct err cli_post(struct client *c, const char *target) {
+    struct client_call call = {.method = "POST", .target = target};
+    struct err e = client_do(c, &call);
+    if (err_kind(e) == ERR_NOT_MODIFIED) {
+        err_free(e); /* it is so already: the peer's CLI is silent, too */
+        return OK;
+    }
+    return e;
+}
+
+struct err cli_delete(struct client *c, const char *target) {
+    struct client_call call = {.method = "DELETE", .target = target};
+    return client_do(c, &call);
+}
+
+struct err cli_post_document(struct client *c, const char *target, const struct fields *in_fields,
+                             const void *in, const struct fields *out_fields, void *out,
+                             struct arena *a) {
+    struct client_call call = {.method = "POST",
+                               .target = target,
+                               .in_fields = in_fields,
+                               .in = in,
+                               .out_fields = out_fields,
+                               .out = out,
+                               .arena = a};
+    return client_do(c, &call);
+}
+
+void cli_say(const struct invocation *in, const char *key, const char *value) {
+    CLEAN_BUF struct buf text = {0};
+    struct json_out jo = {.out = &text};
+    if (!in->json) {
+        printf("%s\n", value);
+        return;
+    }
+    jo_obj(&jo);
+    jo_kstr(&jo, key, value);
+    jo_obj_end(&jo);
+    printf("%s\n", buf_cstr(&text));
 }
 
 int cli_for_each(struct invocation *in,
@@ -45,7 +86,7 @@ int cli_for_each(struct invocation *in,
         if (err_failed(e))
             status = cli_fail(e, 1);
         else
-            printf("%s\n", in->args[i]);
+            cli_say(in, "name", in->args[i]);
     }
     return status;
 }
@@ -54,10 +95,77 @@ struct err cli_read_wait(struct client *c, int64_t *ret_code) {
     CLEAN_BUF struct buf body = {0};
     CLEAN_ARENA struct arena a = {0};
     struct api_wait doc;
-    TRY(read_all(c, &body));
+    TRY(cli_read_body(c, &body));
     TRYF(fields_decode(&api_wait_fields, buf_str(&body), &a, &doc), "corten: the daemon's answer");
     if (doc.error && doc.error->message && *doc.error->message)
         return err_new(ERR_SYSTEM, "%s", doc.error->message);
     *ret_code = doc.status_code;
     return OK;
+}
+
+struct err filter_query(const struct strv *filters, struct buf *target) {
+    CLEAN_BUF struct buf text = {0};
+    struct json_out jo = {.out = &text};
+    if (filters->n == 0)
+        return OK;
+    jo_obj(&jo);
+    for (size_t i = 0; i < filters->n; i++) {
+        struct str key, value, k2, v2;
+        bool seen = false;
+        str_cut(str_of(filters->items[i]), '=', &key, &value);
+        for (size_t k = 0; k < i; k++) {
+            str_cut(str_of(filters->items[k]), '=', &k2, &v2);
+            seen |= str_eq(key, k2);
+        }
+        if (seen)
+            continue;
+        jo_keys(&jo, key);
+        jo_arr(&jo);
+        for (size_t k = i; k < filters->n; k++) {
+            str_cut(str_of(filters->items[k]), '=', &k2, &v2);
+            if (str_eq(key, k2))
+                jo_str(&jo, v2);
+        }
+        jo_arr_end(&jo);
+    }
+    jo_obj_end(&jo);
+    client_query(target, "filters", buf_cstr(&text));
+    return OK;
+}
+
+bool cli_confirm(const char *question) {
+    char line[16] = "";
+    printf("%s [y/N] ", question);
+    fflush(stdout);
+    if (!fgets(line, sizeof line, stdin)) {
+        printf("\n");
+        return false;
+    }
+    return line[0] == 'y' || line[0] == 'Y';
+}
+
+ssize_t cli_read_fd(void *arg, void *p, size_t n) {
+    ssize_t r;
+    while ((r = read(*(const int *)arg, p, n)) < 0 && errno == EINTR)
+        ;
+    return r < 0 ? -errno : r;
+}
+
+struct err cli_copy_out(struct client *c, int fd) {
+    char bytes[65536];
+    for (ssize_t n; (n = client_read(c, bytes, sizeof bytes)) != 0;) {
+        if (n < 0)
+            return err_errno((int)-n, "corten: read the answer");
+        int r = fd_write_all(fd, bytes, (size_t)n);
+        if (r < 0)
+            return err_errno(-r, "corten: write");
+    }
+    return OK;
+}
+
+void cli_split_tag(const char *text, struct arena *a, const char **ret_repo, const char **ret_tag) {
+    ssize_t colon = str_rfind(str_of(text), ':'), slash = str_rfind(str_of(text), '/');
+    bool tagged = colon > slash;
+    *ret_repo = tagged ? arena_str(a, str_sub(str_of(text), 0, (size_t)colon)) : text;
+    *ret_tag = tagged ? text + colon + 1 : "";
 }

@@ -1,64 +1,94 @@
 /* command.h - commands as rows of a table, and what they share. Private to cli/. */
 #pragma once
+#include "base/template.h"
 #include "base/vec.h"
 #include "client/client.h"
 
 enum option_kind {
-    OPTION_FLAG, /* bool */
-    OPTION_TEXT, /* const char * */
-    OPTION_LIST, /* struct strv, borrowed strings copied */
-    OPTION_INT,  /* int64_t */
+    OPTION_FLAG,   /* bool */
+    OPTION_TEXT,   /* const char * */
+    OPTION_LIST,   /* struct strv, borrowed strings copied */
+    OPTION_COMMAS, /* struct strv; a value may be several, with commas between */
+    OPTION_FILTER, /* struct strv; every one is NAME=VALUE */
+    OPTION_INT,    /* int64_t */
+    OPTION_BYTES,  /* int64_t; "512m", "2g" */
+    OPTION_FORMAT, /* const char *; a Go template, "table …" or "json" */
 };
 struct option_row {
     char letter; /* 0: none */
-    const char *name, *argument, *help;
+    const char *name, *argument;
+    const char *help; /* NULL: works, is not shown */
     enum option_kind kind;
-    size_t offset; /* in the command's option struct */
+    size_t offset;         /* in the command's option struct */
+    const char *otherwise; /* value when it is not given; shown */
 };
 struct command;
 struct invocation {
     const struct command *command;
-    const char *host;
+    const char *host, *context;
+    bool debug;
+    const struct config *config;
     void *options; /* command->options_size bytes, zeroed, then parsed */
+    bool *given;   /* by row of the options */
     char **args;   /* what follows the options, NULL-terminated */
     int args_n;
+    bool json; /* --json */
     struct arena arena;
 };
 struct command {
-    const char *name;  /* "run", "image ls" … */
+    const char *name;  /* "run", "volume ls" … */
     const char *alias; /* other names, comma-separated; or NULL */
     const char *usage, *summary;
+    const char *examples; /* lines: a command line, a tab, what it does; or NULL */
     const struct option_row *options;
     size_t options_n, options_size;
     int args_min, args_max; /* max -1: any number */
     bool stop_at_args;      /* options end at the first argument (run, exec) */
+    bool hidden;            /* not in the help */
+    bool json;              /* --json changes what it prints (so does a --format) */
+    const char *names;      /* what its arguments are, for completion: "container", "image" … */
     int (*run)(struct invocation *in);
+};
+struct command_group {
+    const char *name, *summary;
 };
 extern const struct command *const cli_commands[];
 extern const size_t cli_commands_n;
+extern const struct command_group cli_groups[];
+extern const size_t cli_groups_n;
 
 #define OPTIONS_OF(rows, type) \
     .options = (rows), .options_n = ARRAY_LEN(rows), .options_size = sizeof(type)
-#define FLAG(type, member, short_, long_, help_)                                   \
+#define OPTION_(type, member, short_, long_, arg_, help_, kind_)                                   \
+    {                                                                                              \
+        .letter = (short_), .name = (long_), .argument = (arg_), .help = (help_), .kind = (kind_), \
+        .offset = offsetof(type, member)                                                           \
+    }
+#define FLAG(type, member, short_, long_, help_) \
+    OPTION_(type, member, short_, long_, NULL, help_, OPTION_FLAG)
+/* A flag that is on unless =false is said. */
+#define FLAG_ON(type, member, short_, long_, help_)                                \
     {                                                                              \
         .letter = (short_), .name = (long_), .help = (help_), .kind = OPTION_FLAG, \
-        .offset = offsetof(type, member)                                           \
+        .offset = offsetof(type, member), .otherwise = "true"                      \
     }
-#define TEXT(type, member, short_, long_, arg_, help_)                            \
-    {                                                                             \
-        .letter = (short_), .name = (long_), .argument = (arg_), .help = (help_), \
-        .kind = OPTION_TEXT, .offset = offsetof(type, member)                     \
-    }
-#define LIST(type, member, short_, long_, arg_, help_)                            \
-    {                                                                             \
-        .letter = (short_), .name = (long_), .argument = (arg_), .help = (help_), \
-        .kind = OPTION_LIST, .offset = offsetof(type, member)                     \
-    }
-#define INT(type, member, short_, long_, arg_, help_)                             \
-    {                                                                             \
-        .letter = (short_), .name = (long_), .argument = (arg_), .help = (help_), \
-        .kind = OPTION_INT, .offset = offsetof(type, member)                      \
-    }
+#define TEXT(type, member, short_, long_, arg_, help_) \
+    OPTION_(type, member, short_, long_, arg_, help_, OPTION_TEXT)
+#define LIST(type, member, short_, long_, arg_, help_) \
+    OPTION_(type, member, short_, long_, arg_, help_, OPTION_LIST)
+#define COMMAS(type, member, short_, long_, arg_, help_) \
+    OPTION_(type, member, short_, long_, arg_, help_, OPTION_COMMAS)
+#define INT(type, member, short_, long_, arg_, help_) \
+    OPTION_(type, member, short_, long_, arg_, help_, OPTION_INT)
+#define BYTES(type, member, short_, long_, arg_, help_) \
+    OPTION_(type, member, short_, long_, arg_, help_, OPTION_BYTES)
+#define FILTER(type, member) \
+    OPTION_(type, member, 'f', "filter", "NAME=VALUE", "Show only what matches this", OPTION_FILTER)
+#define FORMAT(type, member)                                                                \
+    OPTION_(type, member, 0, "format", "TEMPLATE",                                          \
+            "Print each row by this Go template: 'TEMPLATE', 'table TEMPLATE', 'table' or " \
+            "'json'",                                                                       \
+            OPTION_FORMAT)
 
 /* Parses argv (after the command's words) into in->options and in->args. pflag's rules:
  * --name=value, --name value, -nvalue, -n value, joined flags, --flag=false, `--` ends. ERR_INVALID
@@ -66,10 +96,19 @@ extern const size_t cli_commands_n;
 struct err options_parse(const struct command *c, char **argv, struct invocation *in,
                          bool *ret_help);
 void options_done(const struct command *c, struct invocation *in);
-void command_help(const struct command *c);
+bool option_given(const struct invocation *in, const char *name);
 
-/* --- what commands share
- * -------------------------------------------------------------------------------------- */
+/* help.c */
+void command_help(const struct command *c, struct buf *out);
+void group_help(const char *group, struct buf *out);
+void program_help(struct buf *out);
+/* Finds the command at the start of argv; NULL and 0 words when there is none. */
+const struct command *command_find(char *const *argv, int *ret_words);
+const struct command_group *group_find(const char *name);
+/* The nearest known word below this one ("" for the top), or NULL. */
+const char *command_meant(const char *group, const char *word, struct arena *a);
+
+/* --- what commands share ---------------------------------------------------------------------- */
 /* Opens the connection; on failure prints why and returns NULL. */
 struct client *cli_connect(struct invocation *in);
 /* "corten: Error response from daemon: …" (or our own words) on stderr; consumes e; returns status.
@@ -77,20 +116,62 @@ struct client *cli_connect(struct invocation *in);
 int cli_fail(struct err e, int status);
 /* Wrong use: message, how to get help; returns 1. */
 int cli_usage(const struct invocation *in, const char *fmt, ...) PRINTF(2, 3);
+/* In a command's run: an error ends it with status 1. */
+#define TRYF_STATUS(expr)                  \
+    do {                                   \
+        struct err status_e_ = (expr);     \
+        if (err_failed(status_e_))         \
+            return cli_fail(status_e_, 1); \
+    } while (0)
 /* GET target; the answer is an array: ret->items has elements of table->size. */
 struct err cli_get_array(struct client *c, const char *target, const struct fields *table,
                          struct arena *a, struct objs *ret);
+/* GET target; the body as it came. */
+struct err cli_get_raw(struct client *c, const char *target, struct buf *ret);
+/* The rest of an answer, after client_begin. */
+struct err cli_read_body(struct client *c, struct buf *ret);
+struct err cli_delete(struct client *c, const char *target);
+/* POST without a body; "it is so already" is success. */
+struct err cli_post(struct client *c, const char *target);
+/* POST of a document whose answer is one. */
+struct err cli_post_document(struct client *c, const char *target, const struct fields *in_fields,
+                             const void *in, const struct fields *out_fields, void *out,
+                             struct arena *a);
 /* Runs fn for each argument; prints it when it worked; returns 1 when one failed. */
 int cli_for_each(struct invocation *in,
                  struct err (*fn)(struct client *c, struct invocation *in, const char *arg));
+/* Prints value, or {"key":"value"} with --json. */
+void cli_say(const struct invocation *in, const char *key, const char *value);
 /* Waits, after client_begin, for the answer of a wait call. */
 struct err cli_read_wait(struct client *c, int64_t *ret_code);
-/* Tables: cells separated by tabs, rows by newlines; prints aligned columns with three blanks
- * between. */
-void table_print(struct str text);
-/* "2 minutes ago" as the peer words it; sizes in powers of 1000 ("12.3MB"). */
-void human_since(int64_t ns, struct buf *out);
-void human_size(double bytes, struct buf *out);
+/* NAME=VALUE texts as the `filters` parameter. */
+struct err filter_query(const struct strv *filters, struct buf *target);
+/* A time as the API takes it: "10m" is so long ago; NULL stays NULL. */
+char *cli_time_option(const char *text, struct arena *a);
+/* Asks on the terminal; false: no. */
+bool cli_confirm(const char *question);
+/* 125, 126 or 127 by the daemon's words about a failed start. */
+int start_failure_status(const char *message);
+/* "repo:tag" → repo, tag ("" when none); a colon before a slash belongs to a port. */
+void cli_split_tag(const char *text, struct arena *a, const char **ret_repo, const char **ret_tag);
+ssize_t cli_read_fd(void *arg, void *p, size_t n); /* body_read; arg: int * */
+/* Copies the rest of an answer to fd. */
+struct err cli_copy_out(struct client *c, int fd);
+
+/* show.c, table.c: tables, human sizes and times, progress. */
+/* Cells separated by tabs, rows by newlines → aligned columns, three blanks between, at least ten
+ * wide (Go's tabwriter). width > 0: the widest cells are shortened until a row fits. */
+void table_align(struct str text, size_t width, struct buf *out);
+/* The same on stdout; fits and marks headings when that is a terminal. */
+void table_print(struct str text, bool may_cut);
+/* "2 minutes", as the peer words it. */
+void human_duration(int64_t ns, struct buf *out);
+void human_since(int64_t ns, struct buf *out); /* "… ago" */
+/* Powers of 1000 ("12.3MB") and of 1024 ("12.3MiB"); digits: significant ones. */
+void human_bytes(double bytes, int digits, struct buf *out);
+void human_bytes_binary(double bytes, int digits, struct buf *out);
+void human_size(double bytes, struct buf *out); /* three digits */
+bool cli_colour(int fd);                        /* a terminal, and NO_COLOR is not set */
 /* Progress messages on a terminal: one line per id, redrawn; plain lines otherwise. */
 struct progress {
     bool quiet, tty;
@@ -99,6 +180,61 @@ struct progress {
 };
 struct err progress_show(void *arg, const struct api_message *m);
 void progress_done(struct progress *p);
+
+/* format.c: rows by --format. */
+struct listing {
+    const struct template_type *type;
+    struct template *template;
+    struct buf out;
+    bool is_table, may_cut, colour;
+};
+/* format: the user's, or NULL: the configuration's or the built-in one. What it prints appears at
+ * listing_end. */
+struct err listing_begin(struct listing *l, const char *format, const char *configured,
+                         const char *otherwise, const struct template_type *type);
+struct err listing_row(struct listing *l, const void *self);
+int listing_end(struct listing *l, struct err e); /* consumes e; the exit status */
+/* Prints one document by a template ("json", or NULL for none). */
+struct err document_print(const char *format, struct str json, const struct fields *table,
+                          struct buf *out);
+/* JSON with indentation, as the peer prints it. */
+void json_pretty(struct str json, int depth, int indent, struct buf *out);
+/* What our field tables know, for templates; root: a row of kind F_OBJ. */
+extern const struct template_schema cli_schema;
+/* For views' members. */
+#define GETTER(name)                                                                       \
+    static struct err name(const void *self, struct arena *a UNUSED,                       \
+                           const struct template_value *args UNUSED, size_t args_n UNUSED, \
+                           struct template_value *ret)
+#define VIEW(name, row_type, expr) \
+    GETTER(name) {                 \
+        const row_type *r = self;  \
+        *ret = (expr);             \
+        return OK;                 \
+    }
+struct template_value view_take(struct arena *a, struct buf *b); /* the text; empties b */
+struct template_value view_labels(const struct strmap *labels, struct arena *a);
+struct template_value view_label(const struct strmap *labels, const struct template_value *name);
+struct template_value view_time(int64_t unix_seconds, struct arena *a); /* Go's Time.String() */
+struct template_value view_since(int64_t unix_seconds, struct arena *a);
+struct template_value view_id(const char *id, bool cut);
+struct template_value view_ellipsis(const char *text, size_t cells, struct arena *a);
+#define TYPE_OF(var, go_name, members) \
+    static const struct template_type var = {go_name, members, ARRAY_LEN(members)}
+
+/* config.c: ~/.docker/config.json. */
+struct config {
+    struct json *root; /* NULL: none */
+    char *dir;
+};
+struct err config_load(const char *dir, struct config *ret);
+void config_done(struct config *c);
+const char *config_text(const struct config *c, const char *key, struct arena *a); /* NULL: unset */
+/* "Name: value\r\n" lines of HttpHeaders, or NULL. */
+char *config_headers(const struct config *c, struct arena *a);
+/* X-Registry-Auth for an image's registry, or "" when nothing is known. */
+struct err config_auth(const struct config *c, const char *image, struct arena *a,
+                       const char **ret);
 
 /* terminal.c */
 struct terminal {

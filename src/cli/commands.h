@@ -1,15 +1,58 @@
-/* commands.h - every command's row. Private to cli/. */
+/* commands.h - the list of every command: one line each, X(NAME) for `command_NAME`. Private to
+ * cli/. */
 #pragma once
 #include "cli/command.h"
 
-extern const struct command command_attach, command_build, command_create, command_debug_tree,
-    command_exec, command_history, command_images, command_import, command_info, command_inspect,
-    command_kill, command_load, command_logs, command_pause, command_ps, command_pull, command_push,
-    command_rename, command_restart, command_rm, command_rmi, command_run, command_save,
-    command_start, command_stop, command_tag, command_unpause, command_version,
-    command_volume_create, command_volume_ls, command_volume_rm, command_network_ls, command_wait;
+#define CLI_COMMANDS(X)   \
+    X(attach)             \
+    X(build)              \
+    X(container_inspect)  \
+    X(create)             \
+    X(debug_tree)         \
+    X(events)             \
+    X(exec)               \
+    X(history)            \
+    X(image_inspect)      \
+    X(images)             \
+    X(import)             \
+    X(info)               \
+    X(inspect)            \
+    X(kill)               \
+    X(load)               \
+    X(logs)               \
+    X(network_connect)    \
+    X(network_create)     \
+    X(network_disconnect) \
+    X(network_inspect)    \
+    X(network_ls)         \
+    X(network_rm)         \
+    X(pause)              \
+    X(ps)                 \
+    X(pull)               \
+    X(push)               \
+    X(rename)             \
+    X(restart)            \
+    X(rm)                 \
+    X(rmi)                \
+    X(run)                \
+    X(save)               \
+    X(start)              \
+    X(stop)               \
+    X(system_df)          \
+    X(tag)                \
+    X(unpause)            \
+    X(version)            \
+    X(volume_create)      \
+    X(volume_inspect)     \
+    X(volume_ls)          \
+    X(volume_rm)          \
+    X(wait)
 
-/* run.c: 125, 126 or 127 by the daemon's words about a failed start. */
-int start_failure_status(const char *message);
-/* ps.c: NAME=VALUE texts as the `filters` parameter. */
-struct err filter_query(const struct strv *filters, struct buf *target);
+#define CLI_DECLARE(name) extern const struct command command_##name;
+CLI_COMMANDS(CLI_DECLARE)
+#undef CLI_DECLARE
+
+/* volume.c */
+extern const struct template_type cli_volume_type;
+/* KEY=VALUE texts into a map. */
+void cli_pairs(const struct strv *from, struct strmap *to, struct arena *a);

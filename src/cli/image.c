@@ -9,136 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHORT_ID 12
-
-/* --- images, history
- * ------------------------------------------------------------------------------------------------------
- */
-
-struct images_options {
-    bool all, quiet, no_trunc, digests;
-    struct strv filter;
-};
-static const struct option_row images_rows[] = {
-    FLAG(struct images_options, all, 'a', "all",
-         "Show all images (default hides intermediate images)"),
-    FLAG(struct images_options, quiet, 'q', "quiet", "Only show image IDs"),
-    FLAG(struct images_options, no_trunc, 0, "no-trunc", "Don't truncate output"),
-    FLAG(struct images_options, digests, 0, "digests", "Show digests"),
-    LIST(struct images_options, filter, 'f', "filter", "NAME=VALUE",
-         "Filter output based on conditions"),
-};
-
-static const char *digest_of_name(const struct api_image_summary *i, struct str name) {
-    for (size_t k = 0; k < i->repo_digests.n; k++) {
-        struct str repo, digest;
-        if (str_cut(str_of(i->repo_digests.items[k]), '@', &repo, &digest) && str_eq(repo, name))
-            return digest.p;
-    }
-    return "<none>";
-}
-
-static void print_image(const struct api_image_summary *i, const char *ref,
-                        const struct images_options *o, struct buf *out) {
-    struct str name = STR("<none>"), tag = STR("<none>");
-    if (ref) {
-        ssize_t colon = str_rfind(str_of(ref), ':');
-        name = str_sub(str_of(ref), 0, (size_t)colon);
-        tag = str_from(str_of(ref), (size_t)colon + 1);
-    }
-    buf_addf(out, "%.*s\t%.*s\t", STR_ARG(name), STR_ARG(tag));
-    if (o->digests)
-        buf_addf(out, "%s\t", digest_of_name(i, name));
-    const char *id = o->no_trunc ? i->id : i->id + strlen("sha256:");
-    buf_addf(out, "%.*s\t", o->no_trunc ? 71 : SHORT_ID, id);
-    human_since(time_now() - i->created * NSEC_PER_SEC, out);
-    buf_addc(out, '\t');
-    human_size((double)i->size, out);
-    buf_addc(out, '\n');
-}
-
-static int images_run(struct invocation *in) {
-    const struct images_options *o = in->options;
-    CLEAN_CLIENT struct client *c = cli_connect(in);
-    CLEAN_BUF struct buf target = {0}, out = {0};
-    struct strv filters = {0};
-    struct objs list;
-    if (!c)
-        return 1;
-    for (size_t i = 0; i < o->filter.n; i++)
-        strv_add(&filters, o->filter.items[i]);
-    if (in->args_n)
-        strv_addf(&filters, "reference=%s", in->args[0]);
-    buf_adds(&target, "/images/json");
-    client_query_bool(&target, "all", o->all);
-    struct err e = filter_query(&filters, &target);
-    strv_done(&filters);
-    if (!err_failed(e))
-        e = cli_get_array(c, buf_cstr(&target), &api_image_summary_fields, &in->arena, &list);
-    if (err_failed(e))
-        return cli_fail(e, 1);
-    const struct api_image_summary *i = list.items;
-    if (!o->quiet)
-        buf_addf(&out, "REPOSITORY\tTAG\t%sIMAGE ID\tCREATED\tSIZE\n",
-                 o->digests ? "DIGEST\t" : "");
-    for (size_t k = 0; k < list.n; k++) {
-        if (o->quiet)
-            buf_addf(&out, "%.*s\n", o->no_trunc ? 71 : SHORT_ID,
-                     o->no_trunc ? i[k].id : i[k].id + strlen("sha256:"));
-        else if (i[k].repo_tags.n == 0)
-            print_image(&i[k], NULL, o, &out);
-        for (size_t t = 0; !o->quiet && t < i[k].repo_tags.n; t++)
-            print_image(&i[k], i[k].repo_tags.items[t], o, &out);
-    }
-    table_print(buf_str(&out));
-    return 0;
-}
-
-static int history_run(struct invocation *in) {
-    CLEAN_CLIENT struct client *c = cli_connect(in);
-    CLEAN_BUF struct buf target = {0}, out = {0};
-    struct objs list;
-    if (!c)
-        return 1;
-    client_path(&target, "/images/", in->args[0], "/history");
-    struct err e = cli_get_array(c, buf_cstr(&target), &api_image_history_fields, &in->arena,
-                                 &list);
-    if (err_failed(e))
-        return cli_fail(e, 1);
-    buf_adds(&out, "IMAGE\tCREATED\tCREATED BY\tSIZE\tCOMMENT\n");
-    const struct api_image_history *h = list.items;
-    for (size_t i = 0; i < list.n; i++) {
-        const char *id = !strncmp(h[i].id, "sha256:", 7) ? h[i].id + 7 : h[i].id;
-        buf_addf(&out, "%.*s\t", SHORT_ID, id);
-        human_since(time_now() - h[i].created * NSEC_PER_SEC, &out);
-        buf_addf(&out, "\t%.44s%s\t", h[i].created_by,
-                 strlen(h[i].created_by) > 44 ? "\xe2\x80\xa6" : "");
-        human_size((double)h[i].size, &out);
-        buf_addf(&out, "\t%s\n", h[i].comment ? h[i].comment : "");
-    }
-    table_print(buf_str(&out));
-    return 0;
-}
-
 /* --- tag, rmi
  * ----------------------------------------------------------------------------------------------------------------
  */
-
-/* "repo:tag" → repo, tag; a colon before a slash belongs to a port. */
-static void split_tag(const char *text, struct arena *a, const char **ret_repo,
-                      const char **ret_tag) {
-    ssize_t colon = str_rfind(str_of(text), ':'), slash = str_rfind(str_of(text), '/');
-    bool tagged = colon > slash;
-    *ret_repo = tagged ? arena_str(a, str_sub(str_of(text), 0, (size_t)colon)) : text;
-    *ret_tag = tagged ? text + colon + 1 : "";
-}
 
 static int tag_run(struct invocation *in) {
     CLEAN_CLIENT struct client *c = cli_connect(in);
     const char *repo, *tag;
     if (!c)
         return 1;
-    split_tag(in->args[1], &in->arena, &repo, &tag);
+    cli_split_tag(in->args[1], &in->arena, &repo, &tag);
     struct err e = client_image_tag(c, in->args[0], repo, tag);
     return err_failed(e) ? cli_fail(e, 1) : 0;
 }
@@ -160,12 +40,7 @@ static struct err delete_image(struct client *c, const struct rmi_options *o, co
     client_query_bool(&target, "noprune", o->no_prune);
     struct client_call call = {.method = "DELETE", .target = buf_cstr(&target)};
     TRY(client_begin(c, &call));
-    body.max = CLIENT_BODY_MAX;
-    for (ssize_t n; (n = client_read(c, buf_room(&body, 65536), 65536)) != 0;) {
-        if (n < 0)
-            return err_errno((int)-n, "corten: read the answer");
-        buf_added(&body, (size_t)n);
-    }
+    TRY(cli_read_body(c, &body));
     TRYF(json_parse(buf_str(&body), &root), "corten: the daemon's answer");
     for (size_t i = 0; i < json_len(root); i++) {
         struct api_image_deleted d;
@@ -230,7 +105,7 @@ static int push_run(struct invocation *in) {
     const char *repo, *tag;
     if (!c)
         return 1;
-    split_tag(in->args[0], &in->arena, &repo, &tag);
+    cli_split_tag(in->args[0], &in->arena, &repo, &tag);
     client_path(&target, "/images/", repo, "/push");
     client_query(&target, "tag", *tag ? tag : "latest");
     struct progress p = {.quiet = o->quiet, .tty = isatty(1)};
@@ -247,19 +122,12 @@ static int push_run(struct invocation *in) {
  * -----------------------------------------------------------------------------------------------------------
  */
 
-static ssize_t read_fd(void *arg, void *p, size_t n) {
-    ssize_t r;
-    while ((r = read(*(const int *)arg, p, n)) < 0 && errno == EINTR)
-        ;
-    return r < 0 ? -errno : r;
-}
-
 static struct err upload(struct client *c, const char *target, int fd, bool quiet) {
     struct progress p = {.quiet = quiet, .tty = isatty(1)};
     struct client_call call = {.method = "POST",
                                .target = target,
                                .content_type = "application/x-tar",
-                               .body_read = read_fd,
+                               .body_read = cli_read_fd,
                                .body_arg = &fd};
     struct err e = client_begin(c, &call);
     if (!err_failed(e))
@@ -323,7 +191,7 @@ static int import_run(struct invocation *in) {
     if (!err_failed(e) && !(c = cli_connect(in)))
         return 1;
     if (in->args_n > 1)
-        split_tag(in->args[1], &in->arena, &repo, &tag);
+        cli_split_tag(in->args[1], &in->arena, &repo, &tag);
     buf_adds(&target, "/images/create");
     client_query(&target, "fromSrc", "-");
     client_query(&target, "repo", repo);
@@ -342,18 +210,6 @@ struct save_options {
 static const struct option_row save_rows[] = {
     TEXT(struct save_options, output, 'o', "output", "FILE", "Write to a file, instead of STDOUT"),
 };
-
-static struct err copy_out(struct client *c, int fd) {
-    char bytes[65536];
-    for (ssize_t n; (n = client_read(c, bytes, sizeof bytes)) != 0;) {
-        if (n < 0)
-            return err_errno((int)-n, "corten: read the image");
-        int r = fd_write_all(fd, bytes, (size_t)n);
-        if (r < 0)
-            return err_errno(-r, "corten: write the archive");
-    }
-    return OK;
-}
 
 static int save_run(struct invocation *in) {
     const struct save_options *o = in->options;
@@ -375,25 +231,11 @@ static int save_run(struct invocation *in) {
         fd = o->output ? open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
                        : fcntl(1, F_DUPFD_CLOEXEC, 3);
         e = fd < 0 ? err_new(ERR_INVALID, "corten: open %s: %s", o->output, strerror(errno))
-                   : copy_out(c, fd);
+                   : cli_copy_out(c, fd);
     }
     return err_failed(e) ? cli_fail(e, 1) : 0;
 }
 
-const struct command command_images = {.name = "images",
-                                       .alias = "image ls, image list",
-                                       .usage = "images [OPTIONS] [REPOSITORY[:TAG]]",
-                                       .summary = "List images",
-                                       OPTIONS_OF(images_rows, struct images_options),
-                                       .args_max = 1,
-                                       .run = images_run};
-const struct command command_history = {.name = "history",
-                                        .alias = "image history",
-                                        .usage = "history IMAGE",
-                                        .summary = "Show the history of an image",
-                                        .args_min = 1,
-                                        .args_max = 1,
-                                        .run = history_run};
 const struct command command_tag = {
     .name = "tag",
     .alias = "image tag",

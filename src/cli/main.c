@@ -1,17 +1,17 @@
 /* Global options, the way to the command, errors. */
 #include "cli/cli.h"
-#include "cli/command.h"
+#include "cli/host.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define DEFAULT_HOST "unix:///run/corten/corten.sock"
-
 int cli_fail(struct err e, int status) {
-    bool ours = err_kind(e) == ERR_UNAVAILABLE || !strncmp(err_msg(e), "corten: ", 8);
-    fprintf(stderr, "%s%s\n", ours ? "" : "Error response from daemon: ", err_msg(e));
+    const char *msg = err_msg(e);
+    bool ours = err_kind(e) == ERR_UNAVAILABLE || !strncmp(msg, "corten: ", 8);
+    fflush(stdout);
+    fprintf(stderr, "%s%s\n", ours ? "" : "Error response from daemon: ", msg);
     err_free(e);
     return status;
 }
@@ -31,146 +31,136 @@ struct client *cli_connect(struct invocation *in) {
     struct client *c = NULL;
     struct err e = client_open(in->host, &c);
     if (err_failed(e)) {
+        fflush(stdout);
         fprintf(stderr, "%s\n", err_msg(e));
+        if (err_kind(e) == ERR_FORBIDDEN)
+            fprintf(stderr, "Run it as root, or as a member of the group that owns the socket.\n");
+        else if (err_kind(e) == ERR_UNAVAILABLE && !strncmp(in->host, "unix://", 7))
+            fprintf(stderr, "Start it with 'systemctl start cortend', or say where it listens "
+                            "(-H, CORTEN_HOST, 'corten context use').\n");
         err_free(e);
         return NULL;
     }
+    client_set_headers(c, config_headers(in->config, &in->arena));
+    client_set_trace(c, in->debug);
     return c;
 }
 
-/* --- finding the command
- * -------------------------------------------------------------------------------------------- */
-
-/* Does the command's name, or an alias, stand at the start of argv? Returns its number of words. */
-static int matches(struct str name, char **argv) {
-    struct str word;
-    int n = 0;
-    while (str_next(&name, ' ', &word)) {
-        if (!argv[n] || !str_eqz(word, argv[n]))
-            return 0;
-        n++;
-    }
-    return n;
+static void print(struct buf *text) {
+    fwrite(buf_cstr(text), 1, text->len, stdout);
+    buf_done(text);
 }
 
-static const struct command *find_command(char **argv, int *ret_words) {
-    const struct command *best = NULL;
-    *ret_words = 0;
-    for (size_t i = 0; i < cli_commands_n; i++) {
-        struct str rest = str_of(cli_commands[i]->alias), name = str_of(cli_commands[i]->name);
-        do {
-            int n = matches(str_trim(name), argv);
-            if (n > *ret_words) {
-                *ret_words = n;
-                best = cli_commands[i];
-            }
-        } while (str_next(&rest, ',', &name));
-    }
-    return best;
-}
-
-static void help(void) {
-    printf("Usage:  corten [OPTIONS] COMMAND\n\nBuilds, ships and runs containers.\n\nCommands:\n");
-    for (size_t i = 0; i < cli_commands_n; i++)
-        printf("  %-10s  %s\n", cli_commands[i]->name, cli_commands[i]->summary);
-    printf("\nOptions:\n  -H, --host HOST   socket of the daemon (default $CORTEN_HOST, "
-           "$DOCKER_HOST, " DEFAULT_HOST ")\n"
-           "  -v, --version     print the version and end\n      --help        print this help and "
-           "end\n\n"
-           "Run 'corten COMMAND --help' for more about a command.\n");
-}
-
-/* Distance of two words, for the suggestion. */
-static size_t distance(const char *a, const char *b) {
-    size_t row[64], n = MIN(strlen(b), ARRAY_LEN(row) - 1);
-    for (size_t k = 0; k <= n; k++)
-        row[k] = k;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t k = 1; k <= n; k++) {
-            size_t up = row[k];
-            row[k] = MIN(MIN(row[k], row[k - 1]) + 1, diagonal + (a[i - 1] != b[k - 1]));
-            diagonal = up;
-        }
-    }
-    return row[n];
-}
-
-static int unknown(const char *word) {
-    const char *near = NULL;
-    size_t least = 3;
-    for (size_t i = 0; i < cli_commands_n; i++)
-        if (distance(word, cli_commands[i]->name) < least) {
-            least = distance(word, cli_commands[i]->name);
-            near = cli_commands[i]->name;
-        }
-    fprintf(stderr, "corten: unknown command: corten %s\n", word);
+static int unknown(const char *group, const char *word) {
+    CLEAN_ARENA struct arena a = {0};
+    const char *near = command_meant(group, word, &a), *gap = *group ? " " : "";
+    fprintf(stderr, "corten: unknown command: corten %s%s%s\n", group, gap, word);
     if (near)
-        fprintf(stderr, "Did you mean 'corten %s'?\n", near);
-    fprintf(stderr, "\nRun 'corten --help' for more information\n");
+        fprintf(stderr, "Did you mean 'corten %s%s%s'?\n", group, gap, near);
+    fprintf(stderr, "\nRun 'corten %s%s--help' for more information\n", group, gap);
     return 1;
 }
 
-static int run_command(const struct command *c, const char *host, char **argv) {
-    struct invocation in = {.host = host};
+/* "corten container": its help; "corten container nonsense": not known. */
+static int run_group(const struct command_group *g, char **argv) {
+    struct buf text = {0};
+    if (argv[0] && strcmp(argv[0], "--help") != 0)
+        return argv[0][0] == '-' ? (fprintf(stderr, "corten: unknown flag: %s\n", argv[0]), 125)
+                                 : unknown(g->name, argv[0]);
+    group_help(g->name, &text);
+    print(&text);
+    return 0;
+}
+
+static int check_args(struct invocation *in) {
+    const struct command *c = in->command;
+    if (in->args_n >= c->args_min && (c->args_max < 0 || in->args_n <= c->args_max))
+        return 0;
+    int wanted = in->args_n < c->args_min ? c->args_min : c->args_max;
+    if (c->args_max == 0)
+        return cli_usage(in, "'corten %s' accepts no arguments", c->name);
+    return cli_usage(in, "'corten %s' %s %d argument%s", c->name,
+                     c->args_min == c->args_max ? "requires"
+                     : in->args_n < c->args_min ? "requires at least"
+                                                : "requires at most",
+                     wanted, wanted == 1 ? "" : "s");
+}
+
+static int run_command(const struct command *c, struct globals *g, char **argv) {
+    struct invocation in = {.config = &g->config};
     bool want_help;
-    int status;
+    struct buf help = {0};
     struct err e = options_parse(c, argv, &in, &want_help);
+    int status = 0;
     if (err_failed(e)) {
         cli_usage(&in, "%s", err_msg(e));
         err_free(e);
         status = 125; /* as the peer, for every command */
     } else if (want_help) {
-        command_help(c);
-        status = 0;
-    } else if (in.args_n < c->args_min || (c->args_max >= 0 && in.args_n > c->args_max)) {
-        cli_usage(&in, "'corten %s' %s %d argument%s", c->name,
-                  c->args_min == c->args_max ? "requires"
-                  : in.args_n < c->args_min  ? "requires at least"
-                                             : "accepts at most",
-                  in.args_n < c->args_min ? c->args_min : c->args_max,
-                  (in.args_n < c->args_min ? c->args_min : c->args_max) == 1 ? "" : "s");
-        status = 1;
-    } else {
-        status = c->run(&in);
+        command_help(c, &help);
+        print(&help);
+    } else if ((status = check_args(&in)) == 0) {
+        in.context = context_current(g, &in.arena);
+        in.debug = g->debug || (g->log_level && !strcmp(g->log_level, "debug"));
+        e = host_find(g, &in.arena, &in.host);
+        /* What works without a daemon must work with a context that is broken, too. */
+        if (err_failed(e) && !strncmp(c->name, "context", 7)) {
+            err_free(e);
+            e = OK;
+        }
+        status = err_failed(e) ? cli_fail(e, 1) : c->run(&in);
     }
     options_done(c, &in);
+    if (fflush(stdout) != 0 && status == 0)
+        status = 1;
     return status;
 }
 
-int cli_main(int argc, char **argv) {
-    const char *host = getenv("CORTEN_HOST");
-    int i = 1;
-    signal(SIGPIPE, SIG_IGN);
-    if (!host || !*host)
-        host = getenv("DOCKER_HOST");
-    for (; i < argc && argv[i][0] == '-'; i++) {
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            help();
-            return 0;
-        }
-        if (!strcmp(argv[i], "--version") || !strcmp(argv[i], "-v")) {
-            printf("corten version %s\n", CORTEN_VERSION);
-            return 0;
-        }
-        if (!strncmp(argv[i], "--host=", 7)) {
-            host = argv[i] + 7;
-        } else if ((!strcmp(argv[i], "--host") || !strcmp(argv[i], "-H")) && i + 1 < argc) {
-            host = argv[++i];
-        } else {
-            fprintf(stderr, "corten: unknown flag: %s\nRun 'corten --help' for more information\n",
-                    argv[i]);
-            return 125;
-        }
-    }
-    if (i >= argc) {
-        help();
+static int dispatch(struct globals *g, char **argv) {
+    int words;
+    struct buf help = {0};
+    if (g->help || !argv[0] || (!strcmp(argv[0], "help") && !argv[1])) {
+        program_help(&help);
+        print(&help);
         return 0;
     }
-    int words;
-    const struct command *c = find_command(argv + i, &words);
-    if (!c)
-        return unknown(argv[i]);
-    return run_command(c, host && *host ? host : DEFAULT_HOST, argv + i + words);
+    if (!strcmp(argv[0], "help")) {
+        char *ask = (char *)"--help", *asked[8] = {0};
+        int n = 0;
+        while (n < 6 && argv[n + 1]) {
+            asked[n] = argv[n + 1];
+            n++;
+        }
+        asked[n] = ask;
+        return dispatch(g, asked);
+    }
+    const struct command *c = command_find(argv, &words);
+    if (c)
+        return run_command(c, g, argv + words);
+    const struct command_group *group = group_find(argv[0]);
+    return group ? run_group(group, argv + 1) : unknown("", argv[0]);
+}
+
+int cli_main(int argc, char **argv) {
+    struct globals g = {0};
+    int first, status;
+    signal(SIGPIPE, SIG_IGN);
+    struct err e = globals_parse(argc, argv, &g, &first);
+    if (err_failed(e)) {
+        fprintf(stderr, "%s\n\nRun 'corten --help' for more information\n", err_msg(e));
+        err_free(e);
+        return 125;
+    }
+    if (g.version) {
+        printf("corten version %s\n", CORTEN_VERSION);
+        return 0;
+    }
+    e = config_load(g.config_dir, &g.config);
+    if (err_failed(e)) {
+        fprintf(stderr, "WARNING: %s\n", err_msg(e));
+        err_free(e);
+    }
+    status = dispatch(&g, argv + first);
+    config_done(&g.config);
+    return status;
 }

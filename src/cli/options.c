@@ -18,30 +18,78 @@ static const struct option_row *find_short(const struct command *c, char letter)
     return NULL;
 }
 
-static struct err set(const struct option_row *o, struct invocation *in, const char *value) {
+/* "-a, --all" as errors name it. */
+static const char *display(const struct option_row *o, struct arena *a) {
+    return o->letter ? arena_printf(a, "-%c, --%s", o->letter, o->name)
+                     : arena_printf(a, "--%s", o->name);
+}
+
+static bool parse_bool(const char *value, bool *ret) {
+    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"}, *const no[] = {
+                                                                                  "0",     "f",
+                                                                                  "F",     "false",
+                                                                                  "FALSE", "False"};
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+        if (!strcmp(value, yes[i]) || !strcmp(value, no[i])) {
+            *ret = !strcmp(value, yes[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct err set_filter(const char *value, struct strv *list) {
+    struct str name, rest;
+    if (!*value)
+        return OK;
+    if (!str_cut(str_of(value), '=', &name, &rest))
+        return err_new(ERR_INVALID, "bad format of filter (expected name=value)");
+    name = str_trim(name);
+    rest = str_trim(rest);
+    strv_addf(list, "%.*s=%.*s", STR_ARG(name), STR_ARG(rest));
+    for (char *p = list->items[list->n - 1]; *p != '='; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p + 32);
+    return OK;
+}
+
+static struct err set_value(const struct option_row *o, struct invocation *in, const char *value) {
     void *at = (char *)in->options + o->offset;
+    struct str rest = str_of(value), part;
     switch (o->kind) {
     case OPTION_FLAG:
-        if (!strcmp(value, "true") || !strcmp(value, "1"))
-            *(bool *)at = true;
-        else if (!strcmp(value, "false") || !strcmp(value, "0"))
-            *(bool *)at = false;
-        else
-            return err_new(ERR_INVALID,
-                           "invalid argument \"%s\" for \"--%s\" flag: expected true or false",
-                           value, o->name);
-        return OK;
+        return parse_bool(value, at)
+                   ? OK
+                   : err_new(ERR_INVALID, "expected true or false, got \"%s\"", value);
     case OPTION_TEXT:
+    case OPTION_FORMAT:
         *(const char **)at = value;
         return OK;
     case OPTION_LIST:
         strv_add(at, value);
         return OK;
+    case OPTION_COMMAS:
+        while (str_next(&rest, ',', &part))
+            strv_addf(at, "%.*s", STR_ARG(part));
+        return OK;
+    case OPTION_FILTER:
+        return set_filter(value, at);
     case OPTION_INT:
-        return err_wrap(str_to_i64(str_of(value), INT64_MIN, INT64_MAX, at),
-                        "invalid argument for \"--%s\" flag", o->name);
+        return str_to_i64(str_of(*value == '+' ? value + 1 : value), INT64_MIN, INT64_MAX, at);
+    case OPTION_BYTES:
+        if (!strcmp(value, "-1")) {
+            *(int64_t *)at = -1;
+            return OK;
+        }
+        return size_option(value, at);
     }
     return OK;
+}
+
+static struct err set(const struct option_row *o, struct invocation *in, const char *value) {
+    in->given[o - in->command->options] = true;
+    return err_wrap(set_value(o, in, value), "invalid argument \"%s\" for \"%s\" flag", value,
+                    display(o, &in->arena));
 }
 
 static struct err parse_long(const struct command *c, struct invocation *in, char ***argv) {
@@ -49,12 +97,17 @@ static struct err parse_long(const struct command *c, struct invocation *in, cha
     struct str name, value;
     bool has_value = str_cut(str_of(word + 2), '=', &name, &value);
     const struct option_row *o = find_long(c, name);
-    if (!o)
+    if (!o && str_eqz(name, "json")) {
+        return parse_bool(has_value ? value.p : "true", &in->json)
+                   ? OK
+                   : err_new(ERR_INVALID, "invalid argument \"%s\" for \"--json\" flag", value.p);
+    }
+    if (!o || name.len == 0)
         return err_new(ERR_INVALID, "unknown flag: --%.*s", STR_ARG(name));
     if (o->kind == OPTION_FLAG)
         return set(o, in, has_value ? value.p : "true");
     if (has_value)
-        return set(o, in, value.p);
+        return set(o, in, value.p ? value.p : "");
     if (!**argv)
         return err_new(ERR_INVALID, "flag needs an argument: --%s", o->name);
     return set(o, in, *(*argv)++);
@@ -65,7 +118,7 @@ static struct err parse_short(const struct command *c, struct invocation *in, ch
     for (const char *p = word + 1; *p; p++) {
         const struct option_row *o = find_short(c, *p);
         if (!o)
-            return err_new(ERR_INVALID, "unknown shorthand flag: '%c' in %s", *p, word);
+            return err_new(ERR_INVALID, "unknown shorthand flag: '%c' in -%s", *p, p);
         if (o->kind == OPTION_FLAG) {
             if (p[1] == '=')
                 return set(o, in, p + 2);
@@ -75,10 +128,33 @@ static struct err parse_short(const struct command *c, struct invocation *in, ch
         if (p[1])
             return set(o, in, p + 1 + (p[1] == '='));
         if (!**argv)
-            return err_new(ERR_INVALID, "flag needs an argument: '%c' in %s", *p, word);
+            return err_new(ERR_INVALID, "flag needs an argument: '%c' in -%s", *p, p);
         return set(o, in, *(*argv)++);
     }
     return OK;
+}
+
+/* --json is what the command's --format json is; without one the command must know it. */
+static struct err apply_json(const struct command *c, struct invocation *in) {
+    if (!in->json)
+        return OK;
+    for (size_t i = 0; i < c->options_n; i++)
+        if (c->options[i].kind == OPTION_FORMAT) {
+            if (!in->given[i])
+                return set(&c->options[i], in, "json");
+            return err_new(ERR_INVALID, "--json and --format exclude each other");
+        }
+    return c->json ? OK
+                   : err_new(ERR_INVALID,
+                             "--json: '%s' prints what the container or file says, "
+                             "as it is",
+                             c->name);
+}
+
+static void set_defaults(const struct command *c, struct invocation *in) {
+    for (size_t i = 0; i < c->options_n; i++)
+        if (c->options[i].otherwise)
+            err_ignore(set_value(&c->options[i], in, c->options[i].otherwise)); /* our own text */
 }
 
 struct err options_parse(const struct command *c, char **argv, struct invocation *in,
@@ -88,8 +164,10 @@ struct err options_parse(const struct command *c, char **argv, struct invocation
         n++;
     in->command = c;
     in->options = mem_zero(c->options_size + 1);
+    in->given = mem_zero(c->options_n + 1);
     in->args = mem_zero((n + 1) * sizeof *in->args);
     *ret_help = false;
+    set_defaults(c, in);
     for (bool ended = false; *argv;) {
         const char *word = *argv;
         if (ended || word[0] != '-' || !word[1]) {
@@ -107,30 +185,24 @@ struct err options_parse(const struct command *c, char **argv, struct invocation
             TRY(parse_short(c, in, &argv));
         }
     }
-    return OK;
+    return apply_json(c, in);
+}
+
+bool option_given(const struct invocation *in, const char *name) {
+    for (size_t i = 0; i < in->command->options_n; i++)
+        if (!strcmp(in->command->options[i].name, name) && in->given[i])
+            return true;
+    return false;
 }
 
 void options_done(const struct command *c, struct invocation *in) {
-    for (size_t i = 0; in->options && i < c->options_n; i++)
-        if (c->options[i].kind == OPTION_LIST)
+    for (size_t i = 0; in->options && i < c->options_n; i++) {
+        enum option_kind kind = c->options[i].kind;
+        if (kind == OPTION_LIST || kind == OPTION_COMMAS || kind == OPTION_FILTER)
             strv_done((struct strv *)((char *)in->options + c->options[i].offset));
+    }
     free(in->options);
+    free(in->given);
     free(in->args);
     arena_done(&in->arena);
-}
-
-void command_help(const struct command *c) {
-    printf("Usage:  corten %s\n\n%s\n", c->usage, c->summary);
-    if (c->alias)
-        printf("\nAliases:\n  %s\n", c->alias);
-    if (c->options_n)
-        printf("\nOptions:\n");
-    for (size_t i = 0; i < c->options_n; i++) {
-        const struct option_row *o = &c->options[i];
-        char left[64];
-        snprintf(left, sizeof left, "%c%c%s --%s %s", o->letter ? '-' : ' ',
-                 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
-                 o->argument ? o->argument : "");
-        printf("  %-32s %s\n", left, o->help);
-    }
 }

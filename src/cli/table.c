@@ -1,15 +1,20 @@
-/* The table of commands, in the order of the help. */
+/* The table of commands, and the groups that their names form. */
 #include "cli/commands.h"
 
-const struct command *const cli_commands[] = {
-    &command_run,        &command_exec,          &command_ps,         &command_build,
-    &command_debug_tree, &command_pull,          &command_push,       &command_images,
-    &command_version,    &command_info,          &command_attach,     &command_create,
-    &command_history,    &command_import,        &command_inspect,    &command_kill,
-    &command_load,       &command_logs,          &command_network_ls, &command_pause,
-    &command_rename,     &command_restart,       &command_rm,         &command_rmi,
-    &command_save,       &command_start,         &command_stop,       &command_tag,
-    &command_unpause,    &command_volume_create, &command_volume_ls,  &command_volume_rm,
-    &command_wait,
-};
+#define ADDRESS(name) &command_##name,
+const struct command *const cli_commands[] = {CLI_COMMANDS(ADDRESS)};
+#undef ADDRESS
 const size_t cli_commands_n = ARRAY_LEN(cli_commands);
+
+const struct command_group cli_groups[] = {
+    {"builder", "Builds and their cache"},
+    {"container", "Containers"},
+    {"context", "Daemons that commands can be sent to"},
+    {"image", "Images"},
+    {"manifest", "Lists of images for several platforms"},
+    {"network", "Networks"},
+    {"plugin", "Plugins"},
+    {"system", "The daemon and its disk space"},
+    {"volume", "Volumes"},
+};
+const size_t cli_groups_n = ARRAY_LEN(cli_groups);

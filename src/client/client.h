@@ -34,6 +34,10 @@ void client_close(struct client *c); /* NULL allowed */
 void client_clean(struct client **c);
 #define CLEAN_CLIENT OWN(client_clean)
 int client_minor(const struct client *c);
+/* "Name: value\r\n" lines for every call from now on, those of client_open_like, too; copied. */
+void client_set_headers(struct client *c, const char *lines);
+/* Every call is named on stderr. */
+void client_set_trace(struct client *c, bool on);
 /* The socket, to watch for hang-up while waiting; -1 after a hijack. */
 int client_fd(const struct client *c);
 

@@ -3,12 +3,14 @@
 #include "client/client.h"
 #include "http/http.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct client {
     struct http_client *http;
-    char *host;
+    char *host, *headers;
     int minor;
+    bool trace;
 };
 
 static struct err dial(const char *host, struct client **ret) {
@@ -26,11 +28,21 @@ void client_close(struct client *c) {
         return;
     http_client_free(c->http);
     free(c->host);
+    free(c->headers);
     free(c);
 }
 
 void client_clean(struct client **c) {
     client_close(*c);
+}
+
+void client_set_headers(struct client *c, const char *lines) {
+    free(c->headers);
+    c->headers = mem_strdup_opt(lines);
+}
+
+void client_set_trace(struct client *c, bool on) {
+    c->trace = on;
 }
 
 int client_minor(const struct client *c) {
@@ -118,16 +130,21 @@ static struct err error_of(struct client *c, int status) {
 struct err client_begin(struct client *c, const struct client_call *call) {
     CLEAN_BUF struct buf target = {0};
     CLEAN_BUF struct buf json = {0};
+    CLEAN_BUF struct buf headers = {0};
     if (c->minor)
         buf_addf(&target, "/v1.%d", c->minor);
     buf_adds(&target, call->target);
+    buf_adds(&headers, c->headers ? c->headers : "");
+    buf_adds(&headers, call->headers ? call->headers : "");
+    if (c->trace)
+        fprintf(stderr, "%s %s\n", call->method, buf_cstr(&target));
     struct http_call h = {.method = call->method,
                           .target = buf_cstr(&target),
                           .content_type = call->content_type,
                           .body = call->body,
                           .body_read = call->body_read,
                           .body_arg = call->body_arg,
-                          .headers = call->headers,
+                          .headers = headers.len ? buf_cstr(&headers) : NULL,
                           .upgrade = call->upgrade};
     if (call->in_fields) {
         struct json_out o = {.out = &json};
@@ -236,6 +253,8 @@ struct err client_open(const char *host, struct client **ret) {
 struct err client_open_like(const struct client *c, struct client **ret) {
     TRY(dial(c->host, ret));
     (*ret)->minor = c->minor;
+    client_set_headers(*ret, c->headers);
+    (*ret)->trace = c->trace;
     return OK;
 }
 
