@@ -69,11 +69,12 @@ static void refused(const char *const *argv, const char *text) {
 
 TEST(bad_options_are_named) {
     refused(ARGV("--nme", "x"), "unknown flag: --nme");
-    refused(ARGV("-ix"), "unknown shorthand flag: 'x' in -ix");
+    refused(ARGV("-ix"), "unknown shorthand flag: 'x' in -x");
     refused(ARGV("--name"), "flag needs an argument: --name");
     refused(ARGV("-e"), "flag needs an argument: 'e' in -e");
-    refused(ARGV("--all=maybe"),
-            "invalid argument \"maybe\" for \"--all\" flag: expected true or false");
+    refused(
+        ARGV("--all=maybe"),
+        "invalid argument \"maybe\" for \"-a, --all\" flag: expected true or false, got \"maybe\"");
 }
 
 static const char *binding(struct objmap *m, const char *key, size_t i) {
