@@ -28,7 +28,8 @@ struct api {
     struct networks *networks;
     struct volumes *volumes;
     struct containers *containers;
-    struct events *events;    /* made by api_open, as the next */
+    struct events *events; /* made by api_open, as the next two */
+    struct metrics *metrics;
     const struct host *facts; /* what this host is and offers */
     const char *data_root, *run_root;
     const char *host;          /* "unix:///run/corten/corten.sock" */
@@ -46,9 +47,9 @@ void api_reloaded(struct api *api);
 /* Ends the streams of events. Harmless when api_open was not reached. */
 void api_close(struct api *api);
 
-/* What may be asked at one listener. allow (NULL-terminated; NULL: everything): "METHOD /path" of the
- * path without its version, where '*' is any method, or any text within the path. read_only: only
- * GET and HEAD, and none that opens stdin or reads a file system. Refusals are 403. */
+/* What may be asked at one listener. allow (NULL-terminated; NULL: everything): "METHOD /path" of
+ * the path without its version, where '*' is any method, or any text within the path. read_only:
+ * only GET and HEAD, and none that opens stdin or reads a file system. Refusals are 403. */
 struct api_policy {
     bool read_only;
     const char *const *allow;
@@ -60,6 +61,12 @@ struct api_listener {
     const struct api *api;
     const struct api_policy *policy;
 };
+#define API_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+/* All figures in Prometheus' text format: what GET /corten/metrics answers. */
+void api_metrics(const struct api *api, struct buf *out);
+/* GET /metrics and nothing else, for a listener of its own; arg: const struct api *. */
+http_handler api_metrics_handle;
+
 /* Serves one listener, which must outlive the server, and its struct api too. */
 void api_attach(const struct api_listener *listener, struct http_server *server);
 http_handler api_handle; /* arg: const struct api_listener * */

@@ -1,9 +1,13 @@
 #include "api/call.h"
+#include "api/metrics.h"
 #include "base/log.h"
+#include "base/time.h"
 #include <stdlib.h>
 #include <string.h>
 
 static void call_free(struct api_call *c) {
+    if (c->route)
+        metrics_call(c->api->metrics, c->route, time_monotonic() - c->begun);
     arena_done(&c->arena);
     free(c);
 }
@@ -107,6 +111,8 @@ void api_handle(void *arg, struct http_exchange *x, const struct http_request *r
             continue;
         for (size_t k = 0; k < ARRAY_LEN(args); k++)
             c->arg[k] = args[k].len ? arena_str(&c->arena, args[k]) : NULL;
+        c->route = &api_routes[i];
+        c->begun = time_monotonic();
         api_routes[i].fn(c);
         return;
     }

@@ -11,6 +11,8 @@ struct api_call {
     int minor;          /* API version 1.minor asked for */
     const char *arg[2]; /* path parameters in order of the pattern, in arena */
     void *state;        /* handler's own, in arena */
+    const struct api_route *route; /* NULL: none matched */
+    int64_t begun;                 /* monotonic ns */
 };
 typedef void api_fn(struct api_call *c);
 struct api_route {

@@ -1,4 +1,5 @@
 #include "api/events.h"
+#include "api/metrics.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -133,6 +134,7 @@ static void copy_event(struct kept *k, const struct api_event *from) {
 
 void events_record(struct events *e, const struct api_event *event) {
     struct kept *k = &e->ring[e->next];
+    metrics_event(e->api->metrics);
     arena_done(&k->arena);
     *k = (struct kept){0};
     copy_event(k, event);

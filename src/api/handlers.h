@@ -25,6 +25,8 @@ api_fn api_network_list, api_network_inspect, api_network_create, api_network_re
 api_fn api_volume_list, api_volume_inspect, api_volume_create, api_volume_remove, api_volume_prune;
 /* df.c */
 api_fn api_disk_usage;
+/* metrics.c */
+api_fn api_metrics_get;
 /* system.c */
 api_fn api_ping, api_version, api_info, api_events, api_auth;
 /* refused.c */

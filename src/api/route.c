@@ -11,6 +11,7 @@ const struct api_route api_routes[] = {
     {"GET", "/version", api_version},
     {"GET", "/info", api_info},
     {"GET", "/events", api_events},
+    {"GET", "/corten/metrics", api_metrics_get},
     {"POST", "/auth", api_auth},
     {"GET", "/system/df", api_disk_usage},
 

@@ -3,6 +3,7 @@
 #include "api/filter.h"
 #include "api/handlers.h"
 #include "api/host.h"
+#include "api/metrics.h"
 #include "base/time.h"
 #include <dirent.h>
 #include <string.h>
@@ -10,11 +11,13 @@
 
 void api_open(struct api *api) {
     api->facts = host_new();
+    api->metrics = metrics_new();
     api->events = events_new(api);
 }
 
 void api_close(struct api *api) {
     events_free(api->events);
+    api->metrics = metrics_free(api->metrics);
     (void)host_free((struct host *)(uintptr_t)api->facts);
     api->events = NULL;
     api->facts = NULL;

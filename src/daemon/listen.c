@@ -40,6 +40,8 @@ struct listeners {
     size_t n;
     const char *local;
     struct tls_server *tls;
+    int metrics_fd; /* -1: metrics have no listener of their own */
+    struct http_server *metrics;
     int inherited[LISTENERS_MAX];
     size_t inherited_n;
 };
@@ -284,6 +286,16 @@ static struct err open_local(struct listeners *ls) {
     return open_unix(ls, l);
 }
 
+/* Figures only, and they name containers: whoever may see them is said by the address. */
+static struct err open_metrics(struct listeners *ls) {
+    struct listener l = {.url = ls->config->metrics_addr};
+    bool loopback;
+    if (!l.url)
+        return OK;
+    TRY(parse_tcp(ls, &l, str_of(l.url)));
+    return http_listen_tcp(l.address, l.port, &ls->metrics_fd, &loopback);
+}
+
 static struct err open_all(struct listeners *ls) {
     struct listener *rest = NULL;
     TRY(inherit(ls));
@@ -301,6 +313,7 @@ static struct err open_all(struct listeners *ls) {
     if (ls->inherited_n > 0)
         return err_new(ERR_INVALID, "LISTEN_FDS: %zu sockets that no host names; add fd://",
                        ls->inherited_n);
+    TRYF(open_metrics(ls), "metrics-addr '%s'", ls->config->metrics_addr);
     return open_local(ls);
 }
 
@@ -321,6 +334,7 @@ struct err listeners_open(const struct daemon_config *c, struct loop *l, const s
     ls->config = c;
     ls->loop = l;
     ls->api = api;
+    ls->metrics_fd = -1;
     struct err e = read_all(ls);
     if (!err_failed(e))
         e = open_all(ls);
@@ -348,6 +362,9 @@ void listeners_serve(struct listeners *ls) {
         if (l->port && ls->tls)
             http_server_set_tls(l->server, ls->tls);
     }
+    if (ls->metrics_fd >= 0)
+        ls->metrics = http_server_new(ls->loop, TAKE_FD(ls->metrics_fd), api_metrics_handle,
+                                      (void *)(uintptr_t)ls->api);
 }
 
 void listeners_print(const struct listeners *ls, struct buf *out) {
@@ -358,6 +375,8 @@ void listeners_print(const struct listeners *ls, struct buf *out) {
 void listeners_stop(struct listeners *ls) {
     for (size_t i = 0; i < ls->n; i++)
         http_server_stop(ls->items[i].server);
+    if (ls->metrics)
+        http_server_stop(ls->metrics);
 }
 
 struct listeners *listeners_free(struct listeners *ls) {
@@ -371,6 +390,9 @@ struct listeners *listeners_free(struct listeners *ls) {
             fd_close(l->fd);
         http_server_free(l->server);
     }
+    if (ls->metrics_fd >= 0)
+        fd_close(ls->metrics_fd);
+    http_server_free(ls->metrics);
     tls_server_free(ls->tls);
     arena_done(&ls->arena);
     free(ls);
