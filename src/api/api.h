@@ -36,6 +36,7 @@ struct api {
     const char *id;            /* daemon id, kept in the store */
     const char *build_program; /* absolute path of corten-build */
     const char *worker_program;
+    const char *registries; /* JSON: registry_options.settings */
     int64_t started_at; /* wall ns */
     struct strs labels; /* of the daemon; changes with a reload */
 };

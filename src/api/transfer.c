@@ -107,7 +107,7 @@ static void import(struct api_call *c, const struct image_import *o) {
 }
 
 static void pull(struct api_call *c, const char *name) {
-    const struct registry_options options = {0};
+    const struct registry_options options = {.settings = str_of(c->api->registries)};
     const struct registry_pull o = {.name = name,
                                     .tag = api_query(c, "tag"),
                                     .platform = api_query(c, "platform"),
@@ -132,7 +132,7 @@ void api_image_create(struct api_call *c) {
 /* --- push ---------------------------------------------------------------------------------- */
 
 void api_image_push(struct api_call *c) {
-    const struct registry_options options = {0};
+    const struct registry_options options = {.settings = str_of(c->api->registries)};
     const struct registry_push o = {
         .name = arena_strz(&c->arena, c->arg[0]), .tag = api_query(c, "tag"), .auth = auth_of(c)};
     struct images *images = c->api->images;

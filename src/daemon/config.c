@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "daemon/daemon.h"
 #include "daemon/setting.h"
+#include "registry/registry.h"
 #include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -153,6 +154,30 @@ static struct err check_labels(const char *labels) {
     return OK;
 }
 
+/* The settings of registries as one object, with the keys of the file. */
+static struct err complete_registries(struct daemon_config *c) {
+    CLEAN_BUF struct buf out = {0};
+    const struct {
+        const char *key, *text;
+    } members[] = {{"registry-mirrors", c->registry_mirrors},
+                   {"insecure-registries", c->insecure_registries},
+                   {"certs-dirs", c->certs_dirs},
+                   {"registries", c->registry_rules},
+                   {"proxies", c->proxies}};
+    struct json_out o = {.out = &out};
+    jo_obj(&o);
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        if (!members[i].text)
+            continue;
+        jo_key(&o, members[i].key);
+        jo_raw(&o, str_of(members[i].text));
+    }
+    jo_obj_end(&o);
+    TRY(registry_settings_check(buf_str(&out)));
+    c->registries = arena_str(&c->arena, buf_str(&out));
+    return OK;
+}
+
 static struct err complete(struct daemon_config *c) {
     if (!c->data_root)
         c->data_root = arena_strz(&c->arena, DAEMON_DATA_ROOT);
@@ -168,6 +193,7 @@ static struct err complete(struct daemon_config *c) {
         return err_new(ERR_UNSUPPORTED, "live-restore: containers always outlive the daemon; false "
                                         "is not supported");
     TRY(check_labels(c->labels));
+    TRY(complete_registries(c));
     if (!c->default_ip)
         c->default_ip = arena_strz(&c->arena, "0.0.0.0");
     if (!c->log_level)

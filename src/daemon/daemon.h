@@ -29,6 +29,10 @@ struct daemon_config {
     char *default_ip; /* host address that ports bind to; "0.0.0.0" */
     char *tls_ca, *tls_cert, *tls_key;
     enum daemon_flag tls, tls_verify, live_restore, debug;
+    /* Of registries (docs/registries.md): JSON texts, or NULL; `registries` is all of them as
+     * registry_options.settings. */
+    char *registry_mirrors, *insecure_registries, *certs_dirs, *registry_rules, *proxies;
+    char *registries;
     char *labels;       /* JSON array of "key=value" */
     char *metrics_addr; /* "127.0.0.1:9323"; NULL: not served */
     char *log_level;    /* debug info warn error */

@@ -89,6 +89,7 @@ static struct err open_nouns(struct daemon *d) {
     struct api *a = &d->api;
     const char *monitor, *dns;
     TRY(program_path(d, "corten-worker", &a->worker_program));
+    a->registries = d->config.registries;
     TRY(program_path(d, "corten-build", &a->build_program));
     TRY(program_path(d, "corten-monitor", &monitor));
     TRY(program_path(d, "corten-dns", &dns));

@@ -39,8 +39,7 @@ enum address_class address_class(const struct sockaddr *a) {
     return ADDRESS_PUBLIC;
 }
 
-/* Without the port. */
-static struct str host_of(struct str authority) {
+struct str authority_host(struct str authority) {
     ssize_t colon = str_rfind(authority, ':');
     if (str_starts(authority, STR("["))) {
         ssize_t end = str_find(authority, ']');
@@ -50,7 +49,7 @@ static struct str host_of(struct str authority) {
 }
 
 bool authority_is_loopback(struct str authority) {
-    struct str host = host_of(authority);
+    struct str host = authority_host(authority);
     char text[64];
     struct in_addr a;
     if (str_eq_nocase(host, STR("localhost")) || str_eqz(host, "[::1]"))
@@ -76,22 +75,25 @@ bool url_split(struct str url, struct str *ret_scheme, struct str *ret_authority
     return n > 0 && str_find(*ret_authority, '@') < 0;
 }
 
-static bool url_allowed(struct str url, struct str registry, bool same_host) {
+static bool url_allowed(struct str url, struct str registry, bool insecure, bool same_host) {
     struct str scheme, authority;
     if (!url_split(url, &scheme, &authority))
         return false;
     if (str_eq_nocase(scheme, STR("https")))
         return true; /* the address is judged when it is connected to */
-    if (!str_eq_nocase(scheme, STR("http")) || !authority_is_loopback(registry) ||
-        !authority_is_loopback(authority))
+    if (!str_eq_nocase(scheme, STR("http")))
         return false;
-    return !same_host || str_eq_nocase(host_of(authority), host_of(registry));
+    bool same = str_eq_nocase(authority_host(authority), authority_host(registry));
+    if (insecure && same)
+        return true;
+    return authority_is_loopback(registry) && authority_is_loopback(authority) &&
+           (same || !same_host);
 }
 
-bool realm_allowed(struct str realm, struct str registry_authority) {
-    return url_allowed(realm, registry_authority, true);
+bool realm_allowed(struct str realm, struct str registry_authority, bool insecure) {
+    return url_allowed(realm, registry_authority, insecure, true);
 }
 
-bool redirect_allowed(struct str url, struct str registry_authority) {
-    return url_allowed(url, registry_authority, false);
+bool redirect_allowed(struct str url, struct str registry_authority, bool insecure) {
+    return url_allowed(url, registry_authority, insecure, false);
 }

@@ -1,6 +1,9 @@
 #include "registry/client.h"
 #include "base/mem.h"
+#include "base/random.h"
+#include "registry/registry.h"
 #include "spec/distribution.h"
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +25,7 @@ struct transfer {
     enum registry_peer peer;
     uint64_t body_at;
     unsigned header_lines;
-    bool refused_address, too_big;
+    bool refused_address, too_big, proxied;
     int sink_error;
 };
 
@@ -43,6 +46,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg) {
         return 0;
     take_header(line, "location", &t->answer->location);
     take_header(line, "content-type", &t->answer->content_type);
+    take_header(line, "content-range", &t->answer->content_range);
+    take_header(line, "range", &t->answer->range);
     take_header(line, "docker-content-digest", &t->answer->digest);
     take_header(line, "www-authenticate", &t->answer->www);
     return size * n;
@@ -73,13 +78,16 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg) {
 
 static size_t on_upload(char *p, size_t size, size_t n, void *arg) {
     struct transfer *t = arg;
-    n = MIN(size * n, t->call->body_size - t->body_at);
-    ssize_t k = pread(t->call->body_fd, p, n, (off_t)t->body_at);
+    const struct registry_call *c = t->call;
+    n = MIN(size * n, c->body_size - t->body_at);
+    if (c->abort && atomic_load(c->abort))
+        return CURL_READFUNC_ABORT;
+    ssize_t k = pread(c->body_fd, p, n, (off_t)(c->body_from + t->body_at));
     if (k < 0)
         return CURL_READFUNC_ABORT;
     t->body_at += (uint64_t)k;
-    if (t->call->sent)
-        atomic_store(t->call->sent, t->body_at);
+    if (c->sent)
+        atomic_store(c->sent, c->body_from + t->body_at);
     return (size_t)k;
 }
 
@@ -98,9 +106,10 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
     enum address_class class = address_class(&a->addr);
     (void)purpose;
     if (t->peer == PEER_REGISTRY) {
-        r->address = class;
+        r->address = t->proxied ? ADDRESS_PUBLIC : class;
         r->address_known = true;
-    } else if (class != ADDRESS_PUBLIC && !(r->address_known && r->address == class)) {
+    } else if (!t->proxied && class != ADDRESS_PUBLIC &&
+               !(r->address_known && r->address == class)) {
         t->refused_address = true;
         return CURL_SOCKET_BAD;
     }
@@ -109,22 +118,6 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
 
 /* --- one transfer
  * ------------------------------------------------------------------------------------------ */
-static void set_tls(const struct registry *r, CURL *c) {
-    static const struct {
-        const char *file;
-        CURLoption option;
-    } files[] = {{"ca.crt", CURLOPT_CAINFO},
-                 {"client.cert", CURLOPT_SSLCERT},
-                 {"client.key", CURLOPT_SSLKEY}};
-    curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    for (size_t i = 0; r->certs_dir && i < ARRAY_LEN(files); i++) {
-        CLEAN_FREE
-        char *path = mem_printf("%s/%s", r->certs_dir, files[i].file);
-        if (access(path, R_OK) == 0)
-            curl_easy_setopt(c, files[i].option, path); /* copied by libcurl */
-    }
-}
-
 static void set_method(CURL *c, struct transfer *t) {
     const struct registry_call *call = t->call;
     if (strcmp(call->method, "HEAD") == 0) {
@@ -160,16 +153,61 @@ static struct curl_slist *make_headers(const struct transfer *t) {
         h = curl_slist_append(h, type);
     if (t->peer != PEER_FOREIGN && t->registry->authorization)
         h = curl_slist_append(h, t->registry->authorization);
+    if (strcmp(call->method, "PATCH") == 0) {
+        CLEAN_FREE
+        char *range = mem_printf("Content-Range: %llu-%llu", (unsigned long long)call->body_from,
+                                 (unsigned long long)(call->body_from + call->body_size - 1));
+        h = curl_slist_append(h, range);
+    }
     return curl_slist_append(h, "Expect:"); /* registries answer at once, no pause wanted */
 }
 
-static void set_options(CURL *c, struct transfer *t, const char *url) {
+/* A name behind a proxy is resolved by it; an address that is written out can be judged here. */
+static bool literal_refused(const struct transfer *t, const char *url) {
+    struct str scheme, authority, host;
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    char z[64];
+    if (t->peer == PEER_REGISTRY || !url_split(str_of(url), &scheme, &authority))
+        return false;
+    host = authority_host(authority);
+    if (host.len > 2 && host.p[0] == '[')
+        host = str_sub(host, 1, host.len - 1);
+    snprintf(z, sizeof(z), "%.*s", STR_ARG(host));
+    if (inet_pton(AF_INET, z, &v4.sin_addr) == 1)
+        return address_class((const struct sockaddr *)&v4) != ADDRESS_PUBLIC;
+    return inet_pton(AF_INET6, z, &v6.sin6_addr) == 1 &&
+           address_class((const struct sockaddr *)&v6) != ADDRESS_PUBLIC;
+}
+
+/* The environment is not asked by libcurl itself: its rules differ in details, ours are tested. */
+static struct err set_proxy(CURL *c, struct transfer *t, const char *url) {
+    const char *proxy = settings_proxy(t->registry->settings, str_of(url));
+    t->proxied = proxy != NULL;
+    curl_easy_setopt(c, CURLOPT_PROXY, proxy ? proxy : "");
+    curl_easy_setopt(c, CURLOPT_NOPROXY, "");
+    if (proxy && literal_refused(t, url))
+        return err_new(ERR_FORBIDDEN, "registry %s leads to a private address",
+                       t->registry->shown);
+    return OK;
+}
+
+static struct err set_tls(CURL *c, struct transfer *t, const char *url) {
+    const struct registry *r = t->registry;
+    struct str scheme, authority;
+    bool own = t->peer == PEER_REGISTRY;
+    bool same = own || (url_split(str_of(url), &scheme, &authority) &&
+                        str_eq_nocase(authority_host(authority),
+                                      authority_host(str_of(r->authority))));
+    return registry_set_tls(r, own, r->insecure && same, c);
+}
+
+static struct err set_options(CURL *c, struct transfer *t, const char *url) {
     curl_easy_reset(c); /* keeps connections */
     curl_easy_setopt(c, CURLOPT_URL, url);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    if (authority_is_loopback(str_of(t->registry->authority)))
-        curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L); /* by hand: where to is judged first */
     curl_easy_setopt(c, CURLOPT_USERAGENT, "corten/" CORTEN_VERSION);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
@@ -183,8 +221,9 @@ static void set_options(CURL *c, struct transfer *t, const char *url) {
     curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
     curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t);
-    set_tls(t->registry, c);
     set_method(c, t);
+    TRY(set_proxy(c, t, url));
+    return set_tls(c, t, url);
 }
 
 static struct err transfer_error(const struct transfer *t, CURLcode code, const char *why) {
@@ -211,12 +250,15 @@ struct err registry_transfer(struct registry *r, const struct registry_call *c, 
     registry_answer_done(ret);
     if (!r->curl && !(r->curl = curl_easy_init()))
         return err_new(ERR_SYSTEM, "libcurl does not start");
-    set_options(r->curl, &t, url);
+    TRY(set_options(r->curl, &t, url));
     struct curl_slist *headers = make_headers(&t);
     curl_easy_setopt(r->curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(r->curl, CURLOPT_ERRORBUFFER, why);
     CURLcode code = curl_easy_perform(r->curl);
     curl_easy_getinfo(r->curl, CURLINFO_RESPONSE_CODE, &ret->status);
+    curl_off_t after = 0;
+    curl_easy_getinfo(r->curl, CURLINFO_RETRY_AFTER, &after);
+    ret->retry_after = (long)MIN(after, (curl_off_t)INT32_MAX);
     curl_easy_setopt(r->curl, CURLOPT_ERRORBUFFER, NULL);
     curl_easy_setopt(r->curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
@@ -227,7 +269,9 @@ void registry_answer_done(struct registry_answer *a) {
     buf_done(&a->body);
     free(a->location);
     free(a->content_type);
+    free(a->content_range);
     free(a->digest);
+    free(a->range);
     free(a->www);
     *a = (struct registry_answer){0};
 }
@@ -247,7 +291,7 @@ static char *make_url(const struct registry *r, const char *url) {
         return mem_strdup(url);
     if (url[0] == '/') /* a Location without a host */
         return mem_printf("%s://%s%s", r->scheme, r->authority, url);
-    return mem_printf("%s://%s/v2/%s/%s", r->scheme, r->authority, r->path, url);
+    return mem_printf("%s://%s%s/v2/%s/%s", r->scheme, r->authority, r->base, r->path, url);
 }
 
 static bool is_redirect(const struct registry_answer *a) {
@@ -262,19 +306,20 @@ static struct err follow(struct registry *r, const struct registry_call *c,
         char *url = make_url(r, ret->location);
         if (i == REGISTRY_REDIRECTS_MAX)
             return err_new(ERR_INVALID, "registry %s redirects too often", r->shown);
-        if (!redirect_allowed(str_of(url), str_of(r->authority)))
+        if (!redirect_allowed(str_of(url), str_of(r->authority), r->insecure))
             return err_new(ERR_FORBIDDEN, "registry %s redirects to where it may not", r->shown);
         TRY(registry_transfer(r, c, url, peer_of(r, url), ret));
     }
     return OK;
 }
 
-struct err registry_call(struct registry *r, const struct registry_call *c,
-                         struct registry_answer *ret) {
+static struct err call_once(struct registry *r, const struct registry_call *c,
+                            struct registry_answer *ret) {
     CLEAN_FREE
     char *url = make_url(r, c->url);
     enum registry_peer peer = peer_of(r, url);
-    if (peer == PEER_FOREIGN && !redirect_allowed(str_of(url), str_of(r->authority)))
+    if (peer == PEER_FOREIGN &&
+        !redirect_allowed(str_of(url), str_of(r->authority), r->insecure))
         return err_new(ERR_FORBIDDEN, "registry %s leads to where it may not", r->shown);
     TRY(registry_transfer(r, c, url, peer, ret));
     if (ret->status == 401 && ret->www && peer == PEER_REGISTRY) {
@@ -284,6 +329,33 @@ struct err registry_call(struct registry *r, const struct registry_call *c,
         TRY(registry_transfer(r, c, url, peer, ret));
     }
     return c->redirects ? follow(r, c, ret) : OK;
+}
+
+bool registry_again(struct err e, const struct registry_answer *a) {
+    if (a->retry_after > REGISTRY_RETRY_AFTER_MAX)
+        return false;
+    return err_failed(e) ? a->transport
+                         : a->status == 408 || a->status == 429 || a->status == 500 ||
+                               (a->status >= 502 && a->status <= 504);
+}
+
+void registry_pause(int attempt, const struct registry_answer *a) {
+    int64_t ms = a->retry_after > 0 ? a->retry_after * INT64_C(1000) : INT64_C(500) << attempt;
+    uint32_t spread; /* so that many clients of one busy server do not come back together */
+    random_bytes(&spread, sizeof(spread));
+    ms += spread % (ms / 4 + 1);
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+struct err registry_call(struct registry *r, const struct registry_call *c,
+                         struct registry_answer *ret) {
+    for (int attempt = 0;; attempt++) {
+        struct err e = call_once(r, c, ret);
+        if (c->once || attempt + 1 >= REGISTRY_ATTEMPTS || !registry_again(e, ret))
+            return e;
+        err_ignore(e); /* the next attempt has its own */
+        registry_pause(attempt, ret);
+    }
 }
 
 static enum err_kind kind_of_status(long status) {
@@ -296,27 +368,39 @@ static enum err_kind kind_of_status(long status) {
         return ERR_FORBIDDEN;
     case 404:
         return ERR_NOT_FOUND;
+    case 408:
     case 429:
+    case 502:
     case 503:
+    case 504:
         return ERR_UNAVAILABLE;
     default:
         return ERR_SYSTEM;
     }
 }
 
-struct err registry_error(const struct registry *r, const struct registry_answer *a,
-                          const char *what) {
+/* "code: message" of the answer's JSON. What is no registry may answer anything. */
+static void error_words(const struct registry *r, const struct registry_answer *a,
+                        struct buf *out) {
     CLEAN_ARENA struct arena arena = {0};
     struct dist_errors errors = {0};
-    enum err_kind kind = kind_of_status(a->status);
     struct err e = fields_decode(&dist_errors_fields, buf_str(&a->body), &arena, &errors);
-    err_ignore(e); /* not everything that answers is a registry */
+    err_ignore(e); /* then the status has to do */
     const struct dist_error *first = errors.errors.n ? errors.errors.items : NULL;
-    if (!first)
-        return err_new(kind, "%s: registry %s answered %ld", what, r->shown, a->status);
-    CLEAN_BUF struct buf code = {0};
-    for (const char *p = first->code ? first->code : ""; *p; p++)
-        buf_addc(&code, *p == '_' ? ' ' : *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p);
-    return err_new(kind, "%s: %.200s: %.1000s", what, buf_cstr(&code),
-                   first->message ? first->message : "");
+    if (!first || !first->code) {
+        buf_addf(out, "registry %s answered %ld", r->shown, a->status);
+        return;
+    }
+    for (const char *p = first->code; *p && p < first->code + 200; p++)
+        buf_addc(out, *p == '_' ? ' ' : *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p);
+    buf_addf(out, ": %.1000s", first->message ? first->message : "");
+}
+
+struct err registry_error(const struct registry *r, const struct registry_answer *a,
+                          const char *what) {
+    CLEAN_BUF struct buf words = {0};
+    error_words(r, a, &words);
+    if (a->retry_after > 0)
+        buf_addf(&words, " (the registry says to try again in %ld s)", a->retry_after);
+    return err_new(kind_of_status(a->status), "%s: %s", what, buf_cstr(&words));
 }

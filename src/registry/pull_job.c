@@ -1,4 +1,5 @@
 /* pull_job.c - the job "registry-pull". */
+#include "base/log.h"
 #include "registry/jobs.h"
 #include "registry/pull_layers.h"
 #include "registry/registry.h"
@@ -16,17 +17,25 @@ const struct worker_job registry_jobs[] = {
     {NULL, NULL},
 };
 
-struct err job_open_registry(const struct ingest *in, const struct reference *ref,
-                             const char *actions, struct registry **ret) {
-    CLEAN_ARENA struct arena a = {0};
-    const struct json *dirs = json_get(in->args, "certs_dirs");
-    const char **list = arena_array(&a, json_len(dirs) + 1, sizeof(*list));
-    for (size_t i = 0; i < json_len(dirs); i++)
-        list[i] = arena_str(&a, json_str(json_at(dirs, i)));
+struct err job_settings_read(const struct ingest *in, struct job_settings *ret) {
+    *ret = (struct job_settings){0};
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_new(ERR_SYSTEM, "libcurl does not start");
-    struct registry_open o = {
-        .ref = ref, .actions = actions, .auth = ingest_arg(in, "auth"), .certs_dirs = list};
+    return settings_parse(json_get(in->args, "settings"), true, &ret->arena, &ret->settings);
+}
+
+void job_settings_done(struct job_settings *s) {
+    arena_done(&s->arena);
+}
+
+struct err job_open_registry(const struct ingest *in, const struct job_settings *s,
+                             const struct reference *ref, const char *actions, const char *mirror,
+                             struct registry **ret) {
+    struct registry_open o = {.ref = ref,
+                              .mirror = mirror,
+                              .actions = actions,
+                              .auth = ingest_arg(in, "auth"),
+                              .settings = &s->settings};
     return registry_open(&o, ret);
 }
 
@@ -113,14 +122,33 @@ static struct err pull_all_tags(struct ingest *in, struct registry *r,
     return OK;
 }
 
-static struct err pull_run(struct ingest *in) {
+static struct err pull_from(struct ingest *in, const struct job_settings *s,
+                            const struct reference *ref, const char *mirror) {
     CLEAN_REGISTRY struct registry *r = NULL;
+    TRY(job_open_registry(in, s, ref, "pull", mirror, &r));
+    if (ref->tag[0] == '\0' && !ref->has_digest)
+        return pull_all_tags(in, r, ref);
+    return pull_tag(in, r, ref);
+}
+
+/* The mirrors of the name's rule in order, then the registry itself. What a mirror brought before
+ * it failed is kept. */
+static struct err pull_run(struct ingest *in) {
+    CLEAN_SETTINGS struct job_settings s = {0};
     struct reference ref;
+    char name[REFERENCE_TEXT_MAX];
     TRY(reference_parse(ingest_arg(in, "ref"), &ref));
-    TRY(job_open_registry(in, &ref, "pull", &r));
-    if (ref.tag[0] == '\0' && !ref.has_digest)
-        return pull_all_tags(in, r, &ref);
-    return pull_tag(in, r, &ref);
+    TRY(job_settings_read(in, &s));
+    const struct registry_rule *rule =
+        settings_rule(&s.settings, str_of(reference_name(&ref, name)));
+    for (size_t i = 0; rule && i < rule->mirrors.n; i++) {
+        struct err e = pull_from(in, &s, &ref, rule->mirrors.items[i]);
+        if (!err_failed(e) || err_kind(e) == ERR_CANCELLED ||
+            (i + 1 == rule->mirrors.n && !rule->fallback))
+            return e;
+        log_err(LOG_INFO, e, "mirror %s of %s", rule->mirrors.items[i], rule->prefix);
+    }
+    return pull_from(in, &s, &ref, NULL);
 }
 
 struct err registry_pull_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,

@@ -83,13 +83,14 @@ static struct err download_once(struct registry *r, struct download *d, bool *re
                               .url = d->task->url,
                               .body_fd = -1,
                               .redirects = true,
+                              .once = true,
                               .range_from = got,
                               .sink = download_sink,
                               .sink_arg = d};
     d->skip = got;
     d->first = true;
     struct err e = registry_call(r, &c, &answer);
-    *ret_again = err_failed(e) ? answer.transport : answer.status == 429 || answer.status >= 500;
+    *ret_again = registry_again(e, &answer);
     TRY(e);
     if (answer.status != 200 && answer.status != 206)
         return registry_error(r, &answer, "layer");

@@ -341,7 +341,9 @@ static struct err push_tag(struct ingest *in, struct registry *r, struct ingest_
 
 static struct err push_run(struct ingest *in) {
     CLEAN_ARENA struct arena a = {0};
+    CLEAN_SETTINGS struct job_settings s = {0};
     CLEAN_REGISTRY struct registry *r = NULL;
+    TRY(job_settings_read(in, &s));
     const struct json *refs = json_get(in->args, "refs"); /* one list for each image */
     for (size_t i = 0; i < ingest_images_n(in); i++) {
         struct ingest_image image;
@@ -352,7 +354,7 @@ static struct err push_run(struct ingest *in) {
             char name[REFERENCE_TEXT_MAX];
             TRY(reference_parse(json_str(json_at(own, k)), &ref));
             if (!r) {
-                TRY(job_open_registry(in, &ref, "pull,push", &r));
+                TRY(job_open_registry(in, &s, &ref, "pull,push", NULL, &r));
                 TRY(answer_status_line(in, NULL, "The push refers to repository [%s]",
                                        reference_name(&ref, name)));
             }

@@ -7,13 +7,16 @@
  * gzip or zstd. Schema 1 and layers that live elsewhere (foreign, non-distributable) are refused by
  * name; `urls` of descriptors are never followed. Manifests are bound to their digests, blobs to
  * digest and size while they stream; one document must have one meaning (media type and body
- * agree). Transport: TLS with the system's authorities and <certs dir>/<host:port>/ca.crt (and
- * client.cert, client.key there); plain HTTP only to loopback (127.0.0.0/8, ::1, localhost), and
- * there only when the server does not speak TLS. docker.io means registry-1.docker.io. Credentials
+ * agree). Transport: HTTP/1.1 or 2 over TLS with the system's authorities and those of
+ * <certs dir>/<host:port>/ (*.crt, NAME.cert with NAME.key); plain HTTP only to loopback
+ * (127.0.0.0/8, ::1, localhost) and registries declared insecure, and only when the server does not
+ * speak TLS. docker.io means registry-1.docker.io. Mirrors and proxies: registry/settings.h.
+ * Credentials
  * (security rule 11): sent to the registry's own host alone, and to the token server that it names
  * when that is https or on the same loopback host; never along a redirect. Redirects and token
  * servers on private, link-local or loopback addresses are refused unless the registry is there.
- * Budget: REGISTRY_ATTEMPTS per transfer with growing pauses, a minimum speed, resumed by ranges.
+ * Budget: REGISTRY_ATTEMPTS per transfer with growing pauses (or what Retry-After says, up to 30 s),
+ * a minimum speed, resumed by ranges.
  *
  * Thread: registry_pull and registry_push on the loop. Tests: test/unit/registry,
  * test/e2e/t1*-registry*.sh against Debian's docker-registry; fuzz: registry-challenge.
@@ -25,9 +28,11 @@
 #define REGISTRY_PARALLEL 3 /* layers at a time */
 
 struct registry_options {
-    const char *const
-        *certs_dirs; /* NULL-terminated; NULL: /etc/corten/certs.d, /etc/docker/certs.d */
+    struct str settings; /* JSON object as in registry/settings.h; empty: the defaults */
 };
+/* Is text (may be empty) such settings? For the daemon's start. */
+struct err registry_settings_check(struct str text);
+
 struct registry_pull {
     const char *name;     /* `fromImage`: "busybox", "localhost:5000/a/b:tag" */
     const char *tag;      /* `tag`: "", a tag or a digest; all tags when neither says one */

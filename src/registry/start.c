@@ -7,11 +7,10 @@ static void put_common(struct json_out *o, const struct registry_options *option
                        const char *auth) {
     if (auth && auth[0])
         jo_kstr(o, "auth", auth);
-    jo_key(o, "certs_dirs");
-    jo_arr(o);
-    for (const char *const *d = options ? options->certs_dirs : NULL; d && *d; d++)
-        jo_strz(o, *d);
-    jo_arr_end(o);
+    if (options && options->settings.len > 0) {
+        jo_key(o, "settings");
+        jo_raw(o, options->settings);
+    }
 }
 
 static struct err pull_reference(const struct registry_pull *p, struct reference *ret) {

@@ -42,22 +42,22 @@ TEST(malformed) {
 }
 
 TEST(token_servers) {
-    assert_true(realm_allowed(STR("https://auth.example/token"), STR("registry.example")));
-    assert_false(realm_allowed(STR("http://auth.example/token"), STR("registry.example")));
-    assert_false(realm_allowed(STR("http://127.0.0.1/token"), STR("registry.example")));
-    assert_true(realm_allowed(STR("http://127.0.0.1:9/token"), STR("127.0.0.1:5000")));
-    assert_false(realm_allowed(STR("http://127.0.0.2:9/token"), STR("127.0.0.1:5000")));
-    assert_false(realm_allowed(STR("https://user@host/token"), STR("registry.example")));
-    assert_false(realm_allowed(STR("file:///etc/passwd"), STR("localhost")));
-    assert_false(realm_allowed(STR("https://a b/"), STR("registry.example")));
-    assert_false(realm_allowed(STR("https:///x"), STR("registry.example")));
+    assert_true(realm_allowed(STR("https://auth.example/token"), STR("registry.example"), false));
+    assert_false(realm_allowed(STR("http://auth.example/token"), STR("registry.example"), false));
+    assert_false(realm_allowed(STR("http://127.0.0.1/token"), STR("registry.example"), false));
+    assert_true(realm_allowed(STR("http://127.0.0.1:9/token"), STR("127.0.0.1:5000"), false));
+    assert_false(realm_allowed(STR("http://127.0.0.2:9/token"), STR("127.0.0.1:5000"), false));
+    assert_false(realm_allowed(STR("https://user@host/token"), STR("registry.example"), false));
+    assert_false(realm_allowed(STR("file:///etc/passwd"), STR("localhost"), false));
+    assert_false(realm_allowed(STR("https://a b/"), STR("registry.example"), false));
+    assert_false(realm_allowed(STR("https:///x"), STR("registry.example"), false));
 }
 
 TEST(redirects) {
-    assert_true(redirect_allowed(STR("https://cdn.example/x"), STR("registry.example")));
-    assert_false(redirect_allowed(STR("http://cdn.example/x"), STR("registry.example")));
-    assert_false(redirect_allowed(STR("http://cdn.example/x"), STR("localhost:5000")));
-    assert_true(redirect_allowed(STR("http://[::1]:7/x"), STR("localhost:5000")));
+    assert_true(redirect_allowed(STR("https://cdn.example/x"), STR("registry.example"), false));
+    assert_false(redirect_allowed(STR("http://cdn.example/x"), STR("registry.example"), false));
+    assert_false(redirect_allowed(STR("http://cdn.example/x"), STR("localhost:5000"), false));
+    assert_true(redirect_allowed(STR("http://[::1]:7/x"), STR("localhost:5000"), false));
 }
 
 TEST(loopback_by_name) {
