@@ -13,6 +13,7 @@ const struct api_route api_routes[] = {
     {"GET", "/events", api_events},
     {"GET", "/corten/metrics", api_metrics_get},
     {"POST", "/auth", api_auth},
+    {"GET", "/distribution/{*}/json", api_distribution},
     {"GET", "/system/df", api_disk_usage},
 
     {"POST", "/containers/create", api_container_create},
@@ -52,6 +53,7 @@ const struct api_route api_routes[] = {
     {"POST", "/images/create", api_image_create},
     {"POST", "/images/load", api_image_load},
     {"GET", "/images/get", api_images_get},
+    {"GET", "/images/search", api_image_search},
     {"POST", "/images/prune", api_image_prune},
     {"GET", "/images/{*}/json", api_image_inspect},
     {"GET", "/images/{*}/history", api_image_history},

@@ -244,9 +244,3 @@ void api_events(struct api_call *c) {
     else
         events_serve(c->api->events, c, &f, since, until);
 }
-
-/* --- auth ---------------------------------------------------------------------------------- */
-
-void api_auth(struct api_call *c) {
-    api_reply_err(c, err_new(ERR_UNSUPPORTED, "POST /auth is not supported"));
-}

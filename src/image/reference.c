@@ -78,7 +78,7 @@ static bool host_valid(struct str host) {
     return any;
 }
 
-static bool domain_valid(struct str domain) {
+bool reference_domain_valid(struct str domain) {
     ssize_t colon = str_rfind(domain, ':');
     if (colon >= 0 && !str_ends(domain, STR("]"))) {
         if (!port_valid(str_from(domain, (size_t)colon + 1)))
@@ -123,7 +123,7 @@ static struct err parse_name(struct str name, struct reference *ret) {
     bool library = str_eqz(domain, DEFAULT_DOMAIN) && str_find(path, '/') < 0;
     if (has_upper(path))
         return err_new(ERR_INVALID, "invalid reference format: repository name must be lowercase");
-    if (!path_valid(path) || !domain_valid(domain))
+    if (!path_valid(path) || !reference_domain_valid(domain))
         return bad_format();
     size_t path_len = path.len + (library ? strlen(DEFAULT_PREFIX) : 0);
     if (domain.len + 1 + path_len > REFERENCE_NAME_MAX)

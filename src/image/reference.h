@@ -37,6 +37,7 @@ struct err reference_parse_with_tag(struct str name, struct str tag, struct refe
 /* Gives it the tag "latest" when it has neither tag nor digest. */
 void reference_default_tag(struct reference *r);
 bool reference_tag_valid(struct str tag);
+bool reference_domain_valid(struct str domain); /* "host", "host:port", "[::1]:port" */
 
 /* "docker.io/library/busybox" and "busybox"; always NUL-terminated, returns out. */
 char *reference_name(const struct reference *r, char out[REFERENCE_TEXT_MAX]);

@@ -25,7 +25,7 @@ struct transfer {
     enum registry_peer peer;
     uint64_t body_at;
     unsigned header_lines;
-    bool refused_address, too_big, proxied;
+    bool refused_address, too_big, wrong_range, proxied;
     int sink_error;
 };
 
@@ -47,10 +47,18 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg) {
     take_header(line, "location", &t->answer->location);
     take_header(line, "content-type", &t->answer->content_type);
     take_header(line, "content-range", &t->answer->content_range);
+    take_header(line, "link", &t->answer->link);
     take_header(line, "range", &t->answer->range);
     take_header(line, "docker-content-digest", &t->answer->digest);
     take_header(line, "www-authenticate", &t->answer->www);
     return size * n;
+}
+
+/* Content-Range: bytes <first>-<last>/<total> */
+static bool range_is_wanted(const struct transfer *t) {
+    char wanted[40];
+    snprintf(wanted, sizeof(wanted), "bytes %llu-", (unsigned long long)t->call->range_from);
+    return t->call->range_from > 0 && str_starts(str_of(t->answer->content_range), str_of(wanted));
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg) {
@@ -63,6 +71,10 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg) {
         if (t->answer->body.len + n <= REGISTRY_ERROR_MAX)
             buf_add(&t->answer->body, p, n);
         return n;
+    }
+    if (status == 206 && !range_is_wanted(t)) {
+        t->wrong_range = true;
+        return 0;
     }
     if (t->call->sink) {
         t->sink_error = t->call->sink(t->call->sink_arg, p, n, status);
@@ -136,8 +148,11 @@ static void set_method(CURL *c, struct transfer *t) {
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, call->text.p ? call->text.p : "");
         curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, call->method);
     }
-    if (call->range_from > 0)
-        curl_easy_setopt(c, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)call->range_from);
+    if (call->range_from > 0) {
+        char range[32]; /* not RESUME_FROM: that takes a server that sends all for a failure */
+        snprintf(range, sizeof(range), "%llu-", (unsigned long long)call->range_from);
+        curl_easy_setopt(c, CURLOPT_RANGE, range);
+    }
 }
 
 static struct curl_slist *make_headers(const struct transfer *t) {
@@ -187,8 +202,7 @@ static struct err set_proxy(CURL *c, struct transfer *t, const char *url) {
     curl_easy_setopt(c, CURLOPT_PROXY, proxy ? proxy : "");
     curl_easy_setopt(c, CURLOPT_NOPROXY, "");
     if (proxy && literal_refused(t, url))
-        return err_new(ERR_FORBIDDEN, "registry %s leads to a private address",
-                       t->registry->shown);
+        return err_new(ERR_FORBIDDEN, "registry %s leads to a private address", t->registry->shown);
     return OK;
 }
 
@@ -196,9 +210,9 @@ static struct err set_tls(CURL *c, struct transfer *t, const char *url) {
     const struct registry *r = t->registry;
     struct str scheme, authority;
     bool own = t->peer == PEER_REGISTRY;
-    bool same = own || (url_split(str_of(url), &scheme, &authority) &&
-                        str_eq_nocase(authority_host(authority),
-                                      authority_host(str_of(r->authority))));
+    bool same = own ||
+                (url_split(str_of(url), &scheme, &authority) &&
+                 str_eq_nocase(authority_host(authority), authority_host(str_of(r->authority))));
     return registry_set_tls(r, own, r->insecure && same, c);
 }
 
@@ -233,6 +247,8 @@ static struct err transfer_error(const struct transfer *t, CURLcode code, const 
     if (t->too_big)
         return err_new(ERR_INVALID, "registry %s: the answer is larger than %zu bytes", host,
                        t->call->max);
+    if (t->wrong_range)
+        return err_new(ERR_INVALID, "registry %s sent another range than it was asked for", host);
     if (t->sink_error < 0)
         return err_errno(t->sink_error, "registry %s: store the answer", host);
     t->answer->transport = true;
@@ -271,6 +287,7 @@ void registry_answer_done(struct registry_answer *a) {
     free(a->content_type);
     free(a->content_range);
     free(a->digest);
+    free(a->link);
     free(a->range);
     free(a->www);
     *a = (struct registry_answer){0};
@@ -318,8 +335,7 @@ static struct err call_once(struct registry *r, const struct registry_call *c,
     CLEAN_FREE
     char *url = make_url(r, c->url);
     enum registry_peer peer = peer_of(r, url);
-    if (peer == PEER_FOREIGN &&
-        !redirect_allowed(str_of(url), str_of(r->authority), r->insecure))
+    if (peer == PEER_FOREIGN && !redirect_allowed(str_of(url), str_of(r->authority), r->insecure))
         return err_new(ERR_FORBIDDEN, "registry %s leads to where it may not", r->shown);
     TRY(registry_transfer(r, c, url, peer, ret));
     if (ret->status == 401 && ret->www && peer == PEER_REGISTRY) {

@@ -1,6 +1,6 @@
-/* client.h - one connection to a registry: requests with authentication, redirects, limits, retries.
- * Private to registry/; worker only. One thread at a time; registry_clone gives each thread its
- * own. */
+/* client.h - one connection to a registry: requests with authentication, redirects, limits,
+ * retries. Private to registry/; worker only. One thread at a time; registry_clone gives each
+ * thread its own. */
 #pragma once
 #include "base/buf.h"
 #include "image/image.h"
@@ -10,7 +10,8 @@
 #define REGISTRY_ERROR_MAX 65536 /* bytes of an error's body that are read */
 #define REGISTRY_REDIRECTS_MAX 5
 #define REGISTRY_TOKEN_MAX (1u << 20)
-#define REGISTRY_RETRY_AFTER_MAX 30 /* s: a server that wants a longer pause gets no other attempt */
+#define REGISTRY_RETRY_AFTER_MAX \
+    30 /* s: a server that wants a longer pause gets no other attempt */
 
 struct registry_credentials {
     char *username, *password; /* or NULL */
@@ -37,9 +38,12 @@ struct registry {
     bool address_known;
     void *curl;
 };
+/* What of a registry is meant. Searching is served elsewhere by the hub, and no /v2/ is needed. */
+enum registry_service { REGISTRY_IMAGES, REGISTRY_SEARCH };
 struct registry_open {
     const struct reference *ref; /* where to: domain and path */
-    const char *mirror;          /* URL of a mirror to ask instead, or NULL */
+    enum registry_service service;
+    const char *mirror; /* URL of a mirror to ask instead, or NULL */
     const char *actions;
     struct str auth; /* X-Registry-Auth; a mirror never gets it */
     const struct registry_settings *settings;
@@ -76,12 +80,13 @@ struct registry_call {
 struct registry_answer {
     long status;
     struct buf body;
-    char *location, *content_type, *content_range, *digest, *range, *www;
+    char *location, *content_type, *content_range, *digest, *link, *range, *www;
     long retry_after; /* s; 0: not said */
     bool transport;   /* failed: by the network, worth another attempt */
 };
 /* A request with one renewal of the authorization on 401; after failures of the network, 429 and
- * 5xx it is repeated up to REGISTRY_ATTEMPTS times (unless once). Any HTTP status is success here. */
+ * 5xx it is repeated up to REGISTRY_ATTEMPTS times (unless once). Any HTTP status is success here.
+ */
 struct err registry_call(struct registry *r, const struct registry_call *c,
                          struct registry_answer *ret);
 void registry_answer_done(struct registry_answer *a);

@@ -8,6 +8,7 @@
 
 #define HUB "docker.io"
 #define HUB_SERVER "registry-1.docker.io"
+#define HUB_SEARCH "index.docker.io"
 
 static char *find_certs(const char *const *dirs, const char *authority) {
     for (const char *const *d = dirs; *d; d++) {
@@ -54,10 +55,9 @@ struct registry *registry_clone(const struct registry *r) {
     c->authorization = mem_strdup_opt(r->authorization);
     c->challenge = mem_strdup_opt(r->challenge);
     c->granted = mem_strdup_opt(r->granted);
-    c->credentials = (struct registry_credentials){mem_strdup_opt(r->credentials.username),
-                                                   mem_strdup_opt(r->credentials.password),
-                                                   mem_strdup_opt(r->credentials.identity),
-                                                   mem_strdup_opt(r->credentials.bearer)};
+    c->credentials = (struct registry_credentials){
+        mem_strdup_opt(r->credentials.username), mem_strdup_opt(r->credentials.password),
+        mem_strdup_opt(r->credentials.identity), mem_strdup_opt(r->credentials.bearer)};
     return c;
 }
 
@@ -80,8 +80,7 @@ static struct err ping(struct registry *r, struct registry_answer *ret) {
 static struct err choose_scheme(struct registry *r, struct registry_answer *ret) {
     r->scheme = "https";
     struct err e = ping(r, ret);
-    bool plain = r->insecure ||
-                 (!r->certs_dir && authority_is_loopback(str_of(r->authority)));
+    bool plain = r->insecure || (!r->certs_dir && authority_is_loopback(str_of(r->authority)));
     if (!err_failed(e) || !ret->transport || !plain)
         return e;
     err_ignore(e); /* the second way says what is wrong */
@@ -92,8 +91,7 @@ static struct err choose_scheme(struct registry *r, struct registry_answer *ret)
 /* A mirror's URL says how it is reached; plain HTTP still needs loopback or the settings' word. */
 static struct err mirror_ping(struct registry *r, bool plain, struct registry_answer *ret) {
     if (plain && !r->insecure && !authority_is_loopback(str_of(r->authority)))
-        return err_new(ERR_FORBIDDEN,
-                       "mirror %s: plain HTTP needs an entry in insecure-registries",
+        return err_new(ERR_FORBIDDEN, "mirror %s: plain HTTP needs an entry in insecure-registries",
                        r->authority);
     r->scheme = plain ? "http" : "https";
     return ping(r, ret);
@@ -108,7 +106,8 @@ static void set_place(struct registry *r, const struct registry_open *o) {
         return;
     }
     r->shown = mem_strdup(o->ref->domain);
-    r->authority = mem_strdup(strcmp(o->ref->domain, HUB) == 0 ? HUB_SERVER : o->ref->domain);
+    const char *hub = o->service == REGISTRY_SEARCH ? HUB_SEARCH : HUB_SERVER;
+    r->authority = mem_strdup(strcmp(o->ref->domain, HUB) == 0 ? hub : o->ref->domain);
     r->base = mem_strdup("");
 }
 
@@ -128,6 +127,10 @@ struct err registry_open(const struct registry_open *o, struct registry **ret) {
         TRY(registry_read_auth(o->auth, &r->credentials));
     if (!o->mirror)
         TRY(choose_scheme(r, &answer));
+    if (o->service == REGISTRY_SEARCH) {
+        *ret = TAKE(r);
+        return OK;
+    }
     if (answer.status == 401 && answer.www)
         TRY(registry_authenticate(r, str_of(answer.www)));
     else if (answer.status != 200 && answer.status != 401)

@@ -11,6 +11,8 @@
 void fetched_done(struct fetched *f) {
     arena_done(&f->arena);
     buf_done(&f->config);
+    document_done(&f->named);
+    document_done(&f->chosen);
 }
 
 static struct err check_digest(const struct registry *r, struct str text,
@@ -50,17 +52,60 @@ struct err manifest_check(struct str text, const char *content_type, struct aren
                       : oci_manifest_parse(text, a, ret_manifest);
 }
 
-const struct oci_descriptor *index_choose(const struct oci_index *index) {
+/* --- platforms ------------------------------------------------------------------------------- */
+/* Other names of machines, and the variant that goes without saying. */
+static const struct {
+    const char *name, *architecture, *variant;
+} machines[] = {{"x86_64", "amd64", ""},  {"x86-64", "amd64", ""}, {"aarch64", "arm64", ""},
+                {"armhf", "arm", "v7"},   {"armel", "arm", "v6"},  {"i386", "386", ""},
+                {"arm64/v8", "arm64", ""}};
+
+struct err platform_parse(struct str text, struct platform *ret) {
+    struct str os = text, machine = STR_NONE, architecture, variant;
+    *ret = (struct platform){0};
+    str_cut(text, '/', &os, &machine);
+    if (text.len > 0 && !str_eq_nocase(os, STR("linux")))
+        return err_new(ERR_UNSUPPORTED,
+                       "image operating system \"%.*s\" cannot be used on this "
+                       "platform",
+                       STR_ARG(os));
+    if (machine.len == 0)
+        machine = STR(IMAGE_ARCHITECTURE);
+    str_cut(machine, '/', &architecture, &variant);
+    for (size_t i = 0; i < ARRAY_LEN(machines); i++)
+        if (str_eq_nocase(machine, str_of(machines[i].name))) {
+            architecture = str_of(machines[i].architecture);
+            variant = str_of(machines[i].variant);
+        }
+    if (architecture.len == 0 || architecture.len >= sizeof(ret->architecture) ||
+        variant.len >= sizeof(ret->variant) || str_find(variant, '/') >= 0)
+        return err_new(ERR_INVALID, "\"%.*s\" is an invalid platform", STR_ARG(text));
+    snprintf(ret->architecture, sizeof(ret->architecture), "%.*s", STR_ARG(architecture));
+    snprintf(ret->variant, sizeof(ret->variant), "%.*s", STR_ARG(variant));
+    snprintf(ret->text, sizeof(ret->text), "linux/%s%s%s", ret->architecture,
+             variant.len ? "/" : "", ret->variant);
+    return OK;
+}
+
+static bool platform_fits(const struct platform *p, const char *os, const char *architecture,
+                          const char *variant) {
+    return os && architecture && strcmp(os, "linux") == 0 &&
+           strcmp(architecture, p->architecture) == 0 &&
+           (!p->variant[0] || (variant && strcmp(variant, p->variant) == 0));
+}
+
+const struct oci_descriptor *index_choose(const struct oci_index *index, const struct platform *p) {
     const struct oci_descriptor *d = index->manifests.items;
     for (size_t i = 0; i < index->manifests.n; i++) {
-        const struct oci_platform *p = d[i].platform;
-        if (oci_is_manifest(d[i].media_type) && p && p->os && p->architecture &&
-            strcmp(p->os, "linux") == 0 && strcmp(p->architecture, IMAGE_ARCHITECTURE) == 0)
+        const struct oci_platform *has = d[i].platform;
+        if (oci_is_manifest(d[i].media_type) && has &&
+            platform_fits(p, has->os, has->architecture, has->variant))
             return &d[i];
     }
     return NULL;
 }
 
+/* --- documents ------------------------------------------------------------------------------- */
 static struct err get_document(struct registry *r, const char *reference, const char *shown,
                                struct registry_answer *answer) {
     CLEAN_FREE
@@ -86,9 +131,10 @@ static struct err get_document(struct registry *r, const char *reference, const 
     return answer->status == 401 || answer->status == 403 ? err_as(e, ERR_NOT_FOUND) : e;
 }
 
-static struct err get_config(struct registry *r, struct fetched *f) {
+struct err fetch_config(struct registry *r, const struct oci_manifest *m, struct buf *ret,
+                        struct arena *a, struct oci_image_config *ret_image) {
     CLEAN_ANSWER struct registry_answer answer = {0};
-    const struct oci_descriptor *d = &f->manifest.config;
+    const struct oci_descriptor *d = &m->config;
     struct digest wanted;
     TRY(digest_parse(str_of(d->digest), &wanted));
     if (d->size < 0 || d->size > IMAGE_CONFIG_MAX)
@@ -103,50 +149,40 @@ static struct err get_config(struct registry *r, struct fetched *f) {
     if (answer.status != 200)
         return registry_error(r, &answer, "image config");
     TRY(check_digest(r, buf_str(&answer.body), &wanted, "the image config"));
-    buf_add_str(&f->config, buf_str(&answer.body));
-    TRYF(oci_image_config_parse(buf_str(&f->config), &f->arena, &f->image), "image config");
-    if (f->image.os && f->image.os[0] && strcmp(f->image.os, "linux") != 0)
-        return err_new(ERR_UNSUPPORTED,
-                       "image operating system \"%s\" cannot be used on this platform",
-                       f->image.os);
-    if (f->image.rootfs.diff_ids.n != f->manifest.layers.n ||
-        f->manifest.layers.n > IMAGE_LAYERS_MAX)
-        return err_new(ERR_INVALID, "manifest has %zu layers, its config %zu", f->manifest.layers.n,
-                       f->image.rootfs.diff_ids.n);
+    buf_add_str(ret, buf_str(&answer.body));
+    TRYF(oci_image_config_parse(buf_str(ret), a, ret_image), "image config");
     return OK;
 }
 
-/* Follows the index to the manifest for this machine. */
-static struct err get_chosen(struct registry *r, const struct oci_index *list, const char *shown,
-                             struct fetched *f) {
-    const struct oci_descriptor *d = index_choose(list);
-    CLEAN_ANSWER struct registry_answer answer = {0};
-    struct digest wanted;
-    struct oci_index nested;
-    bool is_index;
-    if (!d)
+static struct err check_config(const struct fetched *f, const struct platform *p, bool chosen,
+                               const char *shown) {
+    const struct oci_image_config *c = &f->image;
+    if (c->os && c->os[0] && strcmp(c->os, "linux") != 0)
+        return err_new(ERR_UNSUPPORTED,
+                       "image operating system \"%s\" cannot be used on this platform", c->os);
+    /* What an index chose is taken by its word; a lone manifest has only its config to say it. */
+    if (!chosen && p->asked && c->architecture && c->architecture[0] &&
+        !platform_fits(p, "linux", c->architecture, c->variant))
         return err_new(ERR_NOT_FOUND,
-                       "no matching manifest for linux/" IMAGE_ARCHITECTURE
-                       " in the manifest list entries of %s",
-                       shown);
-    TRY(digest_parse(str_of(d->digest), &wanted));
-    TRY(get_document(r, d->digest, shown, &answer));
-    if (answer.body.len != (size_t)d->size)
-        return err_new(ERR_INVALID, "manifest %s has %zu bytes, the index says %lld", d->digest,
-                       answer.body.len, (long long)d->size);
-    TRY(check_digest(r, buf_str(&answer.body), &wanted, "a manifest"));
-    TRYF(manifest_check(buf_str(&answer.body), answer.content_type ? answer.content_type : "",
-                        &f->arena, &is_index, &f->manifest, &nested),
-         "manifest %s", d->digest);
-    return is_index ? err_new(ERR_INVALID, "an index inside of the index of %s", shown) : OK;
+                       "image with reference %s was found but does not match the specified "
+                       "platform: wanted %s, actual: linux/%s%s%s",
+                       shown, p->text, c->architecture, c->variant && c->variant[0] ? "/" : "",
+                       c->variant ? c->variant : "");
+    if (c->rootfs.diff_ids.n != f->manifest.layers.n || f->manifest.layers.n > IMAGE_LAYERS_MAX)
+        return err_new(ERR_INVALID, "manifest has %zu layers, its config %zu", f->manifest.layers.n,
+                       c->rootfs.diff_ids.n);
+    return OK;
 }
 
-struct err fetch_manifest(struct registry *r, const char *reference, const char *shown,
-                          struct fetched *ret) {
+void document_done(struct document *d) {
+    buf_done(&d->text);
+    arena_done(&d->arena);
+}
+
+struct err fetch_document(struct registry *r, const char *reference, const char *shown,
+                          struct document *ret) {
     CLEAN_ANSWER struct registry_answer answer = {0};
-    struct oci_index list;
     struct digest wanted;
-    bool is_index;
     TRY(get_document(r, reference, shown, &answer));
     struct str text = buf_str(&answer.body);
     digest_of(text, &ret->digest);
@@ -158,9 +194,35 @@ struct err fetch_manifest(struct registry *r, const char *reference, const char 
         TRY(check_digest(r, text, &wanted, "the manifest"));
     }
     TRYF(manifest_check(text, answer.content_type ? answer.content_type : "", &ret->arena,
-                        &is_index, &ret->manifest, &list),
+                        &ret->is_index, &ret->manifest, &ret->index),
          "manifest of %s", shown);
+    buf_add_str(&ret->text, text);
+    return OK;
+}
+
+/* The manifest that an index chose. */
+static struct err fetch_chosen(struct registry *r, const struct oci_index *list, const char *shown,
+                               const struct platform *p, struct document *ret) {
+    const struct oci_descriptor *d = index_choose(list, p);
+    if (!d)
+        return err_new(ERR_NOT_FOUND,
+                       "no matching manifest for %s in the manifest list entries of %s", p->text,
+                       shown);
+    TRY(fetch_document(r, d->digest, shown, ret));
+    if (ret->text.len != (size_t)d->size)
+        return err_new(ERR_INVALID, "manifest %s has %zu bytes, the index says %lld", d->digest,
+                       ret->text.len, (long long)d->size);
+    return ret->is_index ? err_new(ERR_INVALID, "an index inside of the index of %s", shown) : OK;
+}
+
+struct err fetch_manifest(struct registry *r, const char *reference, const char *shown,
+                          const struct platform *p, struct fetched *ret) {
+    TRY(fetch_document(r, reference, shown, &ret->named));
+    ret->digest = ret->named.digest;
+    bool is_index = ret->named.is_index;
     if (is_index)
-        TRY(get_chosen(r, &list, shown, ret));
-    return get_config(r, ret);
+        TRY(fetch_chosen(r, &ret->named.index, shown, p, &ret->chosen));
+    ret->manifest = is_index ? ret->chosen.manifest : ret->named.manifest;
+    TRY(fetch_config(r, &ret->manifest, &ret->config, &ret->arena, &ret->image));
+    return check_config(ret, p, is_index, shown);
 }

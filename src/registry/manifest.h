@@ -1,25 +1,51 @@
-/* manifest.h - finding the manifest of an image for this machine. Private to registry/; worker
+/* manifest.h - finding the manifest of an image for a machine. Private to registry/; worker
  * only. */
 #pragma once
 #include "registry/client.h"
 #include "spec/oci_image.h"
 
+/* "linux", "linux/arm64", "linux/arm/v7", with the usual other names of machines; "": this one. */
+struct platform {
+    char architecture[32], variant[32]; /* variant "": any */
+    char text[80];                      /* "linux/arm/v7" */
+    bool asked;                         /* the caller set it: somebody named it */
+};
+struct err platform_parse(struct str text, struct platform *ret);
+
+/* What a reference names: manifest or index, checked against its digest. */
+struct document {
+    struct buf text;
+    struct digest digest;
+    bool is_index;
+    struct arena arena;
+    struct oci_manifest manifest; /* one of the two */
+    struct oci_index index;
+};
+void document_done(struct document *d);
+#define CLEAN_DOCUMENT OWN(document_done)
 struct fetched {
     struct arena arena;
-    struct digest digest; /* of the document that the reference names: manifest or index */
-    struct oci_manifest manifest;
-    struct buf config; /* raw bytes, digest verified */
+    struct digest digest;          /* of the document that the reference names: manifest or index */
+    struct document named, chosen; /* chosen: from an index */
+    struct oci_manifest manifest;  /* memory of one of them */
+    struct buf config;             /* raw bytes, digest verified */
     struct oci_image_config image;
 };
 void fetched_done(struct fetched *f);
 #define CLEAN_FETCHED OWN(fetched_done)
 /* reference: a tag or a digest's text. shown: for messages. */
+struct err fetch_document(struct registry *r, const char *reference, const char *shown,
+                          struct document *ret);
+/* The same, then the manifest for the platform and its config. */
 struct err fetch_manifest(struct registry *r, const char *reference, const char *shown,
-                          struct fetched *ret);
+                          const struct platform *p, struct fetched *ret);
+/* The config of a manifest: bytes and decoded. */
+struct err fetch_config(struct registry *r, const struct oci_manifest *m, struct buf *ret,
+                        struct arena *a, struct oci_image_config *ret_image);
 /* What a manifest's bytes must be to be taken; *ret is the index's choice or the manifest itself.
  * content_type "" : not told. Fuzzed. */
 struct err manifest_check(struct str text, const char *content_type, struct arena *a,
                           bool *ret_index, struct oci_manifest *ret_manifest,
                           struct oci_index *ret_list);
-/* The entry for this machine. NULL: none. */
-const struct oci_descriptor *index_choose(const struct oci_index *index);
+/* The entry for the platform. NULL: none. */
+const struct oci_descriptor *index_choose(const struct oci_index *index, const struct platform *p);

@@ -12,9 +12,9 @@
 #define TAGS_BYTES_MAX (4u << 20)
 
 const struct worker_job registry_jobs[] = {
-    {"registry-pull", registry_pull_job},
-    {"registry-push", registry_push_job},
-    {NULL, NULL},
+    {"registry-pull", registry_pull_job},     {"registry-push", registry_push_job},
+    {"registry-login", registry_login_job},   {"registry-inspect", registry_inspect_job},
+    {"registry-search", registry_search_job}, {NULL, NULL},
 };
 
 struct err job_settings_read(const struct ingest *in, struct job_settings *ret) {
@@ -84,7 +84,10 @@ static struct err pull_tag(struct ingest *in, struct registry *r, const struct r
         named.tag[0] = '\0';
     reference_familiar(&named, shown);
     const char *what = ref->has_digest ? digest_text(&ref->digest, digest) : ref->tag;
-    TRY(fetch_manifest(r, what, shown, &f));
+    struct platform platform;
+    TRY(platform_parse(ingest_arg(in, "platform"), &platform));
+    platform.asked = ingest_arg(in, "platform").len > 0;
+    TRY(fetch_manifest(r, what, shown, &platform, &f));
     TRY(answer_status_line(in, what, "Pulling from %s", ref->path));
     struct err e = pull_layers(in, r, &f, &v);
     if (!err_failed(e))
@@ -98,25 +101,48 @@ static struct err pull_tag(struct ingest *in, struct registry *r, const struct r
         is_current(in, &id) ? "Image is up to date" : "Downloaded newer image", shown);
 }
 
+/* The next page, from `Link: </v2/…?last=x&n=y>; rel="next"`; NULL: there is none. */
+static char *next_page(const struct registry_answer *a) {
+    struct str link = str_of(a->link);
+    ssize_t begin = str_find(link, '<'), end = str_find(link, '>');
+    if (begin < 0 || end < begin || str_find_str(link, STR("next")) < end)
+        return NULL;
+    return str_dup(str_sub(link, (size_t)begin + 1, (size_t)end));
+}
+
+static struct err list_tags(struct registry *r, struct strv *ret) {
+    CLEAN_FREE
+    char *url = mem_strdup("tags/list?n=1000");
+    while (url) {
+        CLEAN_ARENA struct arena a = {0};
+        CLEAN_ANSWER struct registry_answer answer = {0};
+        struct dist_tags page;
+        struct registry_call c = {
+            .method = "GET", .url = url, .body_fd = -1, .max = TAGS_BYTES_MAX};
+        TRY(registry_call(r, &c, &answer));
+        if (answer.status != 200)
+            return registry_error(r, &answer, "tags of the repository");
+        TRYF(fields_decode(&dist_tags_fields, buf_str(&answer.body), &a, &page),
+             "tags of the repository");
+        if (ret->n + page.tags.n > TAGS_MAX)
+            return err_new(ERR_INVALID, "the repository has more than %d tags", TAGS_MAX);
+        for (size_t i = 0; i < page.tags.n; i++)
+            strv_add(ret, page.tags.items[i]);
+        free(url);
+        url = page.tags.n > 0 ? next_page(&answer) : NULL; /* an empty page ends it, too */
+    }
+    return OK;
+}
+
 static struct err pull_all_tags(struct ingest *in, struct registry *r,
                                 const struct reference *ref) {
-    CLEAN_ARENA struct arena a = {0};
-    CLEAN_ANSWER struct registry_answer answer = {0};
-    struct dist_tags tags;
-    struct registry_call c = {
-        .method = "GET", .url = "tags/list?n=10000", .body_fd = -1, .max = TAGS_BYTES_MAX};
-    TRY(registry_call(r, &c, &answer));
-    if (answer.status != 200)
-        return registry_error(r, &answer, "tags of the repository");
-    TRYF(fields_decode(&dist_tags_fields, buf_str(&answer.body), &a, &tags),
-         "tags of the repository");
-    if (tags.tags.n > TAGS_MAX)
-        return err_new(ERR_INVALID, "the repository has more than %d tags", TAGS_MAX);
-    for (size_t i = 0; i < tags.tags.n; i++) {
+    CLEAN_STRV struct strv tags = {0};
+    TRY(list_tags(r, &tags));
+    for (size_t i = 0; i < tags.n; i++) {
         struct reference one = *ref;
-        if (!reference_tag_valid(str_of(tags.tags.items[i])))
+        if (!reference_tag_valid(str_of(tags.items[i])))
             return err_new(ERR_INVALID, "the registry has a tag that is none");
-        snprintf(one.tag, sizeof(one.tag), "%s", tags.tags.items[i]);
+        snprintf(one.tag, sizeof(one.tag), "%s", tags.items[i]);
         TRY(pull_tag(in, r, &one));
     }
     return OK;
@@ -139,8 +165,8 @@ static struct err pull_run(struct ingest *in) {
     char name[REFERENCE_TEXT_MAX];
     TRY(reference_parse(ingest_arg(in, "ref"), &ref));
     TRY(job_settings_read(in, &s));
-    const struct registry_rule *rule =
-        settings_rule(&s.settings, str_of(reference_name(&ref, name)));
+    const struct registry_rule *rule = settings_rule(&s.settings,
+                                                     str_of(reference_name(&ref, name)));
     for (size_t i = 0; rule && i < rule->mirrors.n; i++) {
         struct err e = pull_from(in, &s, &ref, rule->mirrors.items[i]);
         if (!err_failed(e) || err_kind(e) == ERR_CANCELLED ||
@@ -156,5 +182,7 @@ struct err registry_pull_job(struct worker_ctx *ctx, struct str args, const int 
     CLEAN_INGEST struct ingest in;
     (void)ret_result; /* everything was said by questions */
     TRY(ingest_open(ctx, args, fds, fds_n, true, &in));
-    return ingest_end(&in, pull_run(&in));
+    struct err e = pull_run(&in);
+    /* A 401 would make the CLI ask for a password of its own accord; the peer answers 500. */
+    return ingest_end(&in, err_kind(e) == ERR_UNAUTHORIZED ? err_as(e, ERR_SYSTEM) : e);
 }

@@ -1,6 +1,7 @@
 /* push_job.c - the job "registry-push": blobs that the registry lacks, then the manifest. */
 #include "registry/jobs.h"
 #include "registry/registry.h"
+#include "registry/upload.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -36,20 +37,6 @@ struct pushing {
 
 /* --- one blob
  * ------------------------------------------------------------------------------------------- */
-static struct err blob_exists(struct registry *r, const char *digest, bool *ret) {
-    CLEAN_ANSWER struct registry_answer answer = {0};
-    CLEAN_FREE
-    char *url = mem_printf("blobs/%s", digest);
-    struct registry_call c = {.method = "HEAD", .url = url, .body_fd = -1, .redirects = true};
-    TRY(registry_call(r, &c, &answer));
-    *ret = answer.status == 200;
-    /* 401 and 403: who may not read may still write; the upload will tell. */
-    if (answer.status == 200 || answer.status == 404 || answer.status == 401 ||
-        answer.status == 403)
-        return OK;
-    return registry_error(r, &answer, "look for a blob");
-}
-
 /* The repository on the same registry that has the blob already, or NULL. */
 static const char *mount_source(const struct registry *r, const char *source) {
     size_t host = strlen(r->shown);
@@ -59,74 +46,23 @@ static const char *mount_source(const struct registry *r, const char *source) {
     return source + host + 1;
 }
 
-/* POST: a mount when a source is known (*ret_mounted), else the place to upload to. */
-static struct err begin_upload(struct registry *r, const char *digest, const char *from,
-                               bool *ret_mounted, char **ret_location) {
-    CLEAN_ANSWER struct registry_answer answer = {0};
-    CLEAN_FREE
-    char *url = from ? mem_printf("blobs/uploads/?mount=%s&from=%s", digest, from)
-                     : mem_strdup("blobs/uploads/");
-    struct registry_call c = {.method = "POST", .url = url, .body_fd = -1};
-    TRY(registry_call(r, &c, &answer));
-    *ret_mounted = answer.status == 201 && from;
-    if (*ret_mounted)
-        return OK;
-    if (answer.status != 202 || !answer.location)
-        return registry_error(r, &answer, "begin an upload");
-    *ret_location = TAKE(answer.location);
-    return OK;
-}
-
-static struct err put_blob(struct registry *r, const char *location, const char *digest, int fd,
-                           uint64_t size, _Atomic uint64_t *sent) {
-    CLEAN_ANSWER struct registry_answer answer = {0};
-    CLEAN_FREE
-    char *url = mem_printf("%s%cdigest=%s", location, strchr(location, '?') ? '&' : '?', digest);
-    struct registry_call c = {.method = "PUT",
-                              .url = url,
-                              .body_fd = fd,
-                              .body_size = size,
-                              .sent = sent,
-                              .content_type = "application/octet-stream"};
-    TRY(registry_call(r, &c, &answer));
-    if (answer.status != 201)
-        return registry_error(r, &answer, "upload a blob");
-    return OK;
-}
-
-static struct err upload(struct registry *r, const struct digest *d, int fd, uint64_t size,
-                         const char *source, _Atomic uint64_t *sent, enum phase *ret_how) {
-    char digest[DIGEST_TEXT_MAX];
-    CLEAN_FREE
-    char *location = NULL;
-    const char *from = mount_source(r, source);
-    bool there, mounted = false;
-    digest_text(d, digest);
-    TRY(blob_exists(r, digest, &there));
-    if (!there)
-        TRY(begin_upload(r, digest, from, &mounted, &location));
-    *ret_how = there ? PHASE_EXISTS : mounted ? PHASE_MOUNTED : PHASE_PUSHED;
-    return there || mounted ? OK : put_blob(r, location, digest, fd, size, sent);
-}
-
 static struct err push_one(struct pushing *p, struct registry *r, struct task *t) {
+    static const enum phase phases[] = {[UPLOAD_EXISTED] = PHASE_EXISTS,
+                                        [UPLOAD_MOUNTED] = PHASE_MOUNTED,
+                                        [UPLOAD_SENT] = PHASE_PUSHED};
     CLEAN_FD
     int fd = -1;
-    enum phase how = PHASE_PUSHED;
+    enum upload_how how;
     TRY(ingest_open_blob(p->in, &t->l->blob, &fd));
-    for (int attempt = 0;; attempt++) {
-        atomic_store(&t->sent, 0);
-        struct err e = upload(r, &t->l->blob, fd, t->l->blob_size, t->l->source, &t->sent, &how);
-        bool again = err_kind(e) == ERR_UNAVAILABLE && attempt + 1 < REGISTRY_ATTEMPTS &&
-                     !atomic_load(&p->failed);
-        if (!again) {
-            if (!err_failed(e))
-                atomic_store(&t->phase, how);
-            return e;
-        }
-        err_ignore(e); /* tried again */
-        sleep(1u << attempt);
-    }
+    struct upload u = {.digest = &t->l->blob,
+                       .fd = fd,
+                       .size = t->l->blob_size,
+                       .from = mount_source(r, t->l->source),
+                       .sent = &t->sent,
+                       .abort = &p->failed};
+    TRY(upload_blob(r, &u, &how));
+    atomic_store(&t->phase, phases[how]);
+    return OK;
 }
 
 static void *push_thread(void *arg) {
@@ -273,10 +209,11 @@ static const char *make_manifest(const struct ingest_image *image, struct buf *o
 static struct err push_config(struct registry *r, const struct ingest_image *image) {
     CLEAN_FD
     int fd = memfd_create("corten-config", MFD_CLOEXEC);
-    enum phase how;
+    enum upload_how how;
     if (fd < 0 || pwrite(fd, image->config.p, image->config.len, 0) != (ssize_t)image->config.len)
         return err_errno(errno, "image config");
-    return upload(r, &image->id, fd, image->config.len, NULL, NULL, &how);
+    struct upload u = {.digest = &image->id, .fd = fd, .size = image->config.len};
+    return upload_blob(r, &u, &how);
 }
 
 static struct err put_manifest(struct registry *r, const char *tag, const char *type,
@@ -354,9 +291,10 @@ static struct err push_run(struct ingest *in) {
             char name[REFERENCE_TEXT_MAX];
             TRY(reference_parse(json_str(json_at(own, k)), &ref));
             if (!r) {
-                TRY(job_open_registry(in, &s, &ref, "pull,push", NULL, &r));
+                /* First, as the peer does: a 401 instead would make the CLI ask for a password. */
                 TRY(answer_status_line(in, NULL, "The push refers to repository [%s]",
                                        reference_name(&ref, name)));
+                TRY(job_open_registry(in, &s, &ref, "pull,push", NULL, &r));
             }
             TRY(push_tag(in, r, &image, &ref));
         }

@@ -15,8 +15,8 @@
  * (security rule 11): sent to the registry's own host alone, and to the token server that it names
  * when that is https or on the same loopback host; never along a redirect. Redirects and token
  * servers on private, link-local or loopback addresses are refused unless the registry is there.
- * Budget: REGISTRY_ATTEMPTS per transfer with growing pauses (or what Retry-After says, up to 30 s),
- * a minimum speed, resumed by ranges.
+ * Budget: REGISTRY_ATTEMPTS per transfer with growing pauses (or what Retry-After says, up to 30
+ * s), a minimum speed, resumed by ranges.
  *
  * Thread: registry_pull and registry_push on the loop. Tests: test/unit/registry,
  * test/e2e/t1*-registry*.sh against Debian's docker-registry; fuzz: registry-challenge.
@@ -51,6 +51,28 @@ struct registry_push {
 /* POST /images/{name}/push */
 void registry_push(struct images *im, const struct registry_options *o, struct http_taken *client,
                    const struct registry_push *p, image_done *done, void *arg);
+
+/* --- questions without images ------------------------------------------------------------------
+ */
+/* POST /auth. server: AuthConfig's serveraddress ("host:port", a URL, "": docker.io); auth as the
+ * X-Registry-Auth of the others. Answers {"Status", "IdentityToken"}; wrong ones are
+ * ERR_UNAUTHORIZED. */
+void registry_login(struct images *im, const struct registry_options *o, struct http_taken *client,
+                    const char *server, const char *auth, image_done *done, void *arg);
+/* GET /distribution/{name}/json: descriptor and platforms of what name stands for. */
+void registry_inspect(struct images *im, const struct registry_options *o,
+                      struct http_taken *client, const char *name, const char *auth,
+                      image_done *done, void *arg);
+struct registry_search {
+    const char *term;                 /* "[host[:port]/]words" */
+    int64_t limit;                    /* 1..100; 0: the server's */
+    const char *official, *automated; /* "", "true", "false" */
+    int64_t stars;
+    const char *auth;
+};
+/* GET /images/search, by the registry's own /v1/search; ERR_UNSUPPORTED where it has none. */
+void registry_search(struct images *im, const struct registry_options *o, struct http_taken *client,
+                     const struct registry_search *s, image_done *done, void *arg);
 
 /* For corten-worker; ends with a NULL name. */
 extern const struct worker_job registry_jobs[];

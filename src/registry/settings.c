@@ -61,8 +61,7 @@ static struct err read_rule(const struct json *j, struct arena *a, struct regist
         else if (str_eqz(it.key, "fallback") && json_type(it.value) == JSON_BOOL)
             ret->fallback = json_bool(it.value, true);
         else
-            return err_new(ERR_UNSUPPORTED, "registries: '%.*s' is not supported",
-                           STR_ARG(it.key));
+            return err_new(ERR_UNSUPPORTED, "registries: '%.*s' is not supported", STR_ARG(it.key));
     }
     if (!ret->prefix || !ret->prefix[0] || str_ends(str_of(ret->prefix), STR("/")))
         return err_new(ERR_INVALID, "registries: every rule needs a prefix such as "
@@ -163,7 +162,8 @@ const struct registry_rule *settings_rule(const struct registry_settings *s, str
     return best;
 }
 
-/* --- addresses and subnets --------------------------------------------------------------------- */
+/* --- addresses and subnets ---------------------------------------------------------------------
+ */
 struct address {
     unsigned char bytes[16]; /* IPv4 mapped into ::ffff:0:0/96 */
 };
@@ -245,7 +245,8 @@ bool settings_insecure(const struct registry_settings *s, struct str authority) 
     return address_parse(host, &a) ? any_subnet(s, &a) : resolves_insecure(s, host);
 }
 
-/* --- proxies ----------------------------------------------------------------------------------- */
+/* --- proxies -----------------------------------------------------------------------------------
+ */
 static bool proxy_spares(struct str rule, struct str host, struct str authority) {
     struct address a;
     if (str_eqz(rule, "*") || str_eq_nocase(rule, authority) || str_eq_nocase(rule, host))

@@ -1,19 +1,17 @@
 /* settings.h - what the administrator said about registries, as the daemon hands it to its workers.
  *
  * One JSON object with the keys of the daemon's configuration file, all optional:
- *   certs-dirs          directories with one directory per registry, "host:port"; the first that has
- *                       one counts (default /etc/corten/certs.d, /etc/docker/certs.d)
- *   insecure-registries "host", "host:port" or a subnet: certificates are not checked there, and
- *                       plain HTTP will do where TLS is not spoken
- *   registry-mirrors    URLs asked before docker.io
- *   registries          [{"prefix": "host/path", "mirrors": [URL…], "fallback": true}]: the longest
- *                       prefix of an image's name counts; its mirrors are asked in order, then the
- *                       registry itself unless fallback is false
- *   proxies             {"http-proxy", "https-proxy", "no-proxy"}; what is left out comes from
- *                       HTTP_PROXY, HTTPS_PROXY, NO_PROXY (or in small letters) of the environment
- * A mirror's URL has a scheme (http only to loopback and insecure registries), a host and possibly a
- * path, below which its /v2/ lies. Private to registry/; pure but for name look-ups of
- * settings_insecure. Tests: test/unit/registry/settings.c.
+ *   certs-dirs          directories with one directory per registry, "host:port"; the first that
+ * has one counts (default /etc/corten/certs.d, /etc/docker/certs.d) insecure-registries "host",
+ * "host:port" or a subnet: certificates are not checked there, and plain HTTP will do where TLS is
+ * not spoken registry-mirrors    URLs asked before docker.io registries          [{"prefix":
+ * "host/path", "mirrors": [URL…], "fallback": true}]: the longest prefix of an image's name counts;
+ * its mirrors are asked in order, then the registry itself unless fallback is false proxies
+ * {"http-proxy", "https-proxy", "no-proxy"}; what is left out comes from HTTP_PROXY, HTTPS_PROXY,
+ * NO_PROXY (or in small letters) of the environment A mirror's URL has a scheme (http only to
+ * loopback and insecure registries), a host and possibly a path, below which its /v2/ lies. Private
+ * to registry/; pure but for name look-ups of settings_insecure. Tests:
+ * test/unit/registry/settings.c.
  */
 #pragma once
 #include "base/arena.h"

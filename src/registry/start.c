@@ -1,4 +1,5 @@
 /* start.c - the daemon's side of pull and push: checks the request, starts the job. */
+#include "registry/manifest.h"
 #include "registry/registry.h"
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,8 @@ static void put_common(struct json_out *o, const struct registry_options *option
 }
 
 static struct err pull_reference(const struct registry_pull *p, struct reference *ret) {
-    if (p->platform && p->platform[0] && strcmp(p->platform, "linux/" IMAGE_ARCHITECTURE) != 0 &&
-        strcmp(p->platform, "linux") != 0)
-        return err_new(ERR_UNSUPPORTED, "platform %s is not supported", p->platform);
+    struct platform platform;
+    TRY(platform_parse(str_of(p->platform ? p->platform : ""), &platform));
     return reference_parse_with_tag(str_of(p->name), str_of(p->tag ? p->tag : ""), ret);
 }
 
@@ -33,6 +33,8 @@ void registry_pull(struct images *im, const struct registry_options *o, struct h
         return;
     }
     jo_kstr(&j, "ref", reference_text(&ref, text));
+    if (p->platform && p->platform[0])
+        jo_kstr(&j, "platform", p->platform);
     put_common(&j, o, p->auth);
     err_ignore(image_find(im, str_of(text), &current)); /* there may be none yet */
     struct image_job_start s = {.job = "registry-pull",
@@ -43,6 +45,113 @@ void registry_pull(struct images *im, const struct registry_options *o, struct h
                                 .done = done,
                                 .arg = arg};
     image_job_start(im, &s);
+}
+
+/* --- questions
+ * ----------------------------------------------------------------------------------------------
+ */
+static void ask(struct images *im, const struct registry_options *o, struct http_taken *client,
+                const char *job, struct json_out *args, const char *auth, image_done *done,
+                void *arg) {
+    put_common(args, o, auth);
+    struct image_job_start s = {
+        .job = job, .args = buf_str(args->out), .client = client, .done = done, .arg = arg};
+    image_job_start(im, &s);
+}
+
+/* The registry that old and new clients mean by a server address. */
+static struct err server_domain(struct str server, struct str *ret) {
+    struct str path;
+    ssize_t scheme = str_find_str(server, STR("://"));
+    if (scheme >= 0)
+        server = str_from(server, (size_t)scheme + 3);
+    str_cut(server, '/', ret, &path);
+    if (ret->len == 0 || str_eqz(*ret, "index.docker.io") || str_eqz(*ret, "registry-1.docker.io"))
+        *ret = STR("docker.io");
+    return reference_domain_valid(*ret)
+               ? OK
+               : err_new(ERR_INVALID, "invalid registry \"%.*s\"", STR_ARG(*ret));
+}
+
+void registry_login(struct images *im, const struct registry_options *o, struct http_taken *client,
+                    const char *server, const char *auth, image_done *done, void *arg) {
+    CLEAN_BUF struct buf args = {0};
+    struct json_out j = {.out = &args};
+    struct str domain;
+    struct err e = server_domain(str_of(server ? server : ""), &domain);
+    if (err_failed(e)) {
+        image_job_refuse(client, done, arg, e);
+        return;
+    }
+    jo_key(&j, "domain");
+    jo_str(&j, domain);
+    ask(im, o, client, "registry-login", &j, auth, done, arg);
+}
+
+void registry_inspect(struct images *im, const struct registry_options *o,
+                      struct http_taken *client, const char *name, const char *auth,
+                      image_done *done, void *arg) {
+    CLEAN_BUF struct buf args = {0};
+    struct json_out j = {.out = &args};
+    struct reference ref;
+    char text[REFERENCE_TEXT_MAX];
+    struct err e = reference_parse(str_of(name), &ref);
+    if (err_failed(e)) {
+        image_job_refuse(client, done, arg, e);
+        return;
+    }
+    jo_kstr(&j, "ref", reference_text(&ref, text));
+    ask(im, o, client, "registry-inspect", &j, auth, done, arg);
+}
+
+/* "host/words" asks that host. */
+static void search_words(struct str term, struct str *ret_domain, struct str *ret_words) {
+    struct str head, rest;
+    *ret_domain = STR("docker.io");
+    *ret_words = term;
+    if (str_cut(term, '/', &head, &rest) &&
+        (str_find(head, '.') >= 0 || str_find(head, ':') >= 0 || str_eqz(head, "localhost"))) {
+        *ret_domain = head;
+        *ret_words = rest;
+    }
+}
+
+static void put_query(struct json_out *j, struct str words, int64_t limit) {
+    CLEAN_BUF struct buf query = {0};
+    buf_adds(&query, "q=");
+    for (size_t i = 0; i < words.len; i++) {
+        unsigned char c = (unsigned char)words.p[i];
+        bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
+                     (c && strchr("-_.~", c));
+        if (plain)
+            buf_addc(&query, (char)c);
+        else
+            buf_addf(&query, "%%%02X", c);
+    }
+    if (limit > 0)
+        buf_addf(&query, "&n=%lld", (long long)limit);
+    jo_key(j, "query");
+    jo_str(j, buf_str(&query));
+}
+
+void registry_search(struct images *im, const struct registry_options *o, struct http_taken *client,
+                     const struct registry_search *s, image_done *done, void *arg) {
+    CLEAN_BUF struct buf args = {0};
+    struct json_out j = {.out = &args};
+    struct str domain, words;
+    search_words(str_of(s->term), &domain, &words);
+    if (words.len == 0 || !reference_domain_valid(domain)) {
+        image_job_refuse(client, done, arg,
+                         err_new(ERR_INVALID, "invalid search term \"%s\"", s->term));
+        return;
+    }
+    jo_key(&j, "domain");
+    jo_str(&j, domain);
+    put_query(&j, words, s->limit);
+    jo_kstr(&j, "official", s->official);
+    jo_kstr(&j, "automated", s->automated);
+    jo_ki64(&j, "stars", s->stars);
+    ask(im, o, client, "registry-search", &j, s->auth, done, arg);
 }
 
 /* --- push

@@ -33,3 +33,16 @@ FIELDS(dist_tags_fields, struct dist_tags,
 FIELDS(dist_catalog_fields, struct dist_catalog,
        F(repositories, "repositories", F_STRS));
 #undef F
+
+#define F(member, name, kind, ...) FIELD(struct dist_search_result, member, name, kind, ##__VA_ARGS__)
+FIELDS(dist_search_result_fields, struct dist_search_result,
+       F(name, "name", F_STR),
+       F(description, "description", F_STR),
+       F(is_official, "is_official", F_BOOL),
+       F(star_count, "star_count", F_I64));
+#undef F
+
+#define F(member, name, kind, ...) FIELD(struct dist_search, member, name, kind, ##__VA_ARGS__)
+FIELDS(dist_search_fields, struct dist_search,
+       F(results, "results", F_ARRAY, .sub = &dist_search_result_fields));
+#undef F

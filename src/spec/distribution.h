@@ -36,3 +36,15 @@ struct dist_catalog {
     struct strs repositories;
 };
 extern const struct fields dist_catalog_fields;
+
+/* GET /v1/search?q=…&n=…: no part of the protocol, but what `docker search` is made of. */
+struct dist_search_result {
+    char *name;
+    char *description;
+    bool is_official;
+    int64_t star_count;
+};
+struct dist_search {
+    struct objs results; /* struct dist_search_result */
+};
+extern const struct fields dist_search_fields;

@@ -1,0 +1,55 @@
+#!/bin/bash
+# A push survives what a network and a registry do to it: resumed uploads, pieces, mounts.
+. "$(dirname "$0")/lib.sh"
+. "$here/trap.sh"
+start_daemon
+start_trap
+r=127.0.0.1:$trap
+# 12 MB that do not compress: larger than what goes in one PUT.
+mkdir "$TEST_TMP/big"
+dd if=/dev/urandom of="$TEST_TMP/big/file" bs=1M count=12 status=none
+tar -C "$TEST_TMP/big" -c . | dk import - $r/big:1 >/dev/null || fail "import"
+id=$(dk inspect -f '{{.Id}}' $r/big:1)
+
+back() { # what the registry has is what was pushed
+    fresh
+    faults '{}'
+    expect_status 0 dk pull "$1"
+    expect_eq "$(dk inspect -f '{{.Id}}' "$1")" "$id"
+}
+
+step "an upload that breaks is resumed where the registry says"
+faults '{"cut_upload": [3000000, 2]}'
+expect_status 0 dk push $r/big:1
+expect_match "$output" 'Pushed$'
+asked 'GET /v2/big/blobs/uploads/.* status=204' 2
+asked 'PATCH /v2/big/blobs/uploads/.* status=202 .* range=6000000-'
+asked 'PUT /v2/big/manifests/1 status=201'
+back $r/big:1
+
+step "a registry that has forgotten the upload gets it anew"
+dk tag $r/big:1 $r/again:1
+faults '{"no_mount": true, "cut_upload": [3000000, 1], "status": [["GET /v2/again/blobs/uploads/", 404, 1]]}'
+expect_status 0 dk push $r/again:1
+asked 'POST /v2/again/blobs/uploads/' 3
+back $r/again:1
+
+step "small pieces for those who want them"
+dk tag $r/again:1 $r/pieces:1
+faults '{"no_mount": true, "max_upload": 3000000}'
+expect_status 0 dk push $r/pieces:1
+asked 'PATCH /v2/pieces/blobs/uploads/.* status=202'
+asked 'PUT /v2/pieces/blobs/uploads/.* status=201'
+back $r/pieces:1
+
+step "mounted from another repository; there already; busy; refused"
+dk tag $r/pieces:1 $r/mounted:1
+faults '{"status": [["POST /v2/mounted/", 503, 1], ["PUT /v2/mounted/manifests", 500, 1]]}'
+expect_status 0 dk push $r/mounted:1
+expect_match "$output" 'Mounted from pieces$'
+expect_status 0 dk push $r/mounted:1
+expect_match "$output" 'Layer already exists$'
+dk tag $r/mounted:1 $r/no:1
+faults '{"status": [["POST /v2/no/blobs", 403, 9]]}'
+expect_fails 'begin an upload: unknown: trap' dk push $r/no:1
+pass
