@@ -1,6 +1,5 @@
 #include "registry/settings.h"
 #include "base/file.h"
-#include "image/reference.h"
 #include "registry/authority.h"
 #include "registry/registry.h"
 #include <arpa/inet.h>
