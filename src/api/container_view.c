@@ -196,6 +196,31 @@ static void view_execs(const struct container *c, struct arena *a, struct strs *
  * ----------------------------------------------------------------------------------------------------
  */
 
+/* Bounded by default, which is ours: shown as if it had been asked for. */
+static void bound_log(struct arena *a, struct api_log_config *log) {
+    struct strmap shown = {.present = true};
+    if (strcmp(log->type, "json-file") != 0)
+        return;
+    for (size_t i = 0; i < log->config.n; i++)
+        strmap_set(&shown, a, log->config.items[i].key, log->config.items[i].value);
+    if (!strmap_get(&shown, "max-size"))
+        strmap_set(&shown, a, "max-size", arena_printf(a, "%dm", (int)(LOGS_MAX_SIZE >> 20)));
+    if (!strmap_get(&shown, "max-file"))
+        strmap_set(&shown, a, "max-file", arena_printf(a, "%d", LOGS_MAX_FILE));
+    log->config = shown;
+}
+
+static struct api_log_missing *view_missing(const struct container *c, struct arena *a) {
+    struct logs_missing m;
+    container_log_missing(c, &m);
+    if (m.dropped + m.removed_files == 0)
+        return NULL;
+    struct api_log_missing *v = arena_alloc(a, sizeof *v);
+    *v = (struct api_log_missing){(int64_t)m.dropped, (int64_t)m.removed_files,
+                                  (int64_t)m.removed_bytes};
+    return v;
+}
+
 /* What the peer prints for values that were not given. */
 static void fill_host(const struct container *c, struct arena *a, struct api_container *ret) {
     struct api_host_config *h = arena_alloc(a, sizeof *h);
@@ -211,6 +236,7 @@ static void fill_host(const struct container *c, struct arena *a, struct api_con
         strs_add(&h->masked_paths, a, runtime_masked_paths[i]);
     for (size_t i = 0; !h->readonly_paths.present && runtime_readonly_paths[i]; i++)
         strs_add(&h->readonly_paths, a, runtime_readonly_paths[i]);
+    bound_log(a, &h->log_config);
     ret->host = h;
 }
 
@@ -237,6 +263,7 @@ void view_container(const struct container *c, int minor, struct arena *a,
     bool logs = !c->host->log_config.type || strcmp(c->host->log_config.type, "none") != 0;
     ret->log_path = logs ? arena_printf(a, "%s/%s", c->directory, container_log_name(c, a))
                          : arena_strz(a, "");
+    ret->log_missing = view_missing(c, a);
     ret->name = arena_printf(a, "/%s", c->name);
     ret->restart_count = c->restart_count;
     ret->driver = arena_strz(a, "overlay2");

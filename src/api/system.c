@@ -131,11 +131,11 @@ static void info_host(const struct host *h, struct api_info *d) {
 
 static void info_plugins(struct arena *a, struct api_info *d) {
     static const char *const networks[] = {"bridge", "host", "null"};
-    static const char *const logs[] = {"json-file", "none"};
+    const char *const *logs = logs_drivers();
     strs_add(&d->plugins.volume, a, "local");
     for (size_t i = 0; i < ARRAY_LEN(networks); i++)
         strs_add(&d->plugins.network, a, networks[i]);
-    for (size_t i = 0; i < ARRAY_LEN(logs); i++)
+    for (size_t i = 0; logs[i]; i++)
         strs_add(&d->plugins.log, a, logs[i]);
     d->logging_driver = borrow("json-file");
     struct api_runtime *r = objmap_add(&d->runtimes, a, "corten", sizeof(*r));

@@ -107,6 +107,7 @@ struct container {
     struct container_health *health;   /* NULL: no checks */
     enum monitor_action unhealthy_end; /* what the monitor ended the last run for */
     int64_t unhealthy_delay;
+    struct logs_missing log_before, log_now; /* of earlier runs; of this or the last run */
     struct timer *restart_timer;
     int64_t restart_delay;
     bool gone; /* removed from the registry; freed when the queue is idle */
@@ -158,6 +159,8 @@ void container_status_text(const struct container *c, struct buf *out);
 const char *container_health_name(const struct container *c);
 /* The last results, oldest first; NULL when no checks are made. Memory in a. */
 struct api_health *container_health_view(const struct container *c, struct arena *a);
+/* What rotation has removed and the disk has not taken, in all runs. */
+void container_log_missing(const struct container *c, struct logs_missing *ret);
 /* Directory of the container's log files and their base name. */
 const char *container_log_name(const struct container *c, struct arena *a);
 /* Published ports as they are now (running), for inspect and list. */

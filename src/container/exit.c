@@ -31,6 +31,9 @@ void container_apply_exit(struct container *c, const struct monitor_exit *x) {
     c->finished_at = x->finished_at;
     c->oom_killed = x->oom_killed;
     container_health_ended(c, x);
+    c->log_now = x->log;
+    container_log_missing(c, &c->log_before);
+    c->log_now = (struct logs_missing){0};
     c->pid = 0;
     c->start_time = 0;
     c->hold.running = false;
@@ -150,6 +153,11 @@ static void monitor_oom(void *arg) {
     container_publish(c, "oom", NULL, NULL);
 }
 
+static void monitor_log_missing(void *arg, const struct logs_missing *m) {
+    struct container *c = arg;
+    c->log_now = *m;
+}
+
 static void monitor_health(void *arg, const struct monitor_health_state *s) {
     container_health_report(arg, s);
 }
@@ -180,6 +188,7 @@ static const struct monitor_events events = {
     .exited = monitor_exited,
     .exec_exited = monitor_exec_exited,
     .oom = monitor_oom,
+    .log_missing = monitor_log_missing,
     .health = monitor_health,
     .waiter_back = monitor_waiter_back,
     .closed = monitor_closed,

@@ -13,6 +13,48 @@ struct err container_logs_check(const struct container *c) {
     return OK;
 }
 
+static char *command_text(const struct container *c, struct arena *a) {
+    CLEAN_BUF struct buf text = {0};
+    const struct strs *parts[] = {&c->config->entrypoint, &c->config->cmd};
+    for (size_t k = 0; k < ARRAY_LEN(parts); k++)
+        for (size_t i = 0; i < parts[k]->n; i++)
+            buf_addf(&text, "%s%s", text.len ? " " : "", parts[k]->items[i]);
+    return arena_str(a, buf_str(&text));
+}
+
+struct err container_log_settings(const struct container *c, struct arena *a,
+                                  struct monitor_start *ret) {
+    const struct api_log_config *log = &c->host->log_config;
+    struct logs_options o;
+    CLEAN_BUF struct buf attrs = {0};
+    TRY(logs_options_parse(log->type, &log->config, &o));
+    struct logs_subject subject = {
+        .id = c->id,
+        .name = c->name,
+        .image_id = c->image_id,
+        .image_name = c->image_ref,
+        .command = command_text(c, a),
+        .host_name = c->config->hostname,
+        .env = &c->config->env,
+        .labels = &c->config->labels,
+    };
+    TRY(logs_attributes(&o, &subject, &attrs));
+    ret->log_driver = arena_strz(a, o.driver);
+    ret->log_max_size = o.max_size;
+    ret->log_max_file = o.max_file;
+    ret->log_max_buffer = o.non_blocking ? o.max_buffer : 0;
+    ret->log_attrs = str_of(arena_str(a, buf_str(&attrs)));
+    return OK;
+}
+
+void container_log_missing(const struct container *c, struct logs_missing *ret) {
+    *ret = (struct logs_missing){
+        .dropped = c->log_before.dropped + c->log_now.dropped,
+        .removed_files = c->log_before.removed_files + c->log_now.removed_files,
+        .removed_bytes = c->log_before.removed_bytes + c->log_now.removed_bytes,
+    };
+}
+
 const char *container_log_name(const struct container *c, struct arena *a) {
     return arena_printf(a, "%s-json.log", c->id);
 }
@@ -47,6 +89,10 @@ static void write_args(const struct container *c, const struct container_logs *o
     jo_kbool(&jo, "tty", c->config->tty);
     put_time(&jo, "since", o->since);
     put_time(&jo, "until", o->until);
+    struct logs_missing missing;
+    container_log_missing(c, &missing);
+    jo_ki64(&jo, "removed_files", (int64_t)missing.removed_files);
+    jo_ki64(&jo, "removed_bytes", (int64_t)missing.removed_bytes);
     jo_kstr(&jo, "tail", o->tail < 0 ? "all" : arena_printf(a, "%lld", (long long)o->tail));
     jo_obj_end(&jo);
 }

@@ -171,9 +171,9 @@ struct err container_endpoints_down(const struct endpoint_plans *v);
 void container_endpoints_release(struct container *c);
 /* A container that still runs, after a restart of the daemon. */
 struct err container_endpoints_adopt(struct container *c, int run_dir);
-/* max-size and max-file of the json-file driver. */
-struct err container_log_limits(const struct api_log_config *log, int64_t *ret_max_size,
-                                int *ret_max_file);
+/* logs.c: driver, options and attributes. Memory in a. */
+struct err container_log_settings(const struct container *c, struct arena *a,
+                                  struct monitor_start *ret);
 
 /* files_job.c: a whole answer {"message": …} with Connection: close. Does not consume e. */
 void container_files_error(struct err e, struct buf *out);

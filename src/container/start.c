@@ -180,7 +180,6 @@ static struct err fill_volumes(struct start_job *j) {
 
 static struct err run_monitor(struct start_job *j, int run_dir, const struct endpoint_live *live) {
     struct container *c = j->c;
-    const struct api_log_config *log = &c->host->log_config;
     CLEAN_FD int data = -1;
     CLEAN_FD int seccomp = -1;
     TRY(dir_open(c->directory, &data));
@@ -206,14 +205,13 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .groups_n = c->host->group_add.n,
         .open_stdin = c->config->open_stdin,
         .stdin_once = c->config->stdin_once,
-        .log_driver = log->type && *log->type ? log->type : "json-file",
         .log_dir_fd = data,
         .log_name = container_log_name(c, &j->arena),
         .auto_remove = c->auto_remove,
         .prestart = j->prestart,
         .prestart_n = j->prestart_n,
     };
-    TRY(container_log_limits(log, &s.log_max_size, &s.log_max_file));
+    TRY(container_log_settings(c, &j->arena, &s));
     TRY(container_health_settings(c, &j->arena, &s.health));
     return monitor_spawn(&s, &j->started);
 }
@@ -313,6 +311,7 @@ static void start_finish(void *job, struct err e, struct op_run *run) {
     c->error = mem_strdup("");
     container_set_state(c, CONTAINER_RUNNING);
     container_health_begin(c);
+    c->log_now = (struct logs_missing){0};
     container_net_settle(c, &j->net);
     container_watch_monitor(c, j->started.conn);
     container_save_lazy(c);

@@ -154,18 +154,8 @@ static struct err check_security_opts(const struct strs *opts) {
 }
 
 static struct err check_log(const struct api_log_config *log) {
-    if (!ONE_OF(log->type, "json-file", "none"))
-        return err_new(ERR_UNSUPPORTED, "log driver '%s' is not supported: use json-file or none",
-                       log->type);
-    if (set(log->type) && !strcmp(log->type, "none") && log->config.n)
-        return err_new(ERR_INVALID, "log driver 'none' takes no options");
-    for (size_t i = 0; i < log->config.n; i++)
-        if (!ONE_OF(log->config.items[i].key, "max-size", "max-file"))
-            return err_new(ERR_UNSUPPORTED, "log option '%s' is not supported for json-file",
-                           log->config.items[i].key);
-    int64_t size;
-    int files;
-    return container_log_limits(log, &size, &files);
+    struct logs_options options;
+    return logs_options_parse(log->type, &log->config, &options);
 }
 
 static struct err check_capabilities(const struct strs *caps, const char *what) {
@@ -295,34 +285,4 @@ struct err container_validate(const struct api_container_create *doc, struct are
     if (mode && !strcmp(mode, "host") && (h->port_bindings.n || h->publish_all_ports))
         strs_add(ret_warnings, a, "Published ports are discarded when using host network mode");
     return check_config(&doc->config);
-}
-
-/* "10m", "1g", "512k", plain bytes. */
-static struct err parse_size(const char *text, int64_t *ret) {
-    struct str s = str_of(text);
-    int64_t unit = 1, n = 0;
-    if (s.len) {
-        char last = s.p[s.len - 1] | 0x20;
-        unit = last == 'k' ? 1 << 10 : last == 'm' ? 1 << 20 : last == 'g' ? 1 << 30 : 1;
-        s = str_sub(s, 0, s.len - (unit > 1));
-    }
-    TRY(str_to_i64(s, 1, INT64_MAX / unit, &n));
-    *ret = n * unit;
-    return OK;
-}
-
-struct err container_log_limits(const struct api_log_config *log, int64_t *ret_max_size,
-                                int *ret_max_file) {
-    int64_t size = INT64_C(100) << 20, files = 10;
-    const char *max_size = strmap_get(&log->config, "max-size"),
-               *max_file = strmap_get(&log->config, "max-file");
-    if (max_size && !strcmp(max_size, "-1"))
-        size = -1;
-    else if (max_size)
-        TRYF(parse_size(max_size, &size), "log option max-size");
-    if (max_file)
-        TRYF(str_to_i64(str_of(max_file), 1, 1000, &files), "log option max-file");
-    *ret_max_size = size;
-    *ret_max_file = (int)files;
-    return OK;
 }

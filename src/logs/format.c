@@ -8,11 +8,12 @@
 
 static const char stream_names[2][7] = {"stdout", "stderr"};
 
-void format_tail_set(struct format_tail *t, enum logs_stream s, int64_t time) {
+void format_tail_set(struct format_tail *t, enum logs_stream s, struct str attrs, int64_t time) {
     char text[TIME_TEXT_MAX];
     time_format(time, text);
-    int n = snprintf(t->text, sizeof(t->text), "\\n\",\"stream\":\"%s\",\"time\":\"%s\"}\n",
-                     stream_names[s], text);
+    int n = snprintf(t->text, FORMAT_TAIL_ROOM(attrs.len),
+                     "\\n\",\"stream\":\"%s\"%s%.*s,\"time\":\"%s\"}\n", stream_names[s],
+                     attrs.len ? ",\"attrs\":" : "", STR_ARG(attrs), text);
     t->len = (size_t)n;
 }
 
@@ -126,9 +127,10 @@ char *format_record(char *dst, const unsigned char *p, size_t n, bool newline,
 }
 
 void logs_format(struct buf *out, enum logs_stream s, struct str text, bool newline, int64_t time) {
-    struct format_tail t;
-    format_tail_set(&t, s, time);
-    char *dst = buf_room(out, FORMAT_RECORD_ROOM(text.len));
+    char room[FORMAT_TAIL_ROOM(0)];
+    struct format_tail t = {.text = room};
+    format_tail_set(&t, s, STR_NONE, time);
+    char *dst = buf_room(out, FORMAT_RECORD_ROOM(text.len, &t));
     char *end = format_record(dst, (const unsigned char *)text.p, text.len, newline, &t);
     buf_added(out, (size_t)(end - dst));
 }

@@ -6,15 +6,17 @@
 #pragma once
 #include "logs/logs.h"
 
-/* What follows the text: `\n","stream":"…","time":"…"}` and a newline; made once per read. */
+/* What follows the text: `\n","stream":"…","attrs":{…},"time":"…"}` and a newline; made once per
+ * read. text has FORMAT_TAIL_ROOM bytes. */
 struct format_tail {
-    char text[96];
+    char *text;
     size_t len;
 };
-void format_tail_set(struct format_tail *t, enum logs_stream s, int64_t time);
+#define FORMAT_TAIL_ROOM(attrs_len) ((attrs_len) + 128)
+void format_tail_set(struct format_tail *t, enum logs_stream s, struct str attrs, int64_t time);
 
 /* Bytes that a record of n bytes of text may need at most, with slack for wide stores. */
-#define FORMAT_RECORD_ROOM(n) ((n)*6 + 8 + 96 + 16)
+#define FORMAT_RECORD_ROOM(n, t) ((n)*6 + 8 + (t)->len + 16)
 /* Writes the record at dst and returns its end. */
 char *format_record(char *dst, const unsigned char *p, size_t n, bool newline,
                     const struct format_tail *t);

@@ -14,12 +14,14 @@
  * stopped containers. It follows rotation by inode, so no line is lost or repeated, and starts over
  * after an external truncation.
  *
- * Drivers: "json-file" and "none"; others are ERR_UNSUPPORTED by name.
+ * Options labels, env and tag put "attrs" into every record, as the peer does. In the non-blocking
+ * mode the writer is never full: what max-buffer-size does not hold is dropped and counted.
  * Tests: test/unit/logs, test/fuzz/log-record.c, test/kernel/monitor-log.c.
  */
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
+#include "spec/fields.h"
 
 #define LOGS_PARTIAL_SIZE 16384u           /* longest text of one record, as the peer */
 #define LOGS_MAX_SIZE (INT64_C(100) << 20) /* default of max-size: bounded by default */
@@ -28,18 +30,49 @@
 
 enum logs_stream { LOGS_STDOUT, LOGS_STDERR };
 
-/* Checks a driver's name and options as the API gives them ("max-size": "10m", "max-file": "3").
- * Errors name the option. ret_max_size -1: unbounded. */
-struct err logs_check_driver(const char *driver);
-struct err logs_parse_size(struct str text, int64_t *ret);
-struct err logs_parse_files(struct str text, int *ret);
+/* --- drivers and options ---------------------------------------------------------------------- */
+#define LOGS_MAX_FILE_MOST 1000
+#define LOGS_BUFFER (INT64_C(1) << 20) /* default of max-buffer-size */
+#define LOGS_BUFFER_MOST (INT64_C(256) << 20)
+#define LOGS_ATTRS_MAX 65536u /* bytes of a record's attributes */
 
+struct logs_options { /* texts are borrowed */
+    const char *driver;
+    int64_t max_size; /* bytes per file; -1: unbounded */
+    int max_file;
+    bool compress;
+    bool non_blocking; /* the container never waits for the log: what does not fit is dropped */
+    int64_t max_buffer;
+    const char *labels, *labels_regex, *env, *env_regex, *tag; /* NULL: not given */
+};
+/* NULL-terminated names. */
+const char *const *logs_drivers(void);
+/* ERR_UNSUPPORTED, with the remedy, for the peer's other drivers; ERR_INVALID for unknown names. */
+struct err logs_check_driver(const char *driver);
+/* As the API gives them ("max-size": "10m", "max-file": "3"). Errors name the option. */
+struct err logs_options_parse(const char *driver, const struct strmap *given,
+                              struct logs_options *ret);
+struct err logs_parse_size(struct str text, int64_t *ret); /* "-1": -1 */
+struct logs_subject {
+    const char *id, *name; /* name without slash */
+    const char *image_id, *image_name, *command, *host_name;
+    const struct strs *env;
+    const struct strmap *labels;
+};
+/* What the options labels, env and tag put into every record: a JSON object of strings, or nothing
+ * when they ask for nothing. */
+struct err logs_attributes(const struct logs_options *o, const struct logs_subject *s,
+                           struct buf *ret);
+
+/* --- writing ---------------------------------------------------------------------------------- */
 struct logs_writer_options {
     const char *driver; /* "json-file" or "none" */
     int dir_fd;         /* borrowed, kept as a duplicate; -1 for none */
     const char *name;   /* file name in it */
     int64_t max_size;   /* bytes per file; -1: no rotation */
     int max_file;       /* files in all, at least 1 */
+    struct str attrs;   /* logs_attributes; empty: none */
+    int64_t max_buffer; /* > 0: non-blocking mode, bytes that wait at most */
     bool blocking;      /* do not use io_uring (tests) */
 };
 struct logs_writer;
@@ -65,8 +98,14 @@ void logs_writer_end(struct logs_writer *w, int64_t now);
 bool logs_writer_idle(const struct logs_writer *w);
 /* Gives buffer pages back to the kernel; for quiet moments. */
 void logs_writer_trim(struct logs_writer *w);
-/* Records dropped so far. */
-uint64_t logs_writer_lost(const struct logs_writer *w);
+/* What is missing of the log so far, in this run. */
+struct logs_missing {
+    uint64_t dropped;                      /* records that the disk did not take */
+    uint64_t removed_files, removed_bytes; /* by rotation */
+};
+void logs_writer_missing(const struct logs_writer *w, struct logs_missing *ret);
+/* The unfinished line of a stream. */
+struct str logs_writer_unfinished(const struct logs_writer *w, enum logs_stream s);
 
 /* --- records ---------------------------------------------------------------------------------- */
 /* Appends one record in the peer's format; newline: the text gets "\n" at its end. */
@@ -76,11 +115,13 @@ struct logs_record {
     struct str time;  /* as in the file; points into the text or into time_text */
     struct buf attrs; /* "key=value,…" sorted and percent-encoded, as `details` shows it */
     char time_text[64];
+    struct buf raw_attrs; /* as in the last record: many share them */
 };
+void logs_record_done(struct logs_record *r);
 /* Reads one record from the front of `text` and appends its unescaped log text to out. Returns the
  * bytes of the record with its newline; 0: no whole record there yet; negative: -n, the n bytes at
  * the front are no record and are to be skipped. out grows only in the first case. ret is zeroed by
- * the caller once, may be used again, and ends with buf_done(&ret->attrs). */
+ * the caller once, may be used again, and ends with logs_record_done. */
 ssize_t logs_parse(struct str text, struct logs_record *ret, struct buf *out);
 
 /* --- reading ---------------------------------------------------------------------------------- */

@@ -206,6 +206,21 @@ static void turn_to(struct reader *r, struct file f, off_t offset) {
     buf_clear(&r->in); /* a torn record at the end of the old file */
 }
 
+/* To who wants to see everything: that this is not all. */
+static void tell_removed(struct reader *r) {
+    static const char blank[FRAME_HEADER];
+    int64_t files = 0, bytes = 0;
+    if (!json_i64(json_get(r->args, "removed_files"), &files) ||
+        !json_i64(json_get(r->args, "removed_bytes"), &bytes) || files <= 0 ||
+        !r->streams[LOGS_STDERR] || !r->multiplexed || r->since != 0)
+        return;
+    size_t start = r->out.len;
+    buf_add(&r->out, blank, FRAME_HEADER);
+    buf_addf(&r->out, "corten: rotation has removed %lld older file%s of this log, %lld bytes\n",
+             (long long)files, files == 1 ? "" : "s", (long long)bytes);
+    set_header(r->out.data + start, LOGS_STDERR, r->out.len - start - FRAME_HEADER);
+}
+
 /* What exists now, from where `tail` says. */
 static struct err read_existing(struct reader *r) {
     OWN(files_done) struct files files = {0};
@@ -215,6 +230,8 @@ static struct err read_existing(struct reader *r) {
     uint64_t tail = tail_wanted(r);
     if (tail != UINT64_MAX)
         TRY(files_tail(&files, tail, &index, &offset));
+    else
+        tell_removed(r);
     for (size_t i = index + 1; i > 0 && files.n > 0 && !ended(r); i--) {
         struct file *x = &files.items[i - 1];
         turn_to(r, *x, i - 1 == index ? offset : 0);
@@ -319,7 +336,7 @@ static void reader_done(struct reader *r) {
     buf_done(&r->in);
     buf_done(&r->out);
     buf_done(&r->text);
-    buf_done(&r->record.attrs);
+    logs_record_done(&r->record);
     fd_close(r->file.fd);
     fd_close(r->client);
     fd_close(r->dir_fd);

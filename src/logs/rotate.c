@@ -4,6 +4,7 @@
  * ring's descriptor becomes readable; what follows depends on the result alone, so both ways share
  * the code. */
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/time.h"
 #include "logs/writer.h"
 #include <errno.h>
@@ -25,7 +26,21 @@ struct err rotate_open_first(struct logs_writer *w) {
     if (!S_ISREG(st.st_mode))
         return err_new(ERR_INVALID, "log file '%s' is not a regular file", w->name);
     w->size = st.st_size;
+    w->sizes = NEW_ARRAY((size_t)w->max_file + 1, int64_t);
+    for (int i = 1; i < w->max_file; i++) {
+        char name[272];
+        snprintf(name, sizeof(name), "%s.%d", w->name, i);
+        if (fstatat(w->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            w->sizes[i] = st.st_size;
+    }
     return OK;
+}
+
+static void count_removed(struct logs_writer *w, int64_t size) {
+    if (size <= 0)
+        return;
+    w->missing.removed_files++;
+    w->missing.removed_bytes += (uint64_t)size;
 }
 
 static struct half *back(struct logs_writer *w) {
@@ -80,7 +95,9 @@ static void make_mark(struct logs_writer *w) {
         char text[200];
         int n = snprintf(text, sizeof(text), "corten: %llu log records are missing here: %s",
                          (unsigned long long)w->lost,
-                         w->lost_errno ? strerror(w->lost_errno) : "the disk was too slow");
+                         w->lost_errno     ? strerror(w->lost_errno)
+                         : w->non_blocking ? "the buffer of mode=non-blocking was full"
+                                           : "the disk was too slow");
         logs_format(&record, LOGS_STDERR, str_n(text, MIN((size_t)n, sizeof(text) - 1)), true,
                     time_now());
     }
@@ -215,6 +232,13 @@ static void finish_shift(struct logs_writer *w, int result) {
         w->step = STEP_NONE;
         return;
     }
+    int64_t moved = w->shift == 1 ? w->size : w->sizes[w->shift - 1];
+    if (result == 0) {
+        count_removed(w, w->sizes[w->shift]); /* what was renamed over */
+        w->sizes[w->shift] = moved;
+        if (w->shift > 1)
+            w->sizes[w->shift - 1] = 0;
+    }
     if (--w->shift == 0)
         w->step = STEP_OPEN;
 }
@@ -241,6 +265,8 @@ static void finish(struct logs_writer *w, int result) {
         finish_shift(w, result);
         break;
     case STEP_REMOVE:
+        if (result == 0)
+            count_removed(w, w->size);
         w->step = STEP_OPEN;
         break;
     case STEP_OPEN:

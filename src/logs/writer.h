@@ -6,9 +6,9 @@
 
 #define WRITER_FULL \
     (256u << 10) /* waiting bytes at which the source is to be held: fits the cache */
-/* Worst case on top of that: a read of 64 KiB of empty lines becomes 4.7 MB of records. */
+/* Of a half. Worst case on top of that: a read of 64 KiB of empty lines becomes 4.7 MB of records,
+ * and more with attributes. */
 #define WRITER_BUFFER ((size_t)16 << 20)
-#define WRITER_AREA (2 * WRITER_BUFFER + 2 * (size_t)LOGS_PARTIAL_SIZE)
 
 enum step {
     STEP_NONE,
@@ -27,6 +27,10 @@ struct logs_writer {
     int max_file;
     struct uring *ring; /* NULL: plain calls */
     void *area;
+    size_t area_size, half_size;
+    bool non_blocking;
+    struct str attrs;            /* in area */
+    struct format_tail tails[2]; /* of this read; of the first piece of a long line */
     struct half {
         char *data;
         size_t len;
@@ -45,8 +49,10 @@ struct logs_writer {
     bool reopen; /* the file was renamed, the new one could not be opened yet */
     bool torn;   /* the file may end inside a record: a newline goes first */
     bool grew;
-    uint64_t lost, lost_total; /* records dropped since the last mark; ever */
+    uint64_t lost; /* records dropped since the last mark */
     int lost_errno;
+    struct logs_missing missing;
+    int64_t *sizes; /* of the older files, by number; [max_file] */
     char mark[384];
     size_t mark_len;
     char from[272], to[272]; /* names of a shift */

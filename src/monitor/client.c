@@ -128,6 +128,13 @@ static void dispatch(struct monitor *m, struct msg *msg) {
         if (m->ev->oom)
             m->ev->oom(m->arg);
         break;
+    case PROTOCOL_LOG_MISSING: {
+        struct logs_missing missing;
+        protocol_get_missing(msg->body, &missing);
+        if (m->ev->log_missing)
+            m->ev->log_missing(m->arg, &missing);
+        break;
+    }
     case PROTOCOL_HEALTH: {
         struct monitor_health_state state;
         if (m->ev->health && protocol_get_state(msg->body, &state))

@@ -103,6 +103,7 @@ static void report(struct keeper *k) {
     if (k->reported)
         return;
     k->reported = true;
+    logs_writer_missing(k->log, &k->exit.log);
     if (k->daemon)
         exit_notice(k);
     else

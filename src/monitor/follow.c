@@ -1,10 +1,13 @@
 /* follow.c - waking those who read the log. The monitor never reads a log itself. */
 #include "base/mem.h"
+#include "base/time.h"
 #include "monitor/keeper.h"
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#define MISSING_DELAY NSEC_PER_SEC
 
 struct follower {
     struct list link;
@@ -57,7 +60,27 @@ void follow_end(struct keeper *k) {
         follower_free(CONTAINER_OF(n, struct follower, link));
 }
 
+/* Tells the daemon what is missing of the log, at most once a second. */
+static void tell_missing(void *arg) {
+    struct keeper *k = arg;
+    CLEAN_BUF struct buf body = {0};
+    k->missing_timer = timer_free(k->missing_timer);
+    logs_writer_missing(k->log, &k->missing);
+    protocol_put_missing(&body, &k->missing);
+    server_notice(k, PROTOCOL_LOG_MISSING, &body, NULL, 0);
+}
+
+static void look_for_missing(struct keeper *k) {
+    struct logs_missing now;
+    if (k->missing_timer || k->exited)
+        return;
+    logs_writer_missing(k->log, &now);
+    if (memcmp(&now, &k->missing, sizeof(now)) != 0)
+        k->missing_timer = timer_new(k->loop, MISSING_DELAY, 0, tell_missing, k);
+}
+
 void log_pump(struct keeper *k) {
+    look_for_missing(k);
     bool was_full = logs_writer_full(k->log);
     if (logs_writer_pump(k->log))
         follow_wake(k);

@@ -95,6 +95,8 @@ struct keeper {
     struct session session;
     struct logs_writer *log;
     struct watch *log_watch;
+    struct logs_missing missing; /* as the daemon knows it */
+    struct timer *missing_timer;
     void *chunk; /* CHUNK_SIZE bytes */
     struct list execs;
     size_t execs_n;

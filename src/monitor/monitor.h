@@ -21,6 +21,7 @@
  */
 #pragma once
 #include "http/http.h"
+#include "logs/logs.h"
 #include "loop/msg.h"
 #include "runtime/runtime.h"
 
@@ -114,6 +115,8 @@ struct monitor_start {
     const char *log_name;   /* file name in it: "<id>-json.log" */
     int64_t log_max_size;   /* bytes per file, -1: unbounded */
     int log_max_file;
+    struct str log_attrs;   /* logs_attributes; empty: none */
+    int64_t log_max_buffer; /* > 0: mode=non-blocking */
     /* behaviour */
     bool auto_remove; /* keep `removed` waiters until monitor_removed */
     struct monitor_health health;
@@ -145,6 +148,7 @@ struct monitor_exit {
     bool oom_killed;
     const char *error;             /* "" or text */
     enum monitor_action unhealthy; /* what the monitor ended it for */
+    struct logs_missing log;       /* of this run */
 };
 struct monitor;
 struct monitor_events {
@@ -152,6 +156,8 @@ struct monitor_events {
     void (*exited)(void *arg, const struct monitor_exit *x);
     void (*exec_exited)(void *arg, const char *exec_id, int code, int64_t finished_at);
     void (*oom)(void *arg);
+    /* More of the log is missing than before; at most once a second. */
+    void (*log_missing)(void *arg, const struct logs_missing *m);
     /* A probe has ended: results holds that one. Valid during the call. */
     void (*health)(void *arg, const struct monitor_health_state *s);
     /* A `removed` waiter of a container that is not auto-removed comes back after the exit: the
@@ -219,6 +225,7 @@ struct monitor_hello {
         int code;
     } * execs;
     size_t execs_n;
+    struct logs_missing log;
     struct buf health; /* for monitor_hello_health; empty: no checks */
 };
 /* All kept results; false: none are made. Texts point into h. */

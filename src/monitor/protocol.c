@@ -39,6 +39,9 @@ void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds
     msg_putz(body, TAG_LOG_NAME, s->log_name);
     msg_put_i64(body, TAG_LOG_MAX_SIZE, s->log_max_size);
     msg_put_i64(body, TAG_LOG_MAX_FILE, s->log_max_file);
+    if (s->log_attrs.len > 0)
+        msg_put(body, TAG_LOG_ATTRS, s->log_attrs);
+    msg_put_i64(body, TAG_LOG_MAX_BUFFER, s->log_max_buffer);
     protocol_put_health(body, &s->health);
     msg_putz(body, TAG_NAMES_PATH, s->names_path);
     *ret_fds_n = n;
@@ -69,6 +72,8 @@ struct err protocol_get_start(struct msg *m, struct arena *a, struct protocol_st
         .log_name = arena_str(a, msg_get(m->body, TAG_LOG_NAME)),
         .log_max_size = msg_get_i64(m->body, TAG_LOG_MAX_SIZE),
         .log_max_file = (int)msg_get_i64(m->body, TAG_LOG_MAX_FILE),
+        .log_attrs = msg_get(m->body, TAG_LOG_ATTRS),
+        .log_max_buffer = msg_get_i64(m->body, TAG_LOG_MAX_BUFFER),
     };
     if (msg_has(m->body, TAG_NAMES_PATH))
         s.names_path = arena_str(a, msg_get(m->body, TAG_NAMES_PATH));
@@ -157,6 +162,7 @@ void protocol_put_exit(struct buf *body, const struct monitor_exit *x) {
     msg_put(body, TAG_EXIT_ERROR,
             str_n(error, strlen(error) + 1)); /* with its NUL: read in place */
     msg_put_u64(body, TAG_EXIT_UNHEALTHY, x->unhealthy);
+    protocol_put_missing(body, &x->log);
 }
 
 void protocol_get_exit(struct str body, struct monitor_exit *ret) {
@@ -169,6 +175,21 @@ void protocol_get_exit(struct str body, struct monitor_exit *ret) {
         .error = whole ? error.p : "",
         .unhealthy = (enum monitor_action)MIN(msg_get_u64(body, TAG_EXIT_UNHEALTHY),
                                               (uint64_t)MONITOR_ACTION_KILL),
+    };
+    protocol_get_missing(body, &ret->log);
+}
+
+void protocol_put_missing(struct buf *body, const struct logs_missing *m) {
+    msg_put_u64(body, TAG_LOG_DROPPED, m->dropped);
+    msg_put_u64(body, TAG_LOG_REMOVED_FILES, m->removed_files);
+    msg_put_u64(body, TAG_LOG_REMOVED_BYTES, m->removed_bytes);
+}
+
+void protocol_get_missing(struct str body, struct logs_missing *ret) {
+    *ret = (struct logs_missing){
+        .dropped = msg_get_u64(body, TAG_LOG_DROPPED),
+        .removed_files = msg_get_u64(body, TAG_LOG_REMOVED_FILES),
+        .removed_bytes = msg_get_u64(body, TAG_LOG_REMOVED_BYTES),
     };
 }
 
@@ -188,6 +209,7 @@ void protocol_get_hello(struct str body, struct monitor_hello *ret) {
     ret->exited = msg_has(body, TAG_EXIT_CODE);
     protocol_get_exit(body, &ret->exit);
     ret->exit.error = mem_strdup(ret->exit.error);
+    protocol_get_missing(body, &ret->log);
     if (msg_has(body, TAG_HEALTH))
         msg_put(&ret->health, TAG_HEALTH, msg_get(body, TAG_HEALTH));
     uint16_t tag;

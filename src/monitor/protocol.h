@@ -55,6 +55,7 @@ enum protocol_type {
     PROTOCOL_OOM = 106,
     PROTOCOL_WAITER_BACK = 107, /* TAG_EXIT_CODE; fd */
     PROTOCOL_HEALTH = 108,      /* TAG_HEALTH with the newest result */
+    PROTOCOL_LOG_MISSING = 109, /* TAG_LOG_DROPPED, … */
 };
 
 enum protocol_tag {
@@ -112,6 +113,11 @@ enum protocol_tag {
     TAG_RESULT_CODE = 54,
     TAG_RESULT_OUTPUT = 55,
     TAG_EXIT_UNHEALTHY = 56, /* enum monitor_action */
+    TAG_LOG_ATTRS = 57,
+    TAG_LOG_MAX_BUFFER = 58,
+    TAG_LOG_DROPPED = 59, /* in EXITED, HELLO_REPLY, LOG_MISSING */
+    TAG_LOG_REMOVED_FILES = 60,
+    TAG_LOG_REMOVED_BYTES = 61,
     TAG_NAMES_PATH = 70,
 };
 
@@ -159,6 +165,8 @@ struct protocol_start {
     const char *names_path; /* NULL: none */
     int64_t log_max_size;
     int log_max_file;
+    struct str log_attrs; /* points into the message */
+    int64_t log_max_buffer;
     struct monitor_health health; /* its process points into the message */
 };
 void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds[START_FDS_N],
@@ -186,6 +194,9 @@ void protocol_get_started(struct str body, struct monitor_started *ret); /* conn
 void protocol_put_exit(struct buf *body, const struct monitor_exit *x);
 /* x->error points into body when it is NUL-terminated there, else "". */
 void protocol_get_exit(struct str body, struct monitor_exit *ret);
+
+void protocol_put_missing(struct buf *body, const struct logs_missing *m);
+void protocol_get_missing(struct str body, struct logs_missing *ret);
 
 /* protocol_health.c. Settings in START: */
 void protocol_put_health(struct buf *body, const struct monitor_health *h);

@@ -19,6 +19,9 @@ struct err record_write(struct keeper *k) {
     jo_kbool(&o, "oom", k->exit.oom_killed);
     jo_kstr(&o, "error", k->exit.error);
     jo_ki64(&o, "unhealthy", k->exit.unhealthy);
+    jo_ki64(&o, "log_dropped", (int64_t)k->exit.log.dropped);
+    jo_ki64(&o, "log_removed_files", (int64_t)k->exit.log.removed_files);
+    jo_ki64(&o, "log_removed_bytes", (int64_t)k->exit.log.removed_bytes);
     jo_ki64(&o, "pid", k->facts.pid);
     jo_kstr(&o, "started_at", time_format_fixed(k->facts.started_at, time));
     jo_key(&o, "execs");
@@ -72,6 +75,9 @@ static struct err parse(struct str text, struct monitor_hello *h) {
     if (json_i64(json_get(j, "unhealthy"), &unhealthy) && unhealthy > 0 &&
         unhealthy <= MONITOR_ACTION_KILL)
         h->exit.unhealthy = (enum monitor_action)unhealthy;
+    json_u64(json_get(j, "log_dropped"), &h->exit.log.dropped); /* absent: 0 */
+    json_u64(json_get(j, "log_removed_files"), &h->exit.log.removed_files);
+    json_u64(json_get(j, "log_removed_bytes"), &h->exit.log.removed_bytes);
     h->exit.error = str_dup(json_str(json_get(j, "error")));
     read_execs(json_get(j, "execs"), h);
     return OK;

@@ -56,8 +56,13 @@ static void hello(struct peer *p, const struct msg *m) {
         peer_free(old);
     CLEAN_BUF struct buf body = {0};
     protocol_put_started(&body, &k->facts);
-    if (k->reported)
+    if (k->reported) {
         protocol_put_exit(&body, &k->exit);
+    } else {
+        struct logs_missing missing;
+        logs_writer_missing(k->log, &missing);
+        protocol_put_missing(&body, &missing);
+    }
     execs_put(k, &body);
     health_put(k, &body);
     msg_conn_send(p->conn, PROTOCOL_HELLO_REPLY, m->seq, buf_str(&body), NULL, 0);

@@ -42,6 +42,8 @@ static struct err open_log(struct keeper *k, const struct protocol_start *s) {
         .name = s->log_name,
         .max_size = s->log_max_size,
         .max_file = s->log_max_file,
+        .attrs = s->log_attrs,
+        .max_buffer = s->log_max_buffer,
     };
     return logs_writer_new(&o, &k->log);
 }

@@ -86,6 +86,13 @@ FIELDS(api_network_settings_fields, struct api_network_settings,
        F(networks, "Networks", F_OBJMAP, .sub = &api_endpoint_fields));
 #undef F
 
+#define F(member, name, kind, ...) FIELD(struct api_log_missing, member, name, kind, ##__VA_ARGS__)
+FIELDS(api_log_missing_fields, struct api_log_missing,
+       F(dropped, "DroppedRecords", F_I64),
+       F(removed_files, "RemovedFiles", F_I64),
+       F(removed_bytes, "RemovedBytes", F_I64));
+#undef F
+
 #define F(member, name, kind, ...) FIELD(struct api_container, member, name, kind, ##__VA_ARGS__)
 FIELDS(api_container_fields, struct api_container,
        F(id, "Id", F_STR),
@@ -98,6 +105,7 @@ FIELDS(api_container_fields, struct api_container,
        F(hostname_path, "HostnamePath", F_STR),
        F(hosts_path, "HostsPath", F_STR),
        F(log_path, "LogPath", F_STR),
+       F(log_missing, "LogMissing", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &api_log_missing_fields),
        F(name, "Name", F_STR),
        F(restart_count, "RestartCount", F_I64),
        F(driver, "Driver", F_STR),

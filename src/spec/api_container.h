@@ -97,6 +97,13 @@ struct api_network_settings {
 };
 extern const struct fields api_network_settings_fields;
 
+/* Ours: what a log lacks. */
+struct api_log_missing {
+    int64_t dropped;                      /* records */
+    int64_t removed_files, removed_bytes; /* by rotation */
+};
+extern const struct fields api_log_missing_fields;
+
 /* GET /containers/{id}/json */
 struct api_container {
     char *id;
@@ -109,7 +116,8 @@ struct api_container {
     char *hostname_path;
     char *hosts_path;
     char *log_path;
-    char *name; /* with a leading slash */
+    struct api_log_missing *log_missing; /* NULL: nothing */
+    char *name;                          /* with a leading slash */
     int64_t restart_count;
     char *driver;
     char *platform;

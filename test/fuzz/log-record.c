@@ -24,6 +24,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(r.stream == LOGS_STDERR && out.len >= 1 && out.data[out.len - 1] == '\n');
         assert(str_is_utf8(buf_str(&out)));
     }
-    buf_done(&r.attrs);
+    logs_record_done(&r);
     return 0;
 }

@@ -207,7 +207,7 @@ TEST(a_full_disk_leaves_a_gap_and_a_running_container) {
         assert_true(used > 0);
         at += (size_t)used;
     }
-    buf_done(&r.attrs);
+    logs_record_done(&r);
     close(o.log_dir);
     lab_finish(&b);
     umount2("logdisk/0", MNT_DETACH);

@@ -105,8 +105,12 @@ static inline void lab_health(void *arg, const struct monitor_health_state *s) {
     snprintf(b->probe_output, sizeof(b->probe_output), "%.*s", STR_ARG(r->output));
     loop_stop(b->loop);
 }
-static const struct monitor_events lab_events = {lab_exited, lab_exec_exited, lab_oom,
-                                                 lab_health, lab_waiter_back, lab_closed};
+static const struct monitor_events lab_events = {.exited = lab_exited,
+                                                 .exec_exited = lab_exec_exited,
+                                                 .oom = lab_oom,
+                                                 .health = lab_health,
+                                                 .waiter_back = lab_waiter_back,
+                                                 .closed = lab_closed};
 
 static inline void lab_replied(void *arg, struct err e) {
     struct lab *b = arg;

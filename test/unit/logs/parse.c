@@ -14,7 +14,7 @@ static void check(const char *line, enum logs_stream stream, const char *text, c
     assert_int_equal(r.stream, stream);
     assert_string_equal(buf_cstr(&out), text);
     assert_true(str_eqz(r.time, time));
-    buf_done(&r.attrs);
+    logs_record_done(&r);
 }
 
 TEST(records_of_the_peer) {
@@ -45,7 +45,7 @@ TEST(attributes) {
         "\"time\":\"2024-05-01T10:00:00Z\"}\n";
     assert_int_equal(parse(line, &r, &out), strlen(line));
     assert_string_equal(buf_cstr(&r.attrs), "env=1%2C2,tag=a+b");
-    buf_done(&r.attrs);
+    logs_record_done(&r);
 }
 
 TEST(torn_and_foreign_lines_are_skipped) {
@@ -61,7 +61,7 @@ TEST(torn_and_foreign_lines_are_skipped) {
         CLEAN_BUF struct buf out = {0};
         assert_int_equal(parse(bad[i], &r, &out), -(ssize_t)strlen(bad[i]));
         assert_int_equal(out.len, 0);
-        buf_done(&r.attrs);
+        logs_record_done(&r);
     }
 }
 
@@ -76,7 +76,7 @@ TEST(an_unfinished_record_waits) {
         memcpy(exact, line, n);
         assert_int_equal(logs_parse(str_n(exact, n), &r, &out), 0);
         assert_int_equal(out.len, 0);
-        buf_done(&r.attrs);
+        logs_record_done(&r);
     }
 }
 
@@ -87,5 +87,5 @@ TEST(a_line_without_end_is_not_kept_for_ever) {
     while (big.len < LOGS_RECORD_MAX + 100)
         buf_adds(&big, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
     assert_int_equal(logs_parse(buf_str(&big), &r, &out), -(ssize_t)LOGS_RECORD_MAX);
-    buf_done(&r.attrs);
+    logs_record_done(&r);
 }

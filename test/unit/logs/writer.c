@@ -49,6 +49,12 @@ static struct logs_writer *writer(struct place *p, int64_t max_size, int max_fil
     return w;
 }
 
+static uint64_t dropped(const struct logs_writer *w) {
+    struct logs_missing m;
+    logs_writer_missing(w, &m);
+    return m.dropped;
+}
+
 static void settle(struct logs_writer *w) {
     for (int i = 0; i < 10000 && !logs_writer_idle(w); i++) {
         struct pollfd pf = {.fd = logs_writer_fd(w), .events = POLLIN};
@@ -106,8 +112,11 @@ static void lines_both_ways(bool blocking) {
     char *got = content(&p, NAME);
     assert_string_equal(got, "{\"log\":\"one\\n" TAIL("stdout") "{\"log\":\"two\\n" TAIL("stdout") "{\"log\":\"oops\\n" TAIL(
                                  "stderr") "{\"log\":\"three\\n" TAIL("stdout") "{\"log\":"
-                                                                                "\"\\n" TAIL("stdou"
-                                                                                             "t") "{\"log\":\"last" TAIL("stdout"));
+                                                                                "\"\\n" TAIL(
+                                                                                    "stdou"
+                                                                                    "t") "{\"log\":"
+                                                                                         "\"las"
+                                                                                         "t" TAIL("stdout"));
     struct stat st;
     assert_int_equal(fstatat(p.fd, NAME, &st, 0), 0);
     assert_int_equal(st.st_mode & 07777, 0640);
@@ -136,7 +145,7 @@ static size_t parse_all(struct place *p, const char *name, struct buf *text, siz
         n++;
         at += (size_t)used;
     }
-    buf_done(&r.attrs);
+    logs_record_done(&r);
     return n;
 }
 
@@ -246,7 +255,7 @@ static void gap_both_ways(bool blocking) {
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     put(w, LOGS_STDOUT, "after\n");
     put(w, LOGS_STDOUT, "later\n");
-    assert_int_equal(logs_writer_lost(w), 3);
+    assert_int_equal(dropped(w), 3);
     CLEAN_BUF struct buf text = {0};
     size_t sizes[1];
     assert_int_equal(parse_all(&p, NAME, &text, sizes, 0), 4);
@@ -278,7 +287,6 @@ TEST(none_writes_nothing) {
 
 TEST(options) {
     int64_t size;
-    int files;
     assert_ok(logs_parse_size(STR("10m"), &size));
     assert_int_equal(size, 10 << 20);
     assert_ok(logs_parse_size(STR("1 KiB"), &size));
@@ -291,10 +299,158 @@ TEST(options) {
                                       "1b b"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_err(logs_parse_size(str_of(bad[i]), &size), ERR_INVALID);
-    assert_ok(logs_parse_files(STR("3"), &files));
-    assert_int_equal(files, 3);
-    assert_err(logs_parse_files(STR("0"), &files), ERR_INVALID);
-    assert_err(logs_parse_files(STR("x"), &files), ERR_INVALID);
+}
+
+static struct err parse_options(const char *driver, const char *key, const char *value,
+                                struct logs_options *ret) {
+    CLEAN_ARENA struct arena a = {0};
+    struct strmap m = {0};
+    if (key)
+        strmap_set(&m, &a, key, value);
+    return logs_options_parse(driver, &m, ret);
+}
+
+TEST(options_by_name) {
+    struct logs_options o;
+    assert_ok(parse_options(NULL, NULL, NULL, &o));
+    assert_string_equal(o.driver, "json-file");
+    assert_int_equal(o.max_size, 100 << 20);
+    assert_int_equal(o.max_file, 10);
+    assert_false(o.non_blocking);
+    assert_ok(parse_options("json-file", "max-file", "3", &o));
+    assert_int_equal(o.max_file, 3);
+    assert_ok(parse_options("json-file", "mode", "non-blocking", &o));
+    assert_true(o.non_blocking && o.max_buffer == 1 << 20);
+    static const char *const bad[][2] = {
+        {"max-file", "0"},     {"max-file", "x"},         {"max-size", "1q"},
+        {"mode", "fast"},      {"max-buffer-size", "1m"}, /* without the mode */
+        {"labels-regex", "("}, {"tag", "{{.ID"},          {"compress", "maybe"},
+        {"max-sizes", "1m"},   {"syslog-address", "x"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_err(parse_options("json-file", bad[i][0], bad[i][1], &o), ERR_INVALID);
+    assert_err(parse_options("none", "max-size", "1m", &o), ERR_INVALID);
+    assert_err(parse_options("no-such", NULL, NULL, &o), ERR_INVALID);
+    struct err e = parse_options("fluentd", NULL, NULL, &o);
+    assert_int_equal(err_kind(e), ERR_UNSUPPORTED);
+    assert_non_null(strstr(err_msg(e), "tail input")); /* the remedy */
+    err_free(e);
+}
+
+static void expect_attributes(const struct logs_options *o, const char *want) {
+    CLEAN_ARENA struct arena a = {0};
+    CLEAN_BUF struct buf got = {0};
+    struct strs env = {0};
+    struct strmap labels = {0};
+    strs_add(&env, &a, "MODE=fast<er>");
+    strs_add(&env, &a, "SECRET=no");
+    strmap_set(&labels, &a, "app", "w\"eb");
+    strmap_set(&labels, &a, "com.x.tier", "1");
+    struct logs_subject s = {.id = "0123456789abcdef",
+                             .name = "web",
+                             .image_id = "sha256:fedcba9876543210",
+                             .image_name = "nginx:1",
+                             .command = "nginx -g",
+                             .host_name = "h",
+                             .env = &env,
+                             .labels = &labels};
+    assert_ok(logs_attributes(o, &s, &got));
+    assert_string_equal(buf_cstr(&got), want);
+}
+
+TEST(attributes_of_a_container) {
+    expect_attributes(&(struct logs_options){0}, "");
+    expect_attributes(&(struct logs_options){.labels = "none,at,all"}, "");
+    expect_attributes(&(struct logs_options){.labels = "x,app", .env = "MODE"},
+                      "{\"MODE\":\"fast\\u003cer\\u003e\",\"app\":\"w\\\"eb\"}");
+    expect_attributes(&(struct logs_options){.labels_regex = "^com\\.", .env_regex = "^MO"},
+                      "{\"MODE\":\"fast\\u003cer\\u003e\",\"com.x.tier\":\"1\"}");
+    expect_attributes(
+        &(struct logs_options){
+            .tag = "{{.ImageName}}/{{.Name}}/{{.ID}} {{.FullID}} {{.ImageID}} {{.DaemonName}}"},
+        "{\"tag\":\"nginx:1/web/0123456789ab 0123456789abcdef fedcba987654 docker\"}");
+}
+
+TEST(attributes_in_records) {
+    struct place p = place_new();
+    struct logs_writer_options o = {.driver = "json-file",
+                                    .dir_fd = p.fd,
+                                    .name = NAME,
+                                    .max_size = -1,
+                                    .max_file = 1,
+                                    .attrs = STR("{\"tag\":\"t\"}")};
+    struct logs_writer *w = NULL;
+    assert_ok(logs_writer_new(&o, &w));
+    put(w, LOGS_STDOUT, "a\nb");
+    logs_writer_trim(w); /* keeps them, and the unfinished line */
+    put(w, LOGS_STDOUT, "\n");
+    CLEAN_FREE
+    char *got = content(&p, NAME);
+#define WITH_ATTRS                                                                                \
+    "\\n\",\"stream\":\"stdout\",\"attrs\":{\"tag\":\"t\"},\"time\":\"2023-11-14T22:13:20.12Z\"}" \
+    "\n"
+    assert_string_equal(got, "{\"log\":\"a" WITH_ATTRS "{\"log\":\"b" WITH_ATTRS);
+    logs_writer_free(w);
+    place_done(&p);
+}
+
+TEST(a_full_buffer_drops_in_the_non_blocking_mode) {
+    struct place p = place_new();
+    struct logs_writer_options o = {.driver = "json-file",
+                                    .dir_fd = p.fd,
+                                    .name = NAME,
+                                    .max_size = -1,
+                                    .max_file = 1,
+                                    .max_buffer = 10000};
+    struct logs_writer *w = NULL;
+    assert_ok(logs_writer_new(&o, &w));
+    CLEAN_FREE
+    char *flood = mem_alloc(65536);
+    memset(flood, '\n', 65536);
+    logs_write(w, LOGS_STDOUT, flood, 65536, AT);
+    assert_false(logs_writer_full(w));
+    settle(w);
+    put(w, LOGS_STDOUT, "x\n");
+    assert_true(dropped(w) > 60000);
+    CLEAN_BUF struct buf text = {0};
+    size_t sizes[1];
+    size_t n = parse_all(&p, NAME, &text, sizes, 0);
+    assert_int_equal(n + dropped(w), 65536 + 2); /* the mark is one */
+    assert_non_null(strstr(text.data, "the buffer of mode=non-blocking was full"));
+    logs_writer_free(w);
+    place_done(&p);
+}
+
+TEST(what_rotation_removes_is_counted) {
+    for (int max_file = 1; max_file <= 3; max_file++) {
+        struct place p = place_new();
+        struct logs_writer *w = writer(&p, 1000, max_file, max_file == 2);
+        uint64_t written = 0, there = 0;
+        struct logs_missing m;
+        for (int i = 0; i < 200; i++) {
+            put(w, LOGS_STDOUT, "0123456789012345678901234567890123456789\n");
+            written += 40 + 9 + 2 + sizeof(TAIL("stdout")) - 2;
+            if (i == 90) { /* what an earlier run has left counts as well */
+                logs_writer_missing(w, &m);
+                uint64_t before = m.removed_bytes;
+                logs_writer_free(w);
+                w = writer(&p, 1000, max_file, false);
+                written -= before;
+            }
+        }
+        logs_writer_missing(w, &m);
+        for (int i = 0; i < max_file; i++) {
+            struct stat st;
+            char name[32];
+            snprintf(name, sizeof(name), i ? "%s.%d" : "%s", NAME, i);
+            if (fstatat(p.fd, name, &st, 0) == 0)
+                there += (uint64_t)st.st_size;
+        }
+        assert_int_equal(m.removed_bytes + there, written);
+        assert_true(m.removed_files > 1);
+        logs_writer_free(w);
+        place_done(&p);
+    }
 }
 
 TEST(a_slow_disk_holds_its_source_and_is_bounded) {
@@ -327,8 +483,8 @@ TEST(a_slow_disk_holds_its_source_and_is_bounded) {
     size_t n = parse_all(&p, NAME, &text, sizes, 0), marks = 0;
     for (const char *at = text.data; (at = strstr(at, "corten: ")) != NULL; at++)
         marks++;
-    assert_int_equal(n - marks + logs_writer_lost(w), 12 * 65536 + 1);
-    assert_true((marks > 0) == (logs_writer_lost(w) > 0));
+    assert_int_equal(n - marks + dropped(w), 12 * 65536 + 1);
+    assert_true((marks > 0) == (dropped(w) > 0));
     logs_writer_free(w);
     place_done(&p);
 }
