@@ -1,5 +1,6 @@
 #include "api/changes.h"
 #include "base/path.h"
+#include "base/time.h"
 #include "base/vec.h"
 #include "container/container.h"
 #include "kernel/signal.h"
@@ -71,31 +72,94 @@ static bool json_form(struct str rest, struct arena *a, struct strs *ret) {
     return true;
 }
 
-static struct err no_variables(struct str rest) {
-    if (str_find(rest, '$') >= 0)
-        return err_new(ERR_UNSUPPORTED, "variables are not expanded here: '$' is not supported");
+/* --- variables ----------------------------------------------------------------------------- */
+
+static bool is_name_char(char c, bool first) {
+    return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (!first && c >= '0' && c <= '9');
+}
+
+static struct str variable(const struct api_config *config, struct str name) {
+    struct str key, value;
+    for (size_t i = config->env.n; i-- > 0;)
+        if (str_cut(str_of(config->env.items[i]), '=', &key, &value) && str_eq(key, name))
+            return value;
+    return STR_NONE;
+}
+
+/* What stands for "${…}", whose inside is given. */
+static struct err braces(struct str inside, const struct api_config *config, struct buf *out) {
+    size_t n = 0;
+    while (n < inside.len && is_name_char(inside.p[n], n == 0))
+        n++;
+    struct str value = variable(config, str_sub(inside, 0, n)), rest = str_from(inside, n);
+    if (n == 0 || (rest.len > 0 && !str_starts(rest, STR(":-")) && !str_starts(rest, STR(":+"))))
+        return err_new(ERR_INVALID, "unsupported modifier in substitution '${%.*s}'",
+                       STR_ARG(inside));
+    if (rest.len > 0 && (rest.p[1] == '-') == (value.len == 0))
+        value = str_from(rest, 2);
+    else if (rest.len > 0 && rest.p[1] == '+')
+        value = STR_NONE;
+    buf_add_str(out, value);
+    return OK;
+}
+
+/* Replaces variables; quotes and backslashes stay for next_word. */
+static struct err expand(struct str *rest, struct arena *a, const struct api_config *config) {
+    CLEAN_BUF struct buf out = {0};
+    bool single = false, both = false;
+    for (size_t i = 0; i < rest->len; i++) {
+        char c = rest->p[i];
+        struct str after = str_from(*rest, i + 1);
+        if (c == '\\' && !single && after.len > 0) {
+            buf_addc(&out, c);
+            buf_addc(&out, rest->p[++i]);
+            continue;
+        }
+        single ^= c == '\'' && !both;
+        both ^= c == '"' && !single;
+        size_t n = 0;
+        while (c == '$' && !single && n < after.len && is_name_char(after.p[n], n == 0))
+            n++;
+        ptrdiff_t end = c == '$' && !single && str_starts(after, STR("{")) ? str_find(after, '}')
+                                                                           : -1;
+        if (n > 0)
+            buf_add_str(&out, variable(config, str_sub(after, 0, n)));
+        else if (end > 0)
+            TRY(braces(str_sub(after, 1, (size_t)end), config, &out));
+        else
+            buf_addc(&out, c);
+        i += n > 0 ? n : end > 0 ? (size_t)end + 1 : 0;
+    }
+    if (out.len > CHANGES_MAX)
+        return err_new(ERR_INVALID, "longer than %d bytes once variables are in", CHANGES_MAX);
+    *rest = str_n(arena_str(a, buf_str(&out)), out.len);
     return OK;
 }
 
 /* --- instructions -------------------------------------------------------------------------- */
 
-static void command(struct str rest, struct arena *a, struct strs *ret) {
+static void command(struct str rest, struct arena *a, const struct strs *shell, struct strs *ret) {
     if (json_form(rest, a, ret))
         return;
     *ret = (struct strs){.present = true};
-    strs_add(ret, a, "/bin/sh");
-    strs_add(ret, a, "-c");
+    for (size_t i = 0; i < shell->n; i++)
+        strs_add(ret, a, shell->items[i]);
+    if (shell->n == 0) {
+        strs_add(ret, a, "/bin/sh");
+        strs_add(ret, a, "-c");
+    }
     strs_add(ret, a, arena_str(a, rest));
 }
 
 static struct err change_cmd(struct str rest, struct arena *a, struct api_config *config) {
-    command(rest, a, &config->cmd);
+    command(rest, a, &config->shell, &config->cmd);
     return OK;
 }
 
 /* A new entry point takes the image's default arguments away. */
 static struct err change_entrypoint(struct str rest, struct arena *a, struct api_config *config) {
-    command(rest, a, &config->entrypoint);
+    command(rest, a, &config->shell, &config->entrypoint);
     config->cmd = (struct strs){0};
     return OK;
 }
@@ -136,7 +200,7 @@ static void set_env(struct api_config *config, struct arena *a, const struct str
 
 static struct err change_env(struct str rest, struct arena *a, struct api_config *config) {
     struct strmap m = {0};
-    TRY(no_variables(rest));
+    TRY(expand(&rest, a, config));
     TRY(pairs(rest, a, &m));
     for (size_t i = 0; i < m.n; i++)
         set_env(config, a, &m.items[i]);
@@ -144,13 +208,13 @@ static struct err change_env(struct str rest, struct arena *a, struct api_config
 }
 
 static struct err change_label(struct str rest, struct arena *a, struct api_config *config) {
-    TRY(no_variables(rest));
+    TRY(expand(&rest, a, config));
     return pairs(rest, a, &config->labels);
 }
 
 static struct err change_expose(struct str rest, struct arena *a, struct api_config *config) {
     struct strs list = {0};
-    TRY(no_variables(rest));
+    TRY(expand(&rest, a, config));
     TRY(words(rest, a, &list));
     for (size_t i = 0; i < list.n; i++) {
         uint8_t proto;
@@ -165,7 +229,7 @@ static struct err change_expose(struct str rest, struct arena *a, struct api_con
 
 static struct err change_volume(struct str rest, struct arena *a, struct api_config *config) {
     struct strs list = {0};
-    TRY(no_variables(rest));
+    TRY(expand(&rest, a, config));
     if (!json_form(rest, a, &list))
         TRY(words(rest, a, &list));
     for (size_t i = 0; i < list.n; i++) {
@@ -177,9 +241,10 @@ static struct err change_volume(struct str rest, struct arena *a, struct api_con
     return OK;
 }
 
-static struct err one_word(struct str rest, struct arena *a, char **ret) {
+static struct err one_word(struct str rest, struct arena *a, const struct api_config *config,
+                           char **ret) {
     struct strs list = {0};
-    TRY(no_variables(rest));
+    TRY(expand(&rest, a, config));
     TRY(words(rest, a, &list));
     if (list.n != 1)
         return err_new(ERR_INVALID, "takes one argument, not %zu", list.n);
@@ -188,13 +253,13 @@ static struct err one_word(struct str rest, struct arena *a, char **ret) {
 }
 
 static struct err change_user(struct str rest, struct arena *a, struct api_config *config) {
-    return one_word(rest, a, &config->user);
+    return one_word(rest, a, config, &config->user);
 }
 
 static struct err change_stopsignal(struct str rest, struct arena *a, struct api_config *config) {
     char *word;
     int signo;
-    TRY(one_word(rest, a, &word));
+    TRY(one_word(rest, a, config, &word));
     if (!signal_parse(word, &signo))
         return err_new(ERR_INVALID, "invalid signal: %s", word);
     config->stop_signal = word;
@@ -203,7 +268,7 @@ static struct err change_stopsignal(struct str rest, struct arena *a, struct api
 
 static struct err change_workdir(struct str rest, struct arena *a, struct api_config *config) {
     char *word;
-    TRY(one_word(rest, a, &word));
+    TRY(one_word(rest, a, config, &word));
     const char *base = config->working_dir && *config->working_dir ? config->working_dir : "/";
     CLEAN_FREE char *joined = path_join(path_is_abs(str_of(word)) ? "/" : base, word);
     CLEAN_FREE char *clean = path_clean(str_of(joined));
@@ -216,9 +281,61 @@ static struct err change_onbuild(struct str rest, struct arena *a, struct api_co
     return OK;
 }
 
-static struct err change_healthcheck(struct str rest UNUSED, struct arena *a UNUSED,
-                                     struct api_config *config UNUSED) {
-    return err_new(ERR_UNSUPPORTED, "is not supported here");
+static struct err health_flag(struct str name, struct str value, struct api_health_config *h) {
+    struct {
+        const char *name;
+        int64_t *to;
+    } durations[] = {{"--interval", &h->interval},
+                     {"--timeout", &h->timeout},
+                     {"--start-period", &h->start_period},
+                     {"--start-interval", &h->start_interval}};
+    if (str_eqz(name, "--retries"))
+        return err_wrap(str_to_i64(value, 1, INT32_MAX, &h->retries), "--retries");
+    for (size_t i = 0; i < ARRAY_LEN(durations); i++) {
+        if (!str_eqz(name, durations[i].name))
+            continue;
+        TRYF(duration_parse(value, durations[i].to), "%s", durations[i].name);
+        if (*durations[i].to != 0 && *durations[i].to < INT64_C(1000000))
+            return err_new(ERR_INVALID, "%s: less than 1ms", durations[i].name);
+        return OK;
+    }
+    return err_new(ERR_INVALID, "unknown flag: %.*s", STR_ARG(name));
+}
+
+/* [--flag=value …] CMD … | NONE */
+static struct err change_healthcheck(struct str rest, struct arena *a, struct api_config *config) {
+    struct api_health_config *h = arena_alloc(a, sizeof(*h));
+    struct str word, name, value;
+    *h = (struct api_health_config){.test.present = true};
+    for (;;) {
+        size_t end = 0;
+        while (end < rest.len && !is_blank(rest.p[end]))
+            end++;
+        word = str_sub(rest, 0, end);
+        rest = str_trim(str_from(rest, end));
+        if (!str_starts(word, STR("--")))
+            break;
+        if (!str_cut(word, '=', &name, &value))
+            return err_new(ERR_INVALID, "%.*s needs a value", STR_ARG(word));
+        TRY(health_flag(name, value, h));
+    }
+    bool none = str_eq_nocase(word, STR("NONE"));
+    if (!none && !str_eq_nocase(word, STR("CMD")))
+        return err_new(ERR_INVALID, "Unknown type \"%.*s\" (try CMD)", STR_ARG(word));
+    if (none != (rest.len == 0))
+        return err_new(ERR_INVALID, none ? "NONE takes no arguments" : "CMD has no command");
+    struct strs form = {0};
+    strs_add(&h->test, a, "NONE");
+    if (!none) {
+        bool exec = json_form(rest, a, &form);
+        h->test.items[0] = arena_strz(a, exec ? "CMD" : "CMD-SHELL");
+        for (size_t i = 0; i < form.n; i++)
+            strs_add(&h->test, a, form.items[i]);
+        if (!exec)
+            strs_add(&h->test, a, arena_str(a, rest));
+    }
+    config->healthcheck = h;
+    return OK;
 }
 
 /* --- lines --------------------------------------------------------------------------------- */

@@ -1,10 +1,11 @@
 /* changes.h - `changes` of POST /images/create and /commit: Dockerfile lines that alter a config.
  * Private to api/.
  *
- * CMD ENTRYPOINT ENV EXPOSE LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR, any case, as in the
- * Dockerfile reference: JSON or shell form where that exists, words with quotes and backslashes.
- * Variables are not expanded: a '$' outside of CMD, ENTRYPOINT and ONBUILD is refused, as is
- * HEALTHCHECK. Tests: test/unit/api/changes.c. */
+ * CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR, any case, as
+ * in the Dockerfile reference: JSON or shell form where that exists, words with quotes and
+ * backslashes. $NAME, ${NAME}, ${NAME:-word} and ${NAME:+word} mean the environment of the config as
+ * the line finds it, outside of CMD, ENTRYPOINT, HEALTHCHECK and ONBUILD and outside of single
+ * quotes. Tests: test/unit/api/changes.c. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"

@@ -16,6 +16,8 @@ api_fn api_exec_create, api_exec_start, api_exec_inspect, api_exec_resize, api_e
 /* image.c */
 api_fn api_image_list, api_image_inspect, api_image_history, api_image_tag, api_image_remove,
     api_image_prune;
+/* commit.c */
+api_fn api_commit;
 /* transfer.c */
 api_fn api_image_create, api_image_load, api_image_get, api_images_get, api_image_push;
 /* network.c */

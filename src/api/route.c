@@ -49,6 +49,7 @@ const struct api_route api_routes[] = {
     {"GET", "/exec/{}/json", api_exec_inspect},
     {"POST", "/exec/{}/kill", api_exec_kill},
 
+    {"POST", "/commit", api_commit},
     {"GET", "/images/json", api_image_list},
     {"POST", "/images/create", api_image_create},
     {"POST", "/images/load", api_image_load},

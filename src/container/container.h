@@ -275,6 +275,21 @@ void container_exec_signal(struct container_exec *x, int signo, container_done *
 void container_exec_resize(struct container_exec *x, unsigned rows, unsigned columns,
                            container_done *done, void *arg);
 
+/* What c leaves open is taken from the image's (or, for a commit, the container's) configuration:
+ * environment, ports, volumes and labels one by one. Memory of both, new one in a. */
+void container_merge_config(struct api_config *c, const struct api_config *image, struct arena *a);
+
+/* Makes an image of the container's image and what it wrote, copied by a worker. The container is
+ * frozen meanwhile when it runs and pause says so. All texts are copied. */
+struct container_commit {
+    struct str config;           /* JSON of the image's inner config object */
+    const char *author, *comment;
+    const struct reference *tag; /* NULL: untagged */
+    bool pause;
+};
+void container_commit(struct container *c, const struct container_commit *o,
+                      void (*done)(void *arg, struct err e, const char *image_id), void *arg);
+
 /* The builder's: makes a step image of what a stopped container wrote by adopting its upper
  * directory, records it under the cache key, removes the container. */
 void container_adopt(struct container *c, const char *cache_key,

@@ -77,7 +77,7 @@ static void merge_text(char **text, char *image) {
         *text = image;
 }
 
-static void merge_config(struct api_config *c, const struct api_config *image, struct arena *a) {
+void container_merge_config(struct api_config *c, const struct api_config *image, struct arena *a) {
     if (c->entrypoint.n == 0) {
         if (c->cmd.n == 0)
             c->cmd = image->cmd;
@@ -150,7 +150,7 @@ static struct err compose(struct create_job *j, const struct api_container_creat
         doc.host = &no_host;
     TRY(find_image(j, doc.config.image, &image));
     TRY(container_validate(&doc, &j->arena, &j->warnings));
-    merge_config(&doc.config, &image_config(image)->config, &j->arena);
+    container_merge_config(&doc.config, &image_config(image)->config, &j->arena);
     TRY(container_health_check(&doc, &j->arena));
     if (doc.config.entrypoint.n + doc.config.cmd.n == 0)
         return err_new(ERR_INVALID, "no command specified");

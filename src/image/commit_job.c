@@ -228,6 +228,11 @@ static struct err commit_image(struct ingest *in, struct ingest_layer *layer, bo
         return err_errno(errno, "syncfs");
     k.config = buf_str(&config);
     k.parent = has_parent ? &parent.id : NULL;
+    char name[REFERENCE_TEXT_MAX];
+    if (k.tags_n > 0) {
+        k.event = "tag";
+        k.event_name = reference_familiar(&k.tags[0], name);
+    }
     digest_of(k.config, ret_id);
     return ingest_commit(in, &k);
 }

@@ -87,8 +87,8 @@ static void job_finish(struct image_job *j, struct err e) {
                      err_failed(e) || f ? e : err_new(ERR_SYSTEM, "the worker made no image"));
     else if (done)
         done(done_arg, e);
-    else
-        log_err(LOG_INFO, e, "image job");
+    else /* a client that left has its answer, or wants none */
+        log_err(err_kind(e) == ERR_CANCELLED ? LOG_DEBUG : LOG_INFO, e, "image job");
 }
 
 static void job_done(void *arg, struct str result, struct err e) {

@@ -347,7 +347,7 @@ static struct image_fact *apply_image(struct question *q, struct str config) {
 static void apply_event(struct question *q, struct image *i) {
     struct str action = msg_get(buf_str(&q->body), TAG_EVENT);
     struct str name = msg_get(buf_str(&q->body), TAG_EVENT_NAME);
-    static const char *const actions[] = {"pull", "load", "import", "push", "save"};
+    static const char *const actions[] = {"pull", "load", "import", "push", "save", "tag"};
     char text[REFERENCE_TEXT_MAX];
     for (size_t n = 0; n < ARRAY_LEN(actions); n++) {
         if (!str_eqz(action, actions[n]))
@@ -361,7 +361,7 @@ static void apply_event(struct question *q, struct image *i) {
                                 : i      ? i->id_text
                                          : "",
                                 i};
-        if (n == 1 && i) /* load speaks about the image, the others about the reference */
+        if ((n == 1 || n == 5) && i) /* load and tag speak about the image, others about a name */
             e.id = i->id_text;
         bus_publish(&q->change.images->events, &e);
     }

@@ -33,7 +33,6 @@ TEST(environment_replaces_by_name) {
     refused("ENV =1", ERR_INVALID, "ENV: '=1'");
     refused("ENV A=1 B", ERR_INVALID, "'B'");
     refused("ENV A", ERR_INVALID, "no value");
-    refused("ENV A=$B", ERR_UNSUPPORTED, "'$'");
     refused("ENV A=\"b", ERR_INVALID, "quote");
 }
 
@@ -58,5 +57,26 @@ TEST(other_lines) {
     gives("\n# comment\n  \n", "{}");
     refused("RUN true", ERR_INVALID, "RUN is not a valid change command");
     refused("CMD", ERR_INVALID, "CMD needs an argument");
-    refused("HEALTHCHECK NONE", ERR_UNSUPPORTED, "HEALTHCHECK");
+}
+
+TEST(variables_are_those_of_the_config) {
+    gives("ENV A=1\nENV B=$A${A}\\$A'$A' C=${A:-x} D=${N:-x} E=${A:+y} F=${N:+y} G=$",
+          "{\"Env\":[\"A=1\",\"B=11$A$A\",\"C=1\",\"D=x\",\"E=y\",\"F=\",\"G=$\"]}");
+    gives("ENV D=/w P=80\nWORKDIR $D/x\nEXPOSE ${P}/udp",
+          "{\"ExposedPorts\":{\"80/udp\":{}},\"Env\":[\"D=/w\",\"P=80\"],\"WorkingDir\":\"/w/x\"}");
+    refused("ENV A=${B?x}", ERR_INVALID, "substitution");
+    refused("ENV A=${}", ERR_INVALID, "substitution");
+}
+
+TEST(health_checks) {
+    gives("HEALTHCHECK NONE", "{\"Healthcheck\":{\"Test\":[\"NONE\"]}}");
+    gives("HEALTHCHECK --interval=5s --retries=3 CMD curl $X",
+          "{\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"curl $X\"],\"Interval\":5000000000,"
+          "\"Retries\":3}}");
+    gives("HEALTHCHECK CMD [\"a\",\"b\"]", "{\"Healthcheck\":{\"Test\":[\"CMD\",\"a\",\"b\"]}}");
+    refused("HEALTHCHECK --color=1 CMD x", ERR_INVALID, "unknown flag");
+    refused("HEALTHCHECK --retries=0 CMD x", ERR_INVALID, "--retries");
+    refused("HEALTHCHECK CMD", ERR_INVALID, "no command");
+    refused("HEALTHCHECK NONE x", ERR_INVALID, "no arguments");
+    refused("HEALTHCHECK what", ERR_INVALID, "Unknown type");
 }
