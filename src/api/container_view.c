@@ -237,6 +237,14 @@ static void fill_host(const struct container *c, struct arena *a, struct api_con
     for (size_t i = 0; !h->readonly_paths.present && runtime_readonly_paths[i]; i++)
         strs_add(&h->readonly_paths, a, runtime_readonly_paths[i]);
     bound_log(a, &h->log_config);
+    h->links = (struct strs){.present = c->host->links.present};
+    for (size_t i = 0; i < c->host->links.n; i++) {
+        struct str alias;
+        const struct container *other = container_link_target(c, i, &alias);
+        if (other)
+            strs_add(&h->links, a,
+                     arena_printf(a, "/%s:/%s/%.*s", other->name, c->name, STR_ARG(alias)));
+    }
     ret->host = h;
 }
 
@@ -343,6 +351,7 @@ void view_summary(const struct container *c, int minor, struct arena *a,
     ret->state = arena_strz(a, container_state_name(c->state));
     ret->status = arena_str(a, buf_str(&status));
     ret->host.network_mode = c->host->network_mode;
+    ret->host.annotations = c->host->annotations;
     view_endpoints(c, minor, a, &ret->network.networks);
     view_mounts(c, a, &ret->mounts);
 }

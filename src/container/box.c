@@ -1,14 +1,10 @@
 /* The box of a container: its OCI config.json, from the API's config, the security defaults
  * (reference/security.md rule 14) and the host's network files. */
-#include "base/file.h"
+#include "base/path.h"
 #include "container/private.h"
-#include "kernel/caps.h"
 #include "runtime/runtime.h"
 #include "spec/runtime_config.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #define SHM_SIZE_DEFAULT (INT64_C(64) << 20)
 
@@ -28,38 +24,6 @@ static int64_t *box_i64(struct arena *a, int64_t value) {
 /* --- process
  * ---------------------------------------------------------------------------------------- */
 
-static bool cap_named(const struct strs *list, const char *cap) {
-    for (size_t i = 0; i < list->n; i++) {
-        const char *name = list->items[i];
-        if (!strcasecmp(name, cap) || !strcasecmp(name, cap + 4) || !strcasecmp(name, "ALL"))
-            return true;
-    }
-    return false;
-}
-
-/* Default set, plus cap_add, minus cap_drop; "ALL" first, single names win over it. */
-static struct strs capability_set(const struct container *c, struct arena *a) {
-    struct strs caps = {.present = true};
-    const struct strs *add = &c->host->cap_add, *drop = &c->host->cap_drop;
-    bool drop_all = strs_has(drop, "ALL") || strs_has(drop, "all");
-    bool add_all = strs_has(add, "ALL") || strs_has(add, "all");
-    for (int i = 0; i < CAPS_COUNT; i++) {
-        const char *cap = caps_name(i);
-        bool is_default = false;
-        for (size_t k = 0; runtime_default_capabilities[k]; k++)
-            is_default |= !strcmp(cap, runtime_default_capabilities[k]);
-        bool wanted = drop_all ? cap_named(add, cap) && !add_all
-                               : is_default || cap_named(add, cap);
-        if (drop_all && add_all)
-            wanted = true;
-        if (!drop_all && cap_named(drop, cap))
-            wanted = false;
-        if (wanted)
-            strs_add(&caps, a, cap);
-    }
-    return caps;
-}
-
 static bool env_has(const struct strs *env, const char *name) {
     size_t n = strlen(name);
     for (size_t i = 0; i < env->n; i++)
@@ -71,7 +35,13 @@ static bool env_has(const struct strs *env, const char *name) {
 static struct strs environment(const struct container *c, bool tty, const struct strs *extra,
                                struct arena *a) {
     const struct strs *own = &c->config->env;
-    struct strs env = {.present = true};
+    struct strs env = {.present = true}, linked = {0};
+    container_links_env(c, a, &linked);
+    for (size_t i = 0; i < linked.n; i++) {
+        CLEAN_FREE char *key = str_dup(str_n(linked.items[i], strcspn(linked.items[i], "=")));
+        if (!env_has(own, key) && !(extra && env_has(extra, key)))
+            strs_add(&env, a, linked.items[i]);
+    }
     if (!env_has(own, "PATH"))
         strs_add(&env, a, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     if (!env_has(own, "HOSTNAME"))
@@ -80,7 +50,8 @@ static struct strs environment(const struct container *c, bool tty, const struct
         strs_add(&env, a, "TERM=xterm");
     for (size_t i = 0; i < own->n; i++) {
         struct str name, value;
-        str_cut(str_of(own->items[i]), '=', &name, &value);
+        if (!str_cut(str_of(own->items[i]), '=', &name, &value))
+            continue; /* it unsets what the image had */
         CLEAN_FREE char *key = str_dup(name);
         if (!extra || !env_has(extra, key))
             strs_add(&env, a, own->items[i]);
@@ -88,17 +59,6 @@ static struct strs environment(const struct container *c, bool tty, const struct
     for (size_t i = 0; extra && i < extra->n; i++)
         strs_add(&env, a, extra->items[i]);
     return env;
-}
-
-bool container_security_opt(const struct container *c, const char *name) {
-    const struct strs *opts = &c->host->security_opt;
-    size_t n = strlen(name);
-    for (size_t i = 0; i < opts->n; i++)
-        if (!strncmp(opts->items[i], name, n) &&
-            (opts->items[i][n] == '\0' || !strcmp(opts->items[i] + n, ":true") ||
-             !strcmp(opts->items[i] + n, "=true")))
-            return true;
-    return false;
 }
 
 static void add_rlimits(const struct container *c, struct oci_process *p, struct arena *a) {
@@ -130,9 +90,10 @@ static struct oci_process *make_process(const struct container *c, struct arena 
     const char *cwd = c->config->working_dir;
     p->cwd = arena_strz(a, cwd && *cwd ? cwd : "/");
     p->capabilities = arena_alloc(a, sizeof *p->capabilities);
-    struct strs caps = capability_set(c, a);
+    struct strs caps = container_capabilities(c, c->host->privileged, a);
     p->capabilities->bounding = p->capabilities->effective = p->capabilities->permitted = caps;
-    p->no_new_privileges = container_security_opt(c, "no-new-privileges");
+    p->no_new_privileges = container_no_new_privileges(c);
+    p->apparmor_profile = (char *)(uintptr_t)container_apparmor(c, a);
     if (c->host->oom_score_adj)
         p->oom_score_adj = box_i64(a, c->host->oom_score_adj);
     add_rlimits(c, p, a);
@@ -149,6 +110,10 @@ struct err container_exec_process(const struct container_exec *x, struct arena *
     if (e->tty && e->console_size[0]) {
         p->console_size = arena_alloc(a, sizeof *p->console_size);
         *p->console_size = (struct oci_box){e->console_size[0], e->console_size[1]};
+    }
+    if (e->privileged) {
+        struct strs caps = container_capabilities(c, true, a);
+        p->capabilities->bounding = p->capabilities->effective = p->capabilities->permitted = caps;
     }
     p->args = e->cmd;
     p->env = environment(c, e->tty, &e->env, a);
@@ -182,9 +147,10 @@ static void add_system_mounts(const struct container *c, struct oci_config *o, s
               OPTIONS("nosuid", "strictatime", "mode=755", "size=65536k"));
     add_mount(o, a, "devpts", "devpts", "/dev/pts",
               OPTIONS("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"));
-    add_mount(o, a, "sysfs", "sysfs", "/sys", OPTIONS("nosuid", "noexec", "nodev", "ro"));
+    const char *access = c->host->privileged ? "rw" : "ro";
+    add_mount(o, a, "sysfs", "sysfs", "/sys", OPTIONS("nosuid", "noexec", "nodev", access));
     add_mount(o, a, "cgroup", "cgroup", "/sys/fs/cgroup",
-              OPTIONS("ro", "nosuid", "noexec", "nodev"));
+              OPTIONS(access, "nosuid", "noexec", "nodev"));
     add_mount(o, a, "mqueue", "mqueue", "/dev/mqueue", OPTIONS("nosuid", "noexec", "nodev"));
     if (!c->host->ipc_mode || strcmp(c->host->ipc_mode, "none") != 0) {
         if (c->host->ipc_mode && !strcmp(c->host->ipc_mode, "host"))
@@ -233,38 +199,15 @@ static void add_user_mounts(const struct container *c, struct oci_config *o, str
         }
         const char *propagation = m->propagation && *m->propagation ? m->propagation : "rprivate";
         add_mount(o, a, "bind", m->source, m->destination,
-                  OPTIONS("rbind", propagation, m->rw ? "rw" : "ro"));
+                  OPTIONS(m->flat ? "bind" : "rbind", propagation, m->rw ? "rw" : "ro"));
     }
 }
 
 /* --- linux
  * ------------------------------------------------------------------------------------------ */
 
-static void add_namespace(struct oci_linux *l, struct arena *a, const char *type) {
-    struct oci_namespace *ns = objs_add(&l->namespaces, a, sizeof *ns);
-    ns->type = arena_strz(a, type);
-}
-
-static bool mode_is_host(const char *mode) {
-    return mode && !strcmp(mode, "host");
-}
-
-static void add_namespaces(const struct container *c, struct oci_linux *l, struct arena *a) {
-    add_namespace(l, a, "mount");
-    if (!mode_is_host(c->host->pid_mode))
-        add_namespace(l, a, "pid");
-    if (!mode_is_host(c->host->ipc_mode))
-        add_namespace(l, a, "ipc");
-    if (!mode_is_host(c->host->uts_mode))
-        add_namespace(l, a, "uts");
-    if (!mode_is_host(c->host->cgroupns_mode))
-        add_namespace(l, a, "cgroup");
-    if (!mode_is_host(c->host->network_mode))
-        add_namespace(l, a, "network");
-}
-
-struct err container_box(const struct container *c, const struct box_files *files, struct arena *a,
-                         struct buf *ret_json) {
+struct err container_box(const struct container *c, const struct box_files *files,
+                         const struct box_joined *joined, struct arena *a, struct buf *ret_json) {
     struct oci_config o = {.oci_version = arena_strz(a, "1.2.0")};
     struct oci_root root = {.path = arena_strz(a, "rootfs"), .readonly = c->host->readonly_rootfs};
     struct oci_linux l = {0};
@@ -272,7 +215,7 @@ struct err container_box(const struct container *c, const struct box_files *file
     o.process = make_process(c, a);
     if (o.process->args.n == 0)
         return err_new(ERR_INVALID, "no command specified");
-    if (!mode_is_host(c->host->uts_mode)) {
+    if (!container_mode_is_host(c->host->uts_mode)) {
         o.hostname = c->config->hostname;
         o.domainname = c->config->domainname && *c->config->domainname ? c->config->domainname
                                                                        : NULL;
@@ -286,48 +229,25 @@ struct err container_box(const struct container *c, const struct box_files *file
     TRY(container_resources(c->host, a, &l.resources));
     CLEAN_FREE char *cgroup = container_cgroup_path(c);
     l.cgroups_path = arena_strz(a, cgroup);
-    add_namespaces(c, &l, a);
+    container_add_namespaces(c, joined, &l, a);
+    TRY(container_devices(c, a, &l));
     l.masked_paths = c->host->masked_paths.present ? c->host->masked_paths
                                                    : strs_copy(runtime_masked_paths, a);
     l.readonly_paths = c->host->readonly_paths.present ? c->host->readonly_paths
                                                        : strs_copy(runtime_readonly_paths, a);
-    if (container_security_opt(c, "systempaths=unconfined"))
+    if (container_bare_system_paths(c))
         l.masked_paths = l.readonly_paths = (struct strs){.present = true};
+    o.annotations = c->host->annotations;
     o.linux_ = &l;
     fields_print(&oci_config_fields, &o, ret_json);
     return OK;
 }
 
 char *container_cgroup_path(const struct container *c) {
-    return mem_printf("/%s/%s", c->all->config.instance, c->id);
-}
-
-/* --- seccomp
- * ---------------------------------------------------------------------------------------- */
-
-static char *seccomp_cache(const struct containers *cs) {
-    return mem_printf("%s/seccomp", cs->config.data_root);
-}
-
-struct err container_seccomp_prepare(struct containers *cs) {
-    CLEAN_ARENA struct arena a = {0};
-    CLEAN_FREE char *cache = seccomp_cache(cs);
-    TRY(dir_make(cache, 0700));
-    struct strs caps = strs_copy(runtime_default_capabilities, &a);
-    return runtime_seccomp_default(cache, &caps, &cs->seccomp_fd);
-}
-
-struct err container_seccomp_open(const struct container *c, int *ret_fd) {
-    CLEAN_ARENA struct arena a = {0};
-    if (container_security_opt(c, "seccomp=unconfined")) {
-        *ret_fd = -1;
-        return OK;
-    }
-    if (c->host->cap_add.n == 0 && c->host->cap_drop.n == 0) {
-        *ret_fd = fcntl(c->all->seccomp_fd, F_DUPFD_CLOEXEC, 3);
-        return *ret_fd < 0 ? err_errno(errno, "duplicate the seccomp filter") : OK;
-    }
-    CLEAN_FREE char *cache = seccomp_cache(c->all);
-    struct strs caps = capability_set(c, &a);
-    return runtime_seccomp_default(cache, &caps, ret_fd);
+    const char *parent = c->host->resources.cgroup_parent;
+    if (!parent || !*parent)
+        return mem_printf("/%s/%s", c->all->config.instance, c->id);
+    CLEAN_FREE char *whole = mem_printf("/%s", parent);
+    CLEAN_FREE char *clean = path_clean(str_of(whole));
+    return mem_printf("%s/%s", strcmp(clean, "/") == 0 ? "" : clean, c->id);
 }

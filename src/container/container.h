@@ -59,6 +59,7 @@ struct container_mount {
     char *propagation; /* "" or "rprivate" … */
     char *tmpfs_options;
     bool rw, no_copy, anonymous;
+    bool flat; /* a bind without what is mounted below */
     bool held; /* the volume `name` is held by this container */
 };
 
@@ -171,6 +172,8 @@ const struct endpoint_plan *container_endpoint_on(const struct container *c,
 
 struct networks *container_networks(const struct container *c);
 const char *container_run_root(const struct container *c);
+/* The container that HostConfig.Links[i] leads to, NULL when it is gone. */
+struct container *container_link_target(const struct container *c, size_t i, struct str *ret_alias);
 /* "5 minutes", "About an hour": as the peer rounds. */
 void container_duration_text(int64_t ns, struct buf *out);
 /* Path of the container's cgroup below each hierarchy's root: "/<instance>/<id>". Owned. */

@@ -49,7 +49,8 @@ static bool same_variable(const char *a, const char *b) {
     return n == strcspn(b, "=") && !memcmp(a, b, n);
 }
 
-/* Image's variables first, in order, each replaced by the caller's; "NAME" alone unsets. */
+/* Image's variables first, in order, each replaced by the caller's; "NAME" alone
+ * stays, as the peer shows it, and unsets. */
 static void merge_env(struct api_config *c, const struct api_config *image, struct arena *a) {
     struct strs env = {.present = true};
     for (size_t i = 0; i < image->env.n; i++) {
@@ -61,8 +62,7 @@ static void merge_env(struct api_config *c, const struct api_config *image, stru
             strs_add(&env, a, value);
     }
     for (size_t i = 0; i < c->env.n; i++)
-        if (strchr(c->env.items[i], '='))
-            strs_add(&env, a, c->env.items[i]);
+        strs_add(&env, a, c->env.items[i]);
     c->env = env;
 }
 
@@ -165,6 +165,10 @@ static struct err compose(struct create_job *j, const struct api_container_creat
         if (other)
             host.network_mode = arena_printf(&j->arena, "container:%s", other->id);
     }
+    if (doc.config.network_disabled)
+        host.network_mode = arena_strz(&j->arena, "none");
+    TRY(container_links_resolve(j->cs, &doc.host->links, &j->arena, &host.links));
+    container_discard(&host, &j->arena, &j->warnings);
     struct api_resources *r = &host.resources;
     if (r->memory > 0 && r->memory_swap == 0)
         r->memory_swap = r->memory * 2;
@@ -238,6 +242,22 @@ static void row_made(void *arg, struct err e) {
         job_submit(j->cs->config.loop, directories_work, directories_done, j);
 }
 
+/* What the mount object says about a volume that is made for it. */
+static void volume_settings(const struct container *c, const struct container_mount *m,
+                            struct volume_request *r) {
+    const struct api_mount *given = c->host->mounts.items;
+    for (size_t i = 0; i < c->host->mounts.n; i++) {
+        const struct api_volume_options *v = given[i].volume_options;
+        if (!v || !given[i].target || strcmp(given[i].target, m->destination) != 0)
+            continue;
+        r->labels = v->labels;
+        if (v->driver_config) {
+            r->driver = v->driver_config->name;
+            r->options = v->driver_config->options;
+        }
+    }
+}
+
 /* Makes the next missing volume, or, when all are there, the row. */
 static void make_row(struct create_job *j) {
     struct container *c = j->c;
@@ -245,7 +265,9 @@ static void make_row(struct create_job *j) {
         struct container_mount *m = &c->mounts[j->next_mount++];
         if (strcmp(m->type, "volume") != 0)
             continue;
-        struct volume_request r = {.name = m->name, .lazy = c->brief};
+        struct volume_request r = {
+            .name = m->name, .driver = c->host->volume_driver, .lazy = c->brief};
+        volume_settings(c, m, &r);
         if (m->anonymous)
             strmap_set(&r.labels, &j->arena, "com.docker.volume.anonymous", "");
         volume_create(j->cs->config.volumes, &r, volume_made, j);

@@ -67,8 +67,6 @@ struct err container_exec_create(struct container *c, const struct api_exec_crea
     TRY(check_running(c));
     if (doc->cmd.n == 0)
         return err_new(ERR_INVALID, "No exec command specified");
-    if (doc->privileged)
-        return err_new(ERR_UNSUPPORTED, "Privileged is not supported");
     if (doc->working_dir && *doc->working_dir && doc->working_dir[0] != '/')
         return err_new(ERR_INVALID,
                        "the working directory '%s' is invalid, it needs to be an absolute path",

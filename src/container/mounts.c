@@ -132,6 +132,76 @@ static struct err ensure_bind_source(const char *source) {
     }
 }
 
+/* Words that mount(8) knows for a tmpfs; those in front of '=' take a value. */
+static struct err check_tmpfs(const char *options) {
+    static const char *const flags[] = {"defaults", "ro",         "rw",          "suid",
+                                        "nosuid",   "dev",        "nodev",       "exec",
+                                        "noexec",   "sync",       "async",       "dirsync",
+                                        "atime",    "noatime",    "diratime",    "nodiratime",
+                                        "relatime", "norelatime", "strictatime", "nostrictatime"};
+    static const char *const values[] = {"size",      "mode",      "uid", "gid",
+                                         "nr_inodes", "nr_blocks", "mpol"};
+    struct str rest = str_of(options ? options : ""), field, key, value;
+    while (str_next(&rest, ',', &field)) {
+        bool has_value = str_cut(field, '=', &key, &value), known = field.len == 0;
+        for (size_t i = 0; !has_value && i < ARRAY_LEN(flags); i++)
+            known |= str_eqz(field, flags[i]);
+        for (size_t i = 0; has_value && i < ARRAY_LEN(values); i++)
+            known |= str_eqz(key, values[i]) && value.len > 0;
+        if (!known)
+            return err_new(ERR_INVALID, "Invalid tmpfs option \"%.*s\"", STR_ARG(field));
+    }
+    return OK;
+}
+
+/* [["noexec"], ["size", "1m"]] as ",noexec,size=1m". */
+static struct err tmpfs_words(struct container *c, const struct api_tmpfs_options *t, char **text) {
+    const struct strs *rows = t->options.items;
+    for (size_t i = 0; i < t->options.n; i++) {
+        if (rows[i].n < 1 || rows[i].n > 2)
+            return err_new(ERR_INVALID, "invalid option array length %zu", rows[i].n);
+        *text = arena_printf(&c->arena, "%s,%s%s%s", *text, rows[i].items[0],
+                             rows[i].n == 2 ? "=" : "", rows[i].n == 2 ? rows[i].items[1] : "");
+    }
+    return check_tmpfs(*text);
+}
+
+/* CONTAINER[:ro|:rw]: its mounts, where this container has none of its own. */
+static struct err add_from(struct container *c, const char *spec) {
+    struct str ref, mode;
+    struct container *other = NULL;
+    bool has_mode = str_cut(str_of(spec), ':', &ref, &mode);
+    if (ref.len == 0)
+        return err_new(ERR_INVALID, "malformed volumes-from specification: %s", spec);
+    if (has_mode && !str_eqz(mode, "ro") && !str_eqz(mode, "rw"))
+        return err_new(ERR_INVALID, "invalid mode: %.*s", STR_ARG(mode));
+    CLEAN_FREE char *name = str_dup(ref);
+    struct err e = container_find(c->all, name, &other);
+    if (err_failed(e)) /* to a 404 the stock CLI answers by pulling the image */
+        return err_as(e, ERR_INVALID);
+    for (size_t i = 0; i < other->mounts_n; i++) {
+        const struct container_mount *from = &other->mounts[i];
+        if (!strcmp(from->type, "tmpfs") && strmap_get(&other->host->tmpfs, from->destination))
+            continue; /* --tmpfs is no volume */
+        struct container_mount *m = add_mount(c, from->destination);
+        if (!m)
+            continue;
+        *m = (struct container_mount){
+            .type = arena_strz(&c->arena, from->type),
+            .name = arena_strz(&c->arena, from->name),
+            .source = arena_strz(&c->arena, from->source),
+            .destination = m->destination,
+            .propagation = arena_strz(&c->arena, from->propagation),
+            .tmpfs_options = arena_strz(&c->arena, from->tmpfs_options),
+            .rw = from->rw && !(has_mode && str_eqz(mode, "ro")),
+            .no_copy = true,
+            .flat = from->flat,
+        };
+        m->mode = arena_str(&c->arena, has_mode ? mode : str_of(from->mode));
+    }
+    return OK;
+}
+
 static struct err add_mount_object(struct container *c, const struct api_mount *given) {
     const char *type = given->type ? given->type : "";
     if (strcmp(type, "bind") != 0 && strcmp(type, "volume") != 0 && strcmp(type, "tmpfs") != 0)
@@ -144,41 +214,43 @@ static struct err add_mount_object(struct container *c, const struct api_mount *
     m->type = arena_strz(&c->arena, type);
     if (!strcmp(type, "tmpfs")) {
         const struct api_tmpfs_options *t = given->tmpfs_options;
-        if (t && t->options.n)
-            return err_new(ERR_UNSUPPORTED, "TmpfsOptions.Options is not supported");
         int64_t size = t ? t->size_bytes : 0;
         m->tmpfs_options = arena_printf(&c->arena, "mode=%o%s", t && t->mode ? t->mode : 01777,
                                         m->rw ? "" : ",ro");
         if (size)
             m->tmpfs_options = arena_printf(&c->arena, "%s,size=%lld", m->tmpfs_options,
                                             (long long)size);
-        return OK;
+        return t ? tmpfs_words(c, t, &m->tmpfs_options) : OK;
     }
     const char *source = given->source ? given->source : "";
     if (!strcmp(type, "bind")) {
         struct stat st;
+        const struct api_bind_options *b = given->bind_options;
         if (!path_is_abs(str_of(source)))
             return err_new(ERR_INVALID,
                            "invalid mount config for type \"bind\": invalid mount path: '%s' mount "
                            "path must be absolute",
                            source);
+        if (b && b->create_mountpoint)
+            TRY(ensure_bind_source(source));
         if (stat(source, &st) != 0)
             return err_new(
                 ERR_INVALID,
                 "invalid mount config for type \"bind\": bind source path does not exist: %s",
                 source);
-        const struct api_bind_options *b = given->bind_options;
-        if (b && (b->non_recursive || b->read_only_non_recursive || b->read_only_force_recursive))
-            return err_new(ERR_UNSUPPORTED, "BindOptions other than Propagation are not supported");
+        if (b && (b->read_only_non_recursive || b->read_only_force_recursive))
+            return err_new(ERR_UNSUPPORTED,
+                           "BindOptions.ReadOnlyNonRecursive and ReadOnlyForceRecursive are not "
+                           "supported");
+        m->flat = b && b->non_recursive;
         if (b && b->propagation)
             m->propagation = b->propagation;
         name_source(c, m, source);
         return OK;
     }
     const struct api_volume_options *v = given->volume_options;
-    if (v && ((v->subpath && *v->subpath) || (v->driver_config && v->driver_config->options.n) ||
-              v->labels.n))
-        return err_new(ERR_UNSUPPORTED, "VolumeOptions other than NoCopy are not supported");
+    if (v && v->subpath && *v->subpath)
+        return err_new(ERR_UNSUPPORTED, "VolumeOptions.Subpath is not supported");
     m->no_copy = v && v->no_copy;
     if (!*source) {
         anonymous(c, m);
@@ -217,7 +289,10 @@ struct err container_plan_mounts(struct container *c) {
             return err_new(ERR_INVALID, "Duplicate mount point: %s", h->tmpfs.items[i].key);
         m->type = arena_strz(&c->arena, "tmpfs");
         m->tmpfs_options = h->tmpfs.items[i].value;
+        TRY(check_tmpfs(m->tmpfs_options));
     }
+    for (size_t i = 0; i < h->volumes_from.n; i++)
+        TRY(add_from(c, h->volumes_from.items[i]));
     for (size_t i = 0; i < c->config->volumes.n; i++) {
         if (!path_is_abs(str_of(c->config->volumes.items[i])))
             return err_new(ERR_INVALID, "invalid volume path '%s'", c->config->volumes.items[i]);

@@ -13,6 +13,7 @@ struct containers {
     struct container **sorted; /* by creation, newest first */
     size_t n, cap;
     struct bus bus;
+    struct boot *boot; /* NULL: everything that starts with the daemon has started */
     char boot_id[40];
     int seccomp_fd;            /* compiled default filter (memfd) */
     int data_fd, ephemeral_fd; /* <data-root>/container, <data-root>/ephemeral/<boot id> */
@@ -95,6 +96,8 @@ void container_remove_now(struct container *c, bool volumes, struct op_run *run,
 /* validate.c: refuses by name what is not supported or is wrong; collects warnings. */
 struct err container_validate(const struct api_container_create *doc, struct arena *a,
                               struct strs *ret_warnings);
+/* Takes away what this host cannot do and the peer does not insist on, each with a warning. */
+void container_discard(struct api_host_config *h, struct arena *a, struct strs *ret_warnings);
 /* The same for what an update makes of a container. */
 struct err container_validate_update(const struct api_host_config *h);
 /* resources.c: limits for the OCI runtime, without device rules. Memory in a. */
@@ -108,18 +111,36 @@ struct err container_plan_mounts(struct container *c);
 struct box_files {
     const char *hosts, *hostname, *resolv_conf; /* paths, NULL: not mounted */
 };
-struct err container_box(const struct container *c, const struct box_files *files, struct arena *a,
-                         struct buf *ret_json);
+/* namespaces.c: what is joined, held until the start is over; -1: nothing. */
+struct box_joined {
+    int pid_ns, ipc_ns;
+};
+struct oci_linux;
+bool container_mode_is_host(const char *mode);
+/* ERR_CONFLICT when the other container does not run. */
+struct err container_join(const struct container *c, struct box_joined *ret);
+void box_joined_done(struct box_joined *j);
+void container_add_namespaces(const struct container *c, const struct box_joined *joined,
+                              struct oci_linux *l, struct arena *a);
+/* devices.c: nodes into l, rules into its resources. */
+struct err container_devices(const struct container *c, struct arena *a, struct oci_linux *l);
+struct err container_device_rule_check(const char *text);
+struct err container_box(const struct container *c, const struct box_files *files,
+                         const struct box_joined *joined, struct arena *a, struct buf *ret_json);
 /* The process object of an exec. */
 struct err container_exec_process(const struct container_exec *x, struct arena *a,
                                   struct buf *ret_json);
 
-/* The compiled default filter for the container's capabilities, owned; -1 when it asked for none.
- */
+/* security.c: names "CAP_…"; memory in a. privileged: everything that can be given. */
+struct strs container_capabilities(const struct container *c, bool privileged, struct arena *a);
+struct err container_security_check(const struct strs *opts);
+bool container_no_new_privileges(const struct container *c);
+/* No masked and read-only paths. */
+bool container_bare_system_paths(const struct container *c);
+const char *container_apparmor(const struct container *c, struct arena *a); /* NULL: none */
+/* The compiled filter, owned; -1 when the container asked for none. Pool. */
 struct err container_seccomp_open(const struct container *c, int *ret_fd);
 struct err container_seccomp_prepare(struct containers *cs);
-/* Is this --security-opt given ("name", "name:true", "name=true")? */
-bool container_security_opt(const struct container *c, const char *name);
 
 /* ports.c: what the container asks its network for. Memory in a. */
 struct err container_port_requests(const struct container *c, const struct network *w,
@@ -141,8 +162,8 @@ void container_networking_complete(const struct networks *n, const char *mode,
 /* Tells corten-dns about this container: its plans (borrowed) and what it is called. */
 void container_names_tell(struct container *c, struct endpoint_plan *const *plans, size_t n,
                           bool live);
-/* The networks of a start. CONTAINER_NET_JOB first; after container_net_reserve, container_net_settle or
- * container_net_release takes what it holds. */
+/* The networks of a start. CONTAINER_NET_JOB first; after container_net_reserve,
+ * container_net_settle or container_net_release takes what it holds. */
 struct net_job {
     struct endpoint_plans plans; /* the way out first */
     enum network_driver driver;  /* without plans and joined_pid: host or none */
@@ -154,7 +175,8 @@ struct net_job {
     char joined_id[65];
 };
 #define CONTAINER_NET_JOB ((struct net_job){.names_fds = {-1, -1}})
-struct err container_net_reserve(struct container *c, struct arena *a, struct net_job *j); /* loop */
+struct err container_net_reserve(struct container *c, struct arena *a,
+                                 struct net_job *j); /* loop */
 /* Pool. Writes endpoint.json into run_dir. After a failure container_net_down. */
 struct err container_net_up(struct net_job *j, int run_dir, struct endpoint_live *live);
 void container_net_down(struct net_job *j);
@@ -215,6 +237,17 @@ void container_health_ended(struct container *c, const struct monitor_exit *x);
 void container_health_free(struct container *c);
 bool container_health_wants_restart(const struct container *c);
 int64_t container_health_delay(struct container *c); /* before the restart; grows */
+
+/* boot.c: starts these (oldest first) in the order of what they need. */
+void container_boot(struct containers *cs, struct container *const *list, size_t n);
+void container_boot_end(struct containers *cs);
+
+/* links.c: HostConfig.Links as given → "ID:ALIAS". */
+struct err container_links_resolve(struct containers *cs, const struct strs *given, struct arena *a,
+                                   struct strs *ret);
+/* Adds "name:address" lines; ERR_CONFLICT when a linked container does not run. */
+struct err container_links_hosts(const struct container *c, struct arena *a, struct strs *hosts);
+void container_links_env(const struct container *c, struct arena *a, struct strs *env);
 
 /* restore.c */
 void container_restore_one(struct container *c);

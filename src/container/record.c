@@ -18,6 +18,7 @@ static const struct field mount_rows[] = {
     FIELD(struct container_mount, rw, "RW", F_BOOL),
     FIELD(struct container_mount, no_copy, "NoCopy", F_BOOL),
     FIELD(struct container_mount, anonymous, "Anonymous", F_BOOL),
+    FIELD(struct container_mount, flat, "Flat", F_BOOL),
 };
 static const struct fields mount_fields = {"mount", sizeof(struct container_mount), mount_rows,
                                            ARRAY_LEN(mount_rows)};

@@ -157,30 +157,25 @@ static bool starts_at_boot(const struct container *c) {
            (!strcmp(policy, "unless-stopped") && !c->stopped_by_user) || container_wants_restart(c);
 }
 
-static void started_at_boot(void *arg, struct err e) {
-    struct container *c = arg;
-    log_err(LOG_WARN, e, "container %s: start it after the daemon's start", c->id);
-}
-
 static void removed_at_boot(void *arg UNUSED, struct err e) {
     log_err(LOG_WARN, e, "finish a removal after the daemon's start");
 }
 
-/* What the daemon owes a container that does not run: the rest of a removal, or a start. */
-static void settle_one(struct container *c) {
+/* What the daemon owes a container that does not run: the rest of a removal, or (true) a start. */
+static bool settle_one(struct container *c) {
     if (container_is_alive(c))
-        return;
+        return false;
     bool cut_short = c->state == CONTAINER_REMOVING;
     if (cut_short || (c->brief && (c->state != CONTAINER_CREATED || c->other_boot))) {
         c->state = CONTAINER_EXITED;
         container_remove(c, true, c->brief, removed_at_boot, NULL);
-    } else if (starts_at_boot(c)) {
-        container_start(c, started_at_boot, c);
+        return false;
     }
+    return starts_at_boot(c);
 }
 
 static void restore_all(struct containers *cs) {
-    VEC(struct container *) todo = {0};
+    VEC(struct container *) todo = {0}, starting = {0};
     for (size_t i = 0; i < cs->n; i++)
         vec_push(&todo, cs->sorted[i]);
     for (size_t i = 0; i < todo.n; i++)
@@ -189,7 +184,10 @@ static void restore_all(struct containers *cs) {
     images_restored(cs->config.images);
     /* Oldest first: what was created first is usually what others need. */
     for (size_t i = todo.n; i-- > 0;)
-        settle_one(todo.items[i]);
+        if (settle_one(todo.items[i]))
+            vec_push(&starting, todo.items[i]);
+    container_boot(cs, starting.items, starting.n);
+    vec_done(&starting);
     vec_done(&todo);
 }
 
@@ -221,6 +219,7 @@ struct err containers_open(const struct containers_config *config, struct contai
 void containers_close(struct containers *cs) {
     if (!cs)
         return;
+    container_boot_end(cs);
     map_done(&cs->by_id);
     map_done(&cs->by_name);
     map_done(&cs->execs);

@@ -19,6 +19,7 @@ struct start_job {
     struct buf config, hosts, hostname, resolv;
     struct network_files files;
     struct net_job net;
+    struct box_joined joined;
     VEC(struct in_addr) addresses;
     const char *const *layers;
     size_t layers_n;
@@ -32,6 +33,7 @@ struct start_job {
 };
 
 static void start_free(struct start_job *j) {
+    box_joined_done(&j->joined);
     for (struct list *n; (n = list_pop(&j->kept));)
         container_waiter_free(CONTAINER_OF(n, struct container_waiter, link));
     for (struct list *n; (n = list_pop(&j->taken));)
@@ -49,8 +51,9 @@ static void start_free(struct start_job *j) {
 /* --- prepare -------------------------------------------------------------------------------------
  */
 
-static void compose_files(struct start_job *j) {
+static struct err compose_files(struct start_job *j) {
     struct container *c = j->c;
+    struct strs hosts = {.present = true};
     const struct endpoint_plan *way_out = j->net.plans.n ? j->net.plans.items[0] : NULL;
     j->files = (struct network_files){
         .hostname = c->config->hostname,
@@ -61,12 +64,16 @@ static void compose_files(struct start_job *j) {
         .dns = c->host->dns,
         .dns_search = c->host->dns_search,
         .dns_options = c->host->dns_options,
-        .extra_hosts = c->host->extra_hosts,
     };
+    for (size_t i = 0; i < c->host->extra_hosts.n; i++)
+        strs_add(&hosts, &j->arena, c->host->extra_hosts.items[i]);
+    TRY(container_links_hosts(c, &j->arena, &hosts));
+    j->files.extra_hosts = hosts;
     for (size_t i = 0; i < j->net.plans.n; i++)
         vec_push(&j->addresses, j->net.plans.items[i]->address);
     j->files.addresses = j->addresses.items;
     j->files.addresses_n = j->addresses.n;
+    return OK;
 }
 
 /* The sockets that wait for this start move into the job. */
@@ -103,7 +110,7 @@ static struct err compose(struct start_job *j) {
     struct container *c = j->c;
     TRY(image_layer_names(c->hold.image, &j->arena, &j->layers, &j->layers_n));
     TRY(container_net_reserve(c, &j->arena, &j->net));
-    compose_files(j);
+    TRY(compose_files(j));
     /* Who joins another's network shares its names as well. */
     char *run = arena_printf(&j->arena, "%s/container/%s", c->all->config.run_root,
                              j->net.joined_pid ? j->net.joined_id : c->id);
@@ -119,7 +126,8 @@ static struct err compose(struct start_job *j) {
             strv_add(&j->copy_up, m->destination);
         }
     }
-    return container_box(c, &files, &j->arena, &j->config);
+    TRY(container_join(c, &j->joined));
+    return container_box(c, &files, &j->joined, &j->arena, &j->config);
 }
 
 static struct err start_prepare(void *job) {
@@ -329,6 +337,7 @@ void container_start(struct container *c, container_done *done, void *arg) {
     j->net = CONTAINER_NET_JOB;
     j->done = done;
     j->arg = arg;
+    j->joined = (struct box_joined){-1, -1};
     list_init(&j->taken);
     list_init(&j->kept);
     op_start(c->all->config.loop, &c->queue, &start_op, j);

@@ -67,6 +67,11 @@ static struct err merge(struct update_job *j) {
     const struct api_resources *r = &j->doc->resources;
     j->host = *c->host;
     struct api_resources *to = &j->host.resources;
+    if (r->devices.n || r->device_cgroup_rules.n || r->device_requests.n || r->ulimits.n ||
+        (r->cgroup_parent && *r->cgroup_parent) || r->oom_kill_disable || r->kernel_memory)
+        return err_new(ERR_UNSUPPORTED,
+                       "devices, ulimits, cgroup parent, OomKillDisable and KernelMemory cannot be "
+                       "changed by update");
     TRY(check_cpu_conflicts(c, r));
     merge_blkio(to, r);
     take_i64(&to->cpu_shares, r->cpu_shares);

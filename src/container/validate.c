@@ -1,7 +1,9 @@
 /* What a create call may ask for. Every member of the API's documents is either honoured elsewhere
  * in this folder, judged here, or refused here by name; none is ignored. */
+#include "base/path.h"
 #include "container/private.h"
 #include "kernel/caps.h"
+#include "kernel/cgroup.h"
 #include "kernel/signal.h"
 #include <strings.h>
 #include <unistd.h>
@@ -39,20 +41,14 @@ static struct err refuse_first(const struct refusal *r, size_t n) {
 
 static struct err refuse_host(const struct api_host_config *h) {
     const struct refusal list[] = {
-        {h->privileged, "HostConfig.Privileged"},
-        {h->volumes_from.n > 0, "HostConfig.VolumesFrom"},
-        {h->links.n > 0, "HostConfig.Links"},
         {set(h->cgroup), "HostConfig.Cgroup"},
         {h->storage_opt.n > 0, "HostConfig.StorageOpt"},
         {h->init && *h->init, "HostConfig.Init"},
-        {h->annotations.n > 0, "HostConfig.Annotations"},
         {set(h->container_id_file), "HostConfig.ContainerIDFile"},
         {!ONE_OF(h->isolation, "default"), "HostConfig.Isolation"},
-        {!ONE_OF(h->volume_driver, "local"), "HostConfig.VolumeDriver"},
-        {!ONE_OF(h->runtime, "corten", "runc"), "HostConfig.Runtime"},
         {!ONE_OF(h->userns_mode, "host"), "HostConfig.UsernsMode"},
         {!ONE_OF(h->cgroupns_mode, "private", "host"), "HostConfig.CgroupnsMode"},
-        {!ONE_OF(h->pid_mode, "host"), "HostConfig.PidMode"},
+        {!ONE_OF(h->pid_mode, "host") && !container_joins(h->pid_mode), "HostConfig.PidMode"},
         {!ONE_OF(h->uts_mode, "host"), "HostConfig.UTSMode"},
         {!ONE_OF(h->ipc_mode, "none", "private", "shareable", "host"), "HostConfig.IpcMode"},
     };
@@ -61,16 +57,11 @@ static struct err refuse_host(const struct api_host_config *h) {
 
 static struct err refuse_resources(const struct api_resources *r) {
     const struct refusal list[] = {
-        {set(r->cgroup_parent), "HostConfig.CgroupParent"},
         {r->blkio_weight_device.n > 0, "HostConfig.BlkioWeightDevice"},
         {r->cpu_realtime_period != 0, "HostConfig.CpuRealtimePeriod"},
         {r->cpu_realtime_runtime != 0, "HostConfig.CpuRealtimeRuntime"},
-        {r->devices.n > 0, "HostConfig.Devices"},
-        {r->device_cgroup_rules.n > 0, "HostConfig.DeviceCgroupRules"},
         {r->device_requests.n > 0, "HostConfig.DeviceRequests"},
-        {r->kernel_memory != 0, "HostConfig.KernelMemory"},
         {r->kernel_memory_tcp != 0, "HostConfig.KernelMemoryTCP"},
-        {r->oom_kill_disable && *r->oom_kill_disable, "HostConfig.OomKillDisable"},
         {r->cpu_count != 0, "HostConfig.CpuCount"},
         {r->cpu_percent != 0, "HostConfig.CpuPercent"},
         {r->io_maximum_iops != 0, "HostConfig.IOMaximumIOps"},
@@ -135,21 +126,6 @@ static struct err check_restart(const struct api_host_config *h) {
             "invalid restart policy: maximum retry count can only be used with 'on-failure'");
     if (h->auto_remove && set(name) && strcmp(name, "no") != 0)
         return err_new(ERR_INVALID, "can't create 'AutoRemove' container with restart policy");
-    return OK;
-}
-
-static struct err check_security_opts(const struct strs *opts) {
-    static const char *const known[] = {"no-new-privileges",       "no-new-privileges:true",
-                                        "no-new-privileges=true",  "no-new-privileges:false",
-                                        "no-new-privileges=false", "seccomp=unconfined",
-                                        "seccomp:unconfined",      "seccomp=builtin",
-                                        "apparmor=unconfined",     "apparmor:unconfined",
-                                        "label=disable",           "label:disable",
-                                        "systempaths=unconfined",  NULL};
-    for (size_t i = 0; i < opts->n; i++)
-        if (!one_of(opts->items[i], known))
-            return err_new(ERR_UNSUPPORTED, "security option '%s' is not supported",
-                           opts->items[i]);
     return OK;
 }
 
@@ -222,8 +198,6 @@ static struct err check_joining(const struct api_container_create *doc) {
 
 static struct err check_network(const struct api_container_create *doc) {
     const char *mode = doc->host->network_mode;
-    if (doc->config.network_disabled)
-        return err_new(ERR_UNSUPPORTED, "NetworkDisabled is not supported: use --network none");
     if (set(mode) && container_joins(mode))
         TRY(check_joining(doc));
     for (size_t i = 0; doc->networking && i < doc->networking->endpoints.n; i++)
@@ -257,6 +231,41 @@ static struct err check_config(const struct api_config *c) {
     return OK;
 }
 
+void container_discard(struct api_host_config *h, struct arena *a, struct strs *ret_warnings) {
+    struct runtime_features f = {0};
+    struct api_resources *r = &h->resources;
+    CLEAN_ERR struct err unknown = runtime_detect(&f);
+    if (r->kernel_memory != 0) {
+        strs_add(ret_warnings, a,
+                 "Specifying a kernel memory limit is deprecated and this kernel has none: "
+                 "discarded.");
+        r->kernel_memory = 0;
+    }
+    if (err_failed(unknown))
+        return;
+    if (r->memory > 0 && r->memory_swap != -1 && !f.swap) {
+        strs_add(ret_warnings, a,
+                 "Your kernel does not support swap limit capabilities or the cgroup is not "
+                 "mounted. Memory limited without swap.");
+        r->memory_swap = -1;
+    }
+    if (r->memory_swappiness && *r->memory_swappiness != -1 && f.cgroup_v2) {
+        strs_add(ret_warnings, a,
+                 "Your kernel does not support memory swappiness capabilities or the cgroup is not "
+                 "mounted. Memory swappiness discarded.");
+        r->memory_swappiness = NULL;
+    }
+    if (r->oom_kill_disable && *r->oom_kill_disable && f.cgroup_v2) {
+        strs_add(ret_warnings, a,
+                 "Your kernel does not support OomKillDisable. OomKillDisable discarded.");
+        r->oom_kill_disable = NULL;
+    } else if (r->oom_kill_disable && *r->oom_kill_disable && r->memory == 0) {
+        strs_add(ret_warnings, a,
+                 "OOM killer is disabled for the container, but no memory limit is set, this can "
+                 "result in the system running out of resources.");
+    }
+}
+
 struct err container_validate_update(const struct api_host_config *h) {
     TRY(refuse_resources(&h->resources));
     TRY(check_resources(&h->resources));
@@ -267,10 +276,14 @@ struct err container_validate(const struct api_container_create *doc, struct are
                               struct strs *ret_warnings) {
     const struct api_host_config *h = doc->host;
     TRY(refuse_host(h));
+    if (!ONE_OF(h->runtime, "corten", "runc"))
+        return err_new(ERR_INVALID, "unknown or invalid runtime name: %s", h->runtime);
     TRY(refuse_resources(&h->resources));
     TRY(check_resources(&h->resources));
     TRY(check_restart(h));
-    TRY(check_security_opts(&h->security_opt));
+    TRY(container_security_check(&h->security_opt));
+    for (size_t i = 0; i < h->resources.device_cgroup_rules.n; i++)
+        TRY(container_device_rule_check(h->resources.device_cgroup_rules.items[i]));
     TRY(check_log(&h->log_config));
     TRY(check_capabilities(&h->cap_add, "CapAdd"));
     TRY(check_capabilities(&h->cap_drop, "CapDrop"));
@@ -279,6 +292,11 @@ struct err container_validate(const struct api_container_create *doc, struct are
     if (h->oom_score_adj < -1000 || h->oom_score_adj > 1000)
         return err_new(ERR_INVALID, "invalid value %lld, range for oom score adj is [-1000, 1000]",
                        (long long)h->oom_score_adj);
+    if (set(h->resources.cgroup_parent)) {
+        CLEAN_FREE char *path = mem_printf("/%s/x", h->resources.cgroup_parent);
+        CLEAN_FREE char *clean = path_clean(str_of(path));
+        TRYF(cgroup_check_path(clean), "cgroup parent '%s'", h->resources.cgroup_parent);
+    }
     if (h->shm_size < 0)
         return err_new(ERR_INVALID, "SHM size can not be less than 0");
     const char *mode = h->network_mode;

@@ -29,7 +29,7 @@ same run --rm --read-only busybox touch /x
 same run --rm --network none busybox sh -c 'ls /sys/class/net'
 same run --rm -v "$TEST_TMP:/host:ro" busybox touch /host/f
 same run --rm --restart always busybox true
-same run --rm --privileged busybox true
+same run --rm --gpus all busybox true
 
 dk run -d --name web --label a=b busybox sh -c 'echo line; sleep 1000' > /dev/null
 sleep 0.3

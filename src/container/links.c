@@ -1,0 +1,144 @@
+/* Links (--link NAME[:ALIAS]): the other container's address under its alias in /etc/hosts, and
+ * variables about its ports and its environment. HostConfig.Links is kept as "ID:ALIAS", because
+ * names change. Source: Engine API 1.51 HostConfig.Links; "Legacy container links" of the peer's
+ * documentation for the names of the variables. */
+#include "container/private.h"
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdlib.h>
+
+/* --- create
+ * ---------------------------------------------------------------------------------------- */
+
+struct err container_links_resolve(struct containers *cs, const struct strs *given, struct arena *a,
+                                   struct strs *ret) {
+    struct strs links = {.present = given->present};
+    for (size_t i = 0; i < given->n; i++) {
+        struct str name, alias;
+        struct container *other = NULL;
+        bool has_alias = str_cut(str_of(given->items[i]), ':', &name, &alias);
+        if (name.len == 0 || (has_alias && (alias.len == 0 || str_find(alias, ':') >= 0)))
+            return err_new(ERR_INVALID, "bad format for links: %s", given->items[i]);
+        CLEAN_FREE char *ref = str_dup(name);
+        struct err e = container_find(cs, ref, &other);
+        if (err_failed(e))
+            return err_as(err_wrap(e, "could not get container for %s", ref), ERR_INVALID);
+        if (container_mode_is_host(other->host->network_mode))
+            return err_new(ERR_INVALID,
+                           "conflicting options: host type networking can't be used with links. "
+                           "This would result in undefined behavior");
+        if (!has_alias)
+            alias = str_starts(name, STR("/")) ? str_from(name, 1) : name;
+        else if (str_starts(alias, STR("/"))) /* "/web/db", as inspect shows it */
+            alias = str_from(alias, (size_t)str_rfind(alias, '/') + 1);
+        strs_add(&links, a, arena_printf(a, "%s:%.*s", other->id, STR_ARG(alias)));
+    }
+    *ret = links;
+    return OK;
+}
+
+struct container *container_link_target(const struct container *c, size_t i,
+                                        struct str *ret_alias) {
+    struct str id;
+    if (!str_cut(str_of(c->host->links.items[i]), ':', &id, ret_alias))
+        return NULL;
+    return map_get(&c->all->by_id, id);
+}
+
+/* --- start
+ * ----------------------------------------------------------------------------------------- */
+
+static const char *address_of(const struct container *other, struct arena *a) {
+    const struct endpoint_plan *p = container_endpoint(other);
+    char text[INET_ADDRSTRLEN];
+    return p ? arena_strz(a, inet_ntop(AF_INET, &p->address, text, sizeof text)) : NULL;
+}
+
+struct err container_links_hosts(const struct container *c, struct arena *a, struct strs *hosts) {
+    for (size_t i = 0; i < c->host->links.n; i++) {
+        struct str alias = STR("");
+        const struct container *other = container_link_target(c, i, &alias);
+        const char *address = other && container_is_alive(other) ? address_of(other, a) : NULL;
+        if (!other)
+            return err_new(ERR_NOT_FOUND, "the linked container %.*s is gone", STR_ARG(alias));
+        if (!address)
+            return err_new(ERR_CONFLICT, "Cannot link to a non running container: /%s AS /%s/%.*s",
+                           other->name, c->name, STR_ARG(alias));
+        const char *const names[] = {arena_str(a, alias), other->config->hostname, other->name};
+        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+            bool said = false;
+            for (size_t m = 0; m < k; m++)
+                said |= !strcmp(names[m], names[k]);
+            if (!said)
+                strs_add(hosts, a, arena_printf(a, "%s:%s", names[k], address));
+        }
+    }
+    return OK;
+}
+
+static char *prefix_of(struct str alias, struct arena *a) {
+    char *text = arena_str(a, alias);
+    for (char *p = text; *p; p++)
+        *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+    return text;
+}
+
+struct port {
+    uint16_t number;
+    uint8_t proto;
+};
+
+static int port_order(const void *x, const void *y) {
+    const struct port *a = x, *b = y;
+    bool at = !strcmp(port_proto_name(a->proto), "tcp"),
+         bt = !strcmp(port_proto_name(b->proto), "tcp");
+    return a->number != b->number ? (int)a->number - b->number : (int)bt - at;
+}
+
+static void port_variables(const struct container *other, const char *prefix, const char *address,
+                           struct arena *a, struct strs *env) {
+    VEC(struct port) ports = {0};
+    for (size_t i = 0; i < other->config->exposed_ports.n; i++) {
+        struct port p;
+        struct err e = port_parse(str_of(other->config->exposed_ports.items[i]), &p.proto,
+                                  &p.number);
+        if (!err_failed(e))
+            vec_push(&ports, p);
+        err_ignore(e); /* checked at create */
+    }
+    if (ports.n > 1)
+        qsort(ports.items, ports.n, sizeof *ports.items, port_order);
+    for (size_t i = 0; i < ports.n; i++) {
+        const char *proto = port_proto_name(ports.items[i].proto);
+        const char *url = arena_printf(a, "%s://%s:%u", proto, address, ports.items[i].number);
+        CLEAN_FREE char *upper = mem_strdup(proto);
+        for (char *p = upper; *p; p++)
+            *p = (char)toupper((unsigned char)*p);
+        const char *base = arena_printf(a, "%s_PORT_%u_%s", prefix, ports.items[i].number, upper);
+        if (i == 0)
+            strs_add(env, a, arena_printf(a, "%s_PORT=%s", prefix, url));
+        strs_add(env, a, arena_printf(a, "%s=%s", base, url));
+        strs_add(env, a, arena_printf(a, "%s_ADDR=%s", base, address));
+        strs_add(env, a, arena_printf(a, "%s_PORT=%u", base, ports.items[i].number));
+        strs_add(env, a, arena_printf(a, "%s_PROTO=%s", base, proto));
+    }
+    vec_done(&ports);
+}
+
+void container_links_env(const struct container *c, struct arena *a, struct strs *env) {
+    for (size_t i = 0; i < c->host->links.n; i++) {
+        struct str alias = STR("");
+        const struct container *other = container_link_target(c, i, &alias);
+        const char *address = other && container_is_alive(other) ? address_of(other, a) : NULL;
+        if (!address)
+            continue;
+        const char *prefix = prefix_of(alias, a);
+        port_variables(other, prefix, address, a, env);
+        strs_add(env, a, arena_printf(a, "%s_NAME=/%s/%.*s", prefix, c->name, STR_ARG(alias)));
+        for (size_t k = 0; k < other->config->env.n; k++) {
+            const char *one = other->config->env.items[k];
+            if (strchr(one, '=') && strncmp(one, "HOME=", 5) != 0 && strncmp(one, "PATH=", 5) != 0)
+                strs_add(env, a, arena_printf(a, "%s_ENV_%s", prefix, one));
+        }
+    }
+}
