@@ -8,6 +8,7 @@
 #include "container/container.h"
 #include "daemon/daemon.h"
 #include "daemon/listen.h"
+#include "runtime/runtime.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -21,6 +22,8 @@
 #include <unistd.h>
 
 #define POOL_THREADS 8
+#define LEAVE_TRIES 30
+#define LEAVE_STEP_NS (10 * INT64_C(1000000))
 
 struct daemon {
     struct daemon_config config;
@@ -30,6 +33,9 @@ struct daemon {
     struct listeners *listeners;
     int argc;
     char **argv;
+    const char *parent_cgroup;
+    struct timer *leaving;
+    int leave_tries;
     struct sigwatch *term, *interrupt, *hangup;
 };
 
@@ -160,6 +166,25 @@ static void reload(struct daemon *d) {
     log_info("the configuration was read again");
 }
 
+/* The directory that all containers' cgroups lie in goes when none of them is alive. The monitor of
+ * one that has just ended is still clearing its own away, and needs this loop for that. */
+static void leave(void *arg) {
+    struct daemon *d = arg;
+    size_t n = 0;
+    bool alive = false;
+    struct container *const *all = containers_all(d->api.containers, &n);
+    for (size_t i = 0; i < n; i++)
+        alive |= all[i]->pid != 0;
+    if (!alive && d->leave_tries++ < LEAVE_TRIES) {
+        struct err e = runtime_cgroup_remove(d->parent_cgroup);
+        bool busy = err_failed(e);
+        err_ignore(e);
+        if (busy)
+            return;
+    }
+    loop_stop(d->loop);
+}
+
 static void on_signal(void *arg, int signo) {
     struct daemon *d = arg;
     if (signo == SIGHUP) {
@@ -168,7 +193,10 @@ static void on_signal(void *arg, int signo) {
     }
     log_info("signal %d: going down; containers stay up", signo);
     listeners_stop(d->listeners);
-    loop_stop(d->loop);
+    if (d->leaving)
+        loop_stop(d->loop); /* asked twice */
+    else
+        d->leaving = timer_new(d->loop, 0, LEAVE_STEP_NS, leave, d);
 }
 
 static void daemon_done(struct daemon *d) {
@@ -196,6 +224,7 @@ static struct err start(struct daemon *d) {
     int64_t before = time_monotonic();
     TRY(make_roots(c));
     raise_descriptor_limit();
+    d->parent_cgroup = arena_printf(&d->arena, "/%s", c->instance);
     loop_set_pool_size(POOL_THREADS);
     d->loop = loop_new();
     d->api.loop = d->loop;

@@ -70,4 +70,15 @@ expect_match "$(dk system df 2>&1)" '^Images +1 +1 '
 step "the id stays"
 restart_daemon
 expect_eq "$(dk info -f '{{.ID}}')" "$id"
+
+step "a daemon without containers that run leaves no cgroup behind"
+dk ps -q | xargs -r "$docker" rm -f >/dev/null
+dk run -d --name last box sleep 1000 >/dev/null
+stop_daemon
+[ -n "$(our_cgroups)" ] || fail "the cgroup of a running container is gone"
+spawn_daemon
+dk kill last >/dev/null || fail "kill"
+expect_eq "$(dk wait last)" 137
+stop_daemon
+expect_eq "$(our_cgroups)" ""
 pass
