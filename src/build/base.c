@@ -1,6 +1,6 @@
 /* build/base.c - base images. */
 #include "build/auth.h"
-#include "build/execute.h"
+#include "build/lane.h"
 
 struct str image_short(const char *id) {
     struct str s = str_of(id);
@@ -9,10 +9,9 @@ struct str image_short(const char *id) {
     return str_sub(s, 0, 12);
 }
 
-static struct err pull_message(void *arg, const struct api_message *m) {
-    struct build *b = arg;
+static struct err pull_show(struct build *b, const struct api_message *m) {
     CLEAN_BUF struct buf line = {0};
-    if (b->report->socket < 0) {
+    if (b->report->out->socket < 0) {
         if (m->status && (!m->progress_detail || m->progress_detail->total == 0))
             return report_text(b->report, "%s%s%s\n", m->id ? m->id : "", m->id ? ": " : "",
                                m->status);
@@ -22,6 +21,13 @@ static struct err pull_message(void *arg, const struct api_message *m) {
         return OK; /* becomes the build's own error */
     fields_print(&api_message_fields, m, &line);
     return report_raw(b->report, buf_str(&line));
+}
+
+static struct err pull_message(void *arg, const struct api_message *m) {
+    turn_take(arg);
+    struct err e = pull_show(arg, m);
+    turn_leave(arg);
+    return e;
 }
 
 /* A name without tag and digest means :latest. */
@@ -34,7 +40,7 @@ static const char *with_tag(struct build *b, const char *name) {
 
 struct err base_find(struct build *b, const char *name, struct build_base *ret) {
     if (!b->request->pull) {
-        struct err e = daemon_base(b->client, name, b->arena, ret);
+        struct err e = AWAIT(b, daemon_base(b->client, name, b->arena, ret));
         if (err_kind(e) != ERR_NOT_FOUND)
             return e;
         err_free(e); /* not here yet */
@@ -43,11 +49,11 @@ struct err base_find(struct build *b, const char *name, struct build_base *ret) 
     char *auth;
     TRY(auth_for_image(b->job->registry_config, name, b->arena, &auth));
     TRY(client_open_like(b->client, &puller));
-    struct err e = client_image_pull(puller, with_tag(b, name), auth, b->request->platform,
-                                     pull_message, b);
+    struct err e = AWAIT(b, client_image_pull(puller, with_tag(b, name), auth, b->request->platform,
+                                              pull_message, b));
     client_close(puller);
     TRYF(e, "pull %s", name);
-    return daemon_base(b->client, name, b->arena, ret);
+    return AWAIT(b, daemon_base(b->client, name, b->arena, ret));
 }
 
 /* A config with nothing in it but the platform: RUN containers then get nothing that the builder
@@ -63,9 +69,9 @@ struct err base_layers(struct build *b, const char *image, char **ret_step) {
     char key[KEY_TEXT];
     key_begin(&k, "base", image);
     key_end(&k, key);
-    TRY(daemon_cache_get(b->client, key, b->arena, ret_step));
+    TRY(AWAIT(b, daemon_cache_get(b->client, key, b->arena, ret_step)));
     if (*ret_step)
         return OK;
     struct oci_image_config config = bare(b->arena);
-    return daemon_image(b->client, image, key, &config, b->arena, ret_step);
+    return AWAIT(b, daemon_image(b->client, image, key, &config, b->arena, ret_step));
 }

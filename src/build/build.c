@@ -1,7 +1,7 @@
 /* build/build.c - the program: job in, answer out. */
 #include "build/build.h"
 #include "base/file.h"
-#include "build/execute.h"
+#include "build/lane.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -60,7 +60,7 @@ static struct err build(struct build *b, struct context *c, struct buf *text) {
     char *image;
     bool local = job->context && *job->context;
     TRY(request_parse(str_of(job->query), b->arena, b->request));
-    b->report->quiet = b->request->quiet;
+    b->report->out->quiet = b->request->quiet;
     TRY(context_open(job, c));
     TRY(local ? context_local(c, job->context) : receive(c));
     if (local && job->digests && *job->digests)
@@ -99,16 +99,23 @@ int build_main(int argc, char **argv) {
     CLEAN_CONTEXT struct context context = {.temp_parent = -1, .temp_fd = -1, .root_fd = -1};
     struct build_job job = {0};
     struct request request = {0};
-    struct report report = {.socket = -1, .signals = stop_signals()};
-    struct build b = {
-        .arena = &arena, .job = &job, .request = &request, .report = &report, .context = &context};
+    CLEAN_LANES struct lanes lanes = {.turn = -1, .cancel = -1};
+    struct report_out out = {.socket = -1, .signals = stop_signals(), .cancel = -1};
+    struct report report = {.out = &out};
+    struct build b = {.arena = &arena,
+                      .job = &job,
+                      .request = &request,
+                      .report = &report,
+                      .context = &context,
+                      .all_lanes = &lanes};
     struct err e = read_job(&arena, &job);
     if (!err_failed(e)) {
-        report.socket = job.context && *job.context ? -1 : BUILD_SOCKET_FD;
+        out.events = job.events;
+        out.socket = job.context && *job.context ? -1 : BUILD_SOCKET_FD;
         e = build(&b, &context, &text);
     }
     int status = err_failed(e) ? 1 : 0;
     client_close(b.client);
-    report_end(&report, e);
+    report_end(&out, e);
     return status;
 }

@@ -1,6 +1,6 @@
 /* build/build.h - the builder: a Dockerfile and a context in, an image out. The folder's door.
  *
- * Runs as the program corten-build, one process per build, one thread. It owns nothing durable:
+ * Runs as the program corten-build, one process per build, one thread per stage. It owns nothing durable:
  * images, cache records and containers are the daemon's, reached over its API socket; how the
  * process is started and what the extension routes do is in spec/corten_build.h. Its own state is
  * one directory (TempDir/<Id>: the unpacked context), removed at the end.
@@ -10,7 +10,7 @@
  *   context    the context's files and ignore rules   build/context.h
  *   dockerfile text → nodes → instructions            build/dockerfile.h, build/instruction.h
  *   plan       stages, and which of them are needed    build/plan.h
- *   execute    stage by stage, step by step           build/execute.h
+ *   execute    stages side by side, step by step      build/lane.h, build/execute.h
  *
  * A step that changes the file system (RUN, COPY, ADD, WORKDIR) has a key: the digest of the step
  * image that it starts from and of everything that it depends on (build/key.h). A record for the

@@ -2,6 +2,7 @@
 #include "archive/extract.h"
 #include "base/file.h"
 #include "base/sha256.h"
+#include "build/lane.h"
 #include "build/run_mounts.h"
 #include "build/tree_stream.h"
 #include "build/trees.h"
@@ -123,7 +124,7 @@ struct err cache_mount(struct build *b, struct step_mounts *all, const struct st
         char *name = n ? arena_printf(b->arena, CACHE_VOLUME "%.16s-%u", hex, n)
                        : arena_printf(b->arena, CACHE_VOLUME "%.16s", hex);
         int fd;
-        TRY(take(b, s, id, name, &fd));
+        TRY(AWAIT(b, take(b, s, id, name, &fd)));
         if (fd < 0)
             continue;
         vec_push(&all->locks, fd);

@@ -13,7 +13,7 @@ struct context {
     int temp_parent; /* TempDir */
     char *id;
     int temp_fd;
-    unsigned serial; /* names below temp_fd */
+    unsigned serial; /* names below temp_fd: context_serial */
     int root_fd;     /* the context */
     struct ignore ignore;
     struct source_root root;
@@ -21,6 +21,10 @@ struct context {
 };
 #define CLEAN_CONTEXT OWN(context_done)
 void context_done(struct context *c);
+/* The next name. Any thread. */
+static inline unsigned context_serial(struct context *c) {
+    return __atomic_fetch_add(&c->serial, 1, __ATOMIC_RELAXED);
+}
 /* Makes the directory; everything else is empty yet. */
 struct err context_open(const struct build_job *job, struct context *ret);
 /* Unpacks the request's body. */

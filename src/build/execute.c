@@ -1,13 +1,18 @@
 /* build/execute.c - stages in the order in which they are needed, and the final image. */
 #include "build/execute.h"
 #include "base/time.h"
+#include "build/lane.h"
+
+static struct err lookup(struct build *b, const char *key, char **ret_image) {
+    return AWAIT(b, daemon_cache_get(b->client, key, b->arena, ret_image));
+}
 
 struct err step_cached(struct build *b, const char *key, char **ret_image) {
     *ret_image = NULL;
     if (b->request->no_cache)
         return OK;
-    TRY(daemon_cache_get(b->client, key, b->arena, ret_image));
-    return *ret_image ? report_text(b->report, " ---> Using cache\n") : OK;
+    TRY(lookup(b, key, ret_image));
+    return *ret_image ? report_cached(b->report) : OK;
 }
 
 struct err step_done(struct build *b, struct state *s, const char *image, const char *created_by,
@@ -15,14 +20,17 @@ struct err step_done(struct build *b, struct state *s, const char *image, const 
     bool layer = strcmp(image, s->layers) != 0;
     state_history(s, created_by, ran, layer);
     s->layers = arena_strz(b->arena, image);
-    return report_text(b->report, " ---> %.*s\n", STR_ARG(image_short(image)));
+    return report_layer(b->report, image);
 }
 
-static struct err announce(struct build *b, const struct instr *in) {
+static struct err announce(struct build *b, const struct stage *st, const struct instr *in) {
     if (report_gone(b->report))
         return err_new(ERR_CANCELLED, "the client is gone");
-    return report_text(b->report, "Step %zu/%zu : %.*s\n", ++b->step, b->plan->steps_n,
-                       STR_ARG(str_trim(in->node->text)));
+    const char *stage = !st        ? ""
+                        : st->name ? st->name
+                                   : arena_printf(b->arena, "stage-%u", st->index);
+    return report_step(b->report, in->number, (unsigned)b->plan->steps_n, stage,
+                       str_trim(in->node->text));
 }
 
 static struct err step(struct build *b, struct stage *stage, const struct instr *in) {
@@ -37,7 +45,7 @@ static struct err step(struct build *b, struct stage *stage, const struct instr 
         return step_workdir(b, s, in);
     default:
         TRY(state_apply(s, in));
-        return report_text(b->report, " ---> %.*s\n", STR_ARG(image_short(s->layers)));
+        return report_layer(b->report, s->layers);
     }
 }
 
@@ -100,20 +108,17 @@ static struct err sources_first(struct build *b, struct stage *st, const struct 
     return OK;
 }
 
-struct err execute_stage(struct build *b, struct stage *st) {
-    if (st->done)
-        return OK;
+struct err stage_run(struct build *b, struct stage *st) {
     if (st->parent)
         TRY(execute_stage(b, st->parent));
-    TRY(announce(b, &st->from));
+    TRY(announce(b, st, &st->from));
     TRY(dockerfile_locate(b->file, st->from.node, stage_begin(b, st)));
-    TRY(report_text(b->report, " ---> %.*s\n", STR_ARG(image_short(st->state.layers))));
+    TRY(report_layer(b->report, st->state.layers));
     TRY(triggers(b, st));
     for (size_t i = 0; i < st->steps_n; i++) {
-        const struct instr *in = &st->steps[i];
-        TRY(sources_first(b, st, in));
-        TRY(announce(b, in));
-        TRY(step(b, st, in));
+        TRY(sources_first(b, st, &st->steps[i]));
+        TRY(announce(b, st, &st->steps[i]));
+        TRY(step(b, st, &st->steps[i]));
     }
     st->done = true;
     return OK;
@@ -152,13 +157,14 @@ static void split_tag(const char *name, struct str *ret_repo, struct str *ret_ta
     }
 }
 
-static struct err tag_all(struct build *b, const char *image, struct buf *text) {
+static struct err tag_all(struct build *b, const char *image) {
     for (size_t i = 0; i < b->request->tags.n; i++) {
         struct str repo, tag;
         split_tag(b->request->tags.items[i], &repo, &tag);
         TRY(client_image_tag(b->client, image, arena_str(b->arena, repo),
                              arena_str(b->arena, tag)));
-        buf_addf(text, "Successfully tagged %.*s:%.*s\n", STR_ARG(repo), STR_ARG(tag));
+        b->request->tags.items[i] = arena_printf(b->arena, "%.*s:%.*s", STR_ARG(repo),
+                                                 STR_ARG(tag));
     }
     return OK;
 }
@@ -196,13 +202,13 @@ static struct err warn_unused(struct build *b) {
 }
 
 struct err execute(struct build *b, char **ret_image) {
-    CLEAN_BUF struct buf tags = {0};
     TRY(check_tags(b));
     for (size_t i = 0; i < b->plan->globals_n; i++)
-        TRY(announce(b, &b->plan->globals[i]));
-    TRY(execute_stage(b, b->plan->target));
+        TRY(announce(b, NULL, &b->plan->globals[i]));
+    TRY(lanes_run(b));
     TRY(warn_unused(b));
     TRY(finish(b, ret_image));
-    TRY(tag_all(b, *ret_image, &tags));
-    return report_image(b->report, *ret_image, buf_str(&tags));
+    TRY(tag_all(b, *ret_image));
+    return report_image(b->report, *ret_image, (const char *const *)b->request->tags.items,
+                        b->request->tags.n);
 }

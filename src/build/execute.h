@@ -14,13 +14,18 @@ struct build {
     struct client *client;
     struct report *report;
     struct context *context;
-    size_t step; /* number of the step that was announced last */
+    struct lanes *all_lanes;           /* of the build; build/lane.h */
+    struct lanes *lanes;               /* the same in a lane's own view, else NULL */
+    struct lane *lane;                 /* in a lane's own view */
+    const struct client *first_client; /* to open a lane's client like it */
 };
 
 /* Runs what the target needs, makes the image, tags it. */
 struct err execute(struct build *b, char **ret_image);
-/* A stage that another one needs; runs it unless that has been done. */
+/* A stage that this one needs: waits until it is done. build/lane.c */
 struct err execute_stage(struct build *b, struct stage *s);
+/* All steps of a stage, in its own lane. */
+struct err stage_run(struct build *b, struct stage *s);
 
 /* --- steps that change the file system: build/run.c, build/steps.c ------------------------------
  */

@@ -16,7 +16,7 @@
 
 struct err fetch_dir(struct build *b, int *ret_fd, const char **ret_path) {
     struct context *c = b->context;
-    char *name = arena_printf(b->arena, "%u", c->serial++);
+    char *name = arena_printf(b->arena, "%u", context_serial(c));
     if (mkdirat(c->temp_fd, name, 0755) != 0)
         return err_errno(errno, "make a temporary directory");
     int fd = openat(c->temp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

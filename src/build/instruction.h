@@ -66,6 +66,7 @@ struct health_spec {
 struct instr {
     enum instruction kind;
     const struct node *node;
+    unsigned number;        /* of the step, from 1; 0: none of its own */
     bool on_build;          /* came from the base image's triggers */
     struct command command; /* RUN CMD ENTRYPOINT SHELL */
     union {

@@ -2,6 +2,7 @@
 #include "build/plan.h"
 #include "base/vec.h"
 #include "build/expand.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
 
@@ -244,6 +245,36 @@ static struct err collect(struct planner *p, struct instrs *steps, struct stages
     return OK;
 }
 
+/* Numbers in the order in which a build step by step would come by. */
+static struct err number_stage_steps(struct planner *p, struct stage *s, unsigned *n) {
+    if (s->from.number)
+        return OK;
+    s->from.number = UINT_MAX; /* being numbered */
+    if (s->parent)
+        TRY(number_stage_steps(p, s->parent, n));
+    s->from.number = ++*n;
+    for (size_t i = 0; i < s->steps_n; i++) {
+        struct instr *in = &s->steps[i];
+        char *const *names;
+        size_t names_n = instr_sources(in, &names);
+        for (size_t j = 0; j < names_n; j++) {
+            struct stage *other = NULL;
+            TRY(plan_stage(p->plan, s, in, names[j], p->file, &other));
+            if (other)
+                TRY(number_stage_steps(p, other, n));
+        }
+        in->number = ++*n;
+    }
+    return OK;
+}
+
+static struct err number_steps(struct planner *p) {
+    unsigned n = 0;
+    for (size_t i = 0; i < p->plan->globals_n; i++)
+        p->plan->globals[i].number = ++n;
+    return number_stage_steps(p, p->plan->target, &n);
+}
+
 struct err plan_make(const struct dockerfile *f, struct request *r, struct arena *a,
                      struct plan **ret) {
     OWN(instrs_free) struct instrs steps = {0};
@@ -262,6 +293,7 @@ struct err plan_make(const struct dockerfile *f, struct request *r, struct arena
     if (r->platform && *r->platform)
         TRY(platform_check(r->platform));
     TRY(target(&p));
+    TRY(number_steps(&p));
     plan->steps_n += plan->globals_n;
     *ret = plan;
     return OK;

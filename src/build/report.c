@@ -2,13 +2,19 @@
 #include "build/report.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
 #include "http/body.h"
+#include "spec/corten_build.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define HELD_MAX (64u << 20) /* bytes that one stage may have to wait */
 
 static struct err gone(int rc) {
     if (rc == 0)
@@ -16,11 +22,16 @@ static struct err gone(int rc) {
     return err_new(ERR_CANCELLED, "the client is gone: %s", strerror(-rc));
 }
 
+void report_done(struct report *r) {
+    buf_done(&r->held);
+}
+
 /* Polls; *ret_ready: fd (or -1) can be read. */
-static struct err look(const struct report *r, int fd, int timeout, bool *ret_ready) {
+static struct err look(const struct report_out *out, int fd, int timeout, bool *ret_ready) {
     struct pollfd p[] = {{.fd = fd, .events = POLLIN},
-                         {.fd = r->socket, .events = POLLRDHUP},
-                         {.fd = r->signals, .events = POLLIN}};
+                         {.fd = out->socket, .events = POLLRDHUP},
+                         {.fd = out->signals, .events = POLLIN},
+                         {.fd = out->cancel, .events = POLLIN}};
     while (poll(p, ARRAY_LEN(p), timeout) < 0)
         if (errno != EINTR)
             return err_errno(errno, "wait for output");
@@ -28,13 +39,15 @@ static struct err look(const struct report *r, int fd, int timeout, bool *ret_re
         return err_new(ERR_CANCELLED, "the client is gone");
     if (p[2].revents)
         return err_new(ERR_CANCELLED, "stopped by a signal");
+    if (p[3].revents)
+        return err_new(ERR_CANCELLED, "another stage failed");
     *ret_ready = p[0].revents;
     return OK;
 }
 
 bool report_gone(const struct report *r) {
     bool ready;
-    struct err e = look(r, -1, 0, &ready);
+    struct err e = look(r->out, -1, 0, &ready);
     bool gone_now = err_failed(e);
     err_free(e); /* the answer is yes or no */
     return gone_now;
@@ -43,56 +56,160 @@ bool report_gone(const struct report *r) {
 struct err report_wait(const struct report *r, int fd) {
     bool ready = false;
     while (!ready)
-        TRY(look(r, fd, -1, &ready));
+        TRY(look(r->out, fd, -1, &ready));
     return OK;
 }
 
-static struct err send_line(struct report *r, struct buf *line) {
-    if (!r->begun) {
-        r->begun = true;
-        TRY(gone(http_answer_begin(r->socket, 200, "application/json", NULL)));
+/* --- bytes to the client ------------------------------------------------------------------------
+ */
+static struct err write_out(struct report_out *out, struct str bytes) {
+    if (bytes.len == 0)
+        return OK;
+    if (out->socket < 0)
+        return gone(fd_write_all(STDOUT_FILENO, bytes.p, bytes.len));
+    if (!out->begun) {
+        out->begun = true;
+        TRY(gone(http_answer_begin(out->socket, 200, "application/json", NULL)));
     }
-    buf_adds(line, "\r\n");
-    return gone(http_answer_write(r->socket, buf_str(line)));
+    return gone(http_answer_write(out->socket, bytes));
 }
 
-static struct err send_stream(struct report *r, struct str text) {
-    CLEAN_BUF struct buf b = {0};
-    struct json_out o = {.out = &b};
+static struct err put(struct report *r, struct str bytes) {
+    struct report_out *out = r->out;
+    if (out->events || !out->front || out->front == r)
+        return write_out(out, bytes);
+    r->held_full |= r->held.len + bytes.len > HELD_MAX;
+    if (!r->held_full)
+        buf_add_str(&r->held, bytes);
+    return OK;
+}
+
+/* {"stream": text} */
+static void stream_line(struct str text, struct buf *b) {
+    struct json_out o = {.out = b};
     jo_obj(&o);
     jo_key(&o, "stream");
     jo_str(&o, text);
     jo_obj_end(&o);
-    return send_line(r, &b);
+    buf_adds(b, "\r\n");
 }
 
 static struct err print(struct report *r, struct str text) {
-    if (r->socket >= 0)
-        return send_stream(r, text);
-    return gone(fd_write_all(STDOUT_FILENO, text.p, text.len));
+    if (r->out->socket < 0)
+        return put(r, text);
+    CLEAN_BUF struct buf b = {0};
+    stream_line(text, &b);
+    return put(r, buf_str(&b));
+}
+
+static struct err release(struct report *r, struct report *to) {
+    if (r->held_full)
+        buf_adds(&r->held, r->out->socket < 0 ? "[output left out]\n"
+                                              : "{\"stream\":\"[output left out]\\n\"}\r\n");
+    r->held_full = false;
+    struct err e = put(to, buf_str(&r->held));
+    buf_clear(&r->held);
+    return e;
+}
+
+struct err report_front(struct report *r) {
+    r->out->front = r;
+    return release(r, r);
+}
+
+struct err report_absorb(struct report *r, struct report *from) {
+    return from == r->out->front ? OK : release(from, r);
+}
+
+/* --- what is said -------------------------------------------------------------------------------
+ */
+static struct err event(struct report *r, struct build_event *e) {
+    CLEAN_BUF struct buf b = {0};
+    e->step = r->step;
+    fields_print(&build_event_fields, e, &b);
+    buf_addc(&b, '\n');
+    return write_out(r->out, buf_str(&b));
+}
+
+struct err report_step(struct report *r, unsigned step, unsigned total, const char *stage,
+                       struct str text) {
+    r->step = step;
+    r->total = total;
+    r->stage = stage;
+    r->began = time_monotonic();
+    if (!r->out->events)
+        return report_text(r, "Step %u/%u : %.*s\n", step, total, STR_ARG(text));
+    CLEAN_FREE char *name = str_dup(text);
+    struct build_event e = {
+        .total = total, .stage = (char *)stage, .name = name, .state = (char *)"start"};
+    return event(r, &e);
+}
+
+struct err report_cached(struct report *r) {
+    if (!r->out->events)
+        return report_text(r, " ---> Using cache\n");
+    struct build_event e = {.state = (char *)"cached"};
+    return event(r, &e);
+}
+
+struct err report_layer(struct report *r, const char *image) {
+    struct str hex = str_from(str_of(image), strlen("sha256:"));
+    if (!r->out->events)
+        return report_text(r, " ---> %.*s\n", STR_ARG(str_sub(hex, 0, 12)));
+    struct build_event e = {
+        .state = (char *)"done", .image = (char *)image, .nanos = time_monotonic() - r->began};
+    return event(r, &e);
+}
+
+void report_failed(struct report *r) {
+    if (!r->out->events || !r->step)
+        return;
+    struct build_event e = {.state = (char *)"error", .nanos = time_monotonic() - r->began};
+    err_ignore(event(r, &e)); /* the error itself is what counts */
 }
 
 struct err report_text(struct report *r, const char *fmt, ...) {
-    if (r->quiet)
+    if (r->out->quiet)
         return OK;
     CLEAN_BUF struct buf b = {0};
     va_list ap;
     va_start(ap, fmt);
     buf_vaddf(&b, fmt, ap);
     va_end(ap);
-    return print(r, buf_str(&b));
+    return report_bytes(r, buf_str(&b));
+}
+
+/* Output may be any bytes; a JSON string is UTF-8. */
+static char *printable(struct str bytes) {
+    CLEAN_BUF struct buf b = {0};
+    while (bytes.len) {
+        size_t n = str_utf8_len(bytes);
+        if (n == 0 || *bytes.p == '\0')
+            buf_adds(&b, "\xef\xbf\xbd");
+        else
+            buf_add(&b, bytes.p, n);
+        bytes = str_from(bytes, MAX(n, (size_t)1));
+    }
+    return str_dup(buf_str(&b));
 }
 
 struct err report_bytes(struct report *r, struct str bytes) {
-    return r->quiet ? OK : print(r, bytes);
+    if (r->out->quiet)
+        return OK;
+    if (!r->out->events)
+        return print(r, bytes);
+    CLEAN_FREE char *text = printable(bytes);
+    struct build_event e = {.log = text};
+    return event(r, &e);
 }
 
 struct err report_raw(struct report *r, struct str line) {
-    if (r->quiet || r->socket < 0)
+    if (r->out->quiet || r->out->socket < 0)
         return OK;
     CLEAN_BUF struct buf b = {0};
     buf_add_str(&b, line);
-    return send_line(r, &b);
+    buf_adds(&b, "\r\n");
+    return put(r, buf_str(&b));
 }
 
 static struct err send_id(struct report *r, const char *id) {
@@ -104,20 +221,29 @@ static struct err send_id(struct report *r, const char *id) {
     jo_kstr(&o, "ID", id);
     jo_obj_end(&o);
     jo_obj_end(&o);
-    return send_line(r, &b);
+    buf_adds(&b, "\r\n");
+    return put(r, buf_str(&b));
 }
 
-struct err report_image(struct report *r, const char *id, struct str tags_text) {
-    if (r->socket >= 0)
+struct err report_image(struct report *r, const char *id, const char *const *tags, size_t tags_n) {
+    if (r->out->events) {
+        struct build_event e = {.state = (char *)"built",
+                                .image = (char *)id,
+                                .tags = {.items = (char **)tags, .n = tags_n}};
+        return event(r, &e);
+    }
+    if (r->out->socket >= 0)
         TRY(send_id(r, id));
-    if (r->quiet) {
+    if (r->out->quiet) {
         CLEAN_BUF struct buf b = {0};
         buf_addf(&b, "%s\n", id);
         return print(r, buf_str(&b));
     }
     struct str hex = str_from(str_of(id), strlen("sha256:"));
     TRY(report_text(r, "Successfully built %.*s\n", STR_ARG(str_sub(hex, 0, 12))));
-    return tags_text.len ? print(r, tags_text) : OK;
+    for (size_t i = 0; i < tags_n; i++)
+        TRY(report_text(r, "Successfully tagged %s\n", tags[i]));
+    return OK;
 }
 
 static int status_of(enum err_kind k) {
@@ -131,7 +257,7 @@ static int status_of(enum err_kind k) {
 }
 
 /* {"message"}: nothing was written yet, so it is an HTTP error. */
-static void plain_error(struct report *r, struct err e) {
+static void plain_error(struct report_out *r, struct err e) {
     CLEAN_BUF struct buf body = {0};
     CLEAN_BUF struct buf answer = {0};
     struct json_out o = {.out = &body};
@@ -143,7 +269,7 @@ static void plain_error(struct report *r, struct err e) {
     (void)fd_write_all(r->socket, answer.data, answer.len);
 }
 
-static void stream_error(struct report *r, struct err e) {
+static void stream_error(struct report_out *r, struct err e) {
     CLEAN_BUF struct buf b = {0};
     struct json_out o = {.out = &b};
     jo_obj(&o);
@@ -153,7 +279,8 @@ static void stream_error(struct report *r, struct err e) {
     jo_obj_end(&o);
     jo_kstr(&o, "error", err_msg(e));
     jo_obj_end(&o);
-    struct err lost = send_line(r, &b);
+    buf_adds(&b, "\r\n");
+    struct err lost = write_out(r, buf_str(&b));
     err_free(lost); /* the client is gone, and with it whom to tell */
 }
 
@@ -168,7 +295,7 @@ static void drain(int fd) {
             return;
 }
 
-void report_end(struct report *r, struct err e) {
+void report_end(struct report_out *r, struct err e) {
     bool failed = err_failed(e);
     if (r->socket < 0) {
         if (failed)

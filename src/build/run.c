@@ -1,7 +1,7 @@
 /* build/run.c - RUN: a container on the step image, its upper directory as the next layer. */
 #include "base/file.h"
 #include "base/path.h"
-#include "build/execute.h"
+#include "build/lane.h"
 #include "build/run_mounts.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -111,7 +111,7 @@ static struct err script_mount(struct run *r, struct api_host_config *host) {
     struct arena *a = r->state->arena;
     if (!path_is_name(str_of(r->script_name)) || strchr(r->script_name, ':'))
         return err_new(ERR_INVALID, "heredoc name '%s' cannot be a file's name", r->script_name);
-    char *name = arena_printf(a, "%u", c->serial++);
+    char *name = arena_printf(a, "%u", context_serial(c));
     CLEAN_FD
     int fd = openat(c->temp_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
     if (fd < 0)
@@ -164,27 +164,32 @@ static struct err create(struct run *r) {
         host.network_mode = arena_strz(a, "default");
     if (r->script)
         TRY(script_mount(r, &host));
-    TRY(client_container_create(b->client, NULL, NULL, &in, a, &created));
+    TRY(AWAIT(b, client_container_create(b->client, NULL, NULL, &in, a, &created)));
     r->container = created.id;
     return report_text(b->report, " ---> Running in %.*s\n", STR_ARG(image_short(created.id)));
 }
 
 static struct err output(struct run *r, struct client_stream *s) {
+    struct build *b = r->build;
     char p[32768];
     for (;;) {
         int which;
         if (s->in.len == 0)
-            TRY(report_wait(r->build->report, s->fd));
+            TRY(report_wait(b->report, s->fd));
         ssize_t n = client_stream_read(s, p, sizeof(p), &which);
         if (n < 0)
             return err_errno((int)n, "read the output of container %.*s",
                              STR_ARG(image_short(r->container)));
         if (n == 0)
             return OK;
-        TRY(report_bytes(r->build->report, str_n(p, (size_t)n)));
+        turn_take(b);
+        struct err e = report_bytes(b->report, str_n(p, (size_t)n));
+        turn_leave(b);
+        TRY(e);
     }
 }
 
+/* Without the turn. */
 static struct err start_and_follow(struct run *r, int64_t *ret_status) {
     struct build *b = r->build;
     CLEAN_CLIENT struct client *second = NULL;
@@ -208,11 +213,12 @@ static struct err failed(struct run *r, int64_t status) {
 static struct err perform(struct run *r, const char *key, char **ret_image) {
     int64_t status;
     TRY(create(r));
-    TRY(start_and_follow(r, &status));
+    TRY(AWAIT(r->build, start_and_follow(r, &status)));
     if (status != 0)
         return failed(r, status);
     char *container = r->container;
-    TRY(daemon_commit(r->build->client, container, key, r->state->arena, ret_image));
+    TRY(AWAIT(r->build,
+              daemon_commit(r->build->client, container, key, r->state->arena, ret_image)));
     r->container = NULL;
     return report_text(r->build->report, " ---> Removed intermediate container %.*s\n",
                        STR_ARG(image_short(container)));
@@ -236,7 +242,7 @@ struct err step_run(struct build *b, struct stage *stage, const struct instr *in
         struct err e = perform(&r, key, &image);
         if (err_failed(e) && r.container)
             /* The error counts; what stays behind is removed by the daemon at our end. */
-            err_ignore(client_container_remove(b->client, r.container, true, true));
+            err_ignore(AWAIT(b, client_container_remove(b->client, r.container, true, true)));
         TRY(e);
     }
     return step_done(b, s, image, text, true);

@@ -3,6 +3,7 @@
 #include "archive/extract.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "build/lane.h"
 #include "build/trees.h"
 #include "kernel/beneath.h"
 #include <errno.h>
@@ -42,9 +43,9 @@ static struct err expand(void *arg, const char *text, char **ret) {
 /* Context trees count by content. */
 static struct err key_context(struct build *b, const char *source, struct key *k) {
     CLEAN_SOURCES struct source_items items = {0};
-    TRY(source_find(&b->context->root, source, b->arena, &items));
+    TRY(AWAIT(b, source_find(&b->context->root, source, b->arena, &items)));
     for (size_t i = 0; i < items.n; i++)
-        TRY(source_hash(&items.items[i], k->h));
+        TRY(AWAIT(b, source_hash(&items.items[i], k->h)));
     return OK;
 }
 

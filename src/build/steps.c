@@ -1,7 +1,7 @@
 /* build/steps.c - COPY, ADD and WORKDIR. */
 #include "base/path.h"
-#include "build/execute.h"
 #include "build/fetch.h"
+#include "build/lane.h"
 #include "build/trees.h"
 
 /* Absolute; keeps what says that it is a directory. */
@@ -99,7 +99,8 @@ static struct err find_below(struct step *t, const struct source_root *root, con
     const bool parents = t->instr->copy.parents;
     struct source_items *items = &t->copy.items;
     size_t first = items->n;
-    TRY((parents ? source_find_parents : source_find)(root, path, t->build->arena, items));
+    TRY(AWAIT(t->build,
+              (parents ? source_find_parents : source_find)(root, path, t->build->arena, items)));
     source_exclude(items, first, &t->exclude);
     return OK;
 }
@@ -116,9 +117,9 @@ static struct err find_remote(struct step *t, const char *source) {
         git.keep_git_dir |= spec->keep_git_dir;
         if (spec->checksum)
             git.checksum = t->checksum;
-        TRY(fetch_git(b, &git, &fd, &commit));
+        TRY(AWAIT(b, fetch_git(b, &git, &fd, &commit)));
     } else {
-        TRY(fetch_url(b, source, &fd, &path));
+        TRY(AWAIT(b, fetch_url(b, source, &fd, &path)));
         vec_push(&t->copy.opened, fd);
         if (spec->checksum)
             TRY(fetch_check(fd, path, t->checksum));
@@ -211,9 +212,9 @@ static void short_key(const struct step *t, const char *image, char key[KEY_TEXT
 /* Items are there: by the content's key, or by doing it. */
 static struct err copy_items(struct step *t, char **ret_image) {
     char key[KEY_TEXT];
-    TRY(copy_key(&t->copy, key));
+    TRY(AWAIT(t->build, copy_key(&t->copy, key)));
     TRY(step_cached(t->build, key, ret_image));
-    return *ret_image ? OK : copy_run(&t->copy, key, ret_image);
+    return *ret_image ? OK : AWAIT(t->build, copy_run(&t->copy, key, ret_image));
 }
 
 static struct err copy_from_image(struct step *t, char **ret_image) {
@@ -227,7 +228,7 @@ static struct err copy_from_image(struct step *t, char **ret_image) {
     TRY(find_in_image(t, image));
     add_docs(t);
     TRY(copy_items(t, ret_image));
-    return daemon_cache_put(t->build->client, key, *ret_image);
+    return AWAIT(t->build, daemon_cache_put(t->build->client, key, *ret_image));
 }
 
 static struct err perform(struct step *t, char **ret_image) {
@@ -280,6 +281,6 @@ struct err step_workdir(struct build *b, struct state *s, const struct instr *in
     if (!image)
         TRY(dockerfile_locate(
             s->file, in->node,
-            copy_make_dir(b->client, s->arena, s->layers, path, user, key, &image)));
+            AWAIT(b, copy_make_dir(b->client, s->arena, s->layers, path, user, key, &image))));
     return step_done(b, s, image, text, false);
 }

@@ -2,6 +2,7 @@
 #include "build/trees.h"
 #include "archive/extract.h"
 #include "base/path.h"
+#include "build/lane.h"
 #include "build/tree_stream.h"
 #include "build/unpack.h"
 #include <stdlib.h>
@@ -26,13 +27,14 @@ struct err image_tree(struct build *b, const char *image, const char *source, in
     struct strs ask = {0};
     struct objs answer;
     strs_add(&ask, b->arena, source);
-    TRY(daemon_stat(b->client, image, &ask, b->arena, &answer));
+    TRY(AWAIT(b, daemon_stat(b->client, image, &ask, b->arena, &answer)));
     const struct build_stat *st = answer.items;
     if (!st->type || !*st->type)
         return err_new(ERR_NOT_FOUND, "%s", source);
     struct str rest = strcmp(st->type, "dir") == 0 ? STR("/") : path_base(str_of(source));
-    TRY(daemon_tree(b->client, image, source));
-    TRY(unpack_stream(tree_stream(b->client), b->context->temp_fd, &b->context->serial, ret_root));
+    TRY(AWAIT(b, daemon_tree(b->client, image, source)));
+    TRY(AWAIT(b, unpack_stream(tree_stream(b->client), b->context->temp_fd, &b->context->serial,
+                               ret_root)));
     *ret_path = arena_str(b->arena, rest);
     return OK;
 }
@@ -43,7 +45,7 @@ struct err context_tree(struct build *b, const char *source, int *ret_root, cons
     struct copy c = {.arena = b->arena, .dest = "/"};
     struct place at = {.path = "/", .type = "dir"};
     struct mode_change mode = {0};
-    TRY(source_find(&b->context->root, source, b->arena, &items));
+    TRY(AWAIT(b, source_find(&b->context->root, source, b->arena, &items)));
     if (items.n != 1)
         return err_new(ERR_NOT_FOUND, "%s", source);
     c.items = items; /* borrowed */

@@ -9,7 +9,7 @@
 
 static struct err temp_dir(int temp_fd, unsigned *serial, int *ret_fd) {
     char name[16];
-    snprintf(name, sizeof(name), "%u", (*serial)++);
+    snprintf(name, sizeof(name), "%u", __atomic_fetch_add(serial, 1, __ATOMIC_RELAXED));
     if (mkdirat(temp_fd, name, 0755) != 0)
         return err_errno(errno, "make a temporary directory");
     int fd = openat(temp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -11,7 +11,9 @@ FIELDS(build_job_fields, struct build_job, F(host, "Host", F_STR, .flags = F_REQ
        F(secrets, "Secrets", F_ARRAY, .flags = OMIT_EMPTY, .sub = &build_secret_fields),
        F(ssh, "Ssh", F_STRMAP, .flags = OMIT_EMPTY),
        F(contexts, "Contexts", F_STRMAP, .flags = OMIT_EMPTY),
-       F(digests, "Digests", F_STR, .flags = OMIT_EMPTY), F(allow, "Allow", F_STRS, .flags = OMIT_EMPTY));
+       F(events, "Events", F_BOOL, .flags = OMIT_EMPTY),
+       F(digests, "Digests", F_STR, .flags = OMIT_EMPTY),
+       F(allow, "Allow", F_STRS, .flags = OMIT_EMPTY));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct build_secret, member, name, kind, ##__VA_ARGS__)
@@ -42,4 +44,13 @@ FIELDS(build_stat_fields, struct build_stat, F(path, "Path", F_STR, .flags = F_R
 #define F(member, name, kind, ...) FIELD(struct build_stat_reply, member, name, kind, ##__VA_ARGS__)
 FIELDS(build_stat_reply_fields, struct build_stat_reply,
        F(entries, "Entries", F_ARRAY, .flags = F_REQUIRED, .sub = &build_stat_fields));
+#undef F
+
+#define F(member, name, kind, ...) FIELD(struct build_event, member, name, kind, ##__VA_ARGS__)
+FIELDS(build_event_fields, struct build_event, F(step, "Step", F_U32, .flags = OMIT_EMPTY),
+       F(total, "Total", F_U32, .flags = OMIT_EMPTY), F(stage, "Stage", F_STR, .flags = OMIT_EMPTY),
+       F(name, "Name", F_STR, .flags = OMIT_EMPTY), F(state, "State", F_STR, .flags = OMIT_EMPTY),
+       F(log, "Log", F_STR, .flags = OMIT_EMPTY), F(why, "Why", F_STR, .flags = OMIT_EMPTY),
+       F(image, "Image", F_STR, .flags = OMIT_EMPTY), F(tags, "Tags", F_STRS, .flags = OMIT_EMPTY),
+       F(nanos, "Nanos", F_I64, .flags = OMIT_EMPTY));
 #undef F

@@ -96,6 +96,7 @@ struct build_job {
     struct objs secrets;    /* struct build_secret */
     struct strmap ssh;      /* id → path of an agent's socket */
     struct strmap contexts; /* name → directory (absolute), "docker-image://REF" or a URL */
+    bool events;            /* progress as struct build_event, one JSON document a line */
     char *digests;          /* file that remembers the context's digests; "" for none */
     struct strs allow;      /* "network.host", "security.insecure" */
 };
@@ -140,3 +141,17 @@ struct build_stat_reply {
     struct objs entries; /* struct build_stat */
 };
 extern const struct fields build_stat_reply_fields;
+
+/* Progress of `corten build`, on descriptor 1 when the job says Events: one document a line. */
+struct build_event {
+    uint32_t step, total; /* 0: not about a step */
+    char *stage;          /* name or number of the step's stage */
+    char *name;           /* with State "start": the instruction */
+    char *state;          /* "start" "cached" "done" "error" "built", or absent */
+    char *log;            /* bytes of output, not always whole lines */
+    char *why;            /* with "start": why the cache has no answer (explain) */
+    char *image;          /* "done": of the step; "built": the result */
+    struct strs tags;     /* "built" */
+    int64_t nanos;        /* "done", "error": since its start */
+};
+extern const struct fields build_event_fields;
