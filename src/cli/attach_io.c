@@ -2,7 +2,7 @@
  * and signals. */
 #include "base/file.h"
 #include "base/log.h"
-#include "cli/command.h"
+#include "cli/create.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,13 +12,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DETACH_FIRST 16  /* ctrl-p */
-#define DETACH_SECOND 17 /* ctrl-q */
+#define KEYS_MAX 32
 
 struct pump {
     struct attach_io *io;
     int signals;
-    bool in_open, held; /* held: a ctrl-p that may begin the detach keys */
+    bool in_open;
+    size_t held;   /* bytes of the detach keys that were pressed and not sent yet */
+    int killed_by; /* a signal that ends us, once the terminal is as it was */
 };
 
 static void send_resize(struct attach_io *io) {
@@ -48,6 +49,8 @@ static void on_signal(struct pump *p) {
         return;
     if (s.ssi_signo == SIGWINCH)
         send_resize(p->io);
+    else if (p->io->tty)
+        p->killed_by = (int)s.ssi_signo;
     else if (p->io->proxy_signals && p->io->control)
         send_signal(p->io, (int)s.ssi_signo);
 }
@@ -56,35 +59,46 @@ static int open_signals(struct attach_io *io) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGWINCH);
-    if (io->proxy_signals && !io->tty) {
-        const int all[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
-        for (size_t i = 0; i < ARRAY_LEN(all); i++)
-            sigaddset(&set, all[i]);
-    }
+    /* With a terminal they are meant for us, and it must be put back before. */
+    const int all[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM};
+    for (size_t i = 0; (io->proxy_signals || io->tty) && i < ARRAY_LEN(all); i++)
+        sigaddset(&set, all[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* The detach keys end the attachment on this side; the container goes on. */
-static bool detaches(struct pump *p, const char *bytes, ssize_t n) {
-    for (ssize_t i = 0; p->io->tty && i < n; i++) {
-        if (p->held && bytes[i] == DETACH_SECOND)
+/* The detach keys end the attachment on this side; the container goes on. What may begin them is
+ * held back until the next byte decides. Writes what is to be sent to out. */
+static bool detaches(struct pump *p, const char *bytes, size_t n, struct buf *out) {
+    struct str keys = p->io->keys;
+    for (size_t i = 0; i < n; i++) {
+        if (!p->io->tty || !keys.len) {
+            buf_addc(out, bytes[i]);
+            continue;
+        }
+        if (bytes[i] != keys.p[p->held]) {
+            buf_add(out, keys.p, p->held);
+            p->held = 0;
+        }
+        if (bytes[i] != keys.p[p->held])
+            buf_addc(out, bytes[i]);
+        else if (++p->held == keys.len)
             return true;
-        p->held = bytes[i] == DETACH_FIRST;
     }
     return false;
 }
 
 static void read_stdin(struct pump *p) {
     char bytes[32768];
+    CLEAN_BUF struct buf out = {0};
     ssize_t n = read(0, bytes, sizeof bytes);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
-    if (n > 0 && detaches(p, bytes, n)) {
+    if (n > 0 && detaches(p, bytes, (size_t)n, &out)) {
         p->io->detached = true;
         return;
     }
-    if (n <= 0 || fd_write_all(p->io->stream->fd, bytes, (size_t)n) < 0) {
+    if (n <= 0 || fd_write_all(p->io->stream->fd, buf_cstr(&out), out.len) < 0) {
         p->in_open = false;
         shutdown(p->io->stream->fd, SHUT_WR);
     }
@@ -103,7 +117,7 @@ static int read_stream(struct pump *p) {
 
 static struct err pump(struct pump *p) {
     struct attach_io *io = p->io;
-    while (!io->detached) {
+    while (!io->detached && !p->killed_by) {
         struct pollfd fds[3] = {
             {io->stream->fd, POLLIN, 0}, {p->signals, POLLIN, 0}, {p->in_open ? 0 : -1, POLLIN, 0}};
         bool buffered = io->stream->in.len > 0;
@@ -137,5 +151,45 @@ struct err attach_run(struct attach_io *io) {
     if (io->detached)
         fprintf(stderr, "read escape sequence\n");
     fd_close(p.signals);
+    if (p.killed_by) {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, p.killed_by);
+        raise(p.killed_by);
+        sigprocmask(SIG_UNBLOCK, &set, NULL);
+    }
     return e;
+}
+
+/* "ctrl-p", "a", "ctrl-@" … */
+static struct err one_key(struct str word, struct buf *ret) {
+    static const char others[] = "@[\\]^_";
+    const char *other;
+    if (word.len == 1) {
+        buf_addc(ret, word.p[0]);
+        return OK;
+    }
+    if (str_starts(word, STR("ctrl-")) && word.len == 6) {
+        char c = word.p[5];
+        if (c >= 'a' && c <= 'z') {
+            buf_addc(ret, (char)(c - 'a' + 1));
+            return OK;
+        }
+        if ((other = strchr(others, c))) {
+            buf_addc(ret, other == others ? 0 : (char)(26 + (other - others)));
+            return OK;
+        }
+    }
+    return err_new(ERR_INVALID, "corten: invalid detach keys: '%.*s'", STR_ARG(word));
+}
+
+struct err detach_keys_option(const char *given, const struct invocation *in, struct buf *ret) {
+    struct str rest = str_of(given), word;
+    if (!given)
+        rest = json_str(json_get(in->config->root, "detachKeys"));
+    if (!given && !rest.len)
+        rest = STR("ctrl-p,ctrl-q");
+    while (str_next(&rest, ',', &word) && ret->len < KEYS_MAX)
+        TRY(one_key(word, ret));
+    return OK;
 }

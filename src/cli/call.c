@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct err cli_read_body(struct client *c, struct buf *ret) {
@@ -168,4 +169,13 @@ void cli_split_tag(const char *text, struct arena *a, const char **ret_repo, con
     bool tagged = colon > slash;
     *ret_repo = tagged ? arena_str(a, str_sub(str_of(text), 0, (size_t)colon)) : text;
     *ret_tag = tagged ? text + colon + 1 : "";
+}
+
+void *cli_copy(struct arena *a, const void *p, size_t size) {
+    return memcpy(arena_alloc(a, size), p, size);
+}
+
+const char *cli_with_tag(const char *name, struct arena *a) {
+    ssize_t colon = str_rfind(str_of(name), ':'), slash = str_rfind(str_of(name), '/');
+    return colon > slash || strchr(name, '@') ? name : arena_printf(a, "%s:latest", name);
 }

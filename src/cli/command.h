@@ -3,6 +3,7 @@
 #include "base/template.h"
 #include "base/vec.h"
 #include "client/client.h"
+#include <stdio.h>
 
 enum option_kind {
     OPTION_FLAG,   /* bool */
@@ -146,6 +147,8 @@ void cli_say(const struct invocation *in, const char *key, const char *value);
 struct err cli_read_wait(struct client *c, int64_t *ret_code);
 /* NAME=VALUE texts as the `filters` parameter. */
 struct err filter_query(const struct strv *filters, struct buf *target);
+/* A copy in the arena. */
+void *cli_copy(struct arena *a, const void *p, size_t size);
 /* A time as the API takes it: "10m" is so long ago; NULL stays NULL. */
 char *cli_time_option(const char *text, struct arena *a);
 /* Asks on the terminal; false: no. */
@@ -154,6 +157,8 @@ bool cli_confirm(const char *question);
 int start_failure_status(const char *message);
 /* "repo:tag" → repo, tag ("" when none); a colon before a slash belongs to a port. */
 void cli_split_tag(const char *text, struct arena *a, const char **ret_repo, const char **ret_tag);
+/* The name with ":latest" when it has neither tag nor digest; else name itself. */
+const char *cli_with_tag(const char *name, struct arena *a);
 ssize_t cli_read_fd(void *arg, void *p, size_t n); /* body_read; arg: int * */
 /* Copies the rest of an answer to fd. */
 struct err cli_copy_out(struct client *c, int fd);
@@ -175,6 +180,7 @@ bool cli_colour(int fd);                        /* a terminal, and NO_COLOR is n
 /* Progress messages on a terminal: one line per id, redrawn; plain lines otherwise. */
 struct progress {
     bool quiet, tty;
+    FILE *out; /* NULL: stdout */
     VEC(char *) ids;
     char *aux_id; /* image id of the last aux */
 };
@@ -251,6 +257,7 @@ struct attach_io {
     bool in, tty;
     struct client *control; /* for resize and signals; NULL: neither */
     const char *id;         /* container, or exec when is_exec */
+    struct str keys;        /* that detach; empty: none */
     bool is_exec, proxy_signals;
     bool detached; /* set: the user pressed the detach keys */
 };
@@ -260,5 +267,7 @@ struct err attach_run(struct attach_io *io);
 /* ports.c, size and number texts of `run`. */
 struct err port_option(const char *text, struct objmap *bindings, struct strs *exposed,
                        struct arena *a);
+/* PORT[-PORT][/PROTO] of --expose. */
+struct err expose_option(const char *text, struct strs *exposed, struct arena *a);
 struct err size_option(const char *text, int64_t *ret);
 struct err cpus_option(const char *text, int64_t *ret_nano);

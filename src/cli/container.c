@@ -1,19 +1,9 @@
 /* The short verbs on containers. */
-#include "cli/commands.h"
+#include "cli/create.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct err post(struct client *c, const char *target) {
-    struct client_call call = {.method = "POST", .target = target};
-    struct err e = client_do(c, &call);
-    if (err_kind(e) == ERR_NOT_MODIFIED) {
-        err_free(e); /* it is so already: the peer's CLI is silent, too */
-        return OK;
-    }
-    return e;
-}
 
 /* --- stop, restart, kill, pause, unpause, rename
  * ------------------------------------------------------------------------ */
@@ -22,10 +12,9 @@ struct stop_options {
     const char *signal, *time, *timeout;
 };
 static const struct option_row stop_rows[] = {
-    TEXT(struct stop_options, signal, 's', "signal", "SIGNAL", "Signal to send to the container"),
-    TEXT(struct stop_options, time, 't', "time", "SECONDS",
-         "Seconds to wait before killing the container"),
-    TEXT(struct stop_options, timeout, 0, "timeout", "SECONDS", "Same as --time"),
+    TEXT(struct stop_options, signal, 's', "signal", "SIGNAL", "What asks it to end"),
+    TEXT(struct stop_options, timeout, 't', "timeout", "SECONDS", "How long it may take (-1: any)"),
+    TEXT(struct stop_options, time, 0, "time", "SECONDS", NULL),
 };
 
 static struct err stop_like(struct client *c, struct invocation *in, const char *name,
@@ -35,7 +24,7 @@ static struct err stop_like(struct client *c, struct invocation *in, const char 
     client_path(&target, "/containers/", name, verb);
     client_query(&target, "signal", o->signal);
     client_query(&target, "t", o->timeout ? o->timeout : o->time);
-    return post(c, buf_cstr(&target));
+    return cli_post(c, buf_cstr(&target));
 }
 
 static struct err stop_one(struct client *c, struct invocation *in, const char *name) {
@@ -58,7 +47,13 @@ struct kill_options {
     const char *signal;
 };
 static const struct option_row kill_rows[] = {
-    TEXT(struct kill_options, signal, 's', "signal", "SIGNAL", "Signal to send to the container"),
+    {.letter = 's',
+     .name = "signal",
+     .argument = "SIGNAL",
+     .help = "Which signal",
+     .kind = OPTION_TEXT,
+     .otherwise = "KILL",
+     .offset = offsetof(struct kill_options, signal)},
 };
 
 static struct err kill_one(struct client *c, struct invocation *in, const char *name) {
@@ -66,7 +61,7 @@ static struct err kill_one(struct client *c, struct invocation *in, const char *
     CLEAN_BUF struct buf target = {0};
     client_path(&target, "/containers/", name, "/kill");
     client_query(&target, "signal", o->signal);
-    return post(c, buf_cstr(&target));
+    return cli_post(c, buf_cstr(&target));
 }
 
 static int kill_run(struct invocation *in) {
@@ -76,7 +71,7 @@ static int kill_run(struct invocation *in) {
 static struct err simple(struct client *c, const char *name, const char *verb) {
     CLEAN_BUF struct buf target = {0};
     client_path(&target, "/containers/", name, verb);
-    return post(c, buf_cstr(&target));
+    return cli_post(c, buf_cstr(&target));
 }
 
 static struct err pause_one(struct client *c, struct invocation *in UNUSED, const char *name) {
@@ -102,7 +97,7 @@ static int rename_run(struct invocation *in) {
         return 1;
     client_path(&target, "/containers/", in->args[0], "/rename");
     client_query(&target, "name", in->args[1]);
-    struct err e = post(c, buf_cstr(&target));
+    struct err e = cli_post(c, buf_cstr(&target));
     return err_failed(e) ? cli_fail(e, 1) : 0;
 }
 
@@ -111,15 +106,18 @@ static int rename_run(struct invocation *in) {
  */
 
 struct rm_options {
-    bool force, volumes;
+    bool force, volumes, link;
 };
 static const struct option_row rm_rows[] = {
-    FLAG(struct rm_options, force, 'f', "force", "Force the removal of a running container"),
-    FLAG(struct rm_options, volumes, 'v', "volumes", "Remove anonymous volumes of the container"),
+    FLAG(struct rm_options, force, 'f', "force", "One that runs, too (it is killed)"),
+    FLAG(struct rm_options, link, 'l', "link", NULL),
+    FLAG(struct rm_options, volumes, 'v', "volumes", "Its volumes that have no name, too"),
 };
 
 static int rm_run(struct invocation *in) {
     const struct rm_options *o = in->options;
+    if (o->link)
+        return cli_usage(in, "--link is not supported: names for other containers are aliases");
     CLEAN_CLIENT struct client *c = cli_connect(in);
     int status = 0;
     if (!c)
@@ -131,7 +129,7 @@ static int rm_run(struct invocation *in) {
         if (err_failed(e))
             status = cli_fail(e, was_gone ? status : 1);
         else
-            printf("%s\n", in->args[i]);
+            cli_say(in, "name", in->args[i]);
     }
     return status;
 }
@@ -158,11 +156,15 @@ static int wait_run(struct invocation *in) {
 
 struct start_options {
     bool attach, interactive;
+    const char *detach_keys, *checkpoint, *checkpoint_dir;
 };
 static const struct option_row start_rows[] = {
-    FLAG(struct start_options, attach, 'a', "attach",
-         "Attach STDOUT and STDERR and forward signals"),
-    FLAG(struct start_options, interactive, 'i', "interactive", "Attach the container's STDIN"),
+    FLAG(struct start_options, attach, 'a', "attach", "Show its output and forward signals"),
+    FLAG(struct start_options, interactive, 'i', "interactive", "Hand our stdin to it"),
+    TEXT(struct start_options, detach_keys, 0, "detach-keys", "KEYS",
+         "Keys that leave it running (ctrl-p,ctrl-q)"),
+    TEXT(struct start_options, checkpoint, 0, "checkpoint", "NAME", NULL),
+    TEXT(struct start_options, checkpoint_dir, 0, "checkpoint-dir", "DIR", NULL),
 };
 
 static struct err start_one(struct client *c, struct invocation *in UNUSED, const char *name) {
@@ -174,14 +176,17 @@ static struct err start_one(struct client *c, struct invocation *in UNUSED, cons
 }
 
 /* Joins the streams, then (start) starts it, then waits for its end. */
-static struct err attach_and_wait(struct client *c, const char *name, bool in, bool signals,
-                                  bool start, int *ret_status) {
+static struct err attach_and_wait(struct client *c, struct invocation *v, const char *detach_keys,
+                                  bool in, bool signals, bool start, int *ret_status) {
+    const char *name = v->args[0];
+    CLEAN_BUF struct buf keys = {0};
     CLEAN_ARENA struct arena a = {0};
     CLEAN_CLIENT struct client *stream_client = NULL;
     CLEAN_CLIENT struct client *wait_client = NULL;
     CLEAN_STREAM_CLIENT struct client_stream stream = {.fd = -1};
     CLEAN_BUF struct buf target = {0};
     struct api_container k;
+    TRY(detach_keys_option(detach_keys, v, &keys));
     TRY(client_container_inspect(c, name, &a, &k));
     if (!start && !k.state.running)
         return err_new(ERR_CONFLICT,
@@ -191,8 +196,11 @@ static struct err attach_and_wait(struct client *c, const char *name, bool in, b
                        "corten: cannot attach to a paused container, unpause it first");
     TRY(client_open_like(c, &stream_client));
     TRY(client_open_like(c, &wait_client));
-    struct client_attach w = {
-        .in = in && k.config->open_stdin, .out = true, .err = true, .tty = k.config->tty};
+    struct client_attach w = {.in = in && k.config->open_stdin,
+                              .out = true,
+                              .err = true,
+                              .tty = k.config->tty,
+                              .detach_keys = detach_keys};
     TRY(client_container_attach(stream_client, k.id, &w, &stream));
     client_path(&target, "/containers/", k.id, "/wait");
     client_query(&target, "condition", start ? "next-exit" : "not-running");
@@ -205,6 +213,7 @@ static struct err attach_and_wait(struct client *c, const char *name, bool in, b
                            .tty = w.tty,
                            .control = c,
                            .id = k.id,
+                           .keys = buf_str(&keys),
                            .proxy_signals = signals};
     TRY(attach_run(&io));
     int64_t code = 0;
@@ -216,6 +225,8 @@ static struct err attach_and_wait(struct client *c, const char *name, bool in, b
 
 static int start_run(struct invocation *in) {
     const struct start_options *o = in->options;
+    if (o->checkpoint || o->checkpoint_dir)
+        return cli_usage(in, "--checkpoint is not supported");
     if (!o->attach && !o->interactive)
         return cli_for_each(in, start_one);
     if (in->args_n > 1)
@@ -224,101 +235,117 @@ static int start_run(struct invocation *in) {
     int status = 0;
     if (!c)
         return 1;
-    struct err e = attach_and_wait(c, in->args[0], o->interactive, true, true, &status);
+    struct err e = attach_and_wait(c, in, o->detach_keys, o->interactive, true, true, &status);
     return err_failed(e) ? cli_fail(e, 1) : status;
 }
 
 struct attach_options {
-    bool no_stdin;
-    const char *sig_proxy;
+    bool no_stdin, sig_proxy;
+    const char *detach_keys;
 };
 static const struct option_row attach_rows[] = {
-    FLAG(struct attach_options, no_stdin, 0, "no-stdin", "Do not attach STDIN"),
-    TEXT(struct attach_options, sig_proxy, 0, "sig-proxy", "true|false",
-         "Forward signals to the process (default true)"),
+    FLAG(struct attach_options, no_stdin, 0, "no-stdin", "Our stdin stays ours"),
+    FLAG_ON(struct attach_options, sig_proxy, 0, "sig-proxy", "Forward signals to the process"),
+    TEXT(struct attach_options, detach_keys, 0, "detach-keys", "KEYS",
+         "Keys that leave it running (ctrl-p,ctrl-q)"),
 };
 
 static int attach_run_command(struct invocation *in) {
     const struct attach_options *o = in->options;
-    bool proxy = !o->sig_proxy || !strcmp(o->sig_proxy, "true");
     CLEAN_CLIENT struct client *c = cli_connect(in);
     int status = 0;
     if (!c)
         return 1;
-    struct err e = attach_and_wait(c, in->args[0], !o->no_stdin, proxy, false, &status);
+    struct err e = attach_and_wait(c, in, o->detach_keys, !o->no_stdin, o->sig_proxy, false,
+                                   &status);
     return err_failed(e) ? cli_fail(e, 1) : status;
 }
 
 #define MANY .args_min = 1, .args_max = -1
 const struct command command_stop = {.name = "stop",
+                                     .json = true,
+                                     .names = "container",
                                      .alias = "container stop",
                                      .usage = "stop [OPTIONS] CONTAINER [CONTAINER...]",
-                                     .summary = "Stop one or more running containers",
+                                     .summary = "Ask containers to end, then end them",
                                      OPTIONS_OF(stop_rows, struct stop_options),
                                      MANY,
                                      .run = stop_run};
 const struct command command_restart = {.name = "restart",
+                                        .json = true,
+                                        .names = "container",
                                         .alias = "container restart",
                                         .usage = "restart [OPTIONS] CONTAINER [CONTAINER...]",
-                                        .summary = "Restart one or more containers",
+                                        .summary = "Stop containers and start them again",
                                         OPTIONS_OF(stop_rows, struct stop_options),
                                         MANY,
                                         .run = restart_run};
 const struct command command_kill = {.name = "kill",
+                                     .json = true,
+                                     .names = "container",
                                      .alias = "container kill",
                                      .usage = "kill [OPTIONS] CONTAINER [CONTAINER...]",
-                                     .summary = "Kill one or more running containers",
+                                     .summary = "Send a signal to containers",
                                      OPTIONS_OF(kill_rows, struct kill_options),
                                      MANY,
                                      .run = kill_run};
-const struct command command_pause = {
-    .name = "pause",
-    .alias = "container pause",
-    .usage = "pause CONTAINER [CONTAINER...]",
-    .summary = "Pause all processes within one or more containers",
-    MANY,
-    .run = pause_run};
-const struct command command_unpause = {
-    .name = "unpause",
-    .alias = "container unpause",
-    .usage = "unpause CONTAINER [CONTAINER...]",
-    .summary = "Unpause all processes within one or more containers",
-    MANY,
-    .run = unpause_run};
+const struct command command_pause = {.name = "pause",
+                                      .json = true,
+                                      .names = "container",
+                                      .alias = "container pause",
+                                      .usage = "pause CONTAINER [CONTAINER...]",
+                                      .summary = "Freeze all processes of containers",
+                                      MANY,
+                                      .run = pause_run};
+const struct command command_unpause = {.name = "unpause",
+                                        .json = true,
+                                        .names = "container",
+                                        .alias = "container unpause",
+                                        .usage = "unpause CONTAINER [CONTAINER...]",
+                                        .summary = "Let frozen containers go on",
+                                        MANY,
+                                        .run = unpause_run};
 const struct command command_rename = {.name = "rename",
+                                       .json = true,
+                                       .names = "container",
                                        .alias = "container rename",
                                        .usage = "rename CONTAINER NEW_NAME",
-                                       .summary = "Rename a container",
+                                       .summary = "Give a container another name",
                                        .args_min = 2,
                                        .args_max = 2,
                                        .run = rename_run};
 const struct command command_rm = {.name = "rm",
+                                   .json = true,
+                                   .names = "container",
                                    .alias = "container rm, container remove",
                                    .usage = "rm [OPTIONS] CONTAINER [CONTAINER...]",
-                                   .summary = "Remove one or more containers",
+                                   .summary = "Remove containers",
                                    OPTIONS_OF(rm_rows, struct rm_options),
                                    MANY,
                                    .run = rm_run};
 const struct command command_wait = {
     .name = "wait",
+    .names = "container",
     .alias = "container wait",
     .usage = "wait CONTAINER [CONTAINER...]",
-    .summary = "Block until one or more containers stop, then print their exit codes",
+    .summary = "Wait for the end of containers, and print their exit codes",
     MANY,
     .run = wait_run};
 const struct command command_start = {.name = "start",
+                                      .json = true,
+                                      .names = "container",
                                       .alias = "container start",
                                       .usage = "start [OPTIONS] CONTAINER [CONTAINER...]",
-                                      .summary = "Start one or more stopped containers",
+                                      .summary = "Start containers that do not run",
                                       OPTIONS_OF(start_rows, struct start_options),
                                       MANY,
                                       .run = start_run};
-const struct command command_attach = {
-    .name = "attach",
-    .alias = "container attach",
-    .usage = "attach [OPTIONS] CONTAINER",
-    .summary = "Attach local standard input, output, and error streams to a running container",
-    OPTIONS_OF(attach_rows, struct attach_options),
-    .args_min = 1,
-    .args_max = 1,
-    .run = attach_run_command};
+const struct command command_attach = {.name = "attach",
+                                       .names = "container",
+                                       .alias = "container attach",
+                                       .usage = "attach [OPTIONS] CONTAINER",
+                                       .summary = "Join a running container's input and output",
+                                       OPTIONS_OF(attach_rows, struct attach_options),
+                                       .args_min = 1,
+                                       .args_max = 1,
+                                       .run = attach_run_command};

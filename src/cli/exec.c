@@ -1,26 +1,27 @@
-/* exec, logs. */
+/* exec. */
 #include "base/file.h"
-#include "cli/commands.h"
+#include "cli/create.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 struct exec_options {
-    bool detach, interactive, tty;
-    const char *user, *workdir;
-    struct strv env;
+    bool detach, interactive, tty, privileged;
+    const char *user, *workdir, *detach_keys;
+    struct strv env, env_file;
 };
 static const struct option_row exec_rows[] = {
-    FLAG(struct exec_options, detach, 'd', "detach",
-         "Detached mode: run command in the background"),
-    FLAG(struct exec_options, interactive, 'i', "interactive",
-         "Keep STDIN open even if not attached"),
-    FLAG(struct exec_options, tty, 't', "tty", "Allocate a pseudo-TTY"),
-    TEXT(struct exec_options, user, 'u', "user", "NAME|UID[:GROUP|GID]", "User"),
-    TEXT(struct exec_options, workdir, 'w', "workdir", "DIR",
-         "Working directory inside the container"),
-    LIST(struct exec_options, env, 'e', "env", "NAME=VALUE", "Set environment variables"),
+    FLAG(struct exec_options, detach, 'd', "detach", "In the background"),
+    FLAG(struct exec_options, interactive, 'i', "interactive", "Hand our stdin to it"),
+    FLAG(struct exec_options, tty, 't', "tty", "A terminal of its own"),
+    FLAG(struct exec_options, privileged, 0, "privileged", "All rights of the host"),
+    TEXT(struct exec_options, user, 'u', "user", "USER[:GROUP]", "Names or numbers"),
+    TEXT(struct exec_options, workdir, 'w', "workdir", "DIR", "Working directory inside"),
+    TEXT(struct exec_options, detach_keys, 0, "detach-keys", "KEYS",
+         "Keys that leave it running (ctrl-p,ctrl-q)"),
+    LIST(struct exec_options, env, 'e', "env", "NAME[=VALUE]", "Set a variable, or hand ours on"),
+    LIST(struct exec_options, env_file, 0, "env-file", "FILE", "Variables, one a line"),
 };
 
 static struct err exec_create(struct client *c, struct invocation *in, char **ret_id) {
@@ -34,9 +35,14 @@ static struct err exec_create(struct client *c, struct invocation *in, char **re
         .attach_stdin = o->interactive && !o->detach,
         .attach_stdout = !o->detach,
         .attach_stderr = !o->detach,
-        .env = {o->env.items, o->env.n, true},
+        .privileged = o->privileged,
+        .detach_keys = (char *)o->detach_keys,
         .cmd = {in->args + 1, (size_t)in->args_n - 1, true},
     };
+    for (size_t i = 0; i < o->env_file.n; i++)
+        TRY(env_file_option(o->env_file.items[i], &doc.env, &in->arena));
+    for (size_t i = 0; i < o->env.n; i++)
+        env_option(o->env.items[i], &doc.env, &in->arena);
     client_path(&target, "/containers/", in->args[0], "/exec");
     struct client_call call = {.method = "POST",
                                .target = buf_cstr(&target),
@@ -71,7 +77,9 @@ static struct err exec_start(struct client *c, struct invocation *in, const char
     CLEAN_STREAM_CLIENT struct client_stream stream = {.fd = -1};
     CLEAN_BUF struct buf target = {0};
     struct api_exec_start doc = {.detach = o->detach, .tty = o->tty};
+    CLEAN_BUF struct buf keys = {0};
     unsigned rows, columns;
+    TRY(detach_keys_option(o->detach_keys, in, &keys));
     terminal_size(&rows, &columns);
     if (o->tty) {
         doc.console_size[0] = rows;
@@ -93,6 +101,7 @@ static struct err exec_start(struct client *c, struct invocation *in, const char
                            .tty = o->tty,
                            .control = c,
                            .id = id,
+                           .keys = buf_str(&keys),
                            .is_exec = true};
     TRY(attach_run(&io));
     return io.detached ? OK : exec_code(c, id, &in->arena, ret_status);
@@ -119,95 +128,15 @@ static int exec_run(struct invocation *in) {
     return status;
 }
 
-/* --- logs
- * ------------------------------------------------------------------------------------------------------------
- */
-
-struct logs_options {
-    bool follow, timestamps, details;
-    const char *tail, *since, *until;
-};
-static const struct option_row logs_rows[] = {
-    FLAG(struct logs_options, follow, 'f', "follow", "Follow log output"),
-    FLAG(struct logs_options, timestamps, 't', "timestamps", "Show timestamps"),
-    FLAG(struct logs_options, details, 0, "details", "Show extra details provided to logs"),
-    TEXT(struct logs_options, tail, 'n', "tail", "LINES",
-         "Number of lines to show from the end of the logs (default all)"),
-    TEXT(struct logs_options, since, 0, "since", "TIME",
-         "Show logs since this time (2013-01-02T13:23:37Z, unix seconds)"),
-    TEXT(struct logs_options, until, 0, "until", "TIME", "Show logs before this time"),
-};
-
-/* The answer is no hijack: its body is the (framed) stream. */
-static struct err copy_logs(struct client *c, bool tty) {
-    unsigned char head[8];
-    char bytes[65536];
-    size_t have = 0, left = 0;
-    int out = 1;
-    for (;;) {
-        bool framed = !tty && left == 0;
-        ssize_t n = framed ? client_read(c, head + have, sizeof head - have)
-                           : client_read(c, bytes, tty ? sizeof bytes : MIN(left, sizeof bytes));
-        if (n < 0)
-            return err_errno((int)-n, "corten: read logs");
-        if (n == 0)
-            return OK;
-        if (!framed) {
-            left -= tty ? 0 : (size_t)n;
-            int r = fd_write_all(out, bytes, (size_t)n);
-            if (r < 0)
-                return r == -EPIPE ? OK : err_errno(-r, "corten: write");
-            continue;
-        }
-        have += (size_t)n;
-        if (have < sizeof head)
-            continue;
-        have = 0;
-        out = head[0] == 2 ? 2 : 1;
-        left = (size_t)head[4] << 24 | (size_t)head[5] << 16 | (size_t)head[6] << 8 | head[7];
-    }
-}
-
-static int logs_run(struct invocation *in) {
-    const struct logs_options *o = in->options;
-    CLEAN_CLIENT struct client *c = cli_connect(in);
-    CLEAN_BUF struct buf target = {0};
-    struct api_container k;
-    if (!c)
-        return 1;
-    struct err e = client_container_inspect(c, in->args[0], &in->arena, &k);
-    if (!err_failed(e)) {
-        client_path(&target, "/containers/", k.id, "/logs");
-        client_query_bool(&target, "stdout", true);
-        client_query_bool(&target, "stderr", true);
-        client_query_bool(&target, "follow", o->follow);
-        client_query_bool(&target, "timestamps", o->timestamps);
-        client_query_bool(&target, "details", o->details);
-        client_query(&target, "tail", o->tail);
-        client_query(&target, "since", o->since);
-        client_query(&target, "until", o->until);
-        struct client_call call = {.method = "GET", .target = buf_cstr(&target)};
-        e = client_begin(c, &call);
-    }
-    if (!err_failed(e))
-        e = copy_logs(c, k.config->tty);
-    return err_failed(e) ? cli_fail(e, 1) : 0;
-}
-
-const struct command command_exec = {.name = "exec",
-                                     .alias = "container exec",
-                                     .usage = "exec [OPTIONS] CONTAINER COMMAND [ARG...]",
-                                     .summary = "Execute a command in a running container",
-                                     OPTIONS_OF(exec_rows, struct exec_options),
-                                     .args_min = 2,
-                                     .args_max = -1,
-                                     .stop_at_args = true,
-                                     .run = exec_run};
-const struct command command_logs = {.name = "logs",
-                                     .alias = "container logs",
-                                     .usage = "logs [OPTIONS] CONTAINER",
-                                     .summary = "Fetch the logs of a container",
-                                     OPTIONS_OF(logs_rows, struct logs_options),
-                                     .args_min = 1,
-                                     .args_max = 1,
-                                     .run = logs_run};
+const struct command command_exec = {
+    .name = "exec",
+    .alias = "container exec",
+    .usage = "exec [OPTIONS] CONTAINER COMMAND [ARG...]",
+    .summary = "Run a program in a running container",
+    .names = "container",
+    .examples = "corten exec -it web sh\ta shell in it\ncorten exec -u 0 web id\tas root",
+    OPTIONS_OF(exec_rows, struct exec_options),
+    .args_min = 2,
+    .args_max = -1,
+    .stop_at_args = true,
+    .run = exec_run};

@@ -80,6 +80,20 @@ struct err port_option(const char *text, struct objmap *bindings, struct strs *e
     return OK;
 }
 
+struct err expose_option(const char *text, struct strs *exposed, struct arena *a) {
+    struct str ports, proto;
+    struct range r;
+    if (!str_cut(str_of(text), '/', &ports, &proto))
+        proto = STR("tcp");
+    TRYF(parse_range(ports, &r), "corten: invalid range format for --expose: %s", text);
+    for (uint64_t i = r.first; i <= r.last; i++) {
+        const char *key = arena_printf(a, "%llu/%.*s", (unsigned long long)i, STR_ARG(proto));
+        if (!strs_has(exposed, key))
+            strs_add(exposed, a, key);
+    }
+    return OK;
+}
+
 struct err size_option(const char *text, int64_t *ret) {
     struct str s = str_of(text);
     int shift = 0;
@@ -93,7 +107,7 @@ struct err size_option(const char *text, int64_t *ret) {
             s.len--;
         }
     }
-    TRYF(str_to_u64(s, (uint64_t)INT64_MAX >> shift, &n), "corten: invalid size: '%s'", text);
+    TRYF(str_to_u64(s, (uint64_t)INT64_MAX >> shift, &n), "invalid size: '%s'", text);
     *ret = (int64_t)(n << shift);
     return OK;
 }

@@ -14,12 +14,13 @@ static size_t line_of(struct progress *p, const char *id) {
         if (!strcmp(p->ids.items[i], id))
             return i;
     vec_push(&p->ids, mem_strdup(id));
-    printf("\n");
+    fprintf(p->out ? p->out : stdout, "\n");
     return p->ids.n - 1;
 }
 
 static void show_status(struct progress *p, const struct api_message *m) {
     char bar[64] = "";
+    FILE *out = p->out ? p->out : stdout;
     if (m->progress_detail && m->progress_detail->current > 0) {
         CLEAN_BUF struct buf text = {0};
         human_size((double)m->progress_detail->current, &text);
@@ -30,15 +31,15 @@ static void show_status(struct progress *p, const struct api_message *m) {
         snprintf(bar, sizeof bar, "%s", buf_cstr(&text));
     }
     if (!m->id || !*m->id) {
-        printf("%s\n", m->status);
+        fprintf(out, "%s\n", m->status);
     } else if (p->tty) {
         size_t up = p->ids.n - line_of(p, m->id);
         up = MAX(up, (size_t)1);
-        printf("\033[%zuA\033[2K\r%s: %s %s\033[%zuB\r", up, m->id, m->status, bar, up);
+        fprintf(out, "\033[%zuA\033[2K\r%s: %s %s\033[%zuB\r", up, m->id, m->status, bar, up);
     } else if (!*bar) {
-        printf("%s: %s\n", m->id, m->status);
+        fprintf(out, "%s: %s\n", m->id, m->status);
     }
-    fflush(stdout);
+    fflush(out);
 }
 
 struct err progress_show(void *arg, const struct api_message *m) {
@@ -46,7 +47,7 @@ struct err progress_show(void *arg, const struct api_message *m) {
     if (m->error && *m->error)
         return err_new(ERR_SYSTEM, "corten: %s", m->error);
     if (m->stream && !p->quiet)
-        printf("%s", m->stream);
+        fprintf(p->out ? p->out : stdout, "%s", m->stream);
     else if (m->status && *m->status && !p->quiet)
         show_status(p, m);
     fflush(stdout);
