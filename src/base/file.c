@@ -52,6 +52,15 @@ struct err file_write_at(int dirfd, const char *path, struct str text) {
     return OK;
 }
 
+struct err file_rewrite_at(int dirfd, const char *path, struct str text) {
+    CLEAN_FD
+    int fd = openat(dirfd, path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return open_failed(errno, path);
+    int r = text.len ? fd_write_all(fd, text.p, text.len) : 0;
+    return r < 0 ? err_errno(r, "write '%s'", path) : OK;
+}
+
 struct err file_replace(const char *path, struct str text, int mode, bool durable) {
     CLEAN_FREE
     char *dir = str_dup(path_dir(str_of(path)));

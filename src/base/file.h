@@ -9,6 +9,8 @@ struct err file_read(const char *path, size_t max, struct buf *ret);
 struct err file_read_at(int dirfd, const char *path, size_t max, struct buf *ret);
 /* For proc and sys files and cgroups: one write(2), no O_CREAT. */
 struct err file_write_at(int dirfd, const char *path, struct str text);
+/* New contents for a file that is there, in the same inode: it may be mounted somewhere. */
+struct err file_rewrite_at(int dirfd, const char *path, struct str text);
 /* Atomic replace: temp, write, fsync when durable, rename, fsync of the directory when durable. */
 struct err file_replace(const char *path, struct str text, int mode, bool durable);
 struct err file_replace_at(int dirfd, const char *name, struct str text, int mode, bool durable);

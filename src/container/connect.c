@@ -198,14 +198,6 @@ static struct err prepare(void *arg) {
 /* --- work ----------------------------------------------------------------------------------------
  */
 
-static struct err write_in_place(int run_dir, const char *name, const struct buf *text) {
-    CLEAN_FD int fd = openat(run_dir, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(errno, "open the container's %s", name);
-    int r = fd_write_all(fd, buf_cstr(text), text->len);
-    return r < 0 ? err_errno(r, "write the container's %s", name) : OK;
-}
-
 /* The file is mounted in the container, so it is changed in place: the line of an address that is
  * gone is taken out, that of a new one is added. What the container itself wrote stays. */
 static struct err edit_hosts(struct connect_job *j, int run_dir) {
@@ -226,7 +218,7 @@ static struct err edit_hosts(struct connect_job *j, int run_dir) {
             buf_addf(&text, "%.*s\n", STR_ARG(line));
     if (!j->disconnect)
         buf_addf(&text, "%s%s\n", start, j->hostname);
-    return write_in_place(run_dir, "hosts", &text);
+    return file_rewrite_at(run_dir, "hosts", buf_str(&text));
 }
 
 /* resolv.conf names ours from now on, unless the container has written one of its own. */
@@ -245,7 +237,7 @@ static struct err edit_resolv(struct connect_job *j, int run_dir) {
     network_resolv(&f, &after);
     if (!str_eq(buf_str(&now), buf_str(&before)))
         return OK;
-    return write_in_place(run_dir, "resolv.conf", &after);
+    return file_rewrite_at(run_dir, "resolv.conf", buf_str(&after));
 }
 
 static struct err bring_names(struct connect_job *j, int netns, int run_dir) {

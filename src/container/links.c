@@ -1,11 +1,16 @@
 /* Links (--link NAME[:ALIAS]): the other container's address under its alias in /etc/hosts, and
  * variables about its ports and its environment. HostConfig.Links is kept as "ID:ALIAS", because
- * names change. Source: Engine API 1.51 HostConfig.Links; "Legacy container links" of the peer's
- * documentation for the names of the variables. */
+ * names change. On a user-defined network corten-dns answers the alias instead; when the linked
+ * container starts again its new address reaches the file. Source: Engine API 1.51
+ * HostConfig.Links; "Legacy container links" of the peer's documentation for the names of the
+ * variables. */
+#include "base/file.h"
 #include "container/private.h"
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
+
+#define HOSTS_MAX (1u << 20)
 
 /* --- create
  * ---------------------------------------------------------------------------------------- */
@@ -54,8 +59,21 @@ static const char *address_of(const struct container *other, struct arena *a) {
     return p ? arena_strz(a, inet_ntop(AF_INET, &p->address, text, sizeof text)) : NULL;
 }
 
-struct err container_links_hosts(const struct container *c, struct arena *a, struct strs *hosts) {
+static bool on_default(const struct container *c) {
+    return !strcmp(c->host->network_mode, "bridge");
+}
+
+void container_links_names(const struct container *c, struct arena *a, struct strs *to) {
     for (size_t i = 0; i < c->host->links.n; i++) {
+        struct str alias = STR("");
+        const struct container *other = container_link_target(c, i, &alias);
+        if (other)
+            strs_add(to, a, arena_printf(a, "%s:%.*s", other->name, STR_ARG(alias)));
+    }
+}
+
+struct err container_links_hosts(const struct container *c, struct arena *a, struct strs *hosts) {
+    for (size_t i = 0; on_default(c) && i < c->host->links.n; i++) {
         struct str alias = STR("");
         const struct container *other = container_link_target(c, i, &alias);
         const char *address = other && container_is_alive(other) ? address_of(other, a) : NULL;
@@ -126,7 +144,7 @@ static void port_variables(const struct container *other, const char *prefix, co
 }
 
 void container_links_env(const struct container *c, struct arena *a, struct strs *env) {
-    for (size_t i = 0; i < c->host->links.n; i++) {
+    for (size_t i = 0; on_default(c) && i < c->host->links.n; i++) {
         struct str alias = STR("");
         const struct container *other = container_link_target(c, i, &alias);
         const char *address = other && container_is_alive(other) ? address_of(other, a) : NULL;
@@ -140,5 +158,96 @@ void container_links_env(const struct container *c, struct arena *a, struct strs
             if (strchr(one, '=') && strncmp(one, "HOME=", 5) != 0 && strncmp(one, "PATH=", 5) != 0)
                 strs_add(env, a, arena_printf(a, "%s_ENV_%s", prefix, one));
         }
+    }
+}
+
+/* --- a linked container has started again
+ * ------------------------------------------------------- */
+
+struct hosts_job { /* an op of the one whose file it is: nobody else writes it meanwhile */
+    struct container *c;
+    char started[65]; /* its id: it may be gone when its turn comes */
+    struct arena arena;
+    struct strs names, lines;
+};
+
+static bool names_one(struct str line, const struct strs *names) {
+    struct str ip, rest, first;
+    if (!str_cut(line, '\t', &ip, &rest))
+        return false;
+    str_cut(rest, ' ', &first, &rest);
+    for (size_t i = 0; i < names->n; i++)
+        if (str_eqz(first, names->items[i]))
+            return true;
+    return false;
+}
+
+/* In place: the file is mounted in the container. */
+static struct err hosts_work(void *arg) {
+    struct hosts_job *j = arg;
+    CLEAN_BUF struct buf old = {0};
+    CLEAN_BUF struct buf text = {0};
+    const char *path = arena_printf(&j->arena, "%s/hosts", j->c->id);
+    if (!j->lines.n)
+        return OK;
+    TRY(file_read_at(j->c->all->run_fd, path, HOSTS_MAX, &old));
+    struct str rest = buf_str(&old), line;
+    while (str_next(&rest, '\n', &line))
+        if ((line.len || rest.len) && !names_one(line, &j->names))
+            buf_addf(&text, "%.*s\n", STR_ARG(line));
+    for (size_t i = 0; i < j->lines.n; i++)
+        buf_addf(&text, "%s\n", j->lines.items[i]);
+    return file_rewrite_at(j->c->all->run_fd, path, buf_str(&text));
+}
+
+static struct err hosts_prepare(void *arg) {
+    struct hosts_job *j = arg;
+    const struct container *started = map_getz(&j->c->all->by_id, j->started);
+    const char *address = started ? address_of(started, &j->arena) : NULL;
+    for (size_t i = 0; address && container_is_alive(j->c) && i < j->c->host->links.n; i++) {
+        struct str alias = STR("");
+        if (container_link_target(j->c, i, &alias) != started)
+            continue;
+        char *const names[] = {arena_str(&j->arena, alias), started->config->hostname,
+                               started->name};
+        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+            if (strs_has(&j->names, names[k]))
+                continue;
+            strs_add(&j->names, &j->arena, names[k]);
+            strs_add(&j->lines, &j->arena, arena_printf(&j->arena, "%s\t%s", address, names[k]));
+        }
+    }
+    return OK;
+}
+
+static void hosts_finish(void *arg, struct err e, struct op_run *run) {
+    struct hosts_job *j = arg;
+    log_err(LOG_WARN, e, "the address of a linked container");
+    arena_done(&j->arena);
+    free(j);
+    op_end(run);
+}
+
+static const struct op hosts_op = {"container links", hosts_prepare, hosts_work, hosts_finish};
+
+static bool is_linked(const struct container *c, const struct container *other) {
+    struct str alias = STR("");
+    for (size_t k = 0; k < c->host->links.n; k++)
+        if (container_link_target(c, k, &alias) == other)
+            return true;
+    return false;
+}
+
+void container_links_started(struct container *started) {
+    const struct containers *cs = started->all;
+    for (size_t i = 0; i < cs->n && on_default(started); i++) {
+        struct container *c = cs->sorted[i];
+        if (!c->host->links.n || c == started || !container_is_alive(c) || !on_default(c) ||
+            !is_linked(c, started))
+            continue;
+        struct hosts_job *j = NEW(struct hosts_job);
+        j->c = c;
+        memcpy(j->started, started->id, sizeof j->started);
+        op_start(cs->config.loop, &c->queue, &hosts_op, j);
     }
 }

@@ -114,12 +114,17 @@ struct err container_reserve_endpoint(struct container *c, struct network *w,
     };
     if (!r.mac && of_mode)
         r.mac = text_or_null(c->config->mac_address);
+    struct strs links = {0};
     if (e) {
         r.ip = text_or_null(e->ipam_config ? e->ipam_config->ipv4_address : NULL);
         r.aliases = &e->aliases;
-        r.links = &e->links;
+        links = e->links;
+        links.cap = 0; /* copied when it grows */
         TRY(endpoint_options_check(&e->driver_opts, &r.interface));
     }
+    if (of_mode && !w->predefined)
+        container_links_names(c, a, &links);
+    r.links = &links;
     return endpoint_reserve(c->all->config.networks, w, &r, ret);
 }
 

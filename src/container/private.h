@@ -248,6 +248,10 @@ struct err container_links_resolve(struct containers *cs, const struct strs *giv
 /* Adds "name:address" lines; ERR_CONFLICT when a linked container does not run. */
 struct err container_links_hosts(const struct container *c, struct arena *a, struct strs *hosts);
 void container_links_env(const struct container *c, struct arena *a, struct strs *env);
+/* "name:alias" of each, for corten-dns. */
+void container_links_names(const struct container *c, struct arena *a, struct strs *to);
+/* Others that are linked to it learn its new address. */
+void container_links_started(struct container *started);
 
 /* restore.c */
 void container_restore_one(struct container *c);

@@ -321,6 +321,7 @@ static void start_finish(void *job, struct err e, struct op_run *run) {
     container_health_begin(c);
     c->log_now = (struct logs_missing){0};
     container_net_settle(c, &j->net);
+    container_links_started(c);
     container_watch_monitor(c, j->started.conn);
     container_save_lazy(c);
     container_publish(c, "start", NULL, NULL);

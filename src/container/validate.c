@@ -166,8 +166,6 @@ struct err container_endpoint_check(const struct api_endpoint *e) {
     const char *interface = NULL;
     if (!e)
         return OK;
-    if (e->links.n)
-        return err_new(ERR_UNSUPPORTED, "links are not supported");
     if (e->ipam_config && (set(e->ipam_config->ipv6_address) || e->ipam_config->link_local_ips.n))
         return err_new(ERR_UNSUPPORTED, "IPv6 and link-local addresses are not supported");
     return endpoint_options_check(&e->driver_opts, &interface);
@@ -200,6 +198,9 @@ static struct err check_network(const struct api_container_create *doc) {
     const char *mode = doc->host->network_mode;
     if (set(mode) && container_joins(mode))
         TRY(check_joining(doc));
+    if (set(mode) && !strcmp(mode, "host") && doc->host->links.n)
+        return err_new(ERR_INVALID, "conflicting options: host type networking can't be used with "
+                                    "links. This would result in undefined behavior");
     for (size_t i = 0; doc->networking && i < doc->networking->endpoints.n; i++)
         TRY(container_endpoint_check(doc->networking->endpoints.items[i].value));
     for (size_t i = 0; i < doc->host->extra_hosts.n; i++)
