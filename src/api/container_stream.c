@@ -41,8 +41,6 @@ void api_container_attach(struct api_call *c) {
     struct err e = container_find(c->api->containers, c->arg[0], &k);
     if (!err_failed(e))
         e = container_attach_check(k);
-    if (!err_failed(e) && api_query_bool(c, "logs", false))
-        e = err_new(ERR_UNSUPPORTED, "query parameter 'logs' is not supported: use the logs call");
     if (err_failed(e)) {
         api_reply_err(c, e);
         return;
@@ -57,7 +55,14 @@ void api_container_attach(struct api_call *c) {
         .detach_keys = detach_keys,
     };
     const char *type = stream_type(k, c->minor);
-    if (api_take_socket(c, &taken))
+    CLEAN_ERR struct err unreadable = container_logs_check(k); /* then there is nothing to replay */
+    bool logs = api_query_bool(c, "logs", false) && !err_failed(unreadable);
+    bool out = api_query_bool(c, "stdout", false), err = api_query_bool(c, "stderr", false);
+    if (!api_take_socket(c, &taken))
+        return;
+    if (logs)
+        container_attach_log(k, &a, out, err, type, &taken);
+    else
         container_attach(k, &a, type, &taken);
 }
 

@@ -256,6 +256,9 @@ void container_wait(struct container *c, enum container_wait condition, struct h
 struct err container_attach_check(const struct container *c);
 void container_attach(struct container *c, const struct monitor_attach *a, const char *content_type,
                       struct http_taken *taken);
+/* With the log first (logs=1; out, err: of it). What a wants follows, if anything. */
+void container_attach_log(struct container *c, const struct monitor_attach *a, bool out, bool err,
+                          const char *content_type, struct http_taken *taken);
 /* Log reader in a worker on the client's socket. args: JSON of the reader's options (logs/logs.h).
  */
 struct err container_logs_check(const struct container *c);

@@ -1,6 +1,7 @@
 /* logs: a worker reads the files and answers on the client's socket; the monitor wakes it. */
 #include "base/path.h"
 #include "container/private.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,8 +78,8 @@ static void put_time(struct json_out *jo, const char *key, int64_t t) {
 }
 
 static void write_args(const struct container *c, const struct container_logs *o, struct arena *a,
-                       struct buf *out) {
-    struct json_out jo = {.out = out};
+                       struct json_out *out) {
+    struct json_out jo = *out;
     jo_obj(&jo);
     jo_kstr(&jo, "name", container_log_name(c, a));
     jo_kbool(&jo, "follow", o->follow && container_is_alive(c));
@@ -94,7 +95,7 @@ static void write_args(const struct container *c, const struct container_logs *o
     jo_ki64(&jo, "removed_files", (int64_t)missing.removed_files);
     jo_ki64(&jo, "removed_bytes", (int64_t)missing.removed_bytes);
     jo_kstr(&jo, "tail", o->tail < 0 ? "all" : arena_printf(a, "%lld", (long long)o->tail));
-    jo_obj_end(&jo);
+    *out = jo;
 }
 
 void container_logs(struct container *c, const struct container_logs *o, struct http_taken *taken) {
@@ -102,7 +103,9 @@ void container_logs(struct container *c, const struct container_logs *o, struct 
     CLEAN_BUF struct buf args = {0};
     CLEAN_FD int log_fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEAN_FD int run_fd = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    write_args(c, o, &a, &args);
+    struct json_out jo = {.out = &args};
+    write_args(c, o, &a, &jo);
+    jo_obj_end(&jo);
     int fds[3] = {taken->fd, log_fd, run_fd};
     if (log_fd >= 0) {
         struct worker_start s = {
@@ -116,4 +119,45 @@ void container_logs(struct container *c, const struct container_logs *o, struct 
         worker_start(c->all->config.loop, &s);
     }
     http_taken_done(taken);
+}
+
+struct attach_call {
+    container_done *done;
+    void *arg;
+};
+
+static void attach_read(void *arg, struct str result UNUSED, struct err e) {
+    struct attach_call *call = arg;
+    call->done(call->arg, e);
+    free(call);
+}
+
+void container_logs_attach(struct container *c, const struct container_logs *o,
+                           const char *content_type, const struct http_taken *taken, int gate,
+                           container_done *done, void *arg) {
+    CLEAN_ARENA struct arena a = {0};
+    CLEAN_BUF struct buf args = {0};
+    CLEAN_FD int log_fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct json_out jo = {.out = &args};
+    write_args(c, o, &a, &jo);
+    jo_kstr(&jo, "attach", taken->upgrade ? "upgrade" : "plain");
+    jo_kstr(&jo, "content_type", content_type);
+    jo_obj_end(&jo);
+    if (log_fd < 0) {
+        done(arg, err_errno(errno, "open '%s'", c->directory));
+        return;
+    }
+    struct attach_call *call = NEW(struct attach_call);
+    *call = (struct attach_call){done, arg};
+    int fds[3] = {taken->fd, log_fd, gate};
+    struct worker_start s = {
+        .program = c->all->config.worker_program,
+        .job = "logs-read",
+        .args = buf_str(&args),
+        .fds = fds,
+        .fds_n = gate >= 0 ? 3 : 2,
+        .done = attach_read,
+        .arg = call,
+    };
+    worker_start(c->all->config.loop, &s);
 }

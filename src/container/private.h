@@ -193,6 +193,12 @@ struct err container_endpoints_down(const struct endpoint_plans *v);
 void container_endpoints_release(struct container *c);
 /* A container that still runs, after a restart of the daemon. */
 struct err container_endpoints_adopt(struct container *c, int run_dir);
+/* logs.c: the log as a hijacked stream. taken stays the caller's; gate: closed by the worker at its
+ * end, -1: none. */
+struct container_logs;
+void container_logs_attach(struct container *c, const struct container_logs *o,
+                           const char *content_type, const struct http_taken *taken, int gate,
+                           container_done *done, void *arg);
 /* logs.c: driver, options and attributes. Memory in a. */
 struct err container_log_settings(const struct container *c, struct arena *a,
                                   struct monitor_start *ret);

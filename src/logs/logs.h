@@ -104,6 +104,10 @@ struct logs_missing {
     uint64_t removed_files, removed_bytes; /* by rotation */
 };
 void logs_writer_missing(const struct logs_writer *w, struct logs_missing *ret);
+/* Bytes of records so far: taken; written or dropped. What was taken before a moment is with the
+ * readers once settled has reached what accepted was then. */
+uint64_t logs_writer_accepted(const struct logs_writer *w);
+uint64_t logs_writer_settled(const struct logs_writer *w);
 /* The unfinished line of a stream. */
 struct str logs_writer_unfinished(const struct logs_writer *w, enum logs_stream s);
 
@@ -129,6 +133,8 @@ struct worker_ctx;
 /* The job "logs-read" of the worker.
  * fds: the client's socket, the log directory, and with follow: the wake descriptor (readable when
  *   the log grew, EOF after the last line; monitor_follow_log). All are closed.
+ * With "attach" ("upgrade" or "plain") the head is that of a hijacked stream and the frames follow
+ * without chunks; the socket is left open for its next owner.
  * args: JSON {follow, stdout, stderr, timestamps, details, tty, name, since, until (wall ns or the
  *   API's text), tail (number, negative: all, or the API's text), content_type (optional)}.
  * Writes the whole HTTP answer, chunked. Ends at the end of the log, with follow at the container's

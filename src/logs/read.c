@@ -18,6 +18,7 @@ struct reader {
     int client, dir_fd, wake;
     struct json *args;
     const char *name;
+    bool attach; /* a hijacked stream that goes on elsewhere */
     bool follow, streams[2], timestamps, details, multiplexed;
     int64_t since, until; /* 0: none */
     struct file file;     /* being read */
@@ -76,9 +77,22 @@ static uint64_t tail_wanted(const struct reader *r) {
     return n;
 }
 
+static bool send_raw(int fd, struct str data) {
+    while (data.len > 0) {
+        ssize_t n = send(fd, data.p, data.len, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        data = str_from(data, (size_t)n);
+    }
+    return true;
+}
+
 static void flush(struct reader *r) {
-    if (r->out.len > 0 && !r->gone && http_answer_write(r->client, buf_str(&r->out)) < 0)
-        r->gone = true;
+    if (r->out.len > 0 && !r->gone)
+        r->gone = r->attach ? !send_raw(r->client, buf_str(&r->out))
+                            : http_answer_write(r->client, buf_str(&r->out)) < 0;
     buf_clear(&r->out);
 }
 
@@ -320,13 +334,17 @@ static struct err answer(struct reader *r) {
     if (type == NULL || *type == '\0')
         type = r->multiplexed ? "application/vnd.docker.multiplexed-stream"
                               : "application/vnd.docker.raw-stream";
-    if (http_answer_begin(r->client, 200, type, NULL) < 0)
+    struct str attach = json_str(json_get(r->args, "attach"));
+    r->attach = attach.len > 0;
+    if (r->attach)
+        http_hijack_head(&r->out, str_eqz(attach, "upgrade"), type);
+    else if (http_answer_begin(r->client, 200, type, NULL) < 0)
         return OK; /* gone already */
     TRY(read_existing(r));
     if (r->follow && !ended(r))
         TRY(follow(r));
     flush(r);
-    if (!r->gone)
+    if (!r->gone && !r->attach)
         (void)!http_answer_end(r->client); /* the client may be gone */
     return OK;
 }

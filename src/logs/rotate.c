@@ -84,6 +84,7 @@ static void drop_back(struct logs_writer *w, int errnum) {
     heal(w, cut_record(b->data, w->done), errnum);
     writer_count_lost(w, count_records(b->data + w->done, b->len - w->done));
     w->lost_errno = errnum;
+    w->settled += b->len - w->done;
     b->len = w->done = 0;
 }
 
@@ -201,6 +202,7 @@ static void finish_write(struct logs_writer *w, int result) {
     w->step = STEP_NONE;
     if (result > 0) {
         w->done += (size_t)result;
+        w->settled += (size_t)result;
         w->size += result;
         w->grew = true;
         w->lost_errno = 0;

@@ -100,6 +100,14 @@ void logs_writer_missing(const struct logs_writer *w, struct logs_missing *ret) 
     *ret = w->missing;
 }
 
+uint64_t logs_writer_accepted(const struct logs_writer *w) {
+    return w->accepted;
+}
+
+uint64_t logs_writer_settled(const struct logs_writer *w) {
+    return w->settled;
+}
+
 struct str logs_writer_unfinished(const struct logs_writer *w, enum logs_stream s) {
     return str_n(w->carries[s].bytes, w->discard ? 0 : w->carries[s].n);
 }
@@ -126,6 +134,7 @@ static void add_record(struct logs_writer *w, const unsigned char *p, size_t n, 
         return;
     }
     char *end = format_record(h->data + h->len, p, n, newline, t);
+    w->accepted += (size_t)(end - h->data) - h->len;
     h->len = (size_t)(end - h->data);
 }
 

@@ -52,7 +52,8 @@ struct logs_writer {
     uint64_t lost; /* records dropped since the last mark */
     int lost_errno;
     struct logs_missing missing;
-    int64_t *sizes; /* of the older files, by number; [max_file] */
+    uint64_t accepted, settled; /* bytes of records: taken; written or given up */
+    int64_t *sizes;             /* of the older files, by number; [max_file] */
     char mark[384];
     size_t mark_len;
     char from[272], to[272]; /* names of a shift */

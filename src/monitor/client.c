@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+typedef void replay_reply(void *arg, struct err e, int64_t until);
 typedef void exec_reply(void *arg, struct err e, pid_t pid);
 
 /* A request under way. */
@@ -18,6 +19,7 @@ struct request {
     uint64_t seq;
     monitor_reply *done; /* or */
     exec_reply *exec_done;
+    replay_reply *replay_done;
     char exec_id[65]; /* of a client's exec: acknowledged after its callback when it failed */
     void *arg;
 };
@@ -76,8 +78,10 @@ static void ack_exec(struct monitor *m, const char *id) {
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static void answer(struct request *r, struct err e, pid_t pid) {
-    if (r->exec_done)
+static void answer(struct request *r, struct err e, pid_t pid, int64_t until) {
+    if (r->replay_done)
+        r->replay_done(r->arg, e, until);
+    else if (r->exec_done)
         r->exec_done(r->arg, e, pid);
     else
         r->done(r->arg, e);
@@ -94,7 +98,8 @@ static void on_reply(struct monitor *m, struct msg *msg) {
         memcpy(exec_id, r->exec_id, sizeof(exec_id));
         struct err e = msg_get_err(msg->body, TAG_ERR);
         bool failed = err_failed(e);
-        answer(r, e, (pid_t)msg_get_i64(msg->body, TAG_PID));
+        answer(r, e, (pid_t)msg_get_i64(msg->body, TAG_PID),
+               msg_get_i64(msg->body, TAG_REPLAY_UNTIL));
         if (failed && exec_id[0])
             ack_exec(m, exec_id); /* its code is known now: the client's stream may end */
         return;
@@ -167,7 +172,7 @@ static void on_message(void *arg, struct msg *msg) {
 static void fail_requests(struct monitor *m) {
     for (struct list *n; (n = list_pop(&m->requests)) != NULL;)
         answer(CONTAINER_OF(n, struct request, link),
-               err_new(ERR_UNAVAILABLE, "the container's monitor is gone"), 0);
+               err_new(ERR_UNAVAILABLE, "the container's monitor is gone"), 0, 0);
 }
 
 static void on_closed(void *arg) {
@@ -219,7 +224,7 @@ static struct request *request_new(struct monitor *m, monitor_reply *done, void 
 }
 
 static void gone_later(void *arg) {
-    answer(arg, err_new(ERR_UNAVAILABLE, "the container's monitor is gone"), 0);
+    answer(arg, err_new(ERR_UNAVAILABLE, "the container's monitor is gone"), 0, 0);
 }
 
 /* Sends; without a connection the answer still comes later, never from within the call. */
@@ -272,8 +277,7 @@ void monitor_names(struct monitor *m, const char *names_path, const int fds[2], 
 }
 
 static unsigned attach_flags(const struct monitor_attach *a) {
-    return (a->in ? CLIENT_IN : 0u) | (a->out ? CLIENT_OUT : 0u) | (a->err ? CLIENT_ERR : 0u) |
-           (a->replay ? CLIENT_REPLAY : 0u);
+    return (a->in ? CLIENT_IN : 0u) | (a->out ? CLIENT_OUT : 0u) | (a->err ? CLIENT_ERR : 0u);
 }
 
 void monitor_attach(struct monitor *m, struct monitor_client c, const struct monitor_attach *a,
@@ -281,6 +285,18 @@ void monitor_attach(struct monitor *m, struct monitor_client c, const struct mon
     CLEAN_BUF struct buf body = {0};
     protocol_put_client(&body, &c, attach_flags(a), a->detach_keys);
     request_send(m, request_new(m, done, arg), PROTOCOL_ATTACH, &body, &c.taken->fd, 1);
+    http_taken_done(c.taken);
+}
+
+void monitor_attach_after(struct monitor *m, struct monitor_client c,
+                          const struct monitor_attach *a, int gate, replay_reply *done, void *arg) {
+    CLEAN_BUF struct buf body = {0};
+    const int fds[2] = {c.taken->fd, gate};
+    struct request *r = request_new(m, NULL, arg);
+    r->replay_done = done;
+    c.head_sent = true;
+    protocol_put_client(&body, &c, attach_flags(a) | CLIENT_REPLAY, a->detach_keys);
+    request_send(m, r, PROTOCOL_ATTACH, &body, fds, 2);
     http_taken_done(c.taken);
 }
 

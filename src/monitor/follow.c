@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#define SETTLE_LIMIT NSEC_PER_SEC
 #define MISSING_DELAY NSEC_PER_SEC
 
 struct follower {
@@ -79,6 +80,58 @@ static void look_for_missing(struct keeper *k) {
         k->missing_timer = timer_new(k->loop, MISSING_DELAY, 0, tell_missing, k);
 }
 
+/* --- who waits for the log to hold what was said ---------------------------------------------- */
+
+struct settling {
+    struct list link;
+    struct keeper *keeper;
+    struct peer *asker; /* NULL: gone */
+    uint64_t seq, wanted;
+    int64_t until;
+    struct timer *limit;
+};
+
+static void settling_answer(struct settling *s) {
+    CLEAN_BUF struct buf body = {0};
+    msg_put_i64(&body, TAG_REPLAY_UNTIL, s->until);
+    if (s->asker)
+        msg_conn_send(s->asker->conn, PROTOCOL_REPLY, s->seq, buf_str(&body), NULL, 0);
+    list_remove(&s->link);
+    timer_free(s->limit);
+    free(s);
+}
+
+static void on_limit(void *arg) {
+    settling_answer(arg); /* the disk hangs */
+}
+
+static void look_for_settled(struct keeper *k) {
+    LIST_FOR (&k->settling, n) {
+        struct settling *s = CONTAINER_OF(n, struct settling, link);
+        if (logs_writer_settled(k->log) >= s->wanted)
+            settling_answer(s);
+    }
+}
+
+void follow_settled(struct peer *p, uint64_t seq) {
+    struct keeper *k = p->keeper;
+    struct settling *s = NEW(struct settling);
+    *s = (struct settling){.keeper = k,
+                           .asker = p,
+                           .seq = seq,
+                           .wanted = logs_writer_accepted(k->log),
+                           .until = time_now()};
+    s->limit = timer_new(k->loop, SETTLE_LIMIT, 0, on_limit, s);
+    list_push(&k->settling, &s->link);
+    look_for_settled(k);
+}
+
+void follow_forget_peer(struct keeper *k, const struct peer *p) {
+    LIST_FOR (&k->settling, n)
+        if (CONTAINER_OF(n, struct settling, link)->asker == p)
+            CONTAINER_OF(n, struct settling, link)->asker = NULL;
+}
+
 void log_pump(struct keeper *k) {
     look_for_missing(k);
     bool was_full = logs_writer_full(k->log);
@@ -86,4 +139,5 @@ void log_pump(struct keeper *k) {
         follow_wake(k);
     if (was_full && !logs_writer_full(k->log))
         session_update(&k->session);
+    look_for_settled(k);
 }

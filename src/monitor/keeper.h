@@ -33,6 +33,7 @@ struct source {
     int fd; /* -1: ended */
     struct watch *watch;
     enum logs_stream stream;
+    bool wide; /* its pipe was enlarged */
 };
 
 /* The standard streams of the container or of one exec, and who is attached to them. */
@@ -102,11 +103,12 @@ struct keeper {
     size_t execs_n;
     struct list waiters;        /* struct waiter of wait.c */
     struct list followers;      /* struct follower of follow.c */
+    struct list settling;       /* struct settling of follow.c */
     struct list clients_ending; /* clients of sessions that are gone, being flushed */
     int *held;
     size_t held_n;
     struct names *names; /* NULL: none */
-    char *user; /* of the container, for execs without one */
+    char *user;          /* of the container, for execs without one */
     struct strv groups;
 
     int listen_fd;
@@ -183,6 +185,7 @@ bool session_input_end(struct session *s);
  */
 void session_drain(struct session *s, bool close);
 bool session_open(const struct session *s); /* a source has not ended */
+void session_trim(struct session *s);       /* gives the kernel's memory back; for quiet moments */
 void session_close(struct session *s);      /* streams; clients stay */
 
 /* --- stream.c -----------------------------------------------------------------------------------
@@ -190,6 +193,8 @@ void session_close(struct session *s);      /* streams; clients stay */
 /* Takes the client over: writes its head unless sent, attaches it. extra: a text for its stdout
  * that goes first (or NULL). */
 void client_new(struct session *s, struct protocol_client *c, const char *extra);
+/* The same for one that gets nothing before the gate (taken over) is closed by the other side. */
+void client_new_after(struct session *s, struct protocol_client *c, int gate);
 /* Queues output; frames it unless the session has a terminal. */
 void client_send(struct client *c, enum logs_stream stream, const void *p, size_t n);
 struct client *client_of(struct list *link);
@@ -249,6 +254,9 @@ struct err stop_begin(struct keeper *k, int signo, int64_t timeout_ns);
 void follow_add(struct keeper *k, int fd);
 void follow_wake(struct keeper *k);
 void follow_end(struct keeper *k);
+/* Answers with the time once the log holds what was said until now, or its disk hangs. */
+void follow_settled(struct peer *p, uint64_t seq);
+void follow_forget_peer(struct keeper *k, const struct peer *p);
 /* Log progress: takes completions, wakes readers, lets held sources go on. */
 void log_pump(struct keeper *k);
 

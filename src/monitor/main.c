@@ -63,6 +63,7 @@ static void on_quiet(void *arg) {
     k->quiet = timer_free(k->quiet);
     (void)!madvise(k->chunk, CHUNK_SIZE, MADV_DONTNEED);
     logs_writer_trim(k->log);
+    session_trim(&k->session);
     malloc_trim(0);
 }
 
@@ -131,6 +132,7 @@ static struct err keeper_init(struct keeper *k, struct arrival *a, const struct 
     list_init(&k->execs);
     list_init(&k->waiters);
     list_init(&k->followers);
+    list_init(&k->settling);
     list_init(&k->clients_ending);
     list_init(&k->peers);
     session_init(&k->session, k, false, false);

@@ -33,7 +33,6 @@ struct monitor_client {
 };
 struct monitor_attach {
     bool in, out, err;       /* streams wanted */
-    bool replay;             /* logs=1: not served by the monitor (refused by name) */
     const char *detach_keys; /* "" or NULL: the default ctrl-p,ctrl-q */
 };
 enum monitor_wait_for { MONITOR_WAIT_EXIT, MONITOR_WAIT_REMOVED };
@@ -190,6 +189,13 @@ void monitor_names(struct monitor *m, const char *names_path, const int fds[2], 
  * it. */
 void monitor_attach(struct monitor *m, struct monitor_client c, const struct monitor_attach *a,
                     monitor_reply *done, void *arg);
+/* The same for a client that gets the log first, from somebody else: nothing is written to it, its
+ * head neither, before the other end of the pipe `gate` (borrowed) is closed; then what came
+ * meanwhile follows. done comes when the log holds all that was said before: records up to `until`
+ * (wall ns) are the log's, what follows the monitor's. */
+void monitor_attach_after(struct monitor *m, struct monitor_client c,
+                          const struct monitor_attach *a, int gate,
+                          void (*done)(void *arg, struct err e, int64_t until), void *arg);
 void monitor_wait(struct monitor *m, struct monitor_client c, enum monitor_wait_for w,
                   monitor_reply *done, void *arg);
 struct monitor_exec {

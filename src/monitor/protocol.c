@@ -13,9 +13,12 @@ static unsigned start_flags(const struct monitor_start *s) {
 void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds[START_FDS_N],
                         size_t *ret_fds_n) {
     const int given[START_FDS_N] = {
-        [START_RUN_DIR] = s->run_dir_fd,   [START_LAYERS_DIR] = s->layers_dir_fd,
-        [START_DATA_DIR] = s->data_dir_fd, [START_NETNS] = s->netns_fd,
-        [START_SECCOMP] = s->seccomp_fd,   [START_LOG_DIR] = s->log_dir_fd,
+        [START_RUN_DIR] = s->run_dir_fd,
+        [START_LAYERS_DIR] = s->layers_dir_fd,
+        [START_DATA_DIR] = s->data_dir_fd,
+        [START_NETNS] = s->netns_fd,
+        [START_SECCOMP] = s->seccomp_fd,
+        [START_LOG_DIR] = s->log_dir_fd,
         [START_NAMES_UDP] = s->names_path ? s->names_fds[0] : -1,
         [START_NAMES_TCP] = s->names_path ? s->names_fds[1] : -1,
     };
@@ -119,7 +122,7 @@ void protocol_put_client(struct buf *body, const struct monitor_client *c, unsig
 
 void protocol_get_client(struct msg *m, struct protocol_client *ret) {
     *ret = (struct protocol_client){
-        .fd = m->fds_n == 1 ? TAKE_FD(m->fds[0]) : -1,
+        .fd = m->fds_n >= 1 ? TAKE_FD(m->fds[0]) : -1,
         .flags = (unsigned)msg_get_u64(m->body, TAG_FLAGS),
         .content_type = str_dup(msg_get(m->body, TAG_CONTENT_TYPE)),
     };

@@ -118,6 +118,7 @@ enum protocol_tag {
     TAG_LOG_DROPPED = 59, /* in EXITED, HELLO_REPLY, LOG_MISSING */
     TAG_LOG_REMOVED_FILES = 60,
     TAG_LOG_REMOVED_BYTES = 61,
+    TAG_REPLAY_UNTIL = 62, /* in REPLY to an ATTACH with CLIENT_REPLAY: wall ns */
     TAG_NAMES_PATH = 70,
 };
 

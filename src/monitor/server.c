@@ -13,6 +13,7 @@
 
 static void peer_free(struct peer *p) {
     execs_forget_peer(p->keeper, p);
+    follow_forget_peer(p->keeper, p);
     list_remove(&p->link);
     msg_conn_free(p->conn);
     free(p);
@@ -91,11 +92,13 @@ static int refusal_status(struct err e) {
 static struct err attach(struct keeper *k, struct msg *m) {
     struct protocol_client c;
     protocol_get_client(m, &c);
+    CLEAN_FD
+    int gate = c.flags & CLIENT_REPLAY && m->fds_n == 2 ? TAKE_FD(m->fds[1]) : -1;
     unsigned char keys[DETACH_KEYS_MAX];
     size_t keys_n;
     struct err e = detach_keys_parse(c.detach_keys, keys, &keys_n);
-    if (!err_failed(e) && c.flags & CLIENT_REPLAY)
-        e = err_new(ERR_UNSUPPORTED, "attach with logs=1 is not served by the monitor");
+    if (!err_failed(e) && c.flags & CLIENT_REPLAY && gate < 0)
+        e = err_new(ERR_INVALID, "attach: no gate");
     if (!err_failed(e) && c.fd < 0)
         e = err_new(ERR_INVALID, "attach: no client");
     if (err_failed(e)) {
@@ -104,7 +107,10 @@ static struct err attach(struct keeper *k, struct msg *m) {
     }
     if (!(k->flags & START_OPEN_STDIN))
         c.flags &= ~(unsigned)CLIENT_IN; /* there is no stdin that could end anything */
-    client_new(&k->session, &c, NULL);
+    if (gate >= 0)
+        client_new_after(&k->session, &c, TAKE_FD(gate));
+    else
+        client_new(&k->session, &c, NULL);
     if (k->released) /* a moment too late: what it sees is the end */
         clients_end(&k->session);
     return OK;
@@ -163,9 +169,15 @@ static void request(struct peer *p, struct msg *m) {
     case PROTOCOL_RESIZE:
         e = resize(k, m->body);
         break;
-    case PROTOCOL_ATTACH:
+    case PROTOCOL_ATTACH: {
+        bool later = msg_get_u64(m->body, TAG_FLAGS) & CLIENT_REPLAY;
         e = attach(k, m);
+        if (later && !err_failed(e)) {
+            follow_settled(p, m->seq);
+            return;
+        }
         break;
+    }
     case PROTOCOL_NAMES:
         e = names(k, m);
         break;

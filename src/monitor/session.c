@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define READS_PER_TURN 4 /* then others get their turn */
+#define READS_PER_TURN 16     /* then others get their turn */
+#define PIPE_FLOOD (1 << 20)  /* of a pipe that was met full: fewer changes between the two */
+#define PIPE_QUIET (64 << 10) /* the kernel's default */
 
 void session_init(struct session *s, struct keeper *k, bool terminal, bool close_stdin) {
     *s = (struct session){.keeper = k, .terminal = terminal, .close_stdin = close_stdin, .in = -1};
@@ -63,6 +65,10 @@ static bool source_read(struct source *x) {
         n = read(x->fd, x->session->keeper->chunk, CHUNK_SIZE);
     while (n < 0 && errno == EINTR);
     if (n > 0) {
+        if (n == CHUNK_SIZE && !x->wide) { /* no pipe, or not allowed: as it was */
+            x->wide = true;
+            (void)!fcntl(x->fd, F_SETPIPE_SZ, PIPE_FLOOD);
+        }
         deliver(x, (size_t)n);
         return true;
     }
@@ -96,6 +102,14 @@ void session_update(struct session *s) {
         if (x->watch)
             watch_set(x->watch, held ? 0 : WATCH_READ);
     }
+}
+
+void session_trim(struct session *s) {
+    for (int i = 0; i < 2; i++)
+        if (s->sources[i].wide && s->sources[i].fd >= 0) {
+            (void)!fcntl(s->sources[i].fd, F_SETPIPE_SZ, PIPE_QUIET); /* full again: stays */
+            s->sources[i].wide = false;
+        }
 }
 
 void session_drain(struct session *s, bool close) {

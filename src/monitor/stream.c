@@ -12,6 +12,7 @@
 
 #define FRAME_HEADER 8
 #define INPUT_SIZE 16384
+#define GATE_TICKS 60 /* of the linger timer: a client that reads a long log first */
 
 struct client {
     struct list link;        /* session.clients, or keeper.clients_ending */
@@ -23,7 +24,9 @@ struct client {
     bool in_open;      /* its stdin has not ended */
     bool deaf;         /* the peer closed: what it sent is still read, nothing is sent */
     bool ending;       /* close when the queue is empty */
-    bool dropped;      /* of no use any more: freed in a round of its own, callers walk lists */
+    int gate;          /* -1: open; else nothing is written before its other end is closed */
+    struct watch *gate_watch;
+    bool dropped; /* of no use any more: freed in a round of its own, callers walk lists */
     struct buf queue;
     size_t queue_done; /* bytes of it that are sent */
     unsigned char keys[DETACH_KEYS_MAX];
@@ -49,6 +52,8 @@ static void client_free(struct client *c) {
     struct keeper *k = c->keeper;
     list_remove(&c->link);
     watch_free(c->watch);
+    watch_free(c->gate_watch);
+    fd_close(c->gate);
     fd_close(c->fd);
     buf_done(&c->queue);
     free(c);
@@ -59,7 +64,7 @@ static void set_events(struct client *c) {
     unsigned events = c->deaf ? 0 : WATCH_CLOSED;
     if (c->in_open && c->session && !session_input_full(c->session))
         events |= WATCH_READ;
-    if (client_queued(c) > 0)
+    if (client_queued(c) > 0 && c->gate < 0)
         events |= WATCH_WRITE;
     watch_set(c->watch, events);
 }
@@ -113,6 +118,8 @@ static void client_deafen(struct client *c) {
 
 /* Sends the queue; false: the client is gone or the socket is full. */
 static bool flush(struct client *c) {
+    if (c->gate >= 0)
+        return false;
     while (client_queued(c) > 0) {
         ssize_t n = send(c->fd, c->queue.data + c->queue_done, client_queued(c),
                          MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -160,7 +167,7 @@ void client_send(struct client *c, enum logs_stream stream, const void *p, size_
         iov[0].iov_len = FRAME_HEADER;
     }
     size_t total = iov[0].iov_len + n, sent = 0;
-    if (client_queued(c) == 0) {
+    if (client_queued(c) == 0 && c->gate < 0) {
         struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
         ssize_t w;
         do
@@ -272,8 +279,9 @@ static void queue_head(struct client *c, const struct protocol_client *from) {
     http_hijack_head(&c->queue, from->flags & CLIENT_UPGRADE, from->content_type);
 }
 
-void client_new(struct session *s, struct protocol_client *from, const char *extra) {
+static struct client *client_make(struct session *s, struct protocol_client *from) {
     struct client *c = NEW(struct client);
+    c->gate = -1;
     c->session = s;
     c->keeper = s->keeper;
     c->in = from->flags & CLIENT_IN;
@@ -286,10 +294,44 @@ void client_new(struct session *s, struct protocol_client *from, const char *ext
             detach_keys_parse(from->detach_keys, c->keys, &c->keys_n)); /* bad: refused before */
     list_push(&s->clients, &c->link);
     c->watch = watch_new(c->keeper->loop, c->fd, WATCH_CLOSED, on_socket, c);
+    return c;
+}
+
+void client_new(struct session *s, struct protocol_client *from, const char *extra) {
+    struct client *c = client_make(s, from);
     queue_head(c, from);
     flush(c);
     if (extra && !c->deaf)
         client_send(c, LOGS_STDOUT, extra, strlen(extra));
+    if (c->in_open && from->early.len > 0)
+        take_input(c, from->early.data, from->early.len);
+    if (!c->dropped)
+        set_events(c);
+    protocol_client_done(from);
+}
+
+static void on_gate(void *arg, unsigned events) {
+    (void)events;
+    struct client *c = arg;
+    c->gate_watch = watch_free(c->gate_watch);
+    c->gate = fd_close(c->gate);
+    if (c->dropped)
+        return;
+    if (flush(c) && c->ending)
+        finish(c);
+    else if (!c->dropped)
+        set_events(c);
+}
+
+void client_new_after(struct session *s, struct protocol_client *from, int gate) {
+    struct client *c = client_make(s, from);
+    c->gate = gate;
+    c->gate_watch = watch_new(c->keeper->loop, gate, WATCH_READ, on_gate, c);
+    for (int i = 0; i < 2; i++) { /* not in the log yet */
+        struct str begun = logs_writer_unfinished(c->keeper->log, (enum logs_stream)i);
+        if (begun.len > 0 && client_wants(c, (enum logs_stream)i))
+            client_send(c, (enum logs_stream)i, begun.p, begun.len);
+    }
     if (c->in_open && from->early.len > 0)
         take_input(c, from->early.data, from->early.len);
     if (!c->dropped)
@@ -317,7 +359,7 @@ void clients_end(struct session *s) {
 void clients_linger(struct keeper *k) {
     LIST_FOR (&k->clients_ending, n) {
         struct client *c = client_of(n);
-        if (++c->idle_ticks > 2)
+        if (++c->idle_ticks > (c->gate >= 0 ? GATE_TICKS : 2))
             client_drop(c);
     }
 }

@@ -31,6 +31,34 @@ expect_eq "$({ echo word; sleep 1; } | timeout 20 docker -H "$DOCKER_HOST" attac
 9"
 dk rm att > /dev/null
 
+attach_log() { # NAME: its stdout from the beginning, answering a question with joe
+    perl -MIO::Socket::UNIX -e '
+    my $s = IO::Socket::UNIX->new($ARGV[0]) or die;
+    print $s "POST /containers/$ARGV[1]/attach?logs=1&stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
+    $s->flush;
+    my ($all, $said) = ("", 0);
+    while (sysread($s, my $b, 65536)) {
+        $all .= $b;
+        if (!$said && $all =~ /name\? $/) { print $s "joe\n"; $s->flush; $said = 1 }
+    }
+    $all =~ s/^HTTP.*?\r\n\r\n//s;
+    while (length $all) { my ($k, $n) = unpack("Cx3N", $all); print substr($all, 8, $n); substr($all, 0, 8 + $n) = "" }
+    ' "$SOCKET" "$1"
+}
+# attach with the log first: nothing is missing or twice at the seam, the unfinished line included; stdin works.
+dk run -d -i --name seam busybox sh -c 'seq 1 20000; printf "name? "; read x; echo hello $x; seq 20001 40000; exit 3' > /dev/null
+eventually 5 eval 'dk logs --tail 1 seam | grep -q 20000'
+attach_log seam > "$TEST_TMP/seam"
+{ seq 1 20000; echo "name? hello joe"; seq 20001 40000; } | cmp - "$TEST_TMP/seam" || fail "the seam shows: $(diff <(seq 1 20000; echo "name? hello joe"; seq 20001 40000) "$TEST_TMP/seam" | head -3)"
+expect_eq "$(dk wait seam)" 3
+dk rm seam > /dev/null
+for n in 1 2 3; do # while it speaks
+    dk run -d --name seam$n busybox sh -c 'i=0; while [ $i -lt 40000 ]; do i=$((i+1)); echo $i; done' > /dev/null
+    attach_log seam$n > "$TEST_TMP/seam"
+    seq 1 40000 | cmp - "$TEST_TMP/seam" || fail "the seam shows: $(diff <(seq 1 40000) "$TEST_TMP/seam" | head -3)"
+    dk rm -f seam$n > /dev/null
+done
+
 # exec: streams, codes, user, environment, working directory, detached.
 dk run -d --name box busybox sleep 1000 > /dev/null
 expect_eq "$(dk exec box echo hi)" "hi"
