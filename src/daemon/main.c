@@ -8,6 +8,7 @@
 #include "container/container.h"
 #include "daemon/daemon.h"
 #include "daemon/listen.h"
+#include "daemon/notify.h"
 #include "runtime/runtime.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -155,14 +156,20 @@ static struct err set_labels(struct daemon *d) {
 }
 
 static void reload(struct daemon *d) {
+    char state[64];
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)(time_monotonic() / 1000));
+    notify_manager(state);
     struct err e = daemon_config_reload(d->argc, d->argv, &d->config);
     if (err_failed(e)) {
         log_err(LOG_ERROR, e, "reload: everything stays as it was");
+        notify_manager("READY=1");
         return;
     }
     set_log_level(&d->config);
     err_ignore(set_labels(d)); /* they were checked when they were read */
     api_reloaded(&d->api);
+    notify_manager("READY=1");
     log_info("the configuration was read again");
 }
 
@@ -192,6 +199,7 @@ static void on_signal(void *arg, int signo) {
         return;
     }
     log_info("signal %d: going down; containers stay up", signo);
+    notify_manager("STOPPING=1");
     listeners_stop(d->listeners);
     if (d->leaving)
         loop_stop(d->loop); /* asked twice */
@@ -241,6 +249,7 @@ static struct err start(struct daemon *d) {
     d->term = sigwatch_new(d->loop, SIGTERM, on_signal, d);
     d->interrupt = sigwatch_new(d->loop, SIGINT, on_signal, d);
     d->hangup = sigwatch_new(d->loop, SIGHUP, on_signal, d);
+    notify_manager("READY=1");
     CLEAN_BUF struct buf hosts = {0};
     listeners_print(d->listeners, &hosts);
     log_info("serving the API on %s, up in %lld us", buf_cstr(&hosts),
