@@ -84,6 +84,13 @@ struct err caps_possible(uint64_t *ret) {
     return OK;
 }
 
+uint64_t caps_all(void) {
+    uint64_t set = 0;
+    for (unsigned long i = 0; i < 64 && prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
+        set |= UINT64_C(1) << i;
+    return set;
+}
+
 struct err caps_get(struct caps *ret) {
     struct __user_cap_data_struct d[2] = {0};
     TRY(get(d));

@@ -22,6 +22,8 @@ const char *caps_name(int number); /* NULL when unknown */
 struct err caps_get(struct caps *ret);
 /* What the calling thread could give away: permitted and bounding. Cheaper than caps_get. */
 struct err caps_possible(uint64_t *ret);
+/* All that this kernel knows: what the first process of a user namespace has. */
+uint64_t caps_all(void);
 /* Drops from the bounding set what is not in `keep` (needs CAP_SETPCAP). 0 or -errno. */
 int caps_bound(uint64_t keep);
 /* Effective, permitted and inheritable in one stroke. 0 or -errno. */

@@ -13,9 +13,10 @@
 #define MAKE_TRIES 16 /* somebody removes the empty parent while we make the child */
 
 static const char *const names[CGROUP_COUNT] = {
-    [CGROUP_CPU] = "cpu",       [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",
-    [CGROUP_MEMORY] = "memory", [CGROUP_DEVICES] = "devices", [CGROUP_FREEZER] = "freezer",
-    [CGROUP_BLKIO] = "blkio",   [CGROUP_PIDS] = "pids",       [CGROUP_CORE] = "cgroup",
+    [CGROUP_CPU] = "cpu",         [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",
+    [CGROUP_MEMORY] = "memory",   [CGROUP_DEVICES] = "devices", [CGROUP_FREEZER] = "freezer",
+    [CGROUP_BLKIO] = "blkio",     [CGROUP_PIDS] = "pids",       [CGROUP_CORE] = "cgroup",
+    [CGROUP_HUGETLB] = "hugetlb", [CGROUP_RDMA] = "rdma",
 };
 
 /* --- detection
@@ -25,11 +26,9 @@ static void add_v2(struct cgroup_host *h, int tree, struct str offered) {
     static const struct {
         enum cgroup_controller c;
         const char *name;
-    } v2_names[] = {{CGROUP_CPU, "cpu"},
-                    {CGROUP_CPUSET, "cpuset"},
-                    {CGROUP_MEMORY, "memory"},
-                    {CGROUP_BLKIO, "io"},
-                    {CGROUP_PIDS, "pids"}};
+    } v2_names[] = {{CGROUP_CPU, "cpu"},  {CGROUP_CPUSET, "cpuset"}, {CGROUP_MEMORY, "memory"},
+                    {CGROUP_BLKIO, "io"}, {CGROUP_PIDS, "pids"},     {CGROUP_HUGETLB, "hugetlb"},
+                    {CGROUP_RDMA, "rdma"}};
     struct str word;
     while (str_next(&offered, ' ', &word))
         for (size_t i = 0; i < ARRAY_LEN(v2_names); i++)
@@ -193,11 +192,10 @@ static void prepare_cpuset(int parent, int dir) {
 
 /* Controllers that the host has in this tree are handed down to dir's children. */
 static struct err enable_controllers(const struct cgroup_host *h, int tree, int dir) {
-    static const char *const v2_names[CGROUP_COUNT] = {[CGROUP_CPU] = "cpu",
-                                                       [CGROUP_CPUSET] = "cpuset",
-                                                       [CGROUP_MEMORY] = "memory",
-                                                       [CGROUP_BLKIO] = "io",
-                                                       [CGROUP_PIDS] = "pids"};
+    static const char *const v2_names[CGROUP_COUNT] = {
+        [CGROUP_CPU] = "cpu",  [CGROUP_CPUSET] = "cpuset", [CGROUP_MEMORY] = "memory",
+        [CGROUP_BLKIO] = "io", [CGROUP_PIDS] = "pids",     [CGROUP_HUGETLB] = "hugetlb",
+        [CGROUP_RDMA] = "rdma"};
     CLEAN_BUF struct buf have = {0}, want = {0};
     TRY(file_read_at(dir, "cgroup.subtree_control", FILE_MAX, &have));
     for (int c = 0; c < CGROUP_COUNT; c++) {

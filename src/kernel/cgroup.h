@@ -25,7 +25,9 @@ enum cgroup_controller {
     CGROUP_FREEZER, /* v2: cgroup.freeze, always there */
     CGROUP_BLKIO,   /* v2: io */
     CGROUP_PIDS,
-    CGROUP_CORE, /* the cgroup2 tree's own files; absent on pure v1 */
+    CGROUP_CORE,    /* the cgroup2 tree's own files; absent on pure v1 */
+    CGROUP_HUGETLB, /* these two on v2 alone */
+    CGROUP_RDMA,
     CGROUP_COUNT,
 };
 #define CGROUP_TREES_MAX 16

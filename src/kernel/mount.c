@@ -45,7 +45,8 @@ struct err mount_new_fs(const char *type, const char *source, const struct mount
     CLEAN_FD int fd = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)attrs);
     if (fd < 0)
         return fs_error(fs, errno, type, "fsmount");
-    TRY(mount_check_type(fd, magic, type));
+    if (magic)
+        TRY(mount_check_type(fd, magic, type));
     *ret_fd = TAKE_FD(fd);
     return OK;
 }

@@ -51,7 +51,7 @@ struct mount_option {
     const char *value; /* NULL: a flag */
 };
 /* A new instance of a file system: "tmpfs", "proc", "mqueue" … in the caller's namespaces. magic is
- * the f_type that the result must have (statfs(2)); source may be NULL. */
+ * the f_type that the result must have (statfs(2); 0: any); source may be NULL. */
 struct err mount_new_fs(const char *type, const char *source, const struct mount_option *options,
                         size_t options_n, uint64_t attrs, long magic, int *ret_fd);
 /* A detached clone of what path (relative to dirfd; "" for dirfd itself) refers to. dirfd must be

@@ -12,7 +12,9 @@ struct runtime_box {
     int init_pidfd;  /* our own duplicate */
     int sync;        /* to the init until it has exec'ed; -1 after */
     bool own_pid_ns; /* the container's pid namespace is not ours */
-    uint64_t join;   /* CLONE_NEW* that an exec enters by setns */
+    bool own_user_ns;
+    enum launch_personality personality;
+    uint64_t join; /* CLONE_NEW* that an exec enters by setns */
     struct seccomp_program seccomp;
     bool has_seccomp;
     unsigned preserve_fds;
@@ -39,9 +41,24 @@ struct init {
     } joins[INIT_JOINS_MAX]; /* owned descriptors of namespaces to enter */
     size_t joins_n;
     uint64_t clone; /* CLONE_NEW* that clone makes */
-    int pid_ns;     /* owned; joined by the parent around clone; -1: none */
-    bool new_cgroup_ns;
+    int user_ns;    /* owned; joined by a process in between; -1: none */
+    bool new_cgroup_ns, new_time_ns;
 };
+void init_done(struct init *i);
+/* birth.c. Parent: decides; makes the process, which goes on in init_main. */
+struct err birth_choose(const struct runtime_create_options *o, struct init *i,
+                        struct runtime_box *b);
+struct err birth(struct init *i, struct runtime_box *b, pid_t *ret_pid, int *ret_pidfd);
+/* Child: enters what is left to it. */
+struct err birth_enter(const struct init *i);
+
+/* userns.c */
+bool userns_is_new(const struct oci_config *c);
+struct err userns_map(const struct oci_config *c, pid_t pid);
+void userns_give_streams(const struct runtime_create_options *o);
+struct err userns_become_root(void);
+
+/* The first process's own steps, init.c. */
 void init_main(struct init *i) NORETURN;
 
 /* linux.sysctl. Parent: every name must belong to a namespace that is the container's own. */

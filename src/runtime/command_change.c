@@ -1,8 +1,10 @@
 /* kill, delete, pause and resume. */
+#include "base/log.h"
 #include "base/vec.h"
 #include "kernel/pidfd.h"
 #include "kernel/signal.h"
 #include "runtime/commands.h"
+#include "runtime/hooks.h"
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,10 +40,23 @@ static struct err end_init(const struct record *r) {
     return OK;
 }
 
+void container_hooks(const struct record *r, bool after_start) {
+    const struct oci_hooks *h = r->config.hooks;
+    if (!h)
+        return;
+    struct runtime_create_options o = record_options(r);
+    struct err e = after_start
+                       ? hooks_run(&h->poststart, "poststart", &o, "running", (pid_t)r->kept.pid)
+                       : hooks_run(&h->poststop, "poststop", &o, "stopped", (pid_t)r->kept.pid);
+    log_err(LOG_WARN, e, "container '%s'", r->id);
+}
+
 struct err container_destroy(struct record *r) {
     TRY(end_init(r));
     if (has_cgroup(r))
         TRY(runtime_cgroup_remove(r->kept.cgroup_path));
+    if (r->has_kept)
+        container_hooks(r, false);
     return record_remove(r);
 }
 

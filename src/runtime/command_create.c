@@ -302,7 +302,9 @@ struct err command_start(struct call *c) {
     CLEAN_FD int sock = -1;
     TRY(record_dial(&r, &sock));
     record_unlisten(&r);
-    return err_wrap(runtime_start_through(sock), "start container '%s'", id);
+    TRYF(runtime_start_through(sock), "start container '%s'", id);
+    container_hooks(&r, true);
+    return OK;
 }
 
 /* --- run -------------------------------------------------------------------------------------- */
@@ -338,5 +340,6 @@ struct err command_run(struct call *c) {
         unmake(&o);
         return e;
     }
+    container_hooks(&o.record, true);
     return o.detach ? OK : foreground(&o, &c->status);
 }

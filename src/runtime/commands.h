@@ -46,7 +46,9 @@ struct err command_pause(struct call *c);
 struct err command_resume(struct call *c);
 struct err command_spec(struct call *c);
 
-/* Kills what is left of a container, removes its cgroup and its record. */
+/* Hooks of the end points, whose failures are warnings. */
+void container_hooks(const struct record *r, bool after_start);
+/* Kills what is left of a container, runs its poststop hooks, removes its cgroup and its record. */
 struct err container_destroy(struct record *r);
 
 /* --- streams and terminal (console.c) --------------------------------------------------------- */

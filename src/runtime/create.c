@@ -3,6 +3,7 @@
 #include "kernel/ns.h"
 #include "kernel/pidfd.h"
 #include "runtime/box.h"
+#include "runtime/hooks.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -11,22 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const struct {
-    const char *name;
-    int type;
-} namespaces[] = {
-    {"pid", CLONE_NEWPID}, {"network", CLONE_NEWNET},   {"ipc", CLONE_NEWIPC},
-    {"uts", CLONE_NEWUTS}, {"cgroup", CLONE_NEWCGROUP},
-};
-
-static void init_done(struct init *i) {
-    for (size_t k = 0; k < i->joins_n; k++)
-        fd_close(i->joins[k].fd);
-    i->joins_n = 0;
-    i->pid_ns = fd_close(i->pid_ns);
-    launch_done(&i->launch);
-}
 
 static void box_free(struct runtime_box **pb) {
     struct runtime_box *b = TAKE(*pb);
@@ -42,54 +27,6 @@ static void box_free(struct runtime_box **pb) {
     free(b);
 }
 
-/* --- namespaces
- * ------------------------------------------------------------------------------------------ */
-
-static void add_join(struct init *i, int fd, int type) {
-    i->joins[i->joins_n].fd = fd;
-    i->joins[i->joins_n].type = type;
-    i->joins_n++;
-}
-
-static struct err choose_one(const struct runtime_create_options *o, size_t k, struct init *i,
-                             struct runtime_box *b) {
-    int type = namespaces[k].type;
-    const char *path = NULL;
-    int given = type == CLONE_NEWNET ? o->netns_fd : -1;
-    if (!oci_namespace(o->config, namespaces[k].name, &path) && given < 0)
-        return OK;
-    b->join |= (uint64_t)type;
-    if (given >= 0) {
-        int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
-        if (fd < 0)
-            return err_errno(errno, "duplicate descriptor");
-        add_join(i, fd, type);
-    } else if (path) {
-        int fd = -1;
-        TRY(ns_open_path(path, type, &fd));
-        if (type == CLONE_NEWPID)
-            i->pid_ns = fd;
-        else
-            add_join(i, fd, type);
-    } else if (type == CLONE_NEWCGROUP) {
-        i->new_cgroup_ns = true;
-    } else {
-        i->clone |= (uint64_t)type;
-    }
-    return OK;
-}
-
-static struct err choose_namespaces(const struct runtime_create_options *o, struct init *i,
-                                    struct runtime_box *b) {
-    i->clone = CLONE_NEWNS;
-    b->join = CLONE_NEWNS;
-    for (size_t k = 0; k < ARRAY_LEN(namespaces); k++)
-        TRY(choose_one(o, k, i, b));
-    b->own_pid_ns = b->join & CLONE_NEWPID;
-    b->join &= ~(uint64_t)CLONE_NEWPID; /* entered around clone, not by the child */
-    return OK;
-}
-
 /* --- checks
  * ---------------------------------------------------------------------------------------------------
  */
@@ -100,7 +37,11 @@ static bool apparmor_enabled(void) {
     return fd >= 0 && read(fd, &c, 1) == 1 && c == 'Y';
 }
 
-static struct err check_apparmor(const struct oci_process *p) {
+static struct err check_labels(const struct oci_process *p) {
+    if (p->selinux_label && p->selinux_label[0] && access("/sys/fs/selinux/enforce", F_OK) < 0)
+        return err_new(ERR_UNSUPPORTED,
+                       "process.selinuxLabel '%s': SELinux is not enabled on this host",
+                       p->selinux_label);
     if (p->apparmor_profile && p->apparmor_profile[0] && !apparmor_enabled())
         return err_new(ERR_UNSUPPORTED,
                        "process.apparmorProfile '%s': AppArmor is not enabled on this host",
@@ -110,7 +51,7 @@ static struct err check_apparmor(const struct oci_process *p) {
 
 static struct err check(const struct runtime_create_options *o) {
     TRY(oci_config_check(o->config));
-    TRY(check_apparmor(o->config->process));
+    TRY(check_labels(o->config->process));
     TRY(sysctl_check(o));
     if (o->rootfs_fd < 0 && (!o->config->root->path || o->config->root->path[0] != '/'))
         return err_new(ERR_INVALID, "root.path is not an absolute path");
@@ -157,26 +98,17 @@ static void undo_cgroup(struct runtime_box *b) {
 /* --- the start of a process
  * -------------------------------------------------------------------------------------- */
 
-static struct err clone_init(struct init *i, struct runtime_box *b, pid_t *ret_pid,
-                             int *ret_pidfd) {
-    CLEAN_FD int own_pid_ns = -1;
-    if (i->pid_ns >= 0) {
-        TRY(ns_open(0, "pid", &own_pid_ns));
-        if (setns(i->pid_ns, CLONE_NEWPID) < 0)
-            return err_errno(errno, "enter pid namespace");
+/* Hooks that run in our namespaces while the container's are complete but for the pivot. */
+static struct err run_hooks(const struct init *i, int sync, pid_t pid) {
+    const struct oci_hooks *h = i->options->config->hooks;
+    if (h) {
+        TRY(hooks_run(&h->prestart, "prestart", i->options, "creating", pid));
+        TRY(hooks_run(&h->create_runtime, "createRuntime", i->options, "creating", pid));
     }
-    struct launch *l = &i->launch;
-    struct err e = launch_clone(i->clone, cgroup_dir(&b->cgroup, CGROUP_CORE), ret_pid, ret_pidfd,
-                                &l->in_core);
-    if (!err_failed(e) && *ret_pid == 0)
-        init_main(i);
-    /* Only "children's pid namespace" was changed; going back to one's own cannot fail. */
-    if (own_pid_ns >= 0 && setns(own_pid_ns, CLONE_NEWPID) < 0 && !err_failed(e))
-        abort();
-    return e;
+    return sync_send(sync, SYNC_GO, -1);
 }
 
-static struct err await_ready(int sync, int *ret_pty) {
+static struct err await_ready(const struct init *i, int sync, pid_t pid, int *ret_pty) {
     CLEAN_FD int pty = -1;
     for (;;) {
         enum sync_type type = 0;
@@ -184,6 +116,11 @@ static struct err await_ready(int sync, int *ret_pty) {
         TRY(sync_receive(sync, &type, &fd));
         if (type == SYNC_TERMINAL && pty < 0) {
             pty = fd;
+            continue;
+        }
+        if (type == SYNC_HOOKS) {
+            fd_close(fd);
+            TRY(run_hooks(i, sync, pid));
             continue;
         }
         fd_close(fd);
@@ -208,9 +145,16 @@ static struct err start_init(struct init *i, struct runtime_box *b, struct runti
     i->launch.sync = child_end;
     pid_t pid;
     CLEAN_FD int pidfd = -1, pty = -1;
-    TRY(clone_init(i, b, &pid, &pidfd));
+    TRY(birth(i, b, &pid, &pidfd));
     child_end = fd_close(child_end);
-    struct err e = await_ready(b->sync, &pty);
+    struct err e = OK;
+    if (i->clone & CLONE_NEWUSER) {
+        e = userns_map(i->options->config, pid);
+        if (!err_failed(e))
+            e = sync_send(b->sync, SYNC_GO, -1);
+    }
+    if (!err_failed(e))
+        e = await_ready(i, b->sync, pid, &pty);
     if (!err_failed(e))
         e = launch_describe(pid, pidfd, pty, ret);
     if (!err_failed(e) && (b->init_pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 3)) < 0)
@@ -224,15 +168,41 @@ static struct err start_init(struct init *i, struct runtime_box *b, struct runti
     return OK;
 }
 
+/* What the user namespace's root may have closed to it is opened with our rights. */
+static struct err open_trees(const struct runtime_create_options *o, struct mount_plans *plans,
+                             int *ret_rootfs) {
+    bool in_userns = oci_namespace(o->config, "user", NULL);
+    TRY(mounts_open_sources(plans, o->config, in_userns));
+    if (o->rootfs_fd >= 0 || !in_userns)
+        return OK;
+    struct err e = mount_clone(AT_FDCWD, o->config->root->path, true, ret_rootfs);
+    if (err_errnum(e) != EPERM)
+        return err_wrap(e, "root.path");
+    err_free(e); /* not ours to do: left to the process in its own mount namespace */
+    return OK;
+}
+
+static enum launch_personality personality_of(const struct oci_personality *p) {
+    if (!p || !p->domain)
+        return PERSONALITY_KEPT;
+    return strcmp(p->domain, "LINUX32") == 0 ? PERSONALITY_LINUX32 : PERSONALITY_LINUX;
+}
+
 static struct err create(const struct runtime_create_options *o, struct init *i,
                          struct runtime_box *b, struct runtime_process *ret) {
     CLEAN_MOUNT_PLANS struct mount_plans plans = {0};
     TRY(mounts_plan(o, &plans));
+    b->personality = personality_of(o->config->linux_->personality);
+    i->launch.in_userns = oci_namespace(o->config, "user", NULL);
     TRY(launch_prepare(&i->launch, o->config->process));
     TRY(filter_load(o, b));
-    TRY(choose_namespaces(o, i, b));
+    TRY(birth_choose(o, i, b));
     TRY(make_cgroup(o, b));
-    i->options = o;
+    struct runtime_create_options with = *o;
+    CLEAN_FD int rootfs = -1;
+    TRY(open_trees(o, &plans, &rootfs));
+    with.rootfs_fd = rootfs >= 0 ? rootfs : o->rootfs_fd;
+    i->options = &with;
     i->plans = &plans;
     i->launch.id = o->id;
     i->launch.die_with_caller = o->die_with_caller;
@@ -240,7 +210,10 @@ static struct err create(const struct runtime_create_options *o, struct init *i,
     i->launch.keep_keyring = o->no_new_keyring;
     i->launch.preserve_fds = o->preserve_fds;
     i->launch.init_fd = o->init_fd;
-    i->launch.cgroup = &b->cgroup;
+    i->launch.cgroup = b->has_cgroup ? &b->cgroup : NULL;
+    i->launch.personality = b->personality;
+    if (userns_is_new(o->config))
+        userns_give_streams(o);
     i->launch.seccomp = b->has_seccomp ? &b->seccomp : NULL;
     return start_init(i, b, ret);
 }
@@ -258,7 +231,7 @@ struct err runtime_create(const struct runtime_create_options *o, struct runtime
                           struct runtime_process *ret_init) {
     TRY(check(o));
     struct runtime_box *b = box_new(o);
-    struct init i = {.pid_ns = -1};
+    struct init i = {.user_ns = -1};
     struct err e = create(o, &i, b, ret_init);
     init_done(&i);
     if (err_failed(e)) {
@@ -274,10 +247,11 @@ struct err runtime_create(const struct runtime_create_options *o, struct runtime
  * ------------------------------------------------------------------------------------------ */
 
 static struct err open_box(const struct runtime_create_options *o, struct runtime_box *b) {
-    struct init i = {.pid_ns = -1};
-    struct err e = choose_namespaces(o, &i, b);
+    struct init i = {.user_ns = -1};
+    struct err e = birth_choose(o, &i, b);
     init_done(&i);
     TRY(e);
+    b->personality = personality_of(o->config->linux_->personality);
     TRY(filter_load(o, b));
     char path[CGROUP_PATH_MAX];
     cgroup_path_of(o, path);

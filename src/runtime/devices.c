@@ -2,9 +2,11 @@
  * linux.devices. Everything relative to a descriptor of the directory (rows 4, 7 of the security
  * reference: /dev of an image may be a link, /dev/null may be anything). */
 #include "kernel/beneath.h"
+#include "kernel/mount.h"
 #include "runtime/mounts.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -33,10 +35,27 @@ static struct err verify_node(int dir, const char *name, mode_t type, dev_t rdev
     return OK;
 }
 
+/* In a user namespace nobody makes nodes: the host's is bound onto an empty file. */
+static struct err bind_node(int dir, const char *name, const char *host_path, mode_t type,
+                            dev_t rdev) {
+    CLEAN_FD int tree = -1, target = -1;
+    TRYF(mount_clone(AT_FDCWD, host_path, false, &tree), "device '%s'", name);
+    struct stat st;
+    if (fstat(tree, &st) < 0)
+        return err_errno(errno, "device '%s': stat", host_path);
+    if ((st.st_mode & S_IFMT) != type || st.st_rdev != rdev)
+        return err_new(ERR_FORBIDDEN, "device '%s' of the host is another one", host_path);
+    TRY(beneath_touch(dir, name, 0666, &target));
+    TRY(mount_set(tree, 0, 0, MS_PRIVATE, false));
+    return mount_attach(tree, target);
+}
+
 /* umask is 0 here: the mode is what is asked for. */
-static struct err make_node(int dir, const char *name, mode_t mode, dev_t rdev, uid_t uid,
-                            gid_t gid) {
+static struct err make_node(int dir, const char *name, const char *host_path, mode_t mode,
+                            dev_t rdev, uid_t uid, gid_t gid) {
     if (mknodat(dir, name, mode, rdev) < 0) {
+        if (errno == EPERM && host_path)
+            return bind_node(dir, name, host_path, mode & S_IFMT, rdev);
         if (errno != EEXIST)
             return err_errno(errno, "device '%s': mknod", name);
         TRY(verify_node(dir, name, mode & S_IFMT, rdev));
@@ -59,10 +78,16 @@ static struct err make_ptmx(int dir) {
     return make_link(dir, "pts/ptmx", "ptmx");
 }
 
+static struct err make_default(int dir, size_t i) {
+    char host_path[32];
+    snprintf(host_path, sizeof(host_path), "/dev/%s", default_devices[i].name);
+    return make_node(dir, default_devices[i].name, host_path, S_IFCHR | 0666,
+                     makedev(default_devices[i].major, default_devices[i].minor), 0, 0);
+}
+
 static struct err make_defaults(int dir) {
     for (size_t i = 0; i < ARRAY_LEN(default_devices); i++)
-        TRY(make_node(dir, default_devices[i].name, S_IFCHR | 0666,
-                      makedev(default_devices[i].major, default_devices[i].minor), 0, 0));
+        TRY(make_default(dir, i));
     for (size_t i = 0; i < ARRAY_LEN(default_links); i++)
         TRY(make_link(dir, default_links[i].target, default_links[i].name));
     return make_ptmx(dir);
@@ -75,7 +100,8 @@ static struct err make_configured(const struct oci_device *d, int root) {
     mode_t type = d->type[0] == 'b' ? S_IFBLK : d->type[0] == 'p' ? S_IFIFO : S_IFCHR;
     mode_t mode = d->file_mode ? (mode_t)*d->file_mode & 07777 : 0666;
     dev_t rdev = type == S_IFIFO ? 0 : makedev((unsigned)d->major, (unsigned)d->minor);
-    return make_node(dir, name, type | mode, rdev, d->uid, d->gid);
+    return make_node(dir, name, type == S_IFIFO ? NULL : d->path, type | mode, rdev, d->uid,
+                     d->gid);
 }
 
 static bool dev_is_bound(const struct mount_plans *v) {

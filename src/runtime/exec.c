@@ -18,8 +18,11 @@
 
 /* In the child, which clone has put into the container's pid namespace. */
 static struct err enter(const struct runtime_box *b, struct launch *l) {
+    const struct oci_cpu_affinity *cpus = l->process->exec_cpu_affinity;
     launch_reset_signals();
     umask(022);
+    if (cpus && cpus->initial)
+        TRY(launch_affinity(cpus->initial, "initial"));
     TRY(launch_enter_cgroup(l));
     /* All at once, by the init's pidfd; root and working directory become those of the namespace.
      */
@@ -28,11 +31,15 @@ static struct err enter(const struct runtime_box *b, struct launch *l) {
     l->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (l->root < 0)
         return err_errno(errno, "open root");
+    if (b->own_user_ns)
+        TRY(userns_become_root());
     TRY(launch_session(l));
-    if (l->process->apparmor_profile && l->process->apparmor_profile[0])
+    if (launch_labelled(l->process))
         TRY(launch_open_proc(l));
     TRY(launch_terminal(l, false));
     TRY(launch_stdio(l));
+    if (cpus && cpus->final)
+        TRY(launch_affinity(cpus->final, "final"));
     return launch_program(l);
 }
 
@@ -128,7 +135,7 @@ struct err runtime_exec_begin(struct runtime_box *b, const char *track,
         return err_new(ERR_NOT_FOUND, "container '%s' is not running", b->id);
     if (runtime_frozen(b))
         return refuse_frozen(b);
-    CLEAN_LAUNCH struct launch l = {0};
+    CLEAN_LAUNCH struct launch l = {.in_userns = b->own_user_ns};
     TRY(launch_prepare(&l, process));
     struct cgroup tracked;
     CLEAN_FD int dir = -1;
@@ -137,6 +144,7 @@ struct err runtime_exec_begin(struct runtime_box *b, const char *track,
     l.stdio = *stdio;
     l.preserve_fds = b->preserve_fds;
     l.keep_keyring = b->keep_keyring;
+    l.personality = b->personality;
     l.cgroup = dir >= 0 ? &tracked : &b->cgroup;
     l.seccomp = b->has_seccomp ? &b->seccomp : NULL;
     struct err e = start(b, &l, ret);

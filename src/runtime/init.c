@@ -1,21 +1,12 @@
 /* The container's first process, from clone to execve. */
 #include "kernel/beneath.h"
 #include "runtime/box.h"
+#include "runtime/hooks.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct err enter_namespaces(const struct init *i) {
-    for (size_t k = 0; k < i->joins_n; k++)
-        if (setns(i->joins[k].fd, i->joins[k].type) < 0)
-            return err_errno(errno, "enter namespace");
-    /* After the cgroup was entered: what the process is in now becomes the namespace's "/". */
-    if (i->new_cgroup_ns && unshare(CLONE_NEWCGROUP) < 0)
-        return err_errno(errno, "make a cgroup namespace");
-    return OK;
-}
 
 static struct err set_names(const struct oci_config *c) {
     if (c->hostname && c->hostname[0] && sethostname(c->hostname, strlen(c->hostname)) < 0)
@@ -36,11 +27,22 @@ static void make_cwd(const struct launch *l) {
 
 static struct err write_proc(const struct init *i, struct launch *l) {
     const struct oci_config *c = i->options->config;
-    bool apparmor = l->process->apparmor_profile && l->process->apparmor_profile[0];
-    if (!c->linux_->sysctl.n && !apparmor)
+    if (!c->linux_->sysctl.n && !launch_labelled(l->process))
         return OK;
     TRY(launch_open_proc(l));
     return sysctl_apply(c, l->proc);
+}
+
+/* Everything is in place but the pivot, so their paths are the host's. */
+static struct err run_hooks(const struct init *i) {
+    const struct oci_hooks *h = i->options->config->hooks;
+    if (!h)
+        return OK;
+    if (h->prestart.n || h->create_runtime.n) {
+        TRY(sync_send(i->launch.sync, SYNC_HOOKS, -1));
+        sync_wait_go(i->launch.sync);
+    }
+    return hooks_run(&h->create_container, "createContainer", i->options, "creating", 0);
 }
 
 static struct err prepare(struct init *i) {
@@ -48,8 +50,12 @@ static struct err prepare(struct init *i) {
     const struct oci_config *c = i->options->config;
     launch_reset_signals();
     umask(022);
+    if (i->clone & CLONE_NEWUSER)
+        sync_wait_go(l->sync); /* the maps are written */
     TRY(launch_enter_cgroup(l));
-    TRY(enter_namespaces(i));
+    TRY(birth_enter(i));
+    if (l->in_userns)
+        TRY(userns_become_root());
     TRY(launch_session(l));
     TRY(set_names(c));
     TRY(rootfs_attach(i->options, &l->root));
@@ -59,8 +65,10 @@ static struct err prepare(struct init *i) {
     TRY(launch_terminal(l, true));
     TRY(launch_stdio(l));
     TRY(write_proc(i, l));
+    TRY(run_hooks(i));
     TRY(paths_protect(c, l->root));
-    return rootfs_pivot(l->root);
+    TRY(rootfs_pivot(l->root));
+    return rootfs_propagation(c);
 }
 
 /* By its creator, or by whoever connects to the socket that was handed in; from then on that one is
@@ -87,5 +95,10 @@ void init_main(struct init *i) {
     if (err_failed(e))
         _exit(1); /* nobody is there to be told */
     await_start(i);
+    const struct oci_hooks *h = i->options->config->hooks;
+    if (h)
+        e = hooks_run(&h->start_container, "startContainer", i->options, "created", 0);
+    if (err_failed(e))
+        sync_fail(l->sync, e);
     sync_fail(l->sync, launch_program(l));
 }

@@ -71,7 +71,10 @@ static uint64_t parse_caps(const struct strs *v, uint64_t possible) {
 /* What we do not have ourselves (a host that withholds CAP_SYS_RESOURCE) cannot be given; "all"
  * then means all that there are, as the peers do. */
 static struct err prepare_caps(struct launch *l, const struct oci_capabilities *c) {
-    TRY(caps_possible(&l->possible));
+    if (l->in_userns)
+        l->possible = caps_all();
+    else
+        TRY(caps_possible(&l->possible));
     static const struct oci_capabilities none;
     c = c ? c : &none;
     uint64_t possible = l->possible;

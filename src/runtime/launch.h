@@ -15,6 +15,8 @@
 
 #define LAUNCH_RLIMITS_MAX 16
 
+enum launch_personality { PERSONALITY_KEPT, PERSONALITY_LINUX, PERSONALITY_LINUX32 };
+
 struct launch {
     const char *id;
     const struct oci_process *process;
@@ -31,6 +33,8 @@ struct launch {
     const struct seccomp_program *seccomp; /* borrowed; NULL: none */
     int64_t oom_score_adj;
     bool set_oom_score_adj;
+    enum launch_personality personality;
+    bool in_userns; /* of the container: there the process has every capability at first */
     bool die_with_caller;
     bool keep_keyring;
     unsigned preserve_fds;
@@ -55,6 +59,11 @@ struct err launch_session(const struct launch *l); /* setsid, keyring */
 struct err launch_open_proc(struct launch *l);     /* when something must be written to /proc */
 struct err launch_terminal(struct launch *l, bool bind_console);
 struct err launch_stdio(struct launch *l);
+/* attributes.c */
+struct err launch_attributes(const struct launch *l);
+struct err launch_affinity(const char *list, const char *field); /* "" or NULL: nothing */
+struct err launch_labels(const struct launch *l);                /* needs launch_open_proc */
+bool launch_labelled(const struct oci_process *p);
 /* Called by launch_program. launch_environment: owned by the child for ever; read before the user's
  * rights apply, as the file may be closed to it. */
 char **launch_environment(const struct launch *l);

@@ -187,6 +187,56 @@ static struct err apply_block(const struct cgroup *g, const struct oci_block_io 
  * -----------------------------------------------------------------------------------------------------------
  */
 
+/* --- huge pages, rdma, network ---------------------------------------------------------------- */
+
+static struct err apply_hugepages(const struct cgroup *g, const struct objs *v) {
+    const struct oci_hugepage_limit *h = v->items;
+    for (size_t i = 0; i < v->n; i++) {
+        char file[64], text[24];
+        if (cgroup_dir(g, CGROUP_HUGETLB) < 0)
+            return unsupported("hugepageLimits");
+        snprintf(text, sizeof(text), "%llu", (unsigned long long)h[i].limit);
+        for (int k = 0; k < 2; k++) {
+            snprintf(file, sizeof(file), k ? "hugetlb.%s.rsvd.max" : "hugetlb.%s.max",
+                     h[i].page_size);
+            struct err e = cgroup_write(g, CGROUP_HUGETLB, file, text);
+            if (k && err_errnum(e) == ENOENT)
+                err_free(e); /* no accounting of reservations: Linux before 5.7 */
+            else
+                TRY(e);
+        }
+    }
+    return OK;
+}
+
+static struct err apply_rdma(const struct cgroup *g, const struct objmap *v) {
+    for (size_t i = 0; i < v->n; i++) {
+        const struct oci_rdma *r = v->items[i].value;
+        char text[320];
+        if (cgroup_dir(g, CGROUP_RDMA) < 0)
+            return unsupported("rdma");
+        int n = snprintf(text, sizeof(text), "%s", v->items[i].key);
+        if (r && r->handles && n < (int)sizeof(text))
+            n += snprintf(text + n, sizeof(text) - (size_t)n, " hca_handle=%lld",
+                          (long long)*r->handles);
+        if (r && r->objects && n < (int)sizeof(text))
+            n += snprintf(text + n, sizeof(text) - (size_t)n, " hca_object=%lld",
+                          (long long)*r->objects);
+        if (n >= (int)sizeof(text))
+            return err_new(ERR_INVALID, "linux.resources.rdma: a device's name is too long");
+        TRY(cgroup_write(g, CGROUP_RDMA, "rdma.max", text));
+    }
+    return OK;
+}
+
+/* Controllers of v1 that v2 does not have; a directory in each for every container would cost every
+ * start. */
+static struct err apply_network(const struct oci_network *n) {
+    if (n && n->class_id && *n->class_id)
+        return unsupported("network.classID");
+    return n && n->priorities.n ? unsupported("network.priorities") : OK;
+}
+
 static struct err apply_unified(const struct cgroup *g, const struct strmap *v) {
     for (size_t i = 0; i < v->n; i++)
         TRY(cgroup_write(g, CGROUP_CORE, v->items[i].key, v->items[i].value));
@@ -203,6 +253,9 @@ struct err limits_apply(const struct cgroup *g, const struct oci_resources *r) {
         TRY(write_max(g, CGROUP_PIDS, "pids.max", *r->pids->limit));
     if (r->block_io)
         TRY(apply_block(g, r->block_io));
+    TRY(apply_hugepages(g, &r->hugepage_limits));
+    TRY(apply_rdma(g, &r->rdma));
+    TRY(apply_network(r->network));
     return apply_unified(g, &r->unified);
 }
 

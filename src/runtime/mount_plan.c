@@ -46,6 +46,8 @@ static const struct word {
     {"rprivate", PROPAGATION, MS_PRIVATE, 0, true},
     {"slave", PROPAGATION, MS_SLAVE, 0, false},
     {"rslave", PROPAGATION, MS_SLAVE, 0, true},
+    {"shared", PROPAGATION, MS_SHARED, 0, false},
+    {"rshared", PROPAGATION, MS_SHARED, 0, true},
     {"unbindable", PROPAGATION, MS_UNBINDABLE, 0, false},
     {"runbindable", PROPAGATION, MS_UNBINDABLE, 0, true},
     {"sync", FS_FLAG, 0, 0, false},
@@ -54,9 +56,7 @@ static const struct word {
 };
 
 /* Known words that are refused by name rather than handed to the file system. */
-static const char *const refused_words[] = {
-    "shared", "rshared", "remount", "tmpcopyup", "copy-up",
-    "mand",   "idmap",   "ridmap",  "nofollow",  "rbind-nonrecursive"};
+static const char *const refused_words[] = {"remount", "mand", "nofollow"};
 
 static const struct {
     const char *type;
@@ -69,6 +69,7 @@ static const struct {
 
 void mount_plans_done(struct mount_plans *v) {
     for (size_t i = 0; i < v->n; i++) {
+        fd_close(v->items[i].opened);
         vec_done(&v->items[i].options);
         strv_done(&v->items[i].texts);
     }
@@ -88,7 +89,18 @@ static void set_bits(uint64_t *set, uint64_t *clear, const struct word *w) {
     *clear = (*clear & ~w->set) | w->clear;
 }
 
+static bool add_idmap(struct mount_plan *p, const char *text) {
+    bool recursive = strcmp(text, "ridmap") == 0;
+    if (!recursive && strcmp(text, "idmap") != 0)
+        return false;
+    p->idmap = true;
+    p->idmap_recursive |= recursive;
+    return true;
+}
+
 static struct err add_fs_option(struct mount_plan *p, const char *text) {
+    if (p->kind == KIND_BIND && add_idmap(p, text))
+        return OK;
     for (size_t i = 0; i < ARRAY_LEN(refused_words); i++)
         if (strcmp(refused_words[i], text) == 0)
             return err_new(ERR_UNSUPPORTED, "mount '%s': option '%s' is not supported",
@@ -98,6 +110,10 @@ static struct err add_fs_option(struct mount_plan *p, const char *text) {
     /* Every devpts is an instance of its own nowadays. */
     if (p->kind == KIND_DEVPTS && strcmp(text, "newinstance") == 0)
         return OK;
+    if (strcmp(text, "tmpcopyup") == 0 && p->kind == KIND_TMPFS) {
+        p->copy_up = true;
+        return OK;
+    }
     strv_add(&p->texts, text);
     char *key = p->texts.items[p->texts.n - 1], *value = strchr(key, '=');
     if (value)
@@ -151,8 +167,12 @@ static struct err plan_kind(const struct oci_mount *m, struct mount_plan *p) {
             p->kind = types[i].kind;
             return OK;
         }
-    return err_new(ERR_UNSUPPORTED, "mount '%s': type '%s' is not supported", m->destination,
-                   m->type ? m->type : "");
+    const char *type = m->type ? m->type : "";
+    size_t n = strlen(type);
+    if (!n || n > 32 || strspn(type, "abcdefghijklmnopqrstuvwxyz0123456789_.-") != n)
+        return err_new(ERR_INVALID, "mount '%s': type '%s' is none", m->destination, type);
+    p->kind = KIND_OTHER;
+    return OK;
 }
 
 /* "fd:N": the N-th descriptor that came with the call. */
@@ -180,7 +200,7 @@ static struct err plan_source(const struct runtime_create_options *o, struct mou
 static struct err plan_one(const struct runtime_create_options *o, const struct oci_mount *m,
                            struct mount_plan *p) {
     p->mount = m;
-    p->tree = -1;
+    p->tree = p->opened = -1;
     CLEAN_FREE char *clean = path_clean(str_of(m->destination));
     if (strcmp(clean, "/") == 0)
         return err_new(ERR_INVALID, "mount '%s': the root itself cannot be mounted over",
@@ -189,6 +209,12 @@ static struct err plan_one(const struct runtime_create_options *o, const struct 
     TRY(plan_source(o, p));
     for (size_t i = 0; i < m->options.n; i++)
         TRY(add_option(p, m->options.items[i]));
+    if (!m->uid_mappings.n && !m->gid_mappings.n)
+        return OK;
+    if (p->kind != KIND_BIND)
+        return err_new(ERR_UNSUPPORTED, "mount '%s': uidMappings are for bind mounts",
+                       m->destination);
+    p->idmap = true;
     return OK;
 }
 

@@ -79,15 +79,47 @@ static struct err make_tree(const struct mount_plan *p, int *ret_fd) {
         [KIND_TMPFS] = {"tmpfs", TMPFS_MAGIC},    [KIND_DEVPTS] = {"devpts", DEVPTS_SUPER_MAGIC},
         [KIND_MQUEUE] = {"mqueue", MQUEUE_MAGIC},
     };
-    if (p->kind == KIND_BIND)
+    if (p->kind == KIND_BIND && p->opened < 0)
         return mount_clone(AT_FDCWD, p->mount->source, p->recursive, ret_fd);
-    if (p->kind == KIND_TREE) {
-        *ret_fd = fcntl(p->tree, F_DUPFD_CLOEXEC, 3);
+    if (p->kind == KIND_TREE || p->kind == KIND_BIND) {
+        *ret_fd = fcntl(p->kind == KIND_BIND ? p->opened : p->tree, F_DUPFD_CLOEXEC, 3);
         return *ret_fd < 0 ? err_errno(errno, "duplicate descriptor") : OK;
     }
+    if (p->kind == KIND_OTHER)
+        return mount_new_fs(p->mount->type, p->mount->source, p->options.items, p->options.n,
+                            p->set, 0, ret_fd);
     const char *source = p->mount->source ? p->mount->source : fs[p->kind].type;
     return mount_new_fs(fs[p->kind].type, source, p->options.items, p->options.n, p->set,
                         fs[p->kind].magic, ret_fd);
+}
+
+/* Its own mappings, or those of the container's user namespace. */
+static struct err idmap(const struct mount_plan *p, const struct oci_config *c) {
+    bool own = p->mount->uid_mappings.n || p->mount->gid_mappings.n;
+    const struct objs *uids = own ? &p->mount->uid_mappings : &c->linux_->uid_mappings;
+    const struct objs *gids = own ? &p->mount->gid_mappings : &c->linux_->gid_mappings;
+    if (!uids->n || !gids->n)
+        return err_new(ERR_INVALID, "an idmapped mount needs uidMappings and gidMappings");
+    return mount_idmap(p->opened, uids, gids, p->idmap_recursive);
+}
+
+static struct err open_source(struct mount_plan *p, const struct oci_config *c) {
+    struct err e = mount_clone(AT_FDCWD, p->mount->source, p->recursive, &p->opened);
+    if (err_errnum(e) == EPERM && !p->idmap) {
+        err_free(e);
+        return OK;
+    }
+    TRY(e);
+    return p->idmap ? idmap(p, c) : OK;
+}
+
+struct err mounts_open_sources(struct mount_plans *v, const struct oci_config *c, bool all) {
+    for (size_t i = 0; i < v->n; i++) {
+        struct mount_plan *p = &v->items[i];
+        if (p->kind == KIND_BIND && (all || p->propagation == MS_SHARED || p->idmap))
+            TRYF(open_source(p, c), "mount '%s' at '%s'", p->mount->source, p->mount->destination);
+    }
+    return OK;
 }
 
 static struct err set_attributes(const struct mount_plan *p, int tree) {
@@ -104,11 +136,24 @@ static struct err set_attributes(const struct mount_plan *p, int tree) {
     return OK;
 }
 
+/* A user namespace that does not own its network namespace may not have a sysfs of its own; the
+ * host's is shown instead. */
+static struct err make_tree_or_host(const struct mount_plan *p, int *ret_fd) {
+    struct err e = make_tree(p, ret_fd);
+    if (p->kind != KIND_SYSFS || err_errnum(e) != EPERM)
+        return e;
+    err_free(e);
+    TRY(mount_clone(AT_FDCWD, "/sys", true, ret_fd));
+    return p->set ? mount_set(*ret_fd, p->set, 0, 0, false) : OK;
+}
+
 static struct err place(const struct mount_plan *p, int root) {
     CLEAN_FD int tree = -1, target = -1;
-    TRY(make_tree(p, &tree));
+    TRY(make_tree_or_host(p, &tree));
     TRY(set_attributes(p, tree));
     TRY(open_target(p, root, tree, &target));
+    if (p->copy_up)
+        TRY(mount_copy_up(target, tree));
     return mount_attach(tree, target);
 }
 

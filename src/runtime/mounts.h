@@ -17,13 +17,17 @@ enum mount_kind {
     KIND_DEVPTS,
     KIND_MQUEUE,
     KIND_CGROUP,
+    KIND_OTHER, /* any file system that the kernel knows by the type's name */
 };
 
 struct mount_plan {
     const struct oci_mount *mount; /* borrowed */
     enum mount_kind kind;
-    int tree;                        /* KIND_TREE: borrowed */
-    bool recursive;                  /* rbind */
+    int tree;       /* KIND_TREE: borrowed */
+    int opened;     /* KIND_BIND: owned, the source opened by the parent; -1 */
+    bool recursive; /* rbind */
+    bool copy_up;   /* tmpfs: begins with what is there */
+    bool idmap, idmap_recursive;
     uint64_t set, clear;             /* MOUNT_ATTR_* of the mount itself */
     uint64_t set_below, clear_below; /* and of all below it */
     uint64_t propagation;            /* 0: private */
@@ -38,6 +42,15 @@ void mount_plans_done(struct mount_plans *v);
 /* Parent. ERR_INVALID / ERR_UNSUPPORTED naming destination and option. */
 struct err mounts_plan(const struct runtime_create_options *o, struct mount_plans *ret);
 
+/* Parent: opens the sources of binds that the child cannot do justice to: all of them before a user
+ * namespace takes the rights away, shared ones while they still are the host's peers, idmapped
+ * ones. Those that the parent may not open either are left to the child. */
+struct err mounts_open_sources(struct mount_plans *v, const struct oci_config *c, bool all);
+/* idmap.c. Parent: the detached tree shows its files' owners through the mappings. */
+struct err mount_idmap(int tree, const struct objs *uids, const struct objs *gids, bool recursive);
+/* copy_up.c: fills tree (a tmpfs) with what lies at target. */
+struct err mount_copy_up(int target, int tree);
+
 /* Child, in its new mount namespace before the pivot. root: the rootfs. */
 struct err mounts_make(const struct mount_plans *v, int root, const struct cgroup *cgroup);
 /* /dev: default and configured devices, links. */
@@ -48,3 +61,5 @@ struct err paths_protect(const struct oci_config *c, int root);
 struct err rootfs_attach(const struct runtime_create_options *o, int *ret_root);
 /* Makes root the process's "/" and unmounts all that was there before. */
 struct err rootfs_pivot(int root);
+/* linux.rootfsPropagation, after the pivot. */
+struct err rootfs_propagation(const struct oci_config *c);

@@ -104,31 +104,12 @@ static struct err find_program(const struct oci_process *p, char ret[PATH_MAX]) 
  * ------------------------------------------------------------------------------------------------
  */
 
-static struct err set_apparmor(const struct launch *l) {
-    const char *profile = l->process->apparmor_profile;
-    if (!profile || !profile[0])
-        return OK;
-    static const char *const files[] = {"thread-self/attr/apparmor/exec", "thread-self/attr/exec"};
-    char text[512];
-    int n = snprintf(text, sizeof(text), "exec %s", profile);
-    if (n >= (int)sizeof(text))
-        return err_new(ERR_INVALID, "process.apparmorProfile is too long");
-    int errnum = ENOENT;
-    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        CLEAN_FD int fd = openat(l->proc, files[i], O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd >= 0 && write(fd, text, (size_t)n) == n)
-            return OK;
-        errnum = errno;
-        if (fd >= 0)
-            break;
-    }
-    return err_errno(errnum, "apply AppArmor profile '%s'", profile);
-}
-
 static struct err set_ids(const struct launch *l) {
     const struct oci_user *u = &l->process->user;
     umask(u->umask ? (mode_t)*u->umask : 0022);
-    if (setgroups(l->gids_n, l->gids) < 0)
+    /* Where the user namespace denies setgroups there are none to be had, and none to be lost. */
+    bool denied = l->in_userns && !l->gids_n;
+    if (setgroups(l->gids_n, l->gids) < 0 && !(denied && errno == EPERM))
         return err_errno(errno, "set additional groups");
     if (setresgid(u->gid, u->gid, u->gid) < 0)
         return err_errno(errno, "set gid %u", u->gid);
@@ -223,7 +204,8 @@ struct err launch_program(struct launch *l) {
     bool init = l->init_fd > 0;
     char **argv = init ? (char **)init_vector(&l->process->args) : vector(&l->process->args);
     char **env = launch_environment(l);
-    TRY(set_apparmor(l));
+    TRY(launch_labels(l));
+    TRY(launch_attributes(l));
     TRY(launch_rlimits(l)); /* late: a small limit must not hit our own work */
     /* Everything else has done its duty. The socket to the parent is among them and CLOEXEC. */
     TRY(close_others(l));

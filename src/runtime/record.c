@@ -243,6 +243,7 @@ struct runtime_create_options record_options(const struct record *r) {
         .rootfs_fd = -1,
         .netns_fd = -1,
         .seccomp_fd = -1,
+        .bundle = r->kept.bundle,
         .no_new_keyring = r->kept.no_new_keyring,
     };
 }

@@ -32,6 +32,21 @@ struct err rootfs_attach(const struct runtime_create_options *o, int *ret_root) 
     return OK;
 }
 
+/* How "/" itself passes on mounts that are made in the container. */
+struct err rootfs_propagation(const struct oci_config *c) {
+    static const struct {
+        const char *name;
+        unsigned long flags;
+    } words[] = {{"shared", MS_SHARED},         {"rshared", MS_SHARED | MS_REC},
+                 {"slave", MS_SLAVE},           {"rslave", MS_SLAVE | MS_REC},
+                 {"unbindable", MS_UNBINDABLE}, {"runbindable", MS_UNBINDABLE | MS_REC}};
+    const char *name = c->linux_->rootfs_propagation;
+    for (size_t i = 0; name && i < ARRAY_LEN(words); i++)
+        if (strcmp(words[i].name, name) == 0 && mount(NULL, "/", NULL, words[i].flags, NULL) < 0)
+            return err_errno(errno, "linux.rootfsPropagation '%s'", name);
+    return OK;
+}
+
 struct err rootfs_pivot(int root) {
     CLEAN_FD int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (old < 0)

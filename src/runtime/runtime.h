@@ -45,6 +45,7 @@ struct runtime_create_options {
     int netns_fd;   /* joined instead of a new network namespace; borrowed; -1: as config says */
     int seccomp_fd; /* raw struct sock_filter array (runtime_seccomp_default), loaded by the init
                        and by every exec, borrowed; -1: config.linux.seccomp or none */
+    const char *bundle; /* told to hooks; NULL: "/" */
     struct runtime_stdio stdio;
     /* Bind sources handed in as detached trees: mounts[i].source "fd:N" refers to mount_fds[N]. */
     const int *mount_fds;

@@ -115,7 +115,7 @@ struct err sync_receive(int sock, enum sync_type *ret_type, int *ret_fd) {
         return err_errno(errno, "receive");
     CLEAN_FD int fd = n > 0 ? take_fd(&h) : -1;
     if (n > 0 && ((size_t)n < offsetof(struct message, text) || (h.msg_flags & MSG_TRUNC) ||
-                  m.type < SYNC_READY || m.type > SYNC_GO))
+                  m.type < SYNC_READY || m.type > SYNC_HOOKS))
         return err_new(ERR_INVALID, "malformed message from the container's first process");
     m.kind[sizeof(m.kind) - 1] = m.text[sizeof(m.text) - 1] = '\0';
     if (n > 0 && m.type == SYNC_FAILED)
@@ -123,6 +123,24 @@ struct err sync_receive(int sock, enum sync_type *ret_type, int *ret_fd) {
     *ret_type = n > 0 ? (enum sync_type)m.type : 0;
     if (ret_fd)
         *ret_fd = TAKE_FD(fd);
+    return OK;
+}
+
+struct err sync_receive_pid(int sock, pid_t *ret) {
+    struct message m = {0};
+    TRY(await(sock));
+    ssize_t n;
+    while ((n = recv(sock, &m, sizeof(m), 0)) < 0 && errno == EINTR)
+        ;
+    m.kind[sizeof(m.kind) - 1] = m.text[sizeof(m.text) - 1] = '\0';
+    pid_t pid = 0;
+    if (n == sizeof(pid))
+        memcpy(&pid, &m, sizeof(pid));
+    if (n > (ssize_t)offsetof(struct message, text) && m.type == SYNC_FAILED)
+        return carried(&m);
+    if (pid <= 0)
+        return err_new(ERR_SYSTEM, "the process in between died");
+    *ret = pid;
     return OK;
 }
 

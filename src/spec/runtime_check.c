@@ -76,13 +76,26 @@ static struct err check_ids(const struct oci_user *u) {
     return oci_gids(u, &a, &gids, &n);
 }
 
+static struct err check_scheduling(const struct oci_process *p) {
+    static const char *const policies[] = {"SCHED_OTHER",    "SCHED_FIFO", "SCHED_RR",
+                                           "SCHED_BATCH",    "SCHED_ISO",  "SCHED_IDLE",
+                                           "SCHED_DEADLINE", NULL};
+    static const char *const classes[] = {"IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE",
+                                          NULL};
+    if (p->scheduler && !one_of(p->scheduler->policy, policies))
+        return err_new(ERR_INVALID, "process.scheduler: unknown policy '%s'", p->scheduler->policy);
+    if (p->io_priority && !one_of(p->io_priority->class, classes))
+        return err_new(ERR_INVALID, "process.ioPriority: unknown class '%s'",
+                       p->io_priority->class);
+    if (p->io_priority && (p->io_priority->priority < 0 || p->io_priority->priority > 7))
+        return err_new(ERR_INVALID, "process.ioPriority: priority %d is not in 0..7",
+                       p->io_priority->priority);
+    return OK;
+}
+
 struct err oci_process_check(const struct oci_process *p) {
-    TRY(refuse(p->refused_scheduler, "process.scheduler"));
-    TRY(refuse(p->refused_io_priority, "process.ioPriority"));
-    TRY(refuse(p->refused_exec_cpu_affinity, "process.execCPUAffinity"));
+    TRY(check_scheduling(p));
     TRY(refuse(p->refused_command_line, "process.commandLine"));
-    if (p->selinux_label && p->selinux_label[0])
-        return err_new(ERR_UNSUPPORTED, "process.selinuxLabel is not supported");
     if (!p->args.n || !p->args.items[0][0])
         return err_new(ERR_INVALID, "process.args must not be empty");
     TRY(check_count(p->args.n, OCI_ARGS_MAX, "process.args"));
@@ -140,14 +153,11 @@ bool oci_namespace(const struct oci_config *c, const char *type, const char **re
 }
 
 static struct err check_namespaces(const struct objs *v) {
-    static const char *const known[] = {"pid", "network", "mount", "ipc", "uts", "cgroup", NULL};
-    static const char *const later[] = {"user", "time", NULL};
+    static const char *const known[] = {"pid",    "network", "mount", "ipc", "uts",
+                                        "cgroup", "user",    "time",  NULL};
     const struct oci_namespace *ns = v->items;
     bool mount = false;
     for (size_t i = 0; i < v->n; i++) {
-        if (one_of(ns[i].type, later))
-            return err_new(ERR_UNSUPPORTED, "linux.namespaces: type '%s' is not supported",
-                           ns[i].type);
         if (!one_of(ns[i].type, known))
             return err_new(ERR_INVALID, "linux.namespaces: unknown type '%s'", ns[i].type);
         for (size_t j = 0; j < i; j++)
@@ -228,9 +238,16 @@ static struct err check_amounts(const struct oci_resources *r) {
 
 struct err oci_resources_check(const struct oci_resources *r) {
     TRY(check_amounts(r));
-    TRY(refuse(r->refused_hugepage_limits, "linux.resources.hugepageLimits"));
-    TRY(refuse(r->refused_network, "linux.resources.network"));
-    TRY(refuse(r->refused_rdma, "linux.resources.rdma"));
+    TRY(check_count(r->hugepage_limits.n, 64, "linux.resources.hugepageLimits"));
+    const struct oci_hugepage_limit *h = r->hugepage_limits.items;
+    for (size_t i = 0; i < r->hugepage_limits.n; i++)
+        if (!path_is_name(str_of(h[i].page_size)) || strlen(h[i].page_size) > 32)
+            return err_new(ERR_INVALID, "linux.resources.hugepageLimits: bad pageSize '%s'",
+                           h[i].page_size);
+    TRY(check_count(r->rdma.n, 64, "linux.resources.rdma"));
+    if (r->network && r->network->class_id &&
+        (*r->network->class_id < 0 || *r->network->class_id > UINT32_MAX))
+        return err_new(ERR_INVALID, "linux.resources.network.classID is out of range");
     if (r->memory && (set(r->memory->kernel) || set(r->memory->kernel_tcp)))
         return err_new(ERR_UNSUPPORTED, "linux.resources.memory.kernel is not supported");
     if (r->cpu && (set(r->cpu->realtime_runtime) || set(r->cpu->realtime_period)))
@@ -259,20 +276,81 @@ static struct err check_sysctl(const struct strmap *v) {
     return OK;
 }
 
+static struct err check_mappings(const struct objs *v, const char *name) {
+    TRY(check_count(v->n, OCI_ID_MAPPINGS_MAX, name));
+    const struct oci_id_mapping *m = v->items;
+    for (size_t i = 0; i < v->n; i++)
+        if (!m[i].size || m[i].size - 1 > UINT32_MAX - 1 - m[i].container_id ||
+            m[i].size - 1 > UINT32_MAX - 1 - m[i].host_id)
+            return err_new(ERR_INVALID, "%s[%zu] is empty or out of range", name, i);
+    return OK;
+}
+
+bool oci_map_id(const struct objs *mappings, uint32_t container_id, uint32_t *ret) {
+    const struct oci_id_mapping *m = mappings->items;
+    for (size_t i = 0; i < mappings->n; i++)
+        if (container_id >= m[i].container_id && container_id - m[i].container_id < m[i].size) {
+            *ret = m[i].host_id + (container_id - m[i].container_id);
+            return true;
+        }
+    return false;
+}
+
+static struct err check_personality(const struct oci_personality *p) {
+    static const char *const domains[] = {"LINUX", "LINUX32", NULL};
+    if (p && !one_of(p->domain, domains))
+        return err_new(ERR_INVALID, "linux.personality.domain '%s' is unknown", p->domain);
+    if (p && p->flags.n)
+        return err_new(ERR_UNSUPPORTED, "linux.personality.flags: '%s' is not supported",
+                       p->flags.items[0]);
+    return OK;
+}
+
+static struct err check_time(const struct objmap *v) {
+    static const char *const clocks[] = {"monotonic", "boottime", NULL};
+    for (size_t i = 0; i < v->n; i++) {
+        const struct oci_time_offset *t = v->items[i].value;
+        if (!one_of(v->items[i].key, clocks))
+            return err_new(ERR_INVALID, "linux.timeOffsets: unknown clock '%s'", v->items[i].key);
+        if (t && t->nanosecs > 999999999)
+            return err_new(ERR_INVALID, "linux.timeOffsets.%s: nanosecs is out of range",
+                           v->items[i].key);
+    }
+    return OK;
+}
+
+/* What belongs to a namespace needs that namespace. */
+static struct err check_owners(const struct oci_config *c) {
+    const struct oci_linux *l = c->linux_;
+    const char *path = NULL;
+    bool user = oci_namespace(c, "user", &path), maps = l->uid_mappings.n || l->gid_mappings.n;
+    if (maps && !user)
+        return err_new(ERR_INVALID, "linux.uidMappings and gidMappings need a user namespace");
+    if (user && !path && (!l->uid_mappings.n || !l->gid_mappings.n))
+        return err_new(ERR_INVALID,
+                       "a new user namespace needs linux.uidMappings and linux.gidMappings");
+    if (l->time_offsets.n && (!oci_namespace(c, "time", &path) || path))
+        return err_new(ERR_INVALID, "linux.timeOffsets needs a new time namespace");
+    return OK;
+}
+
 static struct err check_linux(const struct oci_linux *l) {
-    static const char *const propagations[] = {"", "private", "rprivate", "slave", "rslave", NULL};
-    TRY(refuse(l->refused_uid_mappings, "linux.uidMappings"));
-    TRY(refuse(l->refused_gid_mappings, "linux.gidMappings"));
+    static const char *const propagations[] = {
+        "",       "private", "rprivate",   "slave",       "rslave",
+        "shared", "rshared", "unbindable", "runbindable", NULL};
     TRY(refuse(l->refused_intel_rdt, "linux.intelRdt"));
-    TRY(refuse(l->refused_personality, "linux.personality"));
-    TRY(refuse(l->refused_time_offsets, "linux.timeOffsets"));
-    TRY(refuse(l->refused_net_devices, "linux.netDevices"));
     TRY(refuse(l->refused_memory_policy, "linux.memoryPolicy"));
+    if (l->rootfs_propagation && !one_of(l->rootfs_propagation, propagations))
+        return err_new(ERR_INVALID, "linux.rootfsPropagation '%s' is unknown",
+                       l->rootfs_propagation);
     if (l->mount_label && l->mount_label[0])
         return err_new(ERR_UNSUPPORTED, "linux.mountLabel is not supported");
-    if (l->rootfs_propagation && !one_of(l->rootfs_propagation, propagations))
-        return err_new(ERR_UNSUPPORTED, "linux.rootfsPropagation '%s' is not supported",
-                       l->rootfs_propagation);
+    TRY(check_mappings(&l->uid_mappings, "linux.uidMappings"));
+    TRY(check_mappings(&l->gid_mappings, "linux.gidMappings"));
+    TRY(check_personality(l->personality));
+    TRY(check_time(&l->time_offsets));
+    if (l->net_devices.n)
+        return err_new(ERR_UNSUPPORTED, "linux.netDevices is not supported");
     TRY(check_namespaces(&l->namespaces));
     TRY(check_devices(&l->devices));
     if (l->resources)
@@ -290,13 +368,35 @@ static struct err check_mounts(const struct objs *v) {
     const struct oci_mount *m = v->items;
     for (size_t i = 0; i < v->n; i++) {
         TRY(check_abs(m[i].destination, "mounts: destination"));
-        TRY(refuse(m[i].refused_uid_mappings, "mounts: uidMappings"));
-        TRY(refuse(m[i].refused_gid_mappings, "mounts: gidMappings"));
+        TRY(check_mappings(&m[i].uid_mappings, "mounts: uidMappings"));
+        TRY(check_mappings(&m[i].gid_mappings, "mounts: gidMappings"));
         TRY(check_count(m[i].options.n, OPTIONS_MAX, "mounts: options"));
         if (m[i].source && strlen(m[i].source) >= TEXT_MAX)
             return err_new(ERR_INVALID, "mounts: source is longer than %d bytes", TEXT_MAX - 1);
     }
     return OK;
+}
+
+static struct err check_hook_list(const struct objs *v, const char *name) {
+    TRY(check_count(v->n, OCI_HOOKS_MAX, name));
+    const struct oci_hook *h = v->items;
+    for (size_t i = 0; i < v->n; i++) {
+        TRY(check_abs(h[i].path, name));
+        TRY(check_count(h[i].args.n, OCI_ARGS_MAX, name));
+        TRY(check_count(h[i].env.n, OCI_ARGS_MAX, name));
+        if (h[i].timeout && (*h[i].timeout <= 0 || *h[i].timeout > 86400))
+            return err_new(ERR_INVALID, "%s: timeout is not in 1..86400 seconds", name);
+    }
+    return OK;
+}
+
+static struct err check_hooks(const struct oci_hooks *h) {
+    TRY(check_hook_list(&h->prestart, "hooks.prestart"));
+    TRY(check_hook_list(&h->create_runtime, "hooks.createRuntime"));
+    TRY(check_hook_list(&h->create_container, "hooks.createContainer"));
+    TRY(check_hook_list(&h->start_container, "hooks.startContainer"));
+    TRY(check_hook_list(&h->poststart, "hooks.poststart"));
+    return check_hook_list(&h->poststop, "hooks.poststop");
 }
 
 static struct err check_name(const char *text, const char *name) {
@@ -309,7 +409,8 @@ struct err oci_config_check(const struct oci_config *c) {
     if (!c->oci_version || strncmp(c->oci_version, "1.", 2) != 0)
         return err_new(ERR_INVALID, "ociVersion '%s' is not 1.x",
                        c->oci_version ? c->oci_version : "");
-    TRY(refuse(c->refused_hooks, "hooks"));
+    if (c->hooks)
+        TRY(check_hooks(c->hooks));
     TRY(refuse(c->refused_solaris, "solaris"));
     TRY(refuse(c->refused_windows, "windows"));
     TRY(refuse(c->refused_vm, "vm"));
@@ -327,5 +428,6 @@ struct err oci_config_check(const struct oci_config *c) {
         if (!oci_namespace(c, "uts", NULL))
             return err_new(ERR_INVALID, "hostname needs a uts namespace of its own");
     TRY(check_mounts(&c->mounts));
-    return check_linux(c->linux_);
+    TRY(check_linux(c->linux_));
+    return check_owners(c);
 }

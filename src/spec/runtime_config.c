@@ -17,6 +17,20 @@ FIELDS(oci_rlimit_fields, struct oci_rlimit, FIELD(struct oci_rlimit, type, "typ
        FIELD(struct oci_rlimit, hard, "hard", F_U64),
        FIELD(struct oci_rlimit, soft, "soft", F_U64));
 
+#define SCHEDULER(member, name, kind) \
+    FIELD(struct oci_scheduler, member, name, kind, .flags = OMIT_EMPTY)
+FIELDS(oci_scheduler_fields, struct oci_scheduler,
+       FIELD(struct oci_scheduler, policy, "policy", F_STR, .flags = F_REQUIRED),
+       SCHEDULER(nice, "nice", F_I32), SCHEDULER(priority, "priority", F_I32),
+       SCHEDULER(flags, "flags", F_STRS), SCHEDULER(runtime, "runtime", F_U64),
+       SCHEDULER(deadline, "deadline", F_U64), SCHEDULER(period, "period", F_U64));
+FIELDS(oci_io_priority_fields, struct oci_io_priority,
+       FIELD(struct oci_io_priority, class, "class", F_STR, .flags = F_REQUIRED),
+       FIELD(struct oci_io_priority, priority, "priority", F_I32));
+FIELDS(oci_cpu_affinity_fields, struct oci_cpu_affinity,
+       FIELD(struct oci_cpu_affinity, initial, "initial", F_STR, .flags = OMIT_EMPTY),
+       FIELD(struct oci_cpu_affinity, final, "final", F_STR, .flags = OMIT_EMPTY));
+
 #define PROCESS(member, name, kind, ...) \
     FIELD(struct oci_process, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
 FIELDS(oci_process_fields, struct oci_process, PROCESS(terminal, "terminal", F_BOOL),
@@ -29,20 +43,27 @@ FIELDS(oci_process_fields, struct oci_process, PROCESS(terminal, "terminal", F_B
        PROCESS(oom_score_adj, "oomScoreAdj", F_I64PTR),
        PROCESS(apparmor_profile, "apparmorProfile", F_STR),
        PROCESS(selinux_label, "selinuxLabel", F_STR),
-       PROCESS(refused_scheduler, "scheduler", F_RAW),
-       PROCESS(refused_io_priority, "ioPriority", F_RAW),
-       PROCESS(refused_exec_cpu_affinity, "execCPUAffinity", F_RAW),
+       PROCESS(scheduler, "scheduler", F_OBJPTR, .sub = &oci_scheduler_fields),
+       PROCESS(io_priority, "ioPriority", F_OBJPTR, .sub = &oci_io_priority_fields),
+       PROCESS(exec_cpu_affinity, "execCPUAffinity", F_OBJPTR, .sub = &oci_cpu_affinity_fields),
        PROCESS(refused_command_line, "commandLine", F_RAW));
 
 FIELDS(oci_root_fields, struct oci_root, FIELD(struct oci_root, path, "path", F_STR),
        FIELD(struct oci_root, readonly, "readonly", F_BOOL, .flags = OMIT_EMPTY));
 
-#define MOUNT(member, name, kind) FIELD(struct oci_mount, member, name, kind, .flags = OMIT_EMPTY)
+FIELDS(oci_id_mapping_fields, struct oci_id_mapping,
+       FIELD(struct oci_id_mapping, container_id, "containerID", F_U32),
+       FIELD(struct oci_id_mapping, host_id, "hostID", F_U32),
+       FIELD(struct oci_id_mapping, size, "size", F_U32));
+
+#define MOUNT(member, name, kind, ...) \
+    FIELD(struct oci_mount, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
 FIELDS(oci_mount_fields, struct oci_mount,
        FIELD(struct oci_mount, destination, "destination", F_STR, .flags = F_REQUIRED),
        MOUNT(type, "type", F_STR), MOUNT(source, "source", F_STR),
-       MOUNT(options, "options", F_STRS), MOUNT(refused_uid_mappings, "uidMappings", F_RAW),
-       MOUNT(refused_gid_mappings, "gidMappings", F_RAW));
+       MOUNT(options, "options", F_STRS),
+       MOUNT(uid_mappings, "uidMappings", F_ARRAY, .sub = &oci_id_mapping_fields),
+       MOUNT(gid_mappings, "gidMappings", F_ARRAY, .sub = &oci_id_mapping_fields));
 
 FIELDS(oci_namespace_fields, struct oci_namespace,
        FIELD(struct oci_namespace, type, "type", F_STR, .flags = F_REQUIRED),
@@ -102,6 +123,20 @@ FIELDS(oci_block_io_fields, struct oci_block_io, BLOCK(weight, "weight", F_I64PT
        BLOCK(throttle_read_iops, "throttleReadIOPSDevice", F_ARRAY, .sub = &oci_throttle_fields),
        BLOCK(throttle_write_iops, "throttleWriteIOPSDevice", F_ARRAY, .sub = &oci_throttle_fields));
 
+FIELDS(oci_hugepage_limit_fields, struct oci_hugepage_limit,
+       FIELD(struct oci_hugepage_limit, page_size, "pageSize", F_STR, .flags = F_REQUIRED),
+       FIELD(struct oci_hugepage_limit, limit, "limit", F_U64));
+FIELDS(oci_priority_fields, struct oci_priority,
+       FIELD(struct oci_priority, name, "name", F_STR, .flags = F_REQUIRED),
+       FIELD(struct oci_priority, priority, "priority", F_U32));
+FIELDS(oci_network_fields, struct oci_network,
+       FIELD(struct oci_network, class_id, "classID", F_I64PTR, .flags = OMIT_EMPTY),
+       FIELD(struct oci_network, priorities, "priorities", F_ARRAY, .flags = OMIT_EMPTY,
+             .sub = &oci_priority_fields));
+FIELDS(oci_rdma_fields, struct oci_rdma,
+       FIELD(struct oci_rdma, handles, "hcaHandles", F_I64PTR, .flags = OMIT_EMPTY),
+       FIELD(struct oci_rdma, objects, "hcaObjects", F_I64PTR, .flags = OMIT_EMPTY));
+
 #define RESOURCE(member, name, kind, ...) \
     FIELD(struct oci_resources, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
 FIELDS(oci_resources_fields, struct oci_resources,
@@ -111,8 +146,9 @@ FIELDS(oci_resources_fields, struct oci_resources,
        RESOURCE(pids, "pids", F_OBJPTR, .sub = &oci_pids_fields),
        RESOURCE(block_io, "blockIO", F_OBJPTR, .sub = &oci_block_io_fields),
        RESOURCE(unified, "unified", F_STRMAP),
-       RESOURCE(refused_hugepage_limits, "hugepageLimits", F_RAW),
-       RESOURCE(refused_network, "network", F_RAW), RESOURCE(refused_rdma, "rdma", F_RAW));
+       RESOURCE(hugepage_limits, "hugepageLimits", F_ARRAY, .sub = &oci_hugepage_limit_fields),
+       RESOURCE(network, "network", F_OBJPTR, .sub = &oci_network_fields),
+       RESOURCE(rdma, "rdma", F_OBJMAP, .sub = &oci_rdma_fields));
 
 FIELDS(oci_seccomp_arg_fields, struct oci_seccomp_arg,
        FIELD(struct oci_seccomp_arg, index, "index", F_U32),
@@ -136,6 +172,15 @@ FIELDS(oci_seccomp_fields, struct oci_seccomp,
        SECCOMP(listener_path, "listenerPath", F_STR),
        SECCOMP(listener_metadata, "listenerMetadata", F_STR));
 
+FIELDS(oci_time_offset_fields, struct oci_time_offset,
+       FIELD(struct oci_time_offset, secs, "secs", F_I64, .flags = OMIT_EMPTY),
+       FIELD(struct oci_time_offset, nanosecs, "nanosecs", F_U32, .flags = OMIT_EMPTY));
+FIELDS(oci_personality_fields, struct oci_personality,
+       FIELD(struct oci_personality, domain, "domain", F_STR, .flags = F_REQUIRED),
+       FIELD(struct oci_personality, flags, "flags", F_STRS, .flags = OMIT_EMPTY));
+FIELDS(oci_net_device_fields, struct oci_net_device,
+       FIELD(struct oci_net_device, name, "name", F_STR, .flags = OMIT_EMPTY));
+
 #define LINUX(member, name, kind, ...) \
     FIELD(struct oci_linux, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
 FIELDS(oci_linux_fields, struct oci_linux, LINUX(sysctl, "sysctl", F_STRMAP),
@@ -146,13 +191,25 @@ FIELDS(oci_linux_fields, struct oci_linux, LINUX(sysctl, "sysctl", F_STRMAP),
        LINUX(seccomp, "seccomp", F_OBJPTR, .sub = &oci_seccomp_fields),
        LINUX(rootfs_propagation, "rootfsPropagation", F_STR),
        LINUX(masked_paths, "maskedPaths", F_STRS), LINUX(readonly_paths, "readonlyPaths", F_STRS),
-       LINUX(mount_label, "mountLabel", F_STR), LINUX(refused_uid_mappings, "uidMappings", F_RAW),
-       LINUX(refused_gid_mappings, "gidMappings", F_RAW),
+       LINUX(mount_label, "mountLabel", F_STR),
+       LINUX(uid_mappings, "uidMappings", F_ARRAY, .sub = &oci_id_mapping_fields),
+       LINUX(gid_mappings, "gidMappings", F_ARRAY, .sub = &oci_id_mapping_fields),
+       LINUX(time_offsets, "timeOffsets", F_OBJMAP, .sub = &oci_time_offset_fields),
+       LINUX(personality, "personality", F_OBJPTR, .sub = &oci_personality_fields),
+       LINUX(net_devices, "netDevices", F_OBJMAP, .sub = &oci_net_device_fields),
        LINUX(refused_intel_rdt, "intelRdt", F_RAW),
-       LINUX(refused_personality, "personality", F_RAW),
-       LINUX(refused_time_offsets, "timeOffsets", F_RAW),
-       LINUX(refused_net_devices, "netDevices", F_RAW),
        LINUX(refused_memory_policy, "memoryPolicy", F_RAW));
+
+#define HOOK(member, name, kind) FIELD(struct oci_hook, member, name, kind, .flags = OMIT_EMPTY)
+FIELDS(oci_hook_fields, struct oci_hook,
+       FIELD(struct oci_hook, path, "path", F_STR, .flags = F_REQUIRED), HOOK(args, "args", F_STRS),
+       HOOK(env, "env", F_STRS), HOOK(timeout, "timeout", F_I64PTR));
+#define HOOKS(member, name) \
+    FIELD(struct oci_hooks, member, name, F_ARRAY, .flags = OMIT_EMPTY, .sub = &oci_hook_fields)
+FIELDS(oci_hooks_fields, struct oci_hooks, HOOKS(prestart, "prestart"),
+       HOOKS(create_runtime, "createRuntime"), HOOKS(create_container, "createContainer"),
+       HOOKS(start_container, "startContainer"), HOOKS(poststart, "poststart"),
+       HOOKS(poststop, "poststop"));
 
 #define CONFIG(member, name, kind, ...) \
     FIELD(struct oci_config, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
@@ -163,6 +220,7 @@ FIELDS(oci_config_fields, struct oci_config,
        CONFIG(domainname, "domainname", F_STR),
        CONFIG(mounts, "mounts", F_ARRAY, .sub = &oci_mount_fields),
        CONFIG(linux_, "linux", F_OBJPTR, .sub = &oci_linux_fields),
-       CONFIG(annotations, "annotations", F_STRMAP), CONFIG(refused_hooks, "hooks", F_RAW),
+       CONFIG(annotations, "annotations", F_STRMAP),
+       CONFIG(hooks, "hooks", F_OBJPTR, .sub = &oci_hooks_fields),
        CONFIG(refused_solaris, "solaris", F_RAW), CONFIG(refused_windows, "windows", F_RAW),
        CONFIG(refused_vm, "vm", F_RAW), CONFIG(refused_zos, "zos", F_RAW));

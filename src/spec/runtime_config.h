@@ -22,6 +22,8 @@
 #define OCI_DEVICES_MAX 1024
 #define OCI_PATHS_MAX 1024 /* masked, read-only */
 #define OCI_SECCOMP_RULES_MAX 4096
+#define OCI_ID_MAPPINGS_MAX 340 /* as the kernel: UID_GID_MAP_MAX_EXTENTS */
+#define OCI_HOOKS_MAX 256       /* of one kind */
 
 struct oci_box {
     uint32_t height, width;
@@ -39,6 +41,19 @@ struct oci_rlimit {
     char *type; /* "RLIMIT_…" */
     uint64_t hard, soft;
 };
+struct oci_scheduler { /* sched_setattr(2) */
+    char *policy;      /* "SCHED_…" */
+    int32_t nice, priority;
+    struct strs flags; /* "SCHED_FLAG_…" */
+    uint64_t runtime, deadline, period;
+};
+struct oci_io_priority { /* ioprio_set(2) */
+    char *class;         /* "IOPRIO_CLASS_RT" … */
+    int32_t priority;
+};
+struct oci_cpu_affinity { /* of an exec; lists as "0-3,7" */
+    char *initial, *final;
+};
 struct oci_process {
     bool terminal;
     struct oci_box *console_size;
@@ -51,22 +66,27 @@ struct oci_process {
     int64_t *oom_score_adj;
     char *apparmor_profile;
     char *selinux_label;
-    struct str refused_scheduler, refused_io_priority, refused_exec_cpu_affinity,
-        refused_command_line;
+    struct oci_scheduler *scheduler;
+    struct oci_io_priority *io_priority;
+    struct oci_cpu_affinity *exec_cpu_affinity;
+    struct str refused_command_line;
 };
 
 struct oci_root {
     char *path; /* not used when the caller hands in a detached tree */
     bool readonly;
 };
+struct oci_id_mapping {
+    uint32_t container_id, host_id, size;
+};
 struct oci_mount {
     char *destination; /* absolute */
     char *type, *source;
     struct strs options;
-    struct str refused_uid_mappings, refused_gid_mappings;
+    struct objs uid_mappings, gid_mappings; /* of struct oci_id_mapping: an idmapped mount */
 };
 struct oci_namespace {
-    char *type; /* pid network mount ipc uts cgroup (user, time: refused) */
+    char *type; /* pid network mount ipc uts cgroup user time */
     char *path; /* NULL: a new one */
 };
 struct oci_device {
@@ -110,14 +130,31 @@ struct oci_block_io {
     struct objs throttle_read_bps, throttle_write_bps, throttle_read_iops,
         throttle_write_iops; /* of struct oci_throttle */
 };
+struct oci_hugepage_limit {
+    char *page_size; /* "2MB" */
+    uint64_t limit;
+};
+struct oci_priority {
+    char *name; /* of an interface */
+    uint32_t priority;
+};
+struct oci_network {
+    int64_t *class_id;      /* net_cls */
+    struct objs priorities; /* of struct oci_priority: net_prio */
+};
+struct oci_rdma {
+    int64_t *handles, *objects;
+};
 struct oci_resources {
     struct objs devices; /* of struct oci_device_rule */
     struct oci_memory *memory;
     struct oci_cpu *cpu;
     struct oci_pids *pids;
     struct oci_block_io *block_io;
-    struct strmap unified; /* cgroup v2 file → text */
-    struct str refused_hugepage_limits, refused_network, refused_rdma;
+    struct strmap unified;       /* cgroup v2 file → text */
+    struct objs hugepage_limits; /* of struct oci_hugepage_limit */
+    struct oci_network *network;
+    struct objmap rdma; /* device → struct oci_rdma */
 };
 
 struct oci_seccomp_arg {
@@ -136,10 +173,21 @@ struct oci_seccomp {
     int64_t *default_errno_ret;
     struct strs architectures, flags;
     struct objs syscalls; /* of struct oci_seccomp_rule */
-    char *listener_path;  /* refused */
+    char *listener_path;  /* AF_UNIX stream socket that gets the notification descriptor */
     char *listener_metadata;
 };
 
+struct oci_time_offset {
+    int64_t secs;
+    uint32_t nanosecs;
+};
+struct oci_personality {
+    char *domain;      /* "LINUX" "LINUX32" */
+    struct strs flags; /* none is defined */
+};
+struct oci_net_device {
+    char *name; /* in the container; NULL: as on the host */
+};
 struct oci_linux {
     struct strmap sysctl;
     struct oci_resources *resources;
@@ -149,9 +197,21 @@ struct oci_linux {
     struct oci_seccomp *seccomp;
     char *rootfs_propagation; /* "" private slave shared (unbindable) */
     struct strs masked_paths, readonly_paths;
-    struct str refused_uid_mappings, refused_gid_mappings, refused_intel_rdt, refused_personality,
-        refused_time_offsets, refused_net_devices, refused_memory_policy;
-    char *mount_label;
+    struct objs uid_mappings, gid_mappings; /* of struct oci_id_mapping */
+    struct objmap time_offsets;             /* "monotonic", "boottime" → struct oci_time_offset */
+    struct oci_personality *personality;
+    struct objmap net_devices; /* name on the host → struct oci_net_device */
+    struct str refused_intel_rdt, refused_memory_policy;
+    char *mount_label; /* SELinux: the "context" of the mounts made here */
+};
+
+struct oci_hook {
+    char *path; /* absolute, in the namespace where the hook runs */
+    struct strs args, env;
+    int64_t *timeout; /* seconds */
+};
+struct oci_hooks { /* of struct oci_hook, in the order of a container's life */
+    struct objs prestart, create_runtime, create_container, start_container, poststart, poststop;
 };
 
 struct oci_config {
@@ -162,7 +222,8 @@ struct oci_config {
     struct objs mounts; /* of struct oci_mount, in order */
     struct oci_linux *linux_;
     struct strmap annotations; /* never configure the runtime (security reference, rows 24, 68) */
-    struct str refused_hooks, refused_solaris, refused_windows, refused_vm, refused_zos;
+    struct oci_hooks *hooks;
+    struct str refused_solaris, refused_windows, refused_vm, refused_zos;
 };
 
 extern const struct fields oci_config_fields, oci_process_fields, oci_resources_fields,
@@ -175,6 +236,9 @@ struct err oci_config_check(const struct oci_config *c);
 /* The same for the process of an exec, and for the resources of an update. */
 struct err oci_process_check(const struct oci_process *p);
 struct err oci_resources_check(const struct oci_resources *r);
+
+/* The host's id for an id of the container; false: not mapped. No mappings map nothing. */
+bool oci_map_id(const struct objs *mappings, uint32_t container_id, uint32_t *ret);
 
 /* The numbers of user.additionalGids. *ret: an array of *ret_n (NULL for none) in the arena. */
 struct err oci_gids(const struct oci_user *u, struct arena *a, uint32_t **ret, size_t *ret_n);

@@ -37,7 +37,7 @@ struct box_options {
     const char *user;         /* '"uid":1,"gid":1' */
     const char *cwd;
     bool no_seccomp, no_masks;
-    int in, netns;               /* 0: none */
+    int in, netns, init_fd;      /* 0: none */
     void (*prepare)(int rootfs); /* plants things in the rootfs (a directory descriptor) */
 };
 struct box_run {
@@ -173,6 +173,7 @@ static inline struct err box_create(const struct box_options *o, struct box_run 
         .rootfs_fd = rootfs,
         .netns_fd = o->netns ? o->netns : -1,
         .seccomp_fd = seccomp,
+        .init_fd = o->init_fd,
         .stdio = {o->in ? o->in : -1, p[1], p[1]},
     };
     r->create_ns = time_monotonic();

@@ -64,16 +64,16 @@ TEST(bad_ones_are_refused_by_name) {
         enum err_kind kind;
         const char *word;
     } cases[] = {
-        {"{\"destination\":\"/x\",\"type\":\"ext4\"}", ERR_UNSUPPORTED, "ext4"},
-        {"{\"destination\":\"/x\"}", ERR_UNSUPPORTED, "type"},
+        {"{\"destination\":\"/x\",\"type\":\"EXT/4\"}", ERR_INVALID, "EXT/4"},
+        {"{\"destination\":\"/x\"}", ERR_INVALID, "type"},
         {"{\"destination\":\"/\",\"type\":\"tmpfs\"}", ERR_INVALID, "root"},
         {"{\"destination\":\"/a/..\",\"type\":\"tmpfs\"}", ERR_INVALID, "root"},
         {"{\"destination\":\"/x\",\"type\":\"bind\"}", ERR_INVALID, "source"},
         {"{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"y\"}", ERR_INVALID, "absolute"},
         {"{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"fd:1\"}", ERR_INVALID, "fd:1"},
         {"{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"fd:-1\"}", ERR_INVALID, "source"},
-        {"{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/y\",\"options\":[\"rshared\"]}",
-         ERR_UNSUPPORTED, "rshared"},
+        {"{\"destination\":\"/x\",\"type\":\"tmpfs\",\"uidMappings\":[{\"size\":1}]}",
+         ERR_UNSUPPORTED, "uidMappings"},
         {"{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/y\",\"options\":[\"size=5\"]}",
          ERR_INVALID, "size=5"},
         {"{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[\"=5\"]}", ERR_INVALID, "=5"},
