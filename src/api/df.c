@@ -76,6 +76,8 @@ static void df_images(const struct api_call *c, struct arena *a, struct api_disk
     doc->images.present = true;
     view_layer_users(c->api->images, &users);
     while ((i = images_next(c->api->images, &at))) {
+        if (i->step)
+            continue; /* build cache */
         struct api_image_summary *s = objs_add(&doc->images, a, sizeof(*s));
         view_image_summary(i, NULL, &users, c->minor, a, s);
         s->containers = (int64_t)i->holds_n; /* here in all versions */
@@ -122,7 +124,8 @@ static void df_done(void *arg, struct err e) {
         df_containers(d, &c->arena, &doc);
     if (d->types & DF_VOLUME)
         df_volumes(d, &c->arena, &doc);
-    doc.build_cache.present = d->types & DF_BUILD_CACHE; /* its layers are images' layers */
+    if (d->types & DF_BUILD_CACHE)
+        view_build_cache(c->api->images, &c->arena, &doc.build_cache);
     df_free(d);
     api_reply_doc(c, 200, &api_disk_usage_fields, &doc);
 }

@@ -78,6 +78,7 @@ const struct api_route api_routes[] = {
     {"DELETE", "/volumes/{}", api_volume_remove},
 
     {"POST", "/build", api_build},
+    {"POST", "/build/prune", api_build_prune},
     {"GET", "/corten/build/cache", api_build_cache},
     {"POST", "/corten/build/cache", api_build_record},
     {"GET", "/corten/build/image", api_build_base},

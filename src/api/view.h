@@ -6,6 +6,8 @@
 #include "spec/api_image.h"
 #include "spec/api_volume.h"
 
+/* struct api_build_cache of every step of builds that is kept for the next one. */
+void view_build_cache(struct images *im, struct arena *a, struct objs *ret);
 void view_volume(const struct volume *v, struct arena *a, struct api_volume *ret);
 /* How many images have each layer, for SharedSize. Keys are private; map_done frees it. */
 void view_layer_users(struct images *im, struct map *ret);

@@ -1,6 +1,7 @@
 /* build/build.c - the program: job in, answer out. */
 #include "build/build.h"
 #include "base/file.h"
+#include "build/fetch.h"
 #include "build/lane.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +48,24 @@ static struct err receive(struct context *c) {
     return context_receive(c, body);
 }
 
+/* A context from elsewhere: a repository, an archive, or a Dockerfile alone. */
+static struct err remote(struct build *b, struct context *c) {
+    const char *url = b->request->remote, *name, *commit;
+    int root;
+    if (source_is_git(url)) {
+        struct git_source git;
+        TRY(git_source_parse(url, b->arena, &git));
+        return fetch_git(b, &git, &c->root_fd, &commit);
+    }
+    if (!source_is_url(url))
+        return err_new(ERR_INVALID, "remote context '%s' is neither a URL nor a git repository",
+                       url);
+    TRY(fetch_url(b, url, &root, &name));
+    struct err e = context_downloaded(c, root, name, b->request->dockerfile);
+    fd_close(root);
+    return e;
+}
+
 static struct err write_id(const struct build_job *job, const char *image) {
     if (!job->id_file || !*job->id_file)
         return OK;
@@ -62,8 +81,9 @@ static struct err build(struct build *b, struct context *c, struct buf *text) {
     TRY(request_parse(str_of(job->query), b->arena, b->request));
     b->report->out->quiet = b->request->quiet;
     TRY(context_open(job, c));
-    TRY(local ? context_local(c, job->context) : receive(c));
-    if (local && job->digests && *job->digests)
+    bool elsewhere = b->request->remote && *b->request->remote;
+    TRY(elsewhere ? remote(b, c) : local ? context_local(c, job->context) : receive(c));
+    if (local && !elsewhere && job->digests && *job->digests)
         c->digests = digests_open(job->digests);
     TRY(context_read(c, b->request->dockerfile, text));
     TRY(dockerfile_parse(buf_str(text), b->request->dockerfile, b->arena, &file));

@@ -48,6 +48,37 @@ struct err context_receive(struct context *c, struct http_body *body) {
     return err_wrap(unpack_stream(in, c->temp_fd, &c->serial, &c->root_fd), "build context");
 }
 
+static struct err dockerfile_alone(struct context *c, int dir, const char *name,
+                                   const char *dockerfile) {
+    CLEAN_BUF struct buf text = {0};
+    CLEAN_FREE
+    char *path = mem_printf("%u", context_serial(c));
+    if (!path_is_name(str_of(dockerfile)))
+        return err_new(ERR_INVALID, "Dockerfile '%s' cannot be in a context of one file",
+                       dockerfile);
+    TRY(file_read_at(dir, name, DOCKERFILE_SIZE_MAX, &text));
+    if (mkdirat(c->temp_fd, path, 0755) != 0)
+        return err_errno(errno, "make the context's directory");
+    c->root_fd = openat(c->temp_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (c->root_fd < 0)
+        return err_errno(errno, "open the context's directory");
+    return file_replace_at(c->root_fd, dockerfile, buf_str(&text), 0644, false);
+}
+
+struct err context_downloaded(struct context *c, int dir, const char *name,
+                              const char *dockerfile) {
+    bool archive;
+    TRY(unpack_is_archive(dir, name, &archive));
+    if (!archive)
+        return dockerfile_alone(c, dir, name, dockerfile);
+    CLEAN_FD
+    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(errno, "open the context's archive");
+    return err_wrap(unpack_stream(stream_fd(fd), c->temp_fd, &c->serial, &c->root_fd),
+                    "build context");
+}
+
 struct err context_local(struct context *c, const char *path) {
     c->root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (c->root_fd < 0)

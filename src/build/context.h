@@ -29,6 +29,8 @@ static inline unsigned context_serial(struct context *c) {
 struct err context_open(const struct build_job *job, struct context *ret);
 /* Unpacks the request's body. */
 struct err context_receive(struct context *c, struct http_body *body);
+/* A file that was downloaded: an archive is the context, any other text its Dockerfile. */
+struct err context_downloaded(struct context *c, int dir, const char *name, const char *dockerfile);
 /* The caller's directory. */
 struct err context_local(struct context *c, const char *path);
 /* The Dockerfile's text and the ignore rules for it ("<Dockerfile>.dockerignore", else

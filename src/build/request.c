@@ -55,9 +55,6 @@ static struct err refuse(struct reader *x) {
 static struct err refuse_if_given(struct reader *x) {
     return x->value.len ? refuse(x) : OK;
 }
-static struct err refuse_if_true(struct reader *x) {
-    return truth(x->value) ? refuse(x) : OK;
-}
 /* A JSON array or object: refused unless it is empty. */
 static struct err refuse_if_filled(struct reader *x) {
     CLEAN_JSON struct json *j = NULL;
@@ -111,6 +108,28 @@ static struct err read_pull(struct reader *x) {
 }
 static struct err read_quiet(struct reader *x) {
     x->r->quiet = truth(x->value);
+    return OK;
+}
+
+static struct err read_remote(struct reader *x) {
+    x->r->remote = (char *)x->value.p;
+    return OK;
+}
+static struct err refuse_if_true(struct reader *x) {
+    return truth(x->value) ? refuse(x) : OK;
+}
+/* Names of images whose layers may be used again. Every step that this daemon knows is used anyway,
+ * whichever image it came with; the names are checked, and that is all that is left to do. */
+static struct err read_cache_from(struct reader *x) {
+    CLEAN_JSON struct json *j = NULL;
+    if (x->value.len == 0)
+        return OK;
+    TRY(json_parse(x->value, &j));
+    if (json_type(j) != JSON_ARRAY && json_type(j) != JSON_NULL)
+        return err_new(ERR_INVALID, "expected an array of strings");
+    for (size_t i = 0; i < json_len(j); i++)
+        if (json_type(json_at(j, i)) != JSON_STRING)
+            return err_new(ERR_INVALID, "expected an array of strings");
     return OK;
 }
 
@@ -254,9 +273,9 @@ static const struct {
     {"securityopt", read_security},
     {"isolation", read_isolation},
     {"version", read_version},
-    {"remote", refuse_if_given},
+    {"remote", read_remote},
     {"squash", refuse_if_true},
-    {"cachefrom", refuse_if_filled},
+    {"cachefrom", read_cache_from},
     {"outputs", refuse_if_filled},
     {"session", refuse_if_given},
 };

@@ -22,6 +22,7 @@ struct request {
     char *dockerfile; /* path in the context, default "Dockerfile" */
     char *target;     /* "" or NULL: the last stage */
     char *platform;   /* "" or NULL: this machine's */
+    char *remote;     /* URL of the context or Dockerfile, or git repository; "" or NULL: none */
     bool no_cache, pull, quiet;
     struct build_arg *args;
     size_t args_n;

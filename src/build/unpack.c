@@ -1,7 +1,6 @@
 /* build/unpack.c - ADD of archives; unpacking in general. */
 #include "build/unpack.h"
 #include "archive/extract.h"
-#include "archive/inflate.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,9 +22,8 @@ struct err unpack_stream(struct stream *in, int temp_fd, unsigned *serial, int *
     CLEAN_STREAM struct stream *plain = NULL;
     CLEAN_FD
     int fd = -1;
-    enum compression kind;
     struct extracted done;
-    TRY(inflate_open(in, 0, &plain, &kind));
+    TRY(decode_open(in, &plain));
     TRY(temp_dir(temp_fd, serial, &fd));
     TRY(extract(plain, fd, 0, &extract_default_limits, &done));
     *ret_fd = TAKE_FD(fd);
@@ -33,24 +31,33 @@ struct err unpack_stream(struct stream *in, int temp_fd, unsigned *serial, int *
 }
 
 /* Does it begin as a tar archive, whatever it is compressed with? */
-static struct err is_archive(const struct source_item *item, bool *ret) {
-    CLEAN_FD
-    int fd = -1;
-    TRY(source_open(item->root, item->files.items[0], &fd));
+static struct err begins_as_tar(int fd, bool *ret) {
     CLEAN_STREAM struct stream *plain = NULL;
-    enum compression kind;
     *ret = false;
-    struct err e = inflate_open(stream_fd(fd), 0, &plain, &kind);
-    if (err_kind(e) == ERR_UNSUPPORTED)
-        return e;
+    struct err e = decode_open(stream_fd(fd), &plain);
     if (!err_failed(e)) {
         CLEAN_TAR_READER struct tar_reader *t = tar_reader_new(plain);
         const struct tar_entry *entry = NULL;
         e = tar_next(t, &entry);
         *ret = !err_failed(e) && entry;
     }
-    err_free(e); /* not an archive: the file is copied as it is */
+    err_free(e); /* not an archive */
     return OK;
+}
+
+struct err unpack_is_archive(int dir, const char *name, bool *ret) {
+    CLEAN_FD
+    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(errno, "open '%s'", name);
+    return begins_as_tar(fd, ret);
+}
+
+static struct err is_archive(const struct source_item *item, bool *ret) {
+    CLEAN_FD
+    int fd = -1;
+    TRY(source_open(item->root, item->files.items[0], &fd));
+    return begins_as_tar(fd, ret);
 }
 
 static struct err unpack_item(struct copy *c, struct source_item *item) {

@@ -2,10 +2,14 @@
 #pragma once
 #include "build/copy.h"
 
-/* ADD: every file among the items that is a tar archive (plain, gzip, zstd) is unpacked and
- * replaced by its content. Other files stay. ERR_UNSUPPORTED for archives in a compression that is
- * not read. */
+/* The plain stream of one that may be gzip, zstd, xz or bzip2 (told by magic; taken over). Bombs
+ * are refused as archive/inflate.h says, xz dictionaries beyond 256 MiB too. */
+struct err decode_open(struct stream *from, struct stream **ret);
+/* ADD: every file among the items that is a tar archive, compressed or not, is unpacked and
+ * replaced by its content. Other files stay. */
 struct err unpack_archives(struct copy *c);
 /* A new directory below temp_fd with the stream's content; the stream may be compressed and is
  * taken over. */
 struct err unpack_stream(struct stream *in, int temp_fd, unsigned *serial, int *ret_fd);
+/* Is the file a tar archive, compressed or not? */
+struct err unpack_is_archive(int dir, const char *name, bool *ret);

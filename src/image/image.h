@@ -235,6 +235,8 @@ void image_commit_body(struct images *im, struct http_taken *client, const struc
 struct image *image_cache_get(struct images *im, struct str key);
 /* Lazy; forgotten with the image. */
 void image_cache_put(struct images *im, struct str key, struct image *i);
+/* Does an entry name it? */
+bool image_is_cached(const struct image *i);
 /* Forgets all entries (the images go by image_prune). */
 void image_cache_clear(struct images *im);
 

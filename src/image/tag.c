@@ -94,6 +94,10 @@ void image_cache_put(struct images *im, struct str key, struct image *i) {
     store_commit(im->store, t, STORE_LAZY, NULL, NULL);
 }
 
+bool image_is_cached(const struct image *i) {
+    return fact_of_const(i)->cache_keys.n > 0;
+}
+
 void image_cache_clear(struct images *im) {
     size_t it = 0;
     void *p;

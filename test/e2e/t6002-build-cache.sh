@@ -71,4 +71,17 @@ for a in sh cat base64 head xargs; do ln -s busybox other/bin/$a; done
 tar c -C other . | dk import - busybox >/dev/null
 build --target one -t i >/dev/null
 [ "$(pick "$(files i)" 1)" != "$(pick "$(files h)" 1)" ] || fail "the cache of another base was used"
+
+step "the cache is shown, and pruned"
+api GET /v1.45/system/df
+steps=$(grep -oE '"Type":"regular"' <<<"$output" | wc -l)
+[ "$steps" -gt 2 ] || fail "df shows $steps steps: $output"
+for t in a b c d e f g h i; do dk rmi -f $t >/dev/null 2>&1; done
+dk image prune -f >/dev/null
+out=$(dk builder prune -f 2>&1) || fail "$out"
+expect_match "$out" 'Total.*: *[1-9]'
+api GET /v1.45/system/df
+expect_no_match "$output" '"Type":"regular"'
+api POST '/v1.45/build/prune?keep-storage=5'
+expect_eq "$api_status" 501
 pass

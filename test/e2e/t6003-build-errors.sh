@@ -32,13 +32,13 @@ refused 'invalid chmod parameter' 'FROM busybox\nCOPY --chmod=9 file /\n'
 
 step "what is not there yet is refused by name"
 refused 'RUN --device is not supported' 'FROM busybox\nRUN --device=x true\n'
-refused "'cachefrom' is not supported" 'FROM busybox\n' --cache-from x
 printf 'FROM busybox\n' >ctx/Dockerfile
 tar c -C ctx . >ctx.tar
 post() { curl -s -o answer -w '%{http_code}' --unix-socket "$SOCKET" -X POST -H 'Content-Type: application/x-tar' --data-binary @ctx.tar "http://d/v1.45/build?$1"; }
 expect_eq "$(post version=2)" 501
 expect_match "$(cat answer)" "version=2"
-expect_eq "$(post 'remote=https%3A%2F%2Fx%2Fy.git')" 501
+expect_eq "$(post 'remote=ftp%3A%2F%2Fx%2Fy')" 400
+expect_match "$(cat answer)" 'neither a URL nor a git repository'
 expect_eq "$(post squash=1)" 501
 expect_match "$(cat answer)" "'squash' is not supported"
 expect_eq "$(post 'buildargs=%7B')" 400

@@ -43,6 +43,21 @@ expect_eq "$(look 'ls /packed /unpacked | xargs')" "/packed: some.tgz /unpacked:
 expect_eq "$(look 'cat /git/root.txt; ls -a /git /sub | xargs')" "r
 /git: . .. root.txt sub /sub: . .. s.txt"
 
+step "contexts from elsewhere, in any compression"
+mkdir whole && printf 'FROM busybox\nCOPY f /from-whole\n' >whole/Dockerfile && echo w >whole/f
+tar cJf www/whole.txz -C whole . && tar cjf www/whole.tbz -C whole .
+printf 'FROM busybox\nADD %s/some.tgz /x\n' $u >www/alone
+printf 'FROM busybox\nCOPY s.txt /from-git\n' >repo/sub/Dockerfile && g add . && g commit -qm three
+rm -rf www/r.git && git clone -q --bare repo www/r.git && git -C www/r.git update-server-info
+for c in whole.txz whole.tbz alone r.git#main:sub; do
+    out=$(in_build -q $u/$c 2>&1) || fail "$c: $out"
+done
+tar cJf ctx/packed.txz -C t . && tar cjf ctx/packed.tbz -C t .
+printf 'FROM busybox\nADD packed.txz packed.tbz /p/\nRUN cat /p/inside\n' >ctx/D3
+out=$(in_build -f ctx/D3 ctx 2>&1) || fail "$out"
+head -c 60 ctx/packed.tbz >www/cut.tbz
+out=$(in_build $u/cut.tbz 2>&1) && fail "a cut archive was built"
+
 step "unchanged: from the cache; changed: not"
 out=$(in_build -t r ctx 2>&1) || fail "$out"
 expect_eq "$(grep -c 'Using cache' <<<"$out")" 6
