@@ -15,6 +15,8 @@ struct events {
     const struct api *api;
     struct kept ring[EVENTS_KEPT];
     size_t next, n;
+    int64_t last; /* time of the newest */
+    uint64_t seq; /* of the next one; its row in the store is seq % EVENTS_KEPT */
     struct list listeners;
     size_t listeners_n;
     struct bus_sub containers, images, networks, volumes;
@@ -123,7 +125,7 @@ static void copy_event(struct kept *k, const struct api_event *from) {
         .action = arena_strz(a, from->action),
         .actor.id = arena_strz(a, from->actor.id),
         .scope = arena_strz(a, "local"),
-        .time_nano = from->time_nano ? from->time_nano : time_now(),
+        .time_nano = from->time_nano,
     };
     e->time = e->time_nano / NSEC_PER_SEC;
     for (size_t i = 0; i < from->actor.attributes.n; i++) {
@@ -132,14 +134,49 @@ static void copy_event(struct kept *k, const struct api_event *from) {
     }
 }
 
-void events_record(struct events *e, const struct api_event *event) {
+static struct kept *next_place(struct events *e) {
     struct kept *k = &e->ring[e->next];
-    metrics_event(e->api->metrics);
     arena_done(&k->arena);
     *k = (struct kept){0};
-    copy_event(k, event);
     e->next = (e->next + 1) % EVENTS_KEPT;
     e->n = MIN(e->n + 1, (size_t)EVENTS_KEPT);
+    return k;
+}
+
+static void save(struct events *e, const struct api_event *event) {
+    CLEAN_BUF struct buf text = {0};
+    struct store_txn *t = store_txn_new();
+    fields_print(&api_event_fields, event, &text);
+    store_add(t, "INSERT OR REPLACE INTO event (slot, seq, doc) VALUES (?, ?, ?)", "iit",
+              (int64_t)(e->seq % EVENTS_KEPT), (int64_t)e->seq, buf_str(&text));
+    store_commit(e->api->store, t, STORE_LAZY, NULL, NULL);
+    e->seq++;
+}
+
+static struct err load_row(void *arg, struct store_row *r) {
+    struct events *e = arg;
+    struct kept k = {0};
+    struct err bad = fields_decode(&api_event_fields, row_blob(r, 1), &k.arena, &k.event);
+    e->seq = (uint64_t)row_int(r, 0) + 1;
+    if (err_failed(bad)) {
+        log_err(LOG_WARN, bad, "an event of an earlier daemon cannot be read");
+        arena_done(&k.arena);
+        return OK;
+    }
+    e->last = MAX(e->last, k.event.time_nano);
+    *next_place(e) = k;
+    return OK;
+}
+
+void events_record(struct events *e, const struct api_event *event) {
+    struct api_event timed = *event;
+    struct kept *k = next_place(e);
+    metrics_event(e->api->metrics);
+    /* A clock that was set back, or stands still, does not make two events change places. */
+    timed.time_nano = MAX(event->time_nano ? event->time_nano : time_now(), e->last + 1);
+    e->last = timed.time_nano;
+    copy_event(k, &timed);
+    save(e, &k->event);
     LIST_FOR (&e->listeners, n)
         (void)listener_send(CONTAINER_OF(n, struct listener, link), &k->event);
 }
@@ -219,6 +256,9 @@ struct events *events_new(const struct api *api) {
     bus_subscribe(images_events(api->images), &e->images, on_image, e);
     bus_subscribe(networks_bus(api->networks), &e->networks, on_network, e);
     bus_subscribe(volumes_bus(api->volumes), &e->volumes, on_volume, e);
+    log_err(LOG_WARN,
+            store_load(api->store, "SELECT seq, doc FROM event ORDER BY seq", load_row, e),
+            "load earlier events");
     return e;
 }
 

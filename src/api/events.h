@@ -1,17 +1,20 @@
 /* events.h - the record behind GET /events. Private to api/.
  *
  * Subscribes to the buses of all nouns, keeps the last EVENTS_KEPT events for `since`, and passes
- * each new one on to the clients that listen. Volatile, as the peer's: a new daemon starts with
- * none. Loop thread. A client that does not read is cut once it has a MiB waiting; it never holds
- * up anybody. Source: Engine API 1.51 SystemEvents. Tests: test/unit/api/events.c. */
+ * each new one on to the clients that listen. They are kept in the store too (lazily: they survive
+ * a kill -9), in a ring of EVENTS_KEPT rows, and a new daemon goes on with them; what ended while
+ * no daemon was there is told by the next. No two events have the same time, and later ones have
+ * later times, so that since=<time of the last one seen> loses and repeats nothing but that one.
+ * Loop thread. A client that does not read is cut once it has a MiB waiting; it never holds up
+ * anybody. Source: Engine API 1.51 SystemEvents. Tests: test/unit/api/events.c. */
 #pragma once
 #include "api/call.h"
 #include "spec/api_system.h"
 
-#define EVENTS_KEPT 256
+#define EVENTS_KEPT 1024
 
 struct events;
-struct events *events_new(const struct api *api); /* subscribes; api must outlive it */
+struct events *events_new(const struct api *api); /* subscribes, loads; api must outlive it */
 void events_free(struct events *e);               /* cuts the listeners; NULL allowed */
 size_t events_listeners(const struct events *e);
 /* For events that no bus carries. The event is copied; scope and times are filled in. */

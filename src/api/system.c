@@ -13,6 +13,7 @@ void api_open(struct api *api) {
     api->facts = host_new();
     api->metrics = metrics_new();
     api->events = events_new(api);
+    containers_announce(api->containers);
 }
 
 void api_close(struct api *api) {

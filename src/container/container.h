@@ -88,6 +88,7 @@ struct container {
     enum container_state state;
     bool oom_killed, stopped_by_user;
     bool other_boot; /* loaded from a row of an earlier boot */
+    bool end_untold; /* it ended while no daemon was there */
     int exit_code;
     char *error; /* owned, "" or why the last start failed */
     int64_t started_at, finished_at;
@@ -148,6 +149,8 @@ struct container_event {
     int64_t time;
 };
 struct bus *containers_bus(struct containers *cs); /* events: struct container_event */
+/* Publishes the ends that no daemon saw; once, when those who listen have subscribed. */
+void containers_announce(struct containers *cs);
 
 /* By full id, name (with or without '/'), or unambiguous id prefix, in this order. NOT_FOUND "No
  * such container: x". */

@@ -13,6 +13,15 @@
 #define EXEC_CODES_MAX (256 << 10) /* bytes of kept codes: some 3,700 */
 #define EXECS_MAX 10000            /* kept per daemon; ended ones go first */
 
+/* "exec_create: sh -c true": the command is part of the action. */
+static void publish_command(const struct container_exec *x, const char *action) {
+    CLEAN_BUF struct buf text = {0};
+    buf_addf(&text, "%s:", action);
+    for (size_t i = 0; i < x->config->cmd.n; i++)
+        buf_addf(&text, " %s", x->config->cmd.items[i]);
+    container_publish(x->container, buf_cstr(&text), "execID", x->id);
+}
+
 static void exec_drop(struct container_exec *x) {
     map_del(&x->container->all->execs, str_of(x->id));
     list_remove(&x->link);
@@ -82,7 +91,7 @@ struct err container_exec_create(struct container *c, const struct api_exec_crea
         exec_drop(x);
         return e;
     }
-    container_publish(c, "exec_create", "execID", x->id);
+    publish_command(x, "exec_create");
     *ret = x;
     return OK;
 }
@@ -117,7 +126,7 @@ static void exec_started(void *arg, struct err e, pid_t pid) {
                                                       : 128;
     } else if (x) {
         x->pid = pid;
-        container_publish(x->container, "exec_start", "execID", x->id);
+        publish_command(x, "exec_start");
     }
     if (err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_FORBIDDEN)
         e = err_as(e, ERR_INVALID);
@@ -216,7 +225,7 @@ void container_exec_ended(struct container *c, const char *exec_id, int code) {
     x->running = false;
     x->exit_code = code;
     x->pid = 0;
-    container_publish(c, "exec_die", "exitCode", text);
+    container_publish_two(c, "exec_die", "execID", x->id, "exitCode", text);
 }
 
 /* An instance that an earlier daemon started. */

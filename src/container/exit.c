@@ -118,6 +118,14 @@ static void acknowledge(void *arg, struct err e) {
         monitor_ack_exit(c->monitor);
 }
 
+void container_publish_end(struct container *c) {
+    char code[16], seconds[24];
+    int64_t run = c->started_at ? MAX(c->finished_at - c->started_at, INT64_C(0)) : 0;
+    snprintf(code, sizeof code, "%d", c->exit_code);
+    snprintf(seconds, sizeof seconds, "%lld", (long long)(run / NSEC_PER_SEC));
+    container_publish_two(c, "die", "execDuration", seconds, "exitCode", code);
+}
+
 static void monitor_exited(void *arg, const struct monitor_exit *x) {
     struct container *c = arg;
     if (!container_is_alive(c)) {
@@ -125,9 +133,7 @@ static void monitor_exited(void *arg, const struct monitor_exit *x) {
         return;
     }
     container_apply_exit(c, x);
-    char code[16];
-    snprintf(code, sizeof code, "%d", x->code);
-    container_publish(c, "die", "exitCode", code);
+    container_publish_end(c);
     if (c->auto_remove) {
         /* Nobody will ask for this row: its removal is the record. */
         monitor_ack_exit(c->monitor);

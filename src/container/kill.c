@@ -46,6 +46,10 @@ void container_resize(struct container *c, unsigned rows, unsigned columns, cont
         done(arg, err_new(ERR_CONFLICT, "cannot resize a stopped container: %s", c->id));
         return;
     }
+    char height[16], width[16];
+    snprintf(height, sizeof height, "%u", rows);
+    snprintf(width, sizeof width, "%u", columns);
+    container_publish_two(c, "resize", "height", height, "width", width);
     struct kill_job *j = NEW(struct kill_job);
     *j = (struct kill_job){done, arg};
     monitor_resize(c->monitor, NULL, rows, columns, kill_sent, j);

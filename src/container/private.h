@@ -74,6 +74,9 @@ void container_save_lazy(struct container *c);
 
 /* events */
 void container_publish(struct container *c, const char *action, const char *key, const char *value);
+void container_publish_two(struct container *c, const char *action, const char *key1,
+                           const char *value1, const char *key2, const char *value2);
+void container_publish_end(struct container *c); /* "die" with the facts of the last end */
 
 /* exit.c */
 void container_watch_monitor(struct container *c, int conn);

@@ -128,12 +128,16 @@ void container_unreserve(struct container *c) {
         }
 }
 
+void container_publish_two(struct container *c, const char *action, const char *key1,
+                           const char *value1, const char *key2, const char *value2) {
+    struct container_event ev = {.action = action,
+                                 .container = c,
+                                 .attributes = {key1, value1, key2, value2},
+                                 .time = time_now()};
+    bus_publish(&c->all->bus, &ev);
+}
+
 void container_publish(struct container *c, const char *action, const char *key,
                        const char *value) {
-    struct container_event ev = {.action = action, .container = c, .time = time_now()};
-    if (key) {
-        ev.attributes[0] = key;
-        ev.attributes[1] = value;
-    }
-    bus_publish(&c->all->bus, &ev);
+    container_publish_two(c, action, key, value, NULL, NULL);
 }

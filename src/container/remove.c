@@ -162,6 +162,7 @@ static void remove_finish(void *job, struct err e, struct op_run *run) {
         return;
     }
     j->c->stopped_by_user = true;
+    container_publish(j->c, "kill", "signal", "9");
     container_on_exit(j->c, killed_for_removal, j);
     container_hold_until_exit(j->c, run, keep_queue);
     monitor_stop(j->c->monitor, 9, 0, ignore_reply, NULL);

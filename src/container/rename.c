@@ -40,9 +40,10 @@ static void rename_recorded(void *arg, struct err e) {
         map_del(names, str_of(j->to));
     } else {
         map_del(names, str_of(j->c->name));
-        container_publish(j->c, "rename", "oldName", j->c->name);
+        CLEAN_FREE char *old = mem_printf("/%s", j->c->name);
         free(j->c->name);
         j->c->name = TAKE(j->to);
+        container_publish(j->c, "rename", "oldName", old);
         endpoint_renamed(j->c->all->config.networks, j->c->id, j->c->name);
         container_names_tell(j->c, j->c->endpoints.items, j->c->endpoints.n, true);
     }

@@ -42,6 +42,7 @@ static void lost(struct container *c) {
     if (!container_is_alive(c))
         c->state = CONTAINER_RUNNING; /* RESTARTING: its timer went with the old daemon */
     container_apply_exit(c, &x);
+    c->end_untold = true;
     container_save_lazy(c);
 }
 
@@ -78,6 +79,7 @@ void container_restore_one(struct container *c) {
     if (!err_failed(e)) {
         c->state = CONTAINER_RUNNING;
         container_apply_exit(c, &hello.exit);
+        c->end_untold = true;
         container_save_lazy(c);
         monitor_hello_done(&hello);
     } else {
@@ -189,6 +191,14 @@ static void restore_all(struct containers *cs) {
     container_boot(cs, starting.items, starting.n);
     vec_done(&starting);
     vec_done(&todo);
+}
+
+void containers_announce(struct containers *cs) {
+    for (size_t i = cs->n; i-- > 0;)
+        if (cs->sorted[i]->end_untold) {
+            cs->sorted[i]->end_untold = false;
+            container_publish_end(cs->sorted[i]);
+        }
 }
 
 struct err containers_open(const struct containers_config *config, struct containers **ret) {

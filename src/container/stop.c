@@ -2,6 +2,7 @@
 #include "container/private.h"
 #include "kernel/signal.h"
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct stop_job {
@@ -70,6 +71,9 @@ static void stop_finish(void *job, struct err e, struct op_run *run) {
         op_end(run);
         return;
     }
+    char signal[16];
+    snprintf(signal, sizeof signal, "%d", j->signo);
+    container_publish(c, "kill", "signal", signal);
     container_on_exit(c, stop_ended, j);
     container_hold_until_exit(c, run, NULL);
     monitor_stop(c->monitor, j->signo, j->timeout_ns, stop_sent, NULL);

@@ -211,5 +211,6 @@ void container_top(struct container *c, const char *ps_args,
     j->done = done;
     j->arg = arg;
     j->cgroup = container_cgroup_path(c);
+    container_publish(c, "top", NULL, NULL);
     job_submit(c->all->config.loop, top_work, top_done, j);
 }

@@ -34,6 +34,9 @@ static const char *const migrations[] = {
     "CREATE TABLE container (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
     " created INTEGER NOT NULL, image TEXT, config TEXT NOT NULL, state TEXT NOT NULL,"
     " auto_remove INTEGER NOT NULL, boot TEXT);",
+
+    /* 2: api/: the last events, a ring of rows; slot is seq modulo its size. doc: JSON as sent. */
+    "CREATE TABLE event (slot INTEGER PRIMARY KEY, seq INTEGER NOT NULL, doc TEXT NOT NULL);",
 };
 
 static struct err pragma_int(struct store *s, const char *sql, int64_t *ret) {
