@@ -225,13 +225,30 @@ static void open_fails(struct root *r, enum err_kind kind, const char *message) 
     err_free(e);
 }
 
+/* The version of a database that has just been made: the newest. */
+static int newest_version(struct root *r) {
+    CLEAN_FREE
+    char *path = path_join(r->path, "store/corten.db");
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int version = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return version;
+}
+
 TEST(a_newer_version_is_refused_by_name_and_left_alone) {
     struct root r;
     root_init(&r);
     store_close(r.store);
+    CLEAN_FREE
+    char *back = mem_printf("PRAGMA user_version = %d", newest_version(&r));
     meddle(&r, "PRAGMA user_version = 4711");
     open_fails(&r, ERR_UNSUPPORTED, "version 4711 is newer");
-    meddle(&r, "PRAGMA user_version = 1");
+    meddle(&r, back);
     root_open(&r); /* the failed open gave the lock back */
     root_done(&r);
 }
