@@ -5,7 +5,9 @@
 #include "base/time.h"
 #include "monitor/keeper.h"
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -13,6 +15,11 @@
 #define FRAME_HEADER 8
 #define INPUT_SIZE 16384
 #define GATE_TICKS 60 /* of the linger timer: a client that reads a long log first */
+/* Clients that read the head of the answer through a buffer (Python's http.client among them) lose
+ * what that one read takes beyond it. So the first output waits until the head has been taken, in
+ * steps of HEAD_STEP, HEAD_STEPS at most. */
+#define HEAD_STEP NSEC_PER_MSEC
+#define HEAD_STEPS 100
 
 struct client {
     struct list link;        /* session.clients, or keeper.clients_ending */
@@ -32,6 +39,8 @@ struct client {
     unsigned char keys[DETACH_KEYS_MAX];
     size_t keys_n, keys_seen; /* 0: no detaching */
     unsigned idle_ticks;      /* of the linger timer, without progress */
+    struct timer *head_timer; /* not NULL: the head has not been taken, output waits */
+    unsigned head_steps;
 };
 
 struct client *client_of(struct list *link) {
@@ -54,17 +63,23 @@ static void client_free(struct client *c) {
     watch_free(c->watch);
     watch_free(c->gate_watch);
     fd_close(c->gate);
+    timer_free(c->head_timer);
     fd_close(c->fd);
     buf_done(&c->queue);
     free(c);
     exit_maybe(k);
 }
 
+/* Nothing is sent yet: the log comes first, or the head has not been taken. */
+static bool holds_back(const struct client *c) {
+    return c->gate >= 0 || c->head_timer;
+}
+
 static void set_events(struct client *c) {
     unsigned events = c->deaf ? 0 : WATCH_CLOSED;
     if (c->in_open && c->session && !session_input_full(c->session))
         events |= WATCH_READ;
-    if (client_queued(c) > 0 && c->gate < 0)
+    if (client_queued(c) > 0 && !holds_back(c))
         events |= WATCH_WRITE;
     watch_set(c->watch, events);
 }
@@ -118,7 +133,7 @@ static void client_deafen(struct client *c) {
 
 /* Sends the queue; false: the client is gone or the socket is full. */
 static bool flush(struct client *c) {
-    if (c->gate >= 0)
+    if (holds_back(c))
         return false;
     while (client_queued(c) > 0) {
         ssize_t n = send(c->fd, c->queue.data + c->queue_done, client_queued(c),
@@ -167,7 +182,7 @@ void client_send(struct client *c, enum logs_stream stream, const void *p, size_
         iov[0].iov_len = FRAME_HEADER;
     }
     size_t total = iov[0].iov_len + n, sent = 0;
-    if (client_queued(c) == 0 && c->gate < 0) {
+    if (client_queued(c) == 0 && !holds_back(c)) {
         struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
         ssize_t w;
         do
@@ -271,6 +286,34 @@ static void on_socket(void *arg, unsigned events) {
         set_events(c);
 }
 
+/* Bytes that the other end of a unix socket has not taken (SIOCOUTQ counts what it holds of ours;
+ * on TCP, what was not acknowledged). */
+static bool head_is_taken(const struct client *c) {
+    int held = 0;
+    return ioctl(c->fd, SIOCOUTQ, &held) != 0 || held == 0;
+}
+
+static void head_step(void *arg) {
+    struct client *c = arg;
+    if (c->dropped || (!head_is_taken(c) && ++c->head_steps < HEAD_STEPS))
+        return;
+    c->head_timer = timer_free(c->head_timer);
+    if (flush(c) && c->ending) {
+        finish(c);
+        return;
+    }
+    if (c->dropped)
+        return;
+    if (c->session && !c->deaf)
+        session_update(c->session);
+    set_events(c);
+}
+
+static void wait_for_head(struct client *c) {
+    if (!c->deaf && !c->dropped && !head_is_taken(c))
+        c->head_timer = timer_new(c->keeper->loop, HEAD_STEP, HEAD_STEP, head_step, c);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 static void queue_head(struct client *c, const struct protocol_client *from) {
@@ -301,6 +344,7 @@ void client_new(struct session *s, struct protocol_client *from, const char *ext
     struct client *c = client_make(s, from);
     queue_head(c, from);
     flush(c);
+    wait_for_head(c);
     if (extra && !c->deaf)
         client_send(c, LOGS_STDOUT, extra, strlen(extra));
     if (c->in_open && from->early.len > 0)
