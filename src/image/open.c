@@ -4,8 +4,10 @@
 #include "image/facts.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,12 +18,24 @@ static struct err open_below(const char *root, const char *name, int *ret_fd) {
     return dir_open(path, ret_fd);
 }
 
+/* ext4 puts what is made below a directory beside it, and walks over every inode there that was freed
+ * in the last minutes: after the removal of a large image the next one took five times as long. As
+ * a "top directory", every layer begins in the group of inodes with the fewest directories. */
+static void spread_inodes(int dir) {
+    int flags;
+    if (ioctl(dir, FS_IOC_GETFLAGS, &flags) == 0 && !(flags & FS_TOPDIR_FL)) {
+        flags |= FS_TOPDIR_FL;
+        (void)ioctl(dir, FS_IOC_SETFLAGS, &flags); /* other file systems refuse, and need none */
+    }
+}
+
 static struct err open_dirs(struct images *im) {
     CLEAN_FREE
     char *root = path_join(im->data_root, "image");
     TRY(dir_make(root, 0700));
     TRY(dir_open(root, &im->root_fd));
     TRY(open_below(root, "layer", &im->layer_fd));
+    spread_inodes(im->layer_fd);
     TRY(open_below(root, "blob/sha256", &im->blob_fd));
     return open_below(root, "ingest", &im->ingest_fd);
 }
