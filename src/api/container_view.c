@@ -68,6 +68,12 @@ static struct api_endpoint *view_endpoint(const struct container *c, const char 
     e->ip_address = text_of_address(p->address, a);
     e->ip_prefix_len = p->prefix;
     e->mac_address = arena_strz(a, mac_format(p->mac, mac));
+    if (p->six) {
+        char six[INET6_ADDRSTRLEN];
+        e->global_ipv6_address = arena_strz(a, inet_ntop(AF_INET6, &p->address6, six, sizeof six));
+        e->global_ipv6_prefix_len = p->prefix6;
+        e->ipv6_gateway = arena_strz(a, inet_ntop(AF_INET6, &p->gateway6, six, sizeof six));
+    }
     return e;
 }
 

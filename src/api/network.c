@@ -13,6 +13,12 @@ static char *address_text(struct arena *a, struct in_addr ip, unsigned prefix) {
     return prefix ? arena_printf(a, "%s/%u", text, prefix) : arena_strz(a, text);
 }
 
+static char *six_text(struct arena *a, const struct in6_addr *ip, unsigned prefix) {
+    char text[INET6_ADDRSTRLEN];
+    inet_ntop(AF_INET6, ip, text, sizeof(text));
+    return prefix ? arena_printf(a, "%s/%u", text, prefix) : arena_strz(a, text);
+}
+
 static void view_ipam(const struct network *w, struct arena *a, struct api_ipam *ret) {
     ret->driver = arena_strz(a, "default");
     if (w->driver != NETWORK_BRIDGE)
@@ -23,6 +29,11 @@ static void view_ipam(const struct network *w, struct arena *a, struct api_ipam 
     if (w->range_prefix != w->prefix)
         pool->ip_range = address_text(a, w->range, w->range_prefix);
     pool->auxiliary_addresses = w->aux;
+    if (!w->six)
+        return;
+    pool = objs_add(&ret->config, a, sizeof(*pool));
+    pool->subnet = six_text(a, &w->subnet6, w->prefix6);
+    pool->gateway = six_text(a, &w->gateway6, 0);
 }
 
 static void view_containers(const struct network *w, struct arena *a, struct objmap *ret) {
@@ -36,6 +47,8 @@ static void view_containers(const struct network *w, struct arena *a, struct obj
         k->endpoint_id = arena_strz(a, e->id);
         k->mac_address = arena_strz(a, mac_format(e->mac, mac));
         k->ipv4_address = address_text(a, e->address, w->prefix);
+        if (w->six)
+            k->ipv6_address = six_text(a, &e->address6, w->prefix6);
     }
 }
 
@@ -48,6 +61,7 @@ static void view_network(const struct network *w, bool containers, struct arena 
         .scope = arena_strz(a, "local"),
         .driver = arena_strz(a, network_driver_name(w->driver)),
         .enable_ipv4 = true,
+        .enable_ipv6 = w->six,
         .internal = w->internal,
         .attachable = w->attachable,
         .options = w->options,
@@ -128,21 +142,39 @@ void api_network_inspect(struct api_call *c) {
 
 /* --- create -------------------------------------------------------------------------------- */
 
+/* One pool of each family. */
+static struct err check_pool(const struct api_ipam_pool *p, struct network_request *ret, bool *four,
+                             bool *six) {
+    bool is_six = (p->subnet && strchr(p->subnet, ':')) || (p->gateway && strchr(p->gateway, ':'));
+    bool *seen = is_six ? six : four;
+    if (*seen)
+        return err_new(ERR_UNSUPPORTED, "a second pool of the same family is not supported");
+    *seen = true;
+    if (is_six && ((p->ip_range && *p->ip_range) || p->auxiliary_addresses.n))
+        return err_new(ERR_UNSUPPORTED,
+                       "IPRange and AuxiliaryAddresses of an IPv6 pool are not supported");
+    if (is_six) {
+        ret->subnet6 = p->subnet;
+        ret->gateway6 = p->gateway;
+        return OK;
+    }
+    ret->subnet = p->subnet;
+    ret->gateway = p->gateway;
+    ret->ip_range = p->ip_range;
+    ret->aux = p->auxiliary_addresses;
+    return OK;
+}
+
 static struct err check_ipam(const struct api_ipam *i, struct network_request *ret) {
     if (i->driver && *i->driver && strcmp(i->driver, "default") != 0)
         return err_new(ERR_UNSUPPORTED, "IPAM.Driver: '%s' is not supported", i->driver);
     if (i->options.n > 0)
         return err_new(ERR_UNSUPPORTED, "IPAM.Options: '%s' is not supported",
                        i->options.items[0].key);
-    if (i->config.n > 1)
-        return err_new(ERR_UNSUPPORTED, "IPAM.Config: more than one pool is not supported");
-    if (i->config.n == 0)
-        return OK;
-    const struct api_ipam_pool *pool = i->config.items;
-    ret->aux = pool->auxiliary_addresses;
-    ret->subnet = pool->subnet;
-    ret->gateway = pool->gateway;
-    ret->ip_range = pool->ip_range;
+    bool four = false, six = false;
+    for (size_t k = 0; k < i->config.n; k++)
+        TRYF(check_pool((const struct api_ipam_pool *)i->config.items + k, ret, &four, &six),
+             "IPAM.Config[%zu]", k);
     return OK;
 }
 
@@ -152,13 +184,12 @@ static struct err check_create(const struct api_network_create *doc, struct netw
         .driver = doc->driver,
         .internal = doc->internal,
         .attachable = doc->attachable,
+        .six = doc->enable_ipv6 && *doc->enable_ipv6,
         .labels = doc->labels,
         .options = doc->options,
     };
     if (doc->scope && *doc->scope && strcmp(doc->scope, "local") != 0)
         return err_new(ERR_UNSUPPORTED, "Scope: '%s' is not supported", doc->scope);
-    if (doc->enable_ipv6 && *doc->enable_ipv6)
-        return err_new(ERR_UNSUPPORTED, "EnableIPv6 is not supported");
     if (doc->enable_ipv4 && !*doc->enable_ipv4)
         return err_new(ERR_UNSUPPORTED, "EnableIPv4: false is not supported");
     if (doc->ingress || doc->config_only)

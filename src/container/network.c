@@ -117,6 +117,7 @@ struct err container_reserve_endpoint(struct container *c, struct network *w,
     struct strs links = {0};
     if (e) {
         r.ip = text_or_null(e->ipam_config ? e->ipam_config->ipv4_address : NULL);
+        r.ip6 = text_or_null(e->ipam_config ? e->ipam_config->ipv6_address : NULL);
         r.aliases = &e->aliases;
         links = e->links;
         links.cap = 0; /* copied when it grows */

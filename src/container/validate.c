@@ -166,8 +166,8 @@ struct err container_endpoint_check(const struct api_endpoint *e) {
     const char *interface = NULL;
     if (!e)
         return OK;
-    if (e->ipam_config && (set(e->ipam_config->ipv6_address) || e->ipam_config->link_local_ips.n))
-        return err_new(ERR_UNSUPPORTED, "IPv6 and link-local addresses are not supported");
+    if (e->ipam_config && e->ipam_config->link_local_ips.n)
+        return err_new(ERR_UNSUPPORTED, "link-local addresses are not supported");
     return endpoint_options_check(&e->driver_opts, &interface);
 }
 

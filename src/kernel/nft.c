@@ -37,7 +37,7 @@ static void open_list(struct nft_batch *b, uint16_t type, const char *table, con
     close_list(b);
     if (b->batch.n == 0)
         border(&b->batch, NFNL_MSG_BATCH_BEGIN);
-    struct nfgenmsg g = {.nfgen_family = NFPROTO_IPV4};
+    struct nfgenmsg g = {.nfgen_family = b->family ? b->family : NFPROTO_IPV4};
     netlink_message(&b->batch, message_type(type), type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0,
                     &g, sizeof(g));
     netlink_attr_z(&b->batch, NFTA_SET_ELEM_LIST_TABLE, table);
@@ -99,9 +99,9 @@ static struct err ignore_answer(void *arg, const struct nlmsghdr *h) {
     return OK;
 }
 
-struct err nft_table_exists(struct netlink *nl, const char *table, bool *ret) {
+static struct err table_exists(struct netlink *nl, uint8_t family, const char *table, bool *ret) {
     CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
-    request(&b, NFT_MSG_GETTABLE, 0, NFPROTO_IPV4);
+    request(&b, NFT_MSG_GETTABLE, 0, family);
     netlink_attr_z(&b, NFTA_TABLE_NAME, table);
     struct err e = netlink_ask(nl, &b, ignore_answer, NULL);
     if (err_failed(e) && err_errnum(e) == ENOENT) {
@@ -112,6 +112,14 @@ struct err nft_table_exists(struct netlink *nl, const char *table, bool *ret) {
     TRYF(e, "look for nftables table '%s'", table);
     *ret = true;
     return OK;
+}
+
+struct err nft_table_exists(struct netlink *nl, const char *table, bool *ret) {
+    return table_exists(nl, NFPROTO_IPV4, table, ret);
+}
+
+struct err nft_table_exists_six(struct netlink *nl, const char *table, bool *ret) {
+    return table_exists(nl, NFPROTO_IPV6, table, ret);
 }
 
 static size_t read_data(const struct nlattr *a, uint8_t into[NFT_KEY_MAX]) {

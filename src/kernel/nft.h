@@ -7,7 +7,7 @@
  *
  * Keys and values are given as the kernel keeps them: every field of a concatenation padded to a
  * multiple of 4 bytes; addresses and ports in network byte order; an interface name is 16 bytes.
- * Only tables of family `ip` (NFPROTO_IPV4).
+ * Tables of family `ip` (NFPROTO_IPV4) unless a batch says otherwise.
  *
  * Source: include/uapi/linux/netfilter/nf_tables.h, nfnetlink.h. Any thread; blocks shortly.
  * Tests: test/kernel/network-nft.c.
@@ -20,6 +20,7 @@
 
 struct nft_batch {
     struct netlink_batch batch;
+    uint8_t family; /* of all its tables; 0: NFPROTO_IPV4 */
     struct {
         char table[32], set[32];
         uint16_t type;
@@ -48,6 +49,7 @@ struct nft_elements VEC_BODY(struct nft_element);
 struct err nft_list(struct netlink *nl, const char *table, const char *set,
                     struct nft_elements *ret);
 struct err nft_table_exists(struct netlink *nl, const char *table, bool *ret);
+struct err nft_table_exists_six(struct netlink *nl, const char *table, bool *ret); /* ip6 */
 
 /* Base chains at hook forward, families ip and inet, whose policy is drop and that are not in
  * `table`: "ip filter FORWARD". */

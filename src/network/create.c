@@ -151,6 +151,7 @@ static struct err build(struct networks *n, struct network *w, const struct netw
     w->created = time_now();
     w->internal = r->internal;
     w->attachable = r->attachable;
+    w->six = r->six;
     w->icc = w->masquerade = true;
     w->mtu = n->mtu;
     w->bind_ip = n->bind_ip;
@@ -158,6 +159,7 @@ static struct err build(struct networks *n, struct network *w, const struct netw
     for (size_t i = 0; i < r->options.n; i++)
         TRY(apply_option(n, w, r->options.items[i].key, r->options.items[i].value));
     TRY(apply_subnet(n, w, r));
+    TRY(six_configure(n, w, r->subnet6, r->gateway6));
     copy_map(&w->aux, &w->arena, &r->aux);
     TRY(network_reserve_aux(w));
     copy_map(&w->labels, &w->arena, &r->labels);
@@ -306,5 +308,8 @@ struct host_plan host_plan_for(const struct networks *n, const struct network *w
         .internal = w->internal,
         .icc = w->icc,
         .masquerade = w->masquerade,
+        .six = w->six,
+        .gateway6 = w->gateway6,
+        .prefix6 = w->prefix6,
     };
 }

@@ -130,6 +130,10 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     p->gateway = w->gateway;
     p->subnet = w->subnet;
     p->prefix = w->prefix;
+    p->six = w->six;
+    p->address6 = e->address6;
+    p->gateway6 = w->gateway6;
+    p->prefix6 = w->prefix6;
     p->mtu = w->mtu;
     p->index = r->index;
     if (r->interface)
@@ -168,6 +172,9 @@ static struct err check_network(struct networks *n, struct network *w,
     if (w->predefined && r->aliases && r->aliases->n)
         return err_new(ERR_INVALID, "network-scoped alias is supported only for containers in user "
                                     "defined networks");
+    if (!w->six && r->ip6)
+        return err_new(ERR_INVALID, "network %s has no IPv6: IPv6Address %s cannot be given",
+                       w->name, r->ip6);
     if (w->internal && r->ports.n)
         return err_new(ERR_UNSUPPORTED, "publishing ports on internal network %s is not supported",
                        w->name);
@@ -195,6 +202,8 @@ struct err endpoint_reserve(struct networks *n, struct network *w, const struct 
     random_id(id);
     struct endpoint *e = insert(n, w, id, r->container_id, r->container_name);
     struct err failed = take_address(w, r, e->id, &e->address);
+    if (!err_failed(failed) && w->six)
+        failed = six_take(w, r->ip6, e->address, &e->address6);
     if (err_failed(failed)) {
         take_out(n, e);
         return failed;
@@ -298,6 +307,7 @@ struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p) {
         return failed;
     }
     e->address = p->address;
+    e->address6 = p->address6;
     memcpy(e->mac, p->mac, sizeof(e->mac));
     set_ports(n, e, &p->ports);
     copy_names(&e->aliases, p->aliases.items, p->aliases.n);

@@ -2,11 +2,14 @@
  * work done already, by an earlier daemon or by another pool thread at this moment. */
 #include "base/file.h"
 #include "network/private.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #define IP_FORWARD "/proc/sys/net/ipv4/ip_forward"
+#define IP6_FORWARD "/proc/sys/net/ipv6/conf/all/forwarding"
+#define IP6_CONF "/proc/sys/net/ipv6/conf"
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define SWITCH_TEXT_MAX 128
 
@@ -29,13 +32,13 @@ static struct err set_switch_six(const char *path, const char *value) {
     return e;
 }
 
-static char *forward_mark(const char *run_dir) {
-    return mem_printf("%s/ip-forward", run_dir);
+static char *forward_mark(const char *run_dir, bool six) {
+    return mem_printf("%s/%s", run_dir, six ? "ip6-forward" : "ip-forward");
 }
 
-bool host_forwarding_ours(const char *run_dir) {
+static bool forwarding_ours(const char *run_dir, bool six) {
     CLEAN_FREE
-    char *path = forward_mark(run_dir);
+    char *path = forward_mark(run_dir, six);
     CLEAN_BUF struct buf mark = {0};
     CLEAN_BUF struct buf boot = {0};
     struct err e = file_read(path, SWITCH_TEXT_MAX, &mark);
@@ -46,18 +49,49 @@ bool host_forwarding_ours(const char *run_dir) {
     return ours;
 }
 
+bool host_forwarding_ours(const char *run_dir) {
+    return forwarding_ours(run_dir, false);
+}
+
+/* A host that forwards ignores router advertisements unless told otherwise: it would lose its
+ * default route. */
+static struct err keep_advertisements(void) {
+    DIR *d = opendir(IP6_CONF);
+    if (!d)
+        return err_errno(errno, "open '%s'", IP6_CONF);
+    struct err e = OK;
+    for (struct dirent *entry; !err_failed(e) && (entry = readdir(d));) {
+        CLEAN_BUF struct buf now = {0};
+        CLEAN_FREE char *path = mem_printf(IP6_CONF "/%s/accept_ra", entry->d_name);
+        if (entry->d_name[0] == '.')
+            continue;
+        e = file_read(path, SWITCH_TEXT_MAX, &now);
+        if (!err_failed(e) && str_eqz(str_trim(buf_str(&now)), "1"))
+            e = file_write_at(AT_FDCWD, path, STR("2"));
+        if (err_kind(e) == ERR_NOT_FOUND) { /* it went away meanwhile */
+            err_free(e);
+            e = OK;
+        }
+    }
+    closedir(d);
+    return e;
+}
+
 /* Recorded before it is done: a crash in between makes us stricter than needed, never laxer. */
-static struct err forwarding_on(const char *run_dir) {
+static struct err forwarding_on(const char *run_dir, bool six) {
+    const char *file = six ? IP6_FORWARD : IP_FORWARD;
     CLEAN_BUF struct buf now = {0};
-    TRY(file_read(IP_FORWARD, SWITCH_TEXT_MAX, &now));
+    TRY(file_read(file, SWITCH_TEXT_MAX, &now));
     if (str_eqz(str_trim(buf_str(&now)), "1"))
         return OK;
     CLEAN_BUF struct buf boot = {0};
     TRY(file_read(BOOT_ID, SWITCH_TEXT_MAX, &boot));
     CLEAN_FREE
-    char *path = forward_mark(run_dir);
+    char *path = forward_mark(run_dir, six);
     TRY(file_replace(path, buf_str(&boot), 0600, false));
-    return file_write_at(AT_FDCWD, IP_FORWARD, STR("1"));
+    if (six)
+        TRY(keep_advertisements());
+    return file_write_at(AT_FDCWD, file, STR("1"));
 }
 
 static struct err bridge_switch(const char *family, const char *bridge, const char *name,
@@ -69,13 +103,23 @@ static struct err bridge_switch(const char *family, const char *bridge, const ch
     return set_switch(path, value);
 }
 
+static struct err prepare_six(const struct host_plan *h, struct netlink *nl) {
+    TRYF(forwarding_on(h->run_dir, true), "switch IPv6 forwarding on");
+    TRY(bridge_switch("ipv6", h->bridge, "disable_ipv6", "0"));
+    TRY(link_bridge_six(nl, h));
+    return rules_load_six(h, forwarding_ours(h->run_dir, true));
+}
+
 struct err host_prepare(const struct host_plan *h, bool *ret_table_loaded) {
-    TRYF(forwarding_on(h->run_dir), "switch IPv4 forwarding on");
+    TRYF(forwarding_on(h->run_dir, false), "switch IPv4 forwarding on");
     CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
     TRY(netlink_open(NETLINK_ROUTE, &nl));
     TRY(link_bridge(&nl, h));
     TRY(bridge_switch("ipv6", h->bridge, "accept_ra", "0"));
-    TRY(bridge_switch("ipv6", h->bridge, "disable_ipv6", "1"));
+    if (h->six)
+        TRY(prepare_six(h, &nl));
+    else
+        TRY(bridge_switch("ipv6", h->bridge, "disable_ipv6", "1"));
     TRY(rules_load(h, host_forwarding_ours(h->run_dir), ret_table_loaded));
     TRY(rules_add_network(h));
     /* Only now: the rule that keeps containers off the host's 127.0.0.1 is in force. */

@@ -211,6 +211,23 @@ struct err link_wait_up(struct netlink *nl, const char *name) {
     return OK;
 }
 
+static void new_address_six(struct netlink_batch *b, unsigned index, const struct in6_addr *address,
+                            unsigned prefix) {
+    struct ifaddrmsg m = {.ifa_family = AF_INET6,
+                          .ifa_prefixlen = (uint8_t)prefix,
+                          .ifa_flags = IFA_F_NODAD, /* we give addresses out, nobody else does */
+                          .ifa_index = index};
+    netlink_message(b, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &m, sizeof(m));
+    netlink_attr(b, IFA_LOCAL, address, sizeof(*address));
+    netlink_attr(b, IFA_ADDRESS, address, sizeof(*address));
+}
+
+struct err link_bridge_six(struct netlink *nl, const struct host_plan *h) {
+    CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
+    new_address_six(&b, link_index(h->bridge), &h->gateway6, h->prefix6);
+    return err_wrap(send_allowing(nl, &b, EEXIST), "give bridge %s its IPv6 address", h->bridge);
+}
+
 /* --- inside ------------------------------------------------------------------------------------
  */
 
@@ -256,6 +273,32 @@ struct err link_default_route(struct netlink *nl, const char *name, struct in_ad
     TRY(index_inside(nl, name, &index));
     default_route(&b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, gateway);
     return err_wrap(netlink_send(nl, &b, NULL), "route through %s", name);
+}
+
+struct err link_inside_six_route(struct netlink *nl, const char *name,
+                                 const struct in6_addr *gateway) {
+    unsigned index = 0;
+    TRY(index_inside(nl, name, &index));
+    CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
+    struct rtmsg m = {.rtm_family = AF_INET6,
+                      .rtm_table = RT_TABLE_MAIN,
+                      .rtm_protocol = RTPROT_BOOT,
+                      .rtm_scope = RT_SCOPE_UNIVERSE,
+                      .rtm_type = RTN_UNICAST};
+    netlink_message(&b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &m, sizeof(m));
+    netlink_attr(&b, RTA_GATEWAY, gateway, sizeof(*gateway));
+    netlink_attr_u32(&b, RTA_OIF, index);
+    return err_wrap(netlink_send(nl, &b, NULL), "IPv6 route through %s", name);
+}
+
+struct err link_inside_six(struct netlink *nl, const char *name, const struct in6_addr *address,
+                           unsigned prefix, const struct in6_addr *gateway) {
+    unsigned index = 0;
+    TRY(index_inside(nl, name, &index));
+    CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
+    new_address_six(&b, index, address, prefix);
+    TRYF(netlink_send(nl, &b, NULL), "IPv6 of interface %s in the container", name);
+    return six_is_set(gateway) ? link_inside_six_route(nl, name, gateway) : OK;
 }
 
 struct err link_inside(struct netlink *nl, const struct inside *in) {

@@ -164,6 +164,11 @@ static void add_place(const struct networks *n, struct names_member *doc, struct
     to->network_name = w->name;
     to->address = arena_strz(a, address_format(p->address, text));
     to->subnet = with_prefix(a, p->subnet, p->prefix);
+    if (p->six) {
+        char six[INET6_ADDRSTRLEN];
+        to->address6 = arena_strz(a, six_format(&p->address6, six));
+        to->subnet6 = arena_printf(a, "%s/%u", six, p->prefix6);
+    }
     to->internal = p->internal;
     to->user_defined = p->user_defined;
     for (size_t i = 0; i < p->aliases.n; i++)

@@ -35,7 +35,10 @@
  * A container may have endpoints on several networks; one of them is its way out (default_route)
  * and publishes its ports.
  *
- * Not here: IPv6, drivers other than bridge, host, none: refused by name.
+ * IPv6: a second table (ruleset_six.nft), with the first network that asks for it: containers reach
+ * each other and the outside; ports are published by IPv4 only.
+ *
+ * Not here: drivers other than bridge, host, none: refused by name.
  * Limits: NETWORK_*_MAX below. Tests: test/unit/network, test/kernel/network-*.c (real traffic
  * between namespaces).
  */
@@ -134,6 +137,9 @@ struct network {
     struct in_addr gateway; /* address of the bridge itself */
     struct in_addr range;   /* addresses are given from range/range_prefix */
     unsigned prefix, range_prefix;
+    bool six; /* IPv6 as well; the next three */
+    struct in6_addr subnet6, gateway6;
+    unsigned prefix6;
     bool icc, masquerade;
     unsigned mtu;
     struct in_addr bind_ip; /* default address of published ports */
@@ -162,7 +168,8 @@ struct network_request {
     const char *name, *driver;
     const char *subnet, *gateway, *ip_range; /* "10.1.0.0/24", "10.1.0.1", "10.1.0.128/25" */
     struct strmap aux;                       /* name → address in the subnet, never given out */
-    bool internal, attachable;
+    const char *subnet6, *gateway6;          /* with six; NULL: a unique local one (RFC 4193) */
+    bool internal, attachable, six;
     struct strmap labels;
     /* com.docker.network.bridge.name, .enable_icc, .enable_ip_masquerade, .host_binding_ipv4,
      * com.docker.network.driver.mtu; any other is ERR_UNSUPPORTED by name. */
@@ -185,6 +192,7 @@ struct endpoint {
     char id[65], container_id[65];
     char *container_name;
     struct in_addr address;
+    struct in6_addr address6; /* ::, when the network has no IPv6 */
     uint8_t mac[6];
     struct port_mappings ports; /* final, after endpoint_settle */
     struct strv aliases, links; /* names on this network; links: "container:alias" */
@@ -193,6 +201,7 @@ struct endpoint {
 struct endpoint_request {
     const char *container_id, *container_name;
     struct port_requests ports; /* borrowed */
+    const char *ip6;            /* as ip; only on a network with IPv6 */
     const char *ip;             /* fixed address; NULL: from the pool. User-defined networks only */
     const char *mac;            /* NULL: derived from the address, 02:42:… */
     unsigned index;             /* interface name in the container: eth<index> */
@@ -210,6 +219,9 @@ struct endpoint_plan {
     char endpoint_id[65], container_id[65], network_id[65];
     char *container_name;
     struct in_addr address, gateway, subnet;
+    bool six; /* the next two */
+    struct in6_addr address6, gateway6;
+    unsigned prefix6;
     unsigned prefix, mtu, index;
     uint8_t mac[6];
     bool internal, icc, masquerade;

@@ -53,6 +53,12 @@ void endpoint_encode(const struct endpoint_plan *p, struct buf *out) {
     jo_kbool(&o, "icc", p->icc);
     jo_kbool(&o, "masquerade", p->masquerade);
     jo_kbool(&o, "default_route", p->default_route);
+    if (p->six) {
+        char text[INET6_ADDRSTRLEN];
+        jo_kstr(&o, "address6", six_format(&p->address6, text));
+        jo_kstr(&o, "gateway6", six_format(&p->gateway6, text));
+        jo_ki64(&o, "prefix6", p->prefix6);
+    }
     jo_kstr(&o, "inside", p->interface);
     put_names(&o, "aliases", &p->aliases);
     put_names(&o, "links", &p->links);
@@ -161,6 +167,20 @@ static void get_names(struct reader *r, const char *key, struct strv *out) {
     }
 }
 
+static void get_six(struct reader *r, struct endpoint_plan *p) {
+    char text[INET6_ADDRSTRLEN] = "";
+    get_text(r, "address6", text, sizeof(text));
+    struct err e = six_parse(text, &p->address6);
+    get_text(r, "gateway6", text, sizeof(text));
+    if (!err_failed(e))
+        e = six_parse(text, &p->gateway6);
+    if (err_failed(e))
+        wrong(r, "address6");
+    err_free(e);
+    p->prefix6 = get_number(r, "prefix6", 128);
+    p->six = true;
+}
+
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -226,6 +246,8 @@ struct err endpoint_decode(struct str text, struct endpoint_plan **ret) {
     (void)snprintf(p->interface, sizeof(p->interface), "eth%u", p->index);
     if (json_get(j, "inside"))
         get_text(&r, "inside", p->interface, sizeof(p->interface));
+    if (json_get(j, "address6"))
+        get_six(&r, p);
     get_names(&r, "aliases", &p->aliases);
     get_names(&r, "links", &p->links);
     get_text(&r, "bridge", p->bridge, sizeof(p->bridge));

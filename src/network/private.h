@@ -30,6 +30,21 @@ struct err subnet_host_routes(const char *bridge, struct subnets *ret);
 /* The first of the built-in pools that overlaps none of `taken`; false: all are taken. */
 bool subnet_choose(const struct subnets *taken, struct subnet *ret);
 
+/* --- IPv6: six.c -------------------------------------------------------------------------------
+ */
+
+bool six_is_set(const struct in6_addr *a); /* not :: */
+bool six_within(const struct in6_addr *base, unsigned prefix, const struct in6_addr *a);
+struct err six_parse(const char *text, struct in6_addr *ret);
+struct err six_parse_subnet(const char *text, struct in6_addr *ret, unsigned *ret_prefix);
+char *six_format(const struct in6_addr *a, char out[INET6_ADDRSTRLEN]);
+/* Subnet and gateway of a network whose `six` is set; that there are none, else. */
+struct err six_configure(const struct networks *n, struct network *w, const char *subnet,
+                         const char *gateway);
+/* An address that no endpoint of w has. CONFLICT, INVALID: the fixed one cannot be had. */
+struct err six_take(const struct network *w, const char *fixed, struct in_addr four,
+                    struct in6_addr *ret);
+
 /* --- addresses of a network: pool.c ------------------------------------------------------------
  */
 
@@ -124,6 +139,9 @@ struct host_plan {
     struct in_addr subnet, gateway;
     unsigned prefix, mtu;
     bool internal, icc, masquerade;
+    bool six;
+    struct in6_addr gateway6;
+    unsigned prefix6;
 };
 /* Strings are borrowed from both. */
 struct host_plan host_plan_for(const struct networks *n, const struct network *w);
@@ -157,6 +175,13 @@ struct inside {
 };
 /* Through a socket that lives in the container's namespace. */
 struct err link_inside(struct netlink *nl, const struct inside *in);
+/* The interface's IPv6: address and, unless ::, default route. */
+struct err link_inside_six(struct netlink *nl, const char *name, const struct in6_addr *address,
+                           unsigned prefix, const struct in6_addr *gateway);
+struct err link_inside_six_route(struct netlink *nl, const char *name,
+                                 const struct in6_addr *gateway);
+/* The bridge's own IPv6 address. One that it has is success. */
+struct err link_bridge_six(struct netlink *nl, const struct host_plan *h);
 /* The same: the default route leads through this gateway; 0: there is none any more. */
 struct err link_default_route(struct netlink *nl, const char *name, struct in_addr gateway);
 struct err link_lo_up(struct netlink *nl);
@@ -167,6 +192,7 @@ struct err ports_bind(const struct port_requests *requests, struct port_mappings
 
 /* Loads the table when it is missing. foreign_drop: see ruleset.nft. */
 struct err rules_load(const struct host_plan *h, bool foreign_drop, bool *ret_loaded);
+struct err rules_load_six(const struct host_plan *h, bool foreign_drop);
 /* Elements that make the network known to the rules. */
 struct err rules_add_network(const struct host_plan *h);
 struct err rules_remove_network(const struct host_plan *h);

@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 
 struct network_row {
-    char *subnet, *gateway, *range, *bridge, *bind_ip;
+    char *subnet, *gateway, *range, *bridge, *bind_ip, *subnet6, *gateway6;
     bool internal, attachable, icc, masquerade, fixed;
     uint32_t mtu;
     struct strmap labels, options, aux;
@@ -23,6 +23,8 @@ FIELDS(network_row_fields, struct network_row,
        FIELD(struct network_row, mtu, "mtu", F_U32, 0),
        FIELD(struct network_row, labels, "labels", F_STRMAP, OMIT_EMPTY),
        FIELD(struct network_row, options, "options", F_STRMAP, OMIT_EMPTY),
+       FIELD(struct network_row, subnet6, "subnet6", F_STR, OMIT_EMPTY),
+       FIELD(struct network_row, gateway6, "gateway6", F_STR, OMIT_EMPTY),
        FIELD(struct network_row, aux, "aux", F_STRMAP, OMIT_EMPTY));
 
 void network_row_put(struct store_txn *t, const struct network *w) {
@@ -37,7 +39,16 @@ void network_row_put(struct store_txn *t, const struct network *w) {
         address_format(w->gateway, gateway);
         address_format(w->bind_ip, bind_ip);
     }
+    char subnet6[INET6_ADDRSTRLEN + 4] = "", gateway6[INET6_ADDRSTRLEN] = "";
+    char text6[INET6_ADDRSTRLEN];
+    if (w->six) {
+        (void)snprintf(subnet6, sizeof(subnet6), "%s/%u", six_format(&w->subnet6, text6),
+                       w->prefix6);
+        six_format(&w->gateway6, gateway6);
+    }
     struct network_row r = {.subnet = subnet,
+                            .subnet6 = subnet6,
+                            .gateway6 = gateway6,
                             .gateway = gateway,
                             .range = range,
                             .bridge = bridge,
@@ -86,6 +97,11 @@ static struct err read_data(struct network *w, struct str text) {
     w->labels = r.labels;
     w->options = r.options;
     w->aux = r.aux;
+    if (r.subnet6 && *r.subnet6) {
+        w->six = true;
+        TRY(six_parse_subnet(r.subnet6, &w->subnet6, &w->prefix6));
+        TRY(six_parse(r.gateway6, &w->gateway6));
+    }
     if (!r.subnet)
         return OK;
     struct subnet s, range;

@@ -8,12 +8,16 @@ static const char ruleset[] =
 #include "ruleset.inc"
     ;
 
+static const char ruleset_six[] =
+#include "ruleset_six.inc"
+    ;
+
 static struct err open_nft(struct netlink *nl) {
     return netlink_open(NETLINK_NETFILTER, nl);
 }
 
-static void fill(struct buf *out, const char *table, bool foreign_drop) {
-    struct str rest = str_of(ruleset);
+static void fill(struct buf *out, const char *text, const char *table, bool foreign_drop) {
+    struct str rest = str_of(text);
     struct str head, name;
     while (str_cut(rest, '@', &head, &rest)) {
         buf_add_str(out, head);
@@ -42,7 +46,7 @@ struct err rules_load(const struct host_plan *h, bool foreign_drop, bool *ret_lo
         return OK;
     }
     CLEAN_BUF struct buf script = {0};
-    fill(&script, h->table, foreign_drop);
+    fill(&script, ruleset, h->table, foreign_drop);
     struct err e = nft_load(h->nft_program, buf_str(&script));
     if (err_failed(e)) {
         /* Somebody else may have been quicker: that is as good. */
@@ -52,6 +56,25 @@ struct err rules_load(const struct host_plan *h, bool foreign_drop, bool *ret_lo
         err_free(e);
     }
     *ret_loaded = true;
+    return OK;
+}
+
+struct err rules_load_six(const struct host_plan *h, bool foreign_drop) {
+    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    TRY(open_nft(&nl));
+    bool exists = false;
+    TRY(nft_table_exists_six(&nl, h->table, &exists));
+    if (exists)
+        return OK;
+    CLEAN_BUF struct buf script = {0};
+    fill(&script, ruleset_six, h->table, foreign_drop);
+    struct err e = nft_load(h->nft_program, buf_str(&script));
+    if (!err_failed(e))
+        return OK;
+    TRY(nft_table_exists_six(&nl, h->table, &exists)); /* somebody else may have been quicker */
+    if (!exists)
+        return err_wrap(e, "load nftables table 'ip6 %s'", h->table);
+    err_free(e);
     return OK;
 }
 
@@ -85,7 +108,8 @@ static void network_elements(struct nft_batch *b, const struct host_plan *h, ele
     uint32_t last = h->subnet.s_addr | htonl(~prefix_mask(h->prefix));
     memcpy(subnet.end, &last, sizeof(last));
     fn(b, h->table, "bridges", &one);
-    fn(b, h->table, "subnets", &subnet);
+    if (b->family != NFPROTO_IPV6)
+        fn(b, h->table, "subnets", &subnet);
     if (h->icc)
         fn(b, h->table, "within", &pair);
     if (h->internal)
@@ -99,7 +123,21 @@ struct err rules_add_network(const struct host_plan *h) {
     TRY(open_nft(&nl));
     CLEAN_NFT_BATCH struct nft_batch b = {0};
     network_elements(&b, h, nft_add);
-    return err_wrap(nft_commit(&nl, &b), "make %s known to the rules", h->bridge);
+    TRYF(nft_commit(&nl, &b), "make %s known to the rules", h->bridge);
+    if (!h->six)
+        return OK;
+    CLEAN_NFT_BATCH struct nft_batch six = {.family = NFPROTO_IPV6};
+    network_elements(&six, h, nft_add);
+    return err_wrap(nft_commit(&nl, &six), "make %s known to the IPv6 rules", h->bridge);
+}
+
+static struct err commit_removal(struct netlink *nl, struct nft_batch *b) {
+    struct err e = nft_commit(nl, b);
+    if (err_failed(e) && err_errnum(e) == ENOENT) {
+        err_free(e); /* never used, or flushed by somebody */
+        return OK;
+    }
+    return e;
 }
 
 struct err rules_remove_network(const struct host_plan *h) {
@@ -107,12 +145,12 @@ struct err rules_remove_network(const struct host_plan *h) {
     TRY(open_nft(&nl));
     CLEAN_NFT_BATCH struct nft_batch b = {0};
     network_elements(&b, h, nft_delete);
-    struct err e = nft_commit(&nl, &b);
-    if (err_failed(e) && err_errnum(e) == ENOENT) {
-        err_free(e); /* never used, or flushed by somebody */
+    TRYF(commit_removal(&nl, &b), "remove %s from the rules", h->bridge);
+    if (!h->six)
         return OK;
-    }
-    return err_wrap(e, "remove %s from the rules", h->bridge);
+    CLEAN_NFT_BATCH struct nft_batch six = {.family = NFPROTO_IPV6};
+    network_elements(&six, h, nft_delete);
+    return err_wrap(commit_removal(&nl, &six), "remove %s from the IPv6 rules", h->bridge);
 }
 
 const char *rules_port_map(const struct port_mapping *m) {

@@ -37,6 +37,9 @@ static struct host_plan host_plan_of(const struct endpoint_plan *p) {
         .internal = p->internal,
         .icc = p->icc,
         .masquerade = p->masquerade,
+        .six = p->six,
+        .gateway6 = p->gateway6,
+        .prefix6 = p->prefix6,
     };
 }
 
@@ -91,6 +94,20 @@ static struct err enter_given(int given, struct netlink *ret_inside, int *ret_fd
     return OK;
 }
 
+/* Off for all interfaces (quiet_six) but this one. */
+static struct err bring_six(const struct endpoint_plan *p, int netns_fd, struct netlink *in) {
+    CLEAN_FREE char *path = mem_printf("/proc/sys/net/ipv6/conf/%s/disable_ipv6", p->interface);
+    struct in6_addr gateway = p->internal || !p->default_route ? in6addr_any : p->gateway6;
+    int back = -1;
+    TRY(ns_enter_net(netns_fd, &back));
+    struct err e = file_write_at(AT_FDCWD, path, STR("0"));
+    ns_leave_net(back);
+    if (err_kind(e) == ERR_NOT_FOUND)
+        return err_as(err_wrap(e, "this kernel has no IPv6"), ERR_UNSUPPORTED);
+    TRY(e);
+    return link_inside_six(in, p->interface, &p->address6, p->prefix6, &gateway);
+}
+
 static struct err connect_pair(struct endpoint_plan *p, int netns_fd, struct netlink *in) {
     CLEAN_NETLINK struct netlink out = NETLINK_NONE;
     TRY(netlink_open(NETLINK_ROUTE, &out));
@@ -110,6 +127,8 @@ static struct err connect_pair(struct endpoint_plan *p, int netns_fd, struct net
     struct inside inside = {
         .name = p->interface, .address = p->address, .gateway = gateway, .prefix = p->prefix};
     TRY(link_inside(in, &inside));
+    if (p->six)
+        TRY(bring_six(p, netns_fd, in));
     /* The container's end has been opened last and is ready. Of ours, first the port, then the
      * bridge, which has a carrier from its first port on. */
     TRY(link_wait_up(&out, p->host_if));
@@ -209,6 +228,8 @@ static struct err move_route(const struct endpoint_plan *p, int netns_fd) {
     ns_leave_net(back);
     TRY(e);
     struct in_addr none = {0};
+    if (p && p->six && !p->internal)
+        TRY(link_inside_six_route(&in, p->interface, &p->gateway6));
     return link_default_route(&in, p ? p->interface : "", p && !p->internal ? p->gateway : none);
 }
 
