@@ -16,10 +16,11 @@ static size_t add(struct worker_job *all, size_t n, const struct worker_job *mor
 }
 
 int main(void) {
-    struct worker_job all[JOBS_MAX] = {{"logs-read", monitor_logs_job}};
+    struct worker_job all[JOBS_MAX] = {{"logs-read", monitor_logs_job},
+                                       {"logs-serve", monitor_serve_logs_job}};
     fd_sanitize_std();
     signal(SIGPIPE, SIG_IGN);
-    size_t n = add(all, 1, image_jobs);
+    size_t n = add(all, 2, image_jobs);
     n = add(all, n, registry_jobs);
     n = add(all, n, container_jobs);
     return worker_main(all, n);

@@ -107,7 +107,9 @@ void container_logs(struct container *c, const struct container_logs *o, struct 
     write_args(c, o, &a, &jo);
     jo_obj_end(&jo);
     int fds[3] = {taken->fd, log_fd, run_fd};
-    if (log_fd >= 0) {
+    if (log_fd >= 0 && o->follow && container_is_alive(c)) {
+        container_follow_logs(c->all, c->id, buf_str(&args), fds, run_fd >= 0 ? 3 : 2);
+    } else if (log_fd >= 0) {
         struct worker_start s = {
             .program = c->all->config.worker_program,
             .job = "logs-read",

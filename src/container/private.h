@@ -15,10 +15,11 @@ struct containers {
     struct bus bus;
     struct boot *boot; /* NULL: everything that starts with the daemon has started */
     char boot_id[40];
-    int seccomp_fd;            /* compiled default filter (memfd) */
-    int data_fd, ephemeral_fd; /* <data-root>/container, <data-root>/ephemeral/<boot id> */
-    int run_fd;                /* <run-root>/container */
-    char *resolv_conf;         /* path of the host's */
+    int seccomp_fd;              /* compiled default filter (memfd) */
+    int data_fd, ephemeral_fd;   /* <data-root>/container, <data-root>/ephemeral/<boot id> */
+    int run_fd;                  /* <run-root>/container */
+    char *resolv_conf;           /* path of the host's */
+    struct followers *followers; /* of logs; NULL: none yet */
 };
 
 /* A client that came before the start, or waits for the removal: its socket is held here, its head
@@ -196,6 +197,12 @@ struct err container_endpoints_down(const struct endpoint_plans *v);
 void container_endpoints_release(struct container *c);
 /* A container that still runs, after a restart of the daemon. */
 struct err container_endpoints_adopt(struct container *c, int run_dir);
+/* followers.c: hands a follower of logs to the worker that serves them all. fds as "logs-read",
+ * borrowed. */
+void container_follow_logs(struct containers *cs, const char *id, struct str args, const int *fds,
+                           size_t fds_n);
+void container_followers_close(struct containers *cs);
+
 /* logs.c: the log as a hijacked stream. taken stays the caller's; gate: closed by the worker at its
  * end, -1: none. */
 struct container_logs;

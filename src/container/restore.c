@@ -230,6 +230,7 @@ void containers_close(struct containers *cs) {
     if (!cs)
         return;
     container_boot_end(cs);
+    container_followers_close(cs);
     map_done(&cs->by_id);
     map_done(&cs->by_name);
     map_done(&cs->execs);

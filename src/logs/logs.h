@@ -141,3 +141,11 @@ struct worker_ctx;
  * end or at `until`, and when the client goes away. Does not end with the daemon. */
 struct err logs_read_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
                          struct buf *ret_result);
+
+/* The job "logs-serve": many followers in one process, which keep no memory while nothing comes. It
+ * says LOGS_SERVE_READY once and LOGS_SERVE_ENDED for every client that is done; clients come by
+ * worker_reply (seq 0): text of the container's id, a newline and the arguments of "logs-read";
+ * descriptors as there. Without a daemon it ends with its last client. subscribe: as
+ * monitor_follow_log. */
+enum logs_serve_notice { LOGS_SERVE_READY = 100, LOGS_SERVE_ENDED = 101 };
+struct err logs_serve(struct worker_ctx *ctx, struct err (*subscribe)(int run_dir_fd, int *ret_fd));

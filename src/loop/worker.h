@@ -28,7 +28,8 @@ struct worker_start {
     void *arg;
 };
 struct worker *worker_start(struct loop *l, const struct worker_start *s);
-/* Answers a question (same seq). */
+/* Answers a question (same seq); or, with seq 0, a message for worker_next. Nothing is sent before
+ * the worker has said something. */
 void worker_reply(struct worker *w, uint64_t seq, struct str body, const int *fds, size_t fds_n);
 /* Kills it; done is called with ERR_CANCELLED, in a later round of the loop. */
 void worker_cancel(struct worker *w);
@@ -48,6 +49,13 @@ void worker_notice(struct worker_ctx *ctx, uint32_t type, struct str body, const
                    size_t fds_n);
 /* Sends a question and waits for its answer (CLEAN_MSG struct msg). */
 struct err worker_ask(struct worker_ctx *ctx, uint32_t type, struct str body, struct msg *ret);
+/* For jobs that are sent more: readable when worker_next has something. */
+int worker_socket(const struct worker_ctx *ctx);
+/* The next message of the daemon's worker_reply with seq 0. ERR_UNAVAILABLE: the daemon is gone. */
+struct err worker_next(struct worker_ctx *ctx, struct msg *ret);
+/* Its text: the body's field WORKER_TEXT. */
+#define WORKER_TEXT 2
+struct str worker_text(const struct msg *m);
 /* True once the daemon's end is gone: long jobs poll it and give up (nobody will take the result).
  */
 bool worker_orphaned(struct worker_ctx *ctx);

@@ -36,6 +36,26 @@ struct err worker_ask(struct worker_ctx *ctx, uint32_t type, struct str body, st
     }
 }
 
+int worker_socket(const struct worker_ctx *ctx) {
+    return ctx->fd;
+}
+
+struct err worker_next(struct worker_ctx *ctx, struct msg *ret) {
+    for (;;) {
+        struct msg m;
+        TRY(msg_recv(ctx->fd, -1, &m));
+        if (m.type == WORKER_ANSWER && m.seq == 0) {
+            *ret = m;
+            return OK;
+        }
+        msg_done(&m);
+    }
+}
+
+struct str worker_text(const struct msg *m) {
+    return msg_get(m->body, WORKER_TEXT);
+}
+
 bool worker_orphaned(struct worker_ctx *ctx) {
     struct pollfd p = {.fd = ctx->fd, .events = POLLRDHUP};
     return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL));

@@ -25,3 +25,10 @@ struct err monitor_logs_job(struct worker_ctx *ctx, struct str args, const int *
     }
     return logs_read_job(ctx, args, passed, passed[2] >= 0 ? 3 : MIN(fds_n, (size_t)2), ret_result);
 }
+
+struct err monitor_serve_logs_job(struct worker_ctx *ctx, struct str args UNUSED, const int *fds,
+                                  size_t fds_n, struct buf *ret_result UNUSED) {
+    for (size_t i = 0; i < fds_n; i++)
+        fd_close(fds[i]);
+    return logs_serve(ctx, monitor_follow_log);
+}

@@ -261,3 +261,6 @@ struct err monitor_user_ids(int root, const char *user, uint32_t *ret_uid, uint3
 struct worker_ctx;
 struct err monitor_logs_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
                             struct buf *ret_result);
+/* The job "logs-serve": logs_serve with the monitors' wakes. */
+struct err monitor_serve_logs_job(struct worker_ctx *ctx, struct str args, const int *fds,
+                                  size_t fds_n, struct buf *ret_result);
