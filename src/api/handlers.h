@@ -25,6 +25,8 @@ api_fn api_network_list, api_network_inspect, api_network_create, api_network_re
     api_network_prune, api_network_connect, api_network_disconnect;
 /* volume.c */
 api_fn api_volume_list, api_volume_inspect, api_volume_create, api_volume_remove, api_volume_prune;
+/* upkeep.c */
+api_fn api_store_check, api_store_gc;
 /* df.c */
 api_fn api_disk_usage;
 /* metrics.c */

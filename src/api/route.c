@@ -79,6 +79,8 @@ const struct api_route api_routes[] = {
 
     {"POST", "/build", api_build},
     {"POST", "/build/prune", api_build_prune},
+    {"POST", "/corten/system/check", api_store_check},
+    {"POST", "/corten/system/gc", api_store_gc},
     {"GET", "/corten/build/cache", api_build_cache},
     {"POST", "/corten/build/cache", api_build_record},
     {"GET", "/corten/build/image", api_build_base},

@@ -302,7 +302,8 @@ static struct err extract_opaque(struct extractor *x, const char *path) {
     return set_opaque(fd);
 }
 
-static struct err extract_whiteout(struct place at, const char *hidden) {
+/* With the entry's time: the tar made of this tree again is to have the same bytes. */
+static struct err extract_whiteout(struct place at, const char *hidden, int64_t mtime) {
     if (!path_is_name(str_of(hidden)))
         return err_new(ERR_INVALID, "whiteout of nothing");
     at.name = hidden;
@@ -317,6 +318,10 @@ static struct err extract_whiteout(struct place at, const char *hidden) {
     }
     if (mknodat(at.dir, at.name, S_IFCHR, 0) < 0)
         return err_errno(errno, "make whiteout");
+    struct timespec times[2];
+    entry_times(mtime, times);
+    if (utimensat(at.dir, at.name, times, AT_SYMLINK_NOFOLLOW) < 0)
+        return err_errno(errno, "set times");
     return OK;
 }
 
@@ -343,7 +348,7 @@ static struct err extract_entry(struct extractor *x, const struct tar_entry *e) 
         if (str_starts(base, STR(".wh..wh.")))
             return OK;
         TRY(find_place(x, path, &at));
-        return extract_whiteout(at, at.name + strlen(".wh."));
+        return extract_whiteout(at, at.name + strlen(".wh."), e->mtime);
     }
     TRY(find_place(x, path, &at));
     if (e->type == TAR_DIR)

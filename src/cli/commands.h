@@ -38,7 +38,9 @@
     X(save)               \
     X(start)              \
     X(stop)               \
+    X(system_check)       \
     X(system_df)          \
+    X(system_gc)          \
     X(tag)                \
     X(unpause)            \
     X(version)            \

@@ -38,6 +38,10 @@ struct daemon_config {
     char *log_level;    /* debug info warn error */
     char *log_format;   /* text json */
     int64_t mtu;        /* of the default bridge; 0: the kernel's default */
+    /* Of garbage collection (docs/images.md); 0: not set. */
+    int64_t gc_max_bytes, gc_min_free, gc_max_age;
+    char *gc_keep; /* JSON array of patterns, or NULL */
+    enum daemon_flag gc_images;
     /* Derived: names of things outside our roots. "corten" for the default data root, else
      * "corten-<4 hex of a hash of the data root>". */
     char *instance;

@@ -91,6 +91,28 @@ static struct err load_id(struct daemon *d) {
     return OK;
 }
 
+#define GC_MIN_FREE (INT64_C(2) << 30) /* bytes, unless the settings say otherwise */
+
+/* The settings were checked when they were read. */
+static struct err gc_policy(struct daemon *d, struct image_gc_policy *ret) {
+    const struct daemon_config *c = &d->config;
+    CLEAN_JSON struct json *keep = NULL;
+    if (c->gc_keep)
+        TRYF(json_parse(str_of(c->gc_keep), &keep), "gc-keep");
+    const char **patterns = arena_array(&d->arena, json_len(keep) + 1, sizeof(*patterns));
+    for (size_t i = 0; i < json_len(keep); i++)
+        patterns[i] = arena_str(&d->arena, json_str(json_at(keep, i)));
+    *ret = (struct image_gc_policy){
+        .max_bytes = (uint64_t)c->gc_max_bytes,
+        .min_free = (uint64_t)(c->gc_min_free ? c->gc_min_free : GC_MIN_FREE),
+        .max_age = c->gc_max_age * NSEC_PER_SEC,
+        .keep = patterns,
+        .keep_n = json_len(keep),
+        .images = c->gc_images == DAEMON_ON,
+    };
+    return OK;
+}
+
 static struct err open_nouns(struct daemon *d) {
     const struct daemon_config *c = &d->config;
     struct api *a = &d->api;
@@ -106,6 +128,7 @@ static struct err open_nouns(struct daemon *d) {
                                     .loop = d->loop,
                                     .data_root = c->data_root,
                                     .worker_program = a->worker_program};
+    TRY(gc_policy(d, &images.gc));
     TRYF(images_open(&images, &a->images), "images");
     TRYF(volumes_open(a->store, d->loop, c->data_root, &a->volumes), "volumes");
     const char *dash = strchr(c->instance, '-');

@@ -17,6 +17,8 @@ struct layer_fact {
     enum row_state state;
     bool suspect; /* unsynced before an unclean boot: being rebuilt */
     bool unsynced;
+    bool has_tree; /* tree: the digest that its directory was proved to have (check.c) */
+    struct digest tree;
     unsigned refs;     /* images, hidden ones too */
     unsigned pins;     /* jobs */
     struct blob *blob; /* its bytes as a tar, or NULL */
@@ -39,6 +41,7 @@ struct image_fact {
     struct oci_image_config *config; /* decoded on first use */
     unsigned pins;                   /* jobs that read it */
     VEC(char *) cache_keys;          /* entries of the build cache that name it */
+    int64_t used_at;                 /* wall ns of its last use, for gc.c */
 };
 
 struct images {
@@ -65,6 +68,11 @@ struct images {
     struct reaper *reaper;
     struct rebuild *rebuild; /* the running one */
     struct worker *rebuild_worker;
+    struct check *check; /* the running one */
+    struct gc *gc;       /* the running one */
+    struct timer *gc_timer;
+    struct image_gc_policy gc_policy; /* texts in gc_arena */
+    struct arena gc_arena;
     struct timer *sync_timer;
     struct sync *sync; /* the running one */
     bool sync_again;
@@ -126,6 +134,8 @@ void change_start(struct images *im, struct change *c);
  * ------------------------------------------------------------------------------------------ */
 /* Finds layers (and their blobs) that nobody uses, marks and removes them. */
 void images_collect(struct images *im);
+/* Is this directory of layer/ or ingest/ waiting to be removed? */
+bool reaper_has(const struct images *im, const char *layer, const char *ingest);
 /* Queues what is marked ROW_REMOVING already; takes l / b over. */
 void reap_layer(struct images *im, struct layer_fact *l);
 void reap_blob(struct images *im, struct blob *b);
@@ -153,3 +163,14 @@ void jobs_cancel(struct images *im);
 /* Unpacks suspect layers again. */
 void images_rebuild(struct images *im);
 void rebuild_detach(struct images *im);
+/* The images of a layer that is lost for good cannot be used: they go, with a word in the log. */
+void drop_images_of(struct images *im, struct layer_fact *l, const char *why);
+
+/* --- check.c, gc.c
+ * ----------------------------------------------------------------------------------- */
+void check_detach(struct images *im);
+/* Begins looking at the disk now and then. */
+void gc_open(struct images *im, const struct image_gc_policy *p);
+void gc_close(struct images *im);
+/* In the store, lazily: it was used now. */
+void image_used(struct image_fact *f);

@@ -92,5 +92,7 @@ void image_print_name(const struct image *i, char out[REFERENCE_TEXT_MAX]) {
 
 struct image *image_cache_get(struct images *im, struct str key) {
     struct image_fact *f = map_get(&im->cache, key);
+    if (f)
+        image_used(f);
     return f ? &f->image : NULL;
 }

@@ -51,15 +51,29 @@
 #else
 #error "name this machine's architecture as GOARCH spells it"
 #endif
-#define IMAGE_ID_SHORT 12 /* digits in messages and tables */
+#define IMAGE_ID_SHORT 12                              /* digits in messages and tables */
+#define IMAGE_GC_INTERVAL (INT64_C(30) * 1000000000)   /* ns */
+#define IMAGE_GC_GRACE (INT64_C(10) * 60 * 1000000000) /* ns: what was used since stays, unasked \
+                                                        */
 
 struct images;
+
+/* What may go by itself, and when (gc.c). Zeroes: no limit. */
+struct image_gc_policy {
+    uint64_t max_bytes;      /* of layers and blobs together */
+    uint64_t min_free;       /* of the file system of the data root */
+    int64_t max_age;         /* ns since the last use: older goes in any case */
+    const char *const *keep; /* shell patterns of names ("name:tag", "name") that stay */
+    size_t keep_n;
+    bool images; /* tagged images may go too, not only dangling ones and the build cache */
+};
 
 struct images_options {
     struct store *store;
     struct loop *loop;
     const char *data_root;      /* absolute; "image" below it is made when missing (0700) */
     const char *worker_program; /* absolute path of corten-worker */
+    struct image_gc_policy gc;  /* looked at every IMAGE_GC_INTERVAL; all zero: never */
 };
 /* Loads the facts (blocking, at start-up) and starts the background clean-up. */
 struct err images_open(const struct images_options *o, struct images **ret);
@@ -201,8 +215,8 @@ struct image_commit {
      * removed when it is empty. Absolute paths; borrowed for the call. */
     const char *const *stubs;
     size_t stubs_n;
-    int tar_fd;        /* a tar stream (plain), read to its end; borrowed; -1: none */
-    bool drop_empty;   /* a layer without entries is left out (history says empty_layer) */
+    int tar_fd;      /* a tar stream (plain), read to its end; borrowed; -1: none */
+    bool drop_empty; /* a layer without entries is left out (history says empty_layer) */
     /* The builder's two other kinds of image (spec/corten_build.h). step: a config of architecture,
      * os and rootfs alone, so that the id depends on the layers only; with drop_empty and nothing
      * written the parent itself comes back. document: a whole config whose rootfs is the parent's.
@@ -239,6 +253,23 @@ void image_cache_put(struct images *im, struct str key, struct image *i);
 bool image_is_cached(const struct image *i);
 /* Forgets all entries (the images go by image_prune). */
 void image_cache_clear(struct images *im);
+
+/* --- upkeep -----------------------------------------------------------------------------------
+ */
+/* Proves every blob and layer while they are in use, in a worker; with repair mends what it can:
+ * layers from their blobs, orphans removed, blobs that are damaged dropped, images of layers that
+ * are lost removed. doc is valid during the call. ERR_CONFLICT while one runs. */
+struct store_check;
+void images_check(struct images *im, bool repair,
+                  void (*done)(void *arg, const struct store_check *doc, struct err e), void *arg);
+/* Removes what the policy (NULL: the daemon's own) says, least recently used first, build cache
+ * before dangling images before tagged ones; never what a container holds, or what was pulled,
+ * built or used within `grace` ns. dry_run only tells. doc says what and why, also why something
+ * stays. */
+struct store_gc;
+void images_gc(struct images *im, const struct image_gc_policy *policy, int64_t grace, bool dry_run,
+               void (*done)(void *arg, const struct store_gc *doc, struct err e), void *arg);
+const struct image_gc_policy *images_gc_policy(const struct images *im);
 
 /* --- events ----------------------------------------------------------------------------------- */
 struct image_event {

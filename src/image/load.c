@@ -26,6 +26,7 @@ static struct err load_layer(void *arg, struct store_row *r) {
     const char *boot = row_text(r, 4);
     l->unsynced = boot != NULL;
     l->suspect = boot && strcmp(boot, im->boot_id) != 0;
+    l->has_tree = row_digest(r, 5, &l->tree);
     if (state != ROW_PRESENT || map_get(&im->layers, digest_key(&diff_id))) {
         l->state = ROW_REMOVING; /* pending ones belonged to a job of the last daemon */
         reap_layer(im, l);
@@ -83,6 +84,7 @@ static struct err load_image(void *arg, struct store_row *r) {
     f->image.created = row_int(r, 3);
     f->image.tagged_at = row_int(r, 5);
     f->image.removed = row_int(r, 6) != 0;
+    f->used_at = MAX(row_int(r, 7), f->image.tagged_at);
     image_fact_index(im, f);
     return OK;
 }
@@ -117,6 +119,7 @@ static struct err load_cache(void *arg, struct store_row *r) {
     if (f && key && !f->image.removed) {
         map_set(&im->cache, str_of(key), f);
         vec_push(&f->cache_keys, mem_strdup(key));
+        f->used_at = MAX(f->used_at, row_int(r, 2));
     }
     return OK;
 }
@@ -126,12 +129,12 @@ struct err facts_load(struct images *im) {
         const char *sql;
         struct err (*row)(void *arg, struct store_row *r);
     } tables[] = {
-        {"SELECT id, diff_id, size, state, unsynced FROM layer ORDER BY id", load_layer},
+        {"SELECT id, diff_id, size, state, unsynced, tree FROM layer ORDER BY id", load_layer},
         {"SELECT digest, diff_id, size, compression, state, source FROM blob", load_blob},
-        {"SELECT id, config, layers, created, parent, tagged_at, removed FROM image", load_image},
+        {"SELECT id, config, layers, created, parent, tagged_at, removed, used_at FROM image", load_image},
         {"SELECT id, parent FROM image WHERE parent IS NOT NULL", load_parent},
         {"SELECT ref, image FROM image_tag ORDER BY tagged_at, ref", load_tag},
-        {"SELECT key, image FROM build_cache", load_cache},
+        {"SELECT key, image, used_at FROM build_cache", load_cache},
     };
     for (size_t i = 0; i < ARRAY_LEN(tables); i++)
         TRYF(store_load(im->store, tables[i].sql, tables[i].row, im), "load images");

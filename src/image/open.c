@@ -71,6 +71,7 @@ struct err images_open(const struct images_options *o, struct images **ret) {
     reap_all_ingest(im);
     images_collect(im);
     images_rebuild(im);
+    gc_open(im, &o->gc);
     *ret = im;
     return OK;
 }
@@ -128,6 +129,8 @@ void images_close(struct images *im) {
     jobs_cancel(im);
     sync_detach(im);
     rebuild_detach(im);
+    check_detach(im);
+    gc_close(im);
     free_facts(im);
     reaper_free(im->reaper);
     fd_close(im->root_fd);

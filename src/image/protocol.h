@@ -18,6 +18,9 @@ enum image_message {
      * digest of a reserved blob that is in place. With CONFIG also an image: PARENT, TAGs.
      * Everything becomes visible at once, or nothing. */
     IMAGE_COMMIT = 102,
+    /* Question of image-check. NAME: a path below image/. Answer, in the same order: HAVE 1 when
+     * somebody knows it. */
+    IMAGE_KNOWN = 103,
 };
 
 enum image_tag_number {

@@ -240,10 +240,10 @@ static struct err commit_image(struct question *q, struct str config, struct sto
                   has_tag(q) ? q->now : known->image.tagged_at, digest_key(&q->id));
     else
         store_add(t,
-                  "INSERT INTO image (id, config, layers, created, parent, tagged_at, removed) "
-                  "VALUES (?, ?, ?, ?, ?, ?, 0)",
-                  "bbbibi", digest_key(&q->id), config, buf_str(&ids), q->created, parent,
-                  has_tag(q) ? q->now : INT64_C(0));
+                  "INSERT INTO image (id, config, layers, created, parent, tagged_at, removed, "
+                  "used_at) VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
+                  "bbbibii", digest_key(&q->id), config, buf_str(&ids), q->created, parent,
+                  has_tag(q) ? q->now : INT64_C(0), q->now);
     for (size_t i = 0; i < q->tags.n; i++)
         store_add(t, "INSERT OR REPLACE INTO image_tag (ref, image, tagged_at) VALUES (?, ?, ?)",
                   "sbi", reference_text(&q->tags.items[i], text), digest_key(&q->id), q->now);
@@ -341,6 +341,7 @@ static struct image_fact *apply_image(struct question *q, struct str config) {
     }
     for (size_t i = 0; i < q->tags.n; i++)
         image_set_tag(im, &f->image, &q->tags.items[i], q->now);
+    f->used_at = q->now;
     return f;
 }
 

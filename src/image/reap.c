@@ -202,6 +202,23 @@ void reap_ingest(struct images *im, const char *name) {
     strv_add(&next_batch(im)->ingests, name);
 }
 
+static bool batch_has(const struct batch *b, const char *layer, const char *ingest) {
+    if (!b)
+        return false;
+    for (size_t i = 0; layer && i < b->layers.n; i++)
+        if (strcmp(b->layers.items[i]->layer.name, layer) == 0)
+            return true;
+    for (size_t i = 0; ingest && i < b->ingests.n; i++)
+        if (strcmp(b->ingests.items[i], ingest) == 0)
+            return true;
+    return ingest && b->all_ingest;
+}
+
+bool reaper_has(const struct images *im, const char *layer, const char *ingest) {
+    return batch_has(im->reaper->next, layer, ingest) ||
+           batch_has(im->reaper->running, layer, ingest);
+}
+
 void reap_all_ingest(struct images *im) {
     next_batch(im)->all_ingest = true;
 }

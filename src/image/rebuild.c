@@ -32,8 +32,7 @@ static void rebuild_args(const struct images *im, const struct rebuild *r, struc
     jo_obj_end(&o);
 }
 
-/* The images of a layer that is lost for good cannot be used: they go, with a word in the log. */
-static void drop_images_of(struct images *im, struct layer_fact *l) {
+void drop_images_of(struct images *im, struct layer_fact *l, const char *why) {
     VEC(struct image *) lost = {0};
     size_t it = 0;
     struct image *i;
@@ -44,8 +43,7 @@ static void drop_images_of(struct images *im, struct layer_fact *l) {
                 break;
             }
     for (size_t n = 0; n < lost.n; n++) {
-        log_error("image %s was lost in an unclean shutdown and is removed",
-                  lost.items[n]->id_text);
+        log_error("image %s %s and is removed", lost.items[n]->id_text, why);
         image_remove(im, str_of(lost.items[n]->id_text), true, true, NULL, NULL);
     }
     vec_done(&lost);
@@ -64,7 +62,7 @@ static void rebuild_done(void *arg, struct str result, struct err e) {
             struct layer_fact *l = r->layers.items[i];
             l->pins--;
             if (i >= result.len || result.p[i] != 'y') {
-                drop_images_of(im, l);
+                drop_images_of(im, l, "was lost in an unclean shutdown");
                 continue;
             }
             l->suspect = false;

@@ -402,6 +402,8 @@ void image_unhold(struct images *im, struct image_hold *hold) {
     list_remove(&hold->link);
     hold->image = NULL;
     i->holds_n--;
+    if (!im->closing && !i->removed)
+        image_used(fact_of(i));
     if (i->removed && i->holds_n == 0 && fact_of(i)->pins == 0 && !im->closing)
         image_forget(fact_of(i));
 }

@@ -46,6 +46,7 @@ void image_set_tag(struct images *im, struct image *i, const struct reference *r
     struct image_tag *old = map_getz(&im->by_ref, reference_text(ref, text));
     if (!ref->has_digest)
         i->tagged_at = now;
+    fact_of(i)->used_at = MAX(fact_of(i)->used_at, now);
     if (old && old->image == i)
         return;
     if (old)
@@ -88,6 +89,7 @@ void image_cache_put(struct images *im, struct str key, struct image *i) {
     if (i->removed)
         return;
     cache_link(im, key, fact_of(i));
+    fact_of(i)->used_at = time_now();
     struct store_txn *t = store_txn_new();
     store_add(t, "INSERT OR REPLACE INTO build_cache (key, image, used_at) VALUES (?, ?, ?)", "tbi",
               key, digest_key(&i->id), time_now());

@@ -37,6 +37,11 @@ static const char *const migrations[] = {
 
     /* 2: api/: the last events, a ring of rows; slot is seq modulo its size. doc: JSON as sent. */
     "CREATE TABLE event (slot INTEGER PRIMARY KEY, seq INTEGER NOT NULL, doc TEXT NOT NULL);",
+
+    /* 3: image/: used_at: when the last container or build that used the image let go of it. tree:
+     * digest of the tar that layer_tar makes of a directory that its blob has proved. */
+    "ALTER TABLE image ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE layer ADD COLUMN tree BLOB;",
 };
 
 static struct err pragma_int(struct store *s, const char *sql, int64_t *ret) {
