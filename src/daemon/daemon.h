@@ -26,6 +26,8 @@ struct daemon_config {
     char *pidfile;    /* absolute; NULL: none */
     char *bridge;     /* name of the default bridge; NULL: from the instance */
     char *bip;        /* "172.20.0.1/16"; NULL: first free pool */
+    char *fixed_cidr; /* part of bip's subnet; NULL: all of it */
+    char *address_pools, *address_pools_json; /* JSON arrays of "base=…,size=…", of objects */
     char *default_ip; /* host address that ports bind to; "0.0.0.0" */
     char *tls_ca, *tls_cert, *tls_key;
     enum daemon_flag tls, tls_verify, live_restore, debug;
@@ -37,6 +39,7 @@ struct daemon_config {
     char *metrics_addr; /* "127.0.0.1:9323"; NULL: not served */
     char *log_level;    /* debug info warn error */
     char *log_format;   /* text json */
+    enum daemon_flag icc, ip_masq, ip_forward, userland_proxy;
     int64_t mtu;        /* of the default bridge; 0: the kernel's default */
     /* Of garbage collection (docs/images.md); 0: not set. */
     int64_t gc_max_bytes, gc_min_free, gc_max_age;

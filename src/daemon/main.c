@@ -139,6 +139,11 @@ static struct err open_nouns(struct daemon *d) {
         .bind_ip = c->default_ip,
         .run_dir = arena_printf(&d->arena, "%s/network", c->run_root),
         .mtu = (unsigned)c->mtu,
+        .fixed_cidr = c->fixed_cidr,
+        .icc_off = c->icc == DAEMON_OFF,
+        .masquerade_off = c->ip_masq == DAEMON_OFF,
+        .forward_off = c->ip_forward == DAEMON_OFF,
+        .pools = {c->address_pools, c->address_pools_json},
         .dns_program = dns,
     };
     TRYF(networks_open(a->store, d->loop, &networks, &a->networks), "networks");

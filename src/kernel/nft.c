@@ -122,6 +122,22 @@ struct err nft_table_exists_six(struct netlink *nl, const char *table, bool *ret
     return table_exists(nl, NFPROTO_IPV6, table, ret);
 }
 
+struct err nft_set_exists(struct netlink *nl, bool six, const char *table, const char *set,
+                          bool *ret) {
+    CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
+    request(&b, NFT_MSG_GETSET, 0, six ? NFPROTO_IPV6 : NFPROTO_IPV4);
+    netlink_attr_z(&b, NFTA_SET_TABLE, table);
+    netlink_attr_z(&b, NFTA_SET_NAME, set);
+    struct err e = netlink_ask(nl, &b, ignore_answer, NULL);
+    bool missing = err_failed(e) && err_errnum(e) == ENOENT;
+    if (missing)
+        err_free(e);
+    else
+        TRYF(e, "look for nftables set '%s %s'", table, set);
+    *ret = !missing;
+    return OK;
+}
+
 static size_t read_data(const struct nlattr *a, uint8_t into[NFT_KEY_MAX]) {
     if (!a)
         return 0;

@@ -308,6 +308,7 @@ struct host_plan host_plan_for(const struct networks *n, const struct network *w
         .internal = w->internal,
         .icc = w->icc,
         .masquerade = w->masquerade,
+        .forward = n->forward,
         .six = w->six,
         .gateway6 = w->gateway6,
         .prefix6 = w->prefix6,

@@ -148,6 +148,7 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     p->internal = w->internal;
     p->icc = w->icc;
     p->masquerade = w->masquerade;
+    p->forward = n->forward;
     p->check_host = !w->host_ready;
     memcpy(p->bridge, w->bridge, sizeof(p->bridge));
     (void)snprintf(p->host_if, sizeof(p->host_if), "veth%.8s", e->id);
@@ -294,6 +295,7 @@ void endpoint_release(struct networks *n, const char *endpoint_id) {
 }
 
 struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p) {
+    p->forward = n->forward;
     p->sockets = n->sockets;
     struct network *w = map_getz(&n->by_id, p->network_id);
     if (!w || w->driver != NETWORK_BRIDGE)

@@ -104,14 +104,16 @@ static struct err bridge_switch(const char *family, const char *bridge, const ch
 }
 
 static struct err prepare_six(const struct host_plan *h, struct netlink *nl) {
-    TRYF(forwarding_on(h->run_dir, true), "switch IPv6 forwarding on");
+    if (h->forward)
+        TRYF(forwarding_on(h->run_dir, true), "switch IPv6 forwarding on");
     TRY(bridge_switch("ipv6", h->bridge, "disable_ipv6", "0"));
     TRY(link_bridge_six(nl, h));
     return rules_load_six(h, forwarding_ours(h->run_dir, true));
 }
 
 struct err host_prepare(const struct host_plan *h, bool *ret_table_loaded) {
-    TRYF(forwarding_on(h->run_dir, false), "switch IPv4 forwarding on");
+    if (h->forward)
+        TRYF(forwarding_on(h->run_dir, false), "switch IPv4 forwarding on");
     CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
     TRY(netlink_open(NETLINK_ROUTE, &nl));
     TRY(link_bridge(&nl, h));

@@ -94,6 +94,12 @@ struct networks_config {
     const char *bridge_name; /* NULL: by instance */
     const char *bip; /* "10.9.0.1/24": address and subnet of the default bridge; NULL: first free
                         pool of 172.17-31.0.0/16, then 192.168.0-240.0/20 */
+    const char *fixed_cidr;       /* with bip: addresses of the default bridge are given from it */
+    bool icc_off, masquerade_off; /* of the default bridge */
+    bool forward_off;             /* never switch forwarding on */
+    /* Where subnets come from instead: JSON arrays of "base=10.0.0.0/8,size=24" and of
+     * {"base": "10.0.0.0/8", "size": 24}, IPv4; NULL: none. */
+    const char *pools[2];
     const char *bind_ip;     /* default address for published ports; NULL: 0.0.0.0 */
     const char *run_dir;     /* <run-root>/network, made here (mode 0700) */
     unsigned mtu;            /* 0: 1500 */
@@ -225,6 +231,7 @@ struct endpoint_plan {
     unsigned prefix, mtu, index;
     uint8_t mac[6];
     bool internal, icc, masquerade;
+    bool forward;             /* forwarding may be switched on */
     bool default_route;       /* the container's way out */
     bool user_defined;        /* names are answered here */
     char interface[IFNAMSIZ]; /* in the container */

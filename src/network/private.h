@@ -27,8 +27,18 @@ struct err address_parse(const char *text, struct in_addr *ret);
 char *address_format(struct in_addr a, char out[INET_ADDRSTRLEN]);
 /* What the host routes somewhere, without default routes and without what leads to `bridge`. */
 struct err subnet_host_routes(const char *bridge, struct subnets *ret);
-/* The first of the built-in pools that overlaps none of `taken`; false: all are taken. */
-bool subnet_choose(const struct subnets *taken, struct subnet *ret);
+/* Where subnets are cut from: each of `prefix` bits out of `base`. */
+struct subnet_source {
+    struct subnet base;
+    unsigned prefix;
+};
+struct subnet_sources VEC_BODY(struct subnet_source);
+/* Reads both forms of struct networks_config.pools; NULL: none. */
+struct err subnet_sources_parse(const char *json, struct subnet_sources *to);
+/* The first subnet of the sources (n == 0: the built-in ones) that overlaps none of `taken`; false:
+ * all are taken. */
+bool subnet_choose(const struct subnet_sources *from, const struct subnets *taken,
+                   struct subnet *ret);
 
 /* --- IPv6: six.c -------------------------------------------------------------------------------
  */
@@ -81,6 +91,9 @@ struct networks {
     struct in_addr bind_ip;
     struct subnet bip; /* prefix 0: not given */
     uint32_t bip_address;
+    struct subnet fixed; /* --fixed-cidr; prefix 0: none */
+    struct subnet_sources sources;
+    bool icc, masquerade, forward;
     unsigned mtu;
     struct network **items; /* in order of creation */
     size_t items_n, items_cap;
@@ -139,6 +152,7 @@ struct host_plan {
     struct in_addr subnet, gateway;
     unsigned prefix, mtu;
     bool internal, icc, masquerade;
+    bool forward; /* forwarding may be switched on */
     bool six;
     struct in6_addr gateway6;
     unsigned prefix6;

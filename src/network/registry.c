@@ -99,7 +99,7 @@ struct err network_choose_subnet(struct networks *n, struct network *w) {
         keep = !subnet_overlap(taken.items[i], now);
     if (!err_failed(e) && !keep) {
         struct subnet s;
-        if (subnet_choose(&taken, &s))
+        if (subnet_choose(&n->sources, &taken, &s))
             network_set_subnet(w, s, 0, (struct subnet){0});
         else
             e = err_new(ERR_FORBIDDEN, "could not find an available, non-overlapping IPv4 address "
@@ -125,13 +125,14 @@ static struct network *predefined(struct networks *n, const char *name, enum net
 
 /* What follows from the configuration is set at every start; ids and the chosen subnet stay. */
 static struct err configure_default(struct networks *n, struct network *w) {
-    w->icc = w->masquerade = true;
+    w->icc = n->icc;
+    w->masquerade = n->masquerade;
     w->mtu = n->mtu;
     w->bind_ip = n->bind_ip;
     memcpy(w->bridge, n->bridge, sizeof(w->bridge));
     if (n->bip.prefix) {
         w->fixed = true;
-        network_set_subnet(w, n->bip, n->bip_address, (struct subnet){0});
+        network_set_subnet(w, n->bip, n->bip_address, n->fixed);
         return OK;
     }
     w->fixed = false;
@@ -197,6 +198,17 @@ static struct err configure(struct networks *n, const struct networks_config *c)
         TRYF(subnet_parse(c->bip, &n->bip, &n->bip_address), "bip");
     if (c->bip && n->bip_address == n->bip.base)
         return err_new(ERR_INVALID, "bip %s: is the subnet's own address", c->bip);
+    if (c->fixed_cidr) {
+        TRYF(subnet_parse(c->fixed_cidr, &n->fixed, NULL), "fixed-cidr");
+        if (!c->bip || !subnet_has(n->bip, n->fixed.base) || n->fixed.prefix < n->bip.prefix)
+            return err_new(ERR_INVALID, "fixed-cidr %s: is not part of bip's subnet",
+                           c->fixed_cidr);
+    }
+    n->icc = !c->icc_off;
+    n->masquerade = !c->masquerade_off;
+    n->forward = !c->forward_off;
+    for (size_t i = 0; i < ARRAY_LEN(c->pools); i++)
+        TRY(subnet_sources_parse(c->pools[i], &n->sources));
     return dir_make(n->run_dir, 0700);
 }
 
@@ -246,6 +258,7 @@ struct networks *networks_close(struct networks *n) {
     map_done(&n->endpoints);
     map_done(&n->ports);
     strv_done(&n->warnings);
+    vec_done(&n->sources);
     nft_sockets_free(n->sockets);
     free(n->instance);
     free(n->nft_program);

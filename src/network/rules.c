@@ -16,6 +16,28 @@ static struct err open_nft(struct netlink *nl) {
     return netlink_open(NETLINK_NETFILTER, nl);
 }
 
+/* The same text has the same name for ever: FNV-1a, unlike the seeded hash of maps. */
+static const char *version(const char *text, char out[32]) {
+    uint32_t hash = 2166136261u;
+    for (const char *p = text; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 16777619u;
+    (void)snprintf(out, 32, "version_%08x", hash);
+    return out;
+}
+
+/* A table of an earlier or later version of ours stays in force until it is replaced, in one
+ * transaction; connections that are open live on in connection tracking. */
+static struct err is_current(struct netlink *nl, const struct host_plan *h, const char *text,
+                             bool six, bool *ret_exists, bool *ret_current) {
+    char set[32];
+    *ret_current = false;
+    TRY(six ? nft_table_exists_six(nl, h->table, ret_exists)
+            : nft_table_exists(nl, h->table, ret_exists));
+    if (!*ret_exists)
+        return OK;
+    return nft_set_exists(nl, six, h->table, version(text, set), ret_current);
+}
+
 static void fill(struct buf *out, const char *text, const char *table, bool foreign_drop) {
     struct str rest = str_of(text);
     struct str head, name;
@@ -27,6 +49,8 @@ static void fill(struct buf *out, const char *text, const char *table, bool fore
             buf_adds(out, table);
         else if (str_eqz(name, "FOREIGN"))
             buf_adds(out, foreign_drop ? "drop" : "accept");
+        else if (str_eqz(name, "VERSION"))
+            buf_adds(out, version(text, (char[32]){0}));
         else {
             buf_addc(out, '@'); /* nft's own: the name of a set */
             continue;
@@ -40,18 +64,21 @@ struct err rules_load(const struct host_plan *h, bool foreign_drop, bool *ret_lo
     CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
     TRY(open_nft(&nl));
     bool exists = false;
-    TRY(nft_table_exists(&nl, h->table, &exists));
-    if (exists) {
+    bool current = false;
+    TRY(is_current(&nl, h, ruleset, false, &exists, &current));
+    if (current) {
         *ret_loaded = false;
         return OK;
     }
     CLEAN_BUF struct buf script = {0};
+    if (exists)
+        buf_addf(&script, "delete table ip %s\n", h->table);
     fill(&script, ruleset, h->table, foreign_drop);
     struct err e = nft_load(h->nft_program, buf_str(&script));
     if (err_failed(e)) {
         /* Somebody else may have been quicker: that is as good. */
-        TRY(nft_table_exists(&nl, h->table, &exists));
-        if (!exists)
+        TRY(is_current(&nl, h, ruleset, false, &exists, &current));
+        if (!current)
             return err_wrap(e, "load nftables table '%s'", h->table);
         err_free(e);
     }
@@ -63,16 +90,20 @@ struct err rules_load_six(const struct host_plan *h, bool foreign_drop) {
     CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
     TRY(open_nft(&nl));
     bool exists = false;
-    TRY(nft_table_exists_six(&nl, h->table, &exists));
-    if (exists)
+    bool current = false;
+    TRY(is_current(&nl, h, ruleset_six, true, &exists, &current));
+    if (current)
         return OK;
     CLEAN_BUF struct buf script = {0};
+    if (exists)
+        buf_addf(&script, "delete table ip6 %s\n", h->table);
     fill(&script, ruleset_six, h->table, foreign_drop);
     struct err e = nft_load(h->nft_program, buf_str(&script));
     if (!err_failed(e))
         return OK;
-    TRY(nft_table_exists_six(&nl, h->table, &exists)); /* somebody else may have been quicker */
-    if (!exists)
+    /* somebody else may have been quicker */
+    TRY(is_current(&nl, h, ruleset_six, true, &exists, &current));
+    if (!current)
         return err_wrap(e, "load nftables table 'ip6 %s'", h->table);
     err_free(e);
     return OK;

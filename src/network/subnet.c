@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "network/private.h"
 #include <arpa/inet.h>
 #include <linux/rtnetlink.h>
@@ -88,21 +89,84 @@ static bool is_taken(const struct subnets *taken, struct subnet s) {
     return false;
 }
 
-bool subnet_choose(const struct subnets *taken, struct subnet *ret) {
-    /* The peer's pools, in its order: what people expect to see and keep free in their plans. */
-    for (uint32_t i = 17; i <= 31; i++) {
-        struct subnet s = {172u << 24 | i << 16, 16};
-        if (!is_taken(taken, s)) {
-            *ret = s;
-            return true;
-        }
-    }
-    for (uint32_t i = 0; i < 256; i += 16) {
-        struct subnet s = {192u << 24 | 168u << 16 | i << 8, 20};
-        if (!is_taken(taken, s)) {
-            *ret = s;
-            return true;
-        }
+/* The peer's pools, in its order: what people expect to see and keep free in their plans. */
+static const struct subnet_source built_in[] = {
+    {{172u << 24 | 17 << 16, 16}, 16},   {{172u << 24 | 18 << 16, 15}, 16},
+    {{172u << 24 | 20 << 16, 14}, 16},   {{172u << 24 | 24 << 16, 13}, 16},
+    {{192u << 24 | 168u << 16, 16}, 20},
+};
+
+static bool choose_from(const struct subnet_source *from, const struct subnets *taken,
+                        struct subnet *ret) {
+    uint64_t step = UINT64_C(1) << (32 - from->prefix);
+    uint64_t end = (uint64_t)from->base.base + (UINT64_C(1) << (32 - from->base.prefix));
+    for (uint64_t at = from->base.base; at < end; at += step) {
+        struct subnet s = {(uint32_t)at, from->prefix};
+        if (is_taken(taken, s))
+            continue;
+        *ret = s;
+        return true;
     }
     return false;
+}
+
+bool subnet_choose(const struct subnet_sources *from, const struct subnets *taken,
+                   struct subnet *ret) {
+    const struct subnet_source *list = from->n ? from->items : built_in;
+    size_t n = from->n ? from->n : ARRAY_LEN(built_in);
+    for (size_t i = 0; i < n; i++)
+        if (choose_from(&list[i], taken, ret))
+            return true;
+    return false;
+}
+
+static struct err source_add(const char *base, uint64_t size, struct subnet_sources *to) {
+    struct subnet_source s = {.prefix = (unsigned)size};
+    if (strchr(base, ':'))
+        return err_new(ERR_UNSUPPORTED, "pool %s: IPv6 pools are not supported", base);
+    TRY(subnet_parse(base, &s.base, NULL));
+    if (size < s.base.prefix || size > 30 || size - s.base.prefix > 16)
+        return err_new(ERR_INVALID, "pool %s: size %u must be %u to %u", base, s.prefix,
+                       s.base.prefix, MIN(30u, s.base.prefix + 16));
+    vec_push(to, s);
+    return OK;
+}
+
+/* "base=10.0.0.0/8,size=24" */
+static struct err source_text(struct str text, struct subnet_sources *to) {
+    struct str part, key, value, base = STR_NONE, rest = text;
+    uint64_t size = 0;
+    while (str_next(&rest, ',', &part)) {
+        str_cut(part, '=', &key, &value);
+        if (str_eqz(key, "base"))
+            base = value;
+        else if (str_eqz(key, "size"))
+            TRY(str_to_u64(value, 32, &size));
+        else
+            return err_new(ERR_INVALID, "'%.*s' is neither base= nor size=", STR_ARG(part));
+    }
+    CLEAN_FREE char *z = str_dup(base);
+    return source_add(z, size, to);
+}
+
+struct err subnet_sources_parse(const char *text, struct subnet_sources *to) {
+    CLEAN_JSON struct json *list = NULL;
+    if (!text)
+        return OK;
+    TRYF(json_parse(str_of(text), &list), "default address pools");
+    if (json_type(list) != JSON_ARRAY || json_len(list) > 64)
+        return err_new(ERR_INVALID, "default address pools: expected an array");
+    for (size_t i = 0; i < json_len(list); i++) {
+        const struct json *j = json_at(list, i);
+        uint64_t size = 0;
+        if (json_type(j) == JSON_STRING) {
+            TRYF(source_text(json_str(j), to), "default address pools");
+            continue;
+        }
+        CLEAN_FREE char *base = str_dup(json_str(json_get(j, "base")));
+        if (!json_u64(json_get(j, "size"), &size))
+            return err_new(ERR_INVALID, "default address pools: 'size' is missing or no number");
+        TRYF(source_add(base, size, to), "default address pools");
+    }
+    return OK;
 }

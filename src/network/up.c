@@ -37,6 +37,7 @@ static struct host_plan host_plan_of(const struct endpoint_plan *p) {
         .internal = p->internal,
         .icc = p->icc,
         .masquerade = p->masquerade,
+        .forward = p->forward,
         .six = p->six,
         .gateway6 = p->gateway6,
         .prefix6 = p->prefix6,

@@ -66,7 +66,8 @@ static struct endpoint_plan *reserve(struct daemon *d, const char *network, cons
                                      const char *port) {
     struct port_request r;
     assert_ok(port_request_parse("80/tcp", "", port, (struct in_addr){0}, &r));
-    struct endpoint_request q = {.container_id = container, .container_name = container};
+    struct endpoint_request q = {
+        .container_id = container, .container_name = container, .default_route = true};
     vec_push(&q.ports, r);
     struct endpoint_plan *p = NULL;
     assert_ok(endpoint_reserve(d->networks, network_find(d->networks, network), &q, &p));

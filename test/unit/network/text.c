@@ -70,22 +70,53 @@ TEST(subnets) {
     assert_false(subnet_overlap(s, other));
 }
 
-TEST(first_free_pool_is_chosen) {
+TEST(pools_of_the_configuration) {
+    struct subnet_sources own = {0};
     struct subnets taken = {0};
     struct subnet s;
-    assert_true(subnet_choose(&taken, &s));
+    assert_ok(subnet_sources_parse(NULL, &own));
+    assert_ok(subnet_sources_parse("[\"base=10.9.0.0/23,size=24\"]", &own));
+    assert_ok(subnet_sources_parse("[{\"base\":\"10.8.0.0/16\",\"size\":20}]", &own));
+    const uint32_t want[] = {0x0a090000, 0x0a090100, 0x0a080000, 0x0a081000};
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        assert_true(subnet_choose(&own, &taken, &s));
+        assert_int_equal(s.base, want[i]);
+        vec_push(&taken, s);
+    }
+    static const char *const bad[] = {"{}",
+                                      "[5]",
+                                      "[\"base=10.0.0.0/8\"]",
+                                      "[\"size=24\"]",
+                                      "[\"base=10.0.0.0/8,size=4\"]",
+                                      "[\"base=fd00::/8,size=64\"]",
+                                      "[{\"base\":\"10.0.0.0/8\"}]",
+                                      "[\"base=10.0.0.0/8,x=1\"]"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct err e = subnet_sources_parse(bad[i], &own);
+        assert_true(err_failed(e));
+        err_free(e);
+    }
+    vec_done(&taken);
+    vec_done(&own);
+}
+
+TEST(first_free_pool_is_chosen) {
+    const struct subnet_sources none = {0};
+    struct subnets taken = {0};
+    struct subnet s;
+    assert_true(subnet_choose(&none, &taken, &s));
     assert_int_equal(s.base, 0xac110000);
     assert_int_equal(s.prefix, 16);
     vec_push(&taken, (struct subnet){0xac110500, 24});
     vec_push(&taken, (struct subnet){0xac120000, 15});
-    assert_true(subnet_choose(&taken, &s));
+    assert_true(subnet_choose(&none, &taken, &s));
     assert_int_equal(s.base, 0xac140000);
     vec_push(&taken, (struct subnet){0xac100000, 12});
-    assert_true(subnet_choose(&taken, &s));
+    assert_true(subnet_choose(&none, &taken, &s));
     assert_int_equal(s.base, 0xc0a80000);
     assert_int_equal(s.prefix, 20);
     vec_push(&taken, (struct subnet){0xc0a80000, 16});
-    assert_false(subnet_choose(&taken, &s));
+    assert_false(subnet_choose(&none, &taken, &s));
     vec_done(&taken);
 }
 
