@@ -33,6 +33,7 @@ void init_done(struct init *i) {
         fd_close(i->joins[k].fd);
     i->joins_n = 0;
     i->user_ns = fd_close(i->user_ns);
+    device_trees_done(&i->devices);
     launch_done(&i->launch);
 }
 

@@ -34,6 +34,7 @@ void exec_cgroup_make(struct runtime_box *b, const char *track, struct cgroup *r
 struct init {
     const struct runtime_create_options *options;
     const struct mount_plans *plans;
+    struct device_trees devices;
     struct launch launch;
     struct {
         int fd;

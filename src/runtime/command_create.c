@@ -200,7 +200,7 @@ static struct err prepare(struct call *c, struct create *o) {
     char bundle[PATH_MAX];
     CLEAN_BUF struct buf text = {0};
     TRY(take_listen_fds(o));
-    TRY(preserve_check(o->preserve_fds));
+    TRY(preserve_reserve(o->preserve_fds));
     TRY(find_bundle(o, bundle));
     TRY(read_config(o, bundle, &text));
     TRY(record_new(c->root, o->id, buf_str(&text), &o->record));

@@ -203,7 +203,7 @@ static struct err compose(struct call *c, struct exec *x) {
         x->process.selinux_label = (char *)x->label;
     if (x->apparmor)
         x->process.apparmor_profile = (char *)x->apparmor;
-    x->process.no_new_privileges |= x->no_new_privs;
+    x->process.no_new_privileges = x->no_new_privs; /* as crun: whoever execs decides */
     set_caps(x);
     set_env(x);
     TRY(set_user(x));
@@ -264,7 +264,7 @@ static struct err hand_over(const struct exec *x, struct runtime_process *p) {
 
 static struct err run(struct call *c, struct exec *x) {
     TRY(read_options(c, x));
-    TRY(preserve_check(x->preserve_fds));
+    TRY(preserve_reserve(x->preserve_fds));
     TRY(record_open(c->root, x->id, &x->record));
     TRY(check_running(x));
     TRY(choose_process(c, x));

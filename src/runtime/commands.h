@@ -55,8 +55,9 @@ struct err container_destroy(struct record *r);
 
 /* Sends the terminal's master to the AF_UNIX stream socket at path, as runc(8) does. */
 struct err console_send(const char *path, int master);
-/* Descriptors 3 to 2+n are open: ERR_INVALID naming the first that is not. */
-struct err preserve_check(unsigned n);
+/* Numbers 3 to 2+n that are free are taken by a CLOEXEC descriptor, so that none of ours gets such
+ * a number and goes into the container with it. Before anything else is opened. */
+struct err preserve_reserve(unsigned n);
 struct err pid_file_write(const char *path, pid_t pid);
 
 /* --- being the parent of a process in the foreground (attend.c) ------------------------------- */

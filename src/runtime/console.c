@@ -55,11 +55,21 @@ struct err console_send(const char *path, int master) {
     return err_wrap(send_descriptor(sock, master), "--console-socket '%s'", path);
 }
 
-struct err preserve_check(unsigned n) {
-    for (unsigned i = 0; i < n; i++)
-        if (fcntl(3 + (int)i, F_GETFD) < 0)
-            return err_new(ERR_INVALID, "--preserve-fds or LISTEN_FDS: descriptor %u is not open",
-                           3 + i);
+struct err preserve_reserve(unsigned n) {
+    CLEAN_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0)
+        return err_errno(errno, "open /dev/null");
+    /* Above them all, so that the numbers that are free stay so. */
+    int high = fcntl(null, F_DUPFD_CLOEXEC, 3 + (int)n);
+    if (high < 0)
+        return err_errno(errno, "reserve descriptors");
+    null = fd_close(null);
+    for (int fd = 3; fd < 3 + (int)n; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && dup3(high, fd, O_CLOEXEC) < 0) {
+            fd_close(high);
+            return err_errno(errno, "reserve descriptors");
+        }
+    fd_close(high);
     return OK;
 }
 

@@ -201,6 +201,8 @@ static struct err create(const struct runtime_create_options *o, struct init *i,
     struct runtime_create_options with = *o;
     CLEAN_FD int rootfs = -1;
     TRY(open_trees(o, &plans, &rootfs));
+    if (userns_is_new(o->config) && geteuid() == 0)
+        TRY(device_trees_make(o->config, &i->devices));
     with.rootfs_fd = rootfs >= 0 ? rootfs : o->rootfs_fd;
     i->options = &with;
     i->plans = &plans;
@@ -208,6 +210,7 @@ static struct err create(const struct runtime_create_options *o, struct init *i,
     i->launch.die_with_caller = o->die_with_caller;
     i->launch.stdio = o->stdio;
     i->launch.keep_keyring = o->no_new_keyring;
+    i->launch.keep_groups = o->keep_groups;
     i->launch.preserve_fds = o->preserve_fds;
     i->launch.init_fd = o->init_fd;
     i->launch.cgroup = b->has_cgroup ? &b->cgroup : NULL;

@@ -93,10 +93,18 @@ static struct err make_defaults(int dir) {
     return make_ptmx(dir);
 }
 
-static struct err make_configured(const struct oci_device *d, int root) {
+static struct err place_tree(int dir, const char *name, int tree) {
+    CLEAN_FD int target = -1;
+    TRY(beneath_touch(dir, name, 0666, &target));
+    return mount_attach(tree, target);
+}
+
+static struct err make_configured(const struct oci_device *d, int tree, int root) {
     CLEAN_FD int dir = -1;
     const char *name;
     TRY(beneath_parent(root, d->path, true, &dir, &name));
+    if (tree >= 0)
+        return place_tree(dir, name, tree);
     mode_t type = d->type[0] == 'b' ? S_IFBLK : d->type[0] == 'p' ? S_IFIFO : S_IFCHR;
     mode_t mode = d->file_mode ? (mode_t)*d->file_mode & 07777 : 0666;
     dev_t rdev = type == S_IFIFO ? 0 : makedev((unsigned)d->major, (unsigned)d->minor);
@@ -112,22 +120,24 @@ static bool dev_is_bound(const struct mount_plans *v) {
     return false;
 }
 
-static struct err make_all(const struct oci_config *c, int root) {
+static struct err make_all(const struct oci_config *c, const struct device_trees *trees, int root) {
     CLEAN_FD int dev = -1;
     TRY(beneath_mkdirs(root, "/dev", 0755, &dev));
     TRY(make_defaults(dev));
     const struct oci_device *d = c->linux_->devices.items;
     for (size_t i = 0; i < c->linux_->devices.n; i++)
-        TRYF(make_configured(&d[i], root), "linux.devices: '%s'", d[i].path);
+        TRYF(make_configured(&d[i], i < trees->n ? trees->items[i] : -1, root),
+             "linux.devices: '%s'", d[i].path);
     return OK;
 }
 
-struct err devices_make(const struct oci_config *c, const struct mount_plans *v, int root) {
+struct err devices_make(const struct oci_config *c, const struct mount_plans *v,
+                        const struct device_trees *trees, int root) {
     /* A /dev that is bound from elsewhere is somebody's own: nothing is made in it. */
     if (dev_is_bound(v))
         return OK;
     mode_t old = umask(0);
-    struct err e = make_all(c, root);
+    struct err e = make_all(c, trees, root);
     umask(old);
     return e;
 }

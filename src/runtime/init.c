@@ -60,7 +60,7 @@ static struct err prepare(struct init *i) {
     TRY(set_names(c));
     TRY(rootfs_attach(i->options, &l->root));
     TRY(mounts_make(i->plans, l->root, l->cgroup));
-    TRY(devices_make(c, i->plans, l->root));
+    TRY(devices_make(c, i->plans, &i->devices, l->root));
     make_cwd(l);
     TRY(launch_terminal(l, true));
     TRY(launch_stdio(l));

@@ -36,7 +36,7 @@ struct launch {
     enum launch_personality personality;
     bool in_userns; /* of the container: there the process has every capability at first */
     bool die_with_caller;
-    bool keep_keyring;
+    bool keep_keyring, keep_groups;
     unsigned preserve_fds;
     int init_fd;                 /* corten-init, borrowed; <= 0: none */
     const struct cgroup *cgroup; /* NULL: stays where the caller is */

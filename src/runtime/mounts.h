@@ -53,8 +53,16 @@ struct err mount_copy_up(int target, int tree);
 
 /* Child, in its new mount namespace before the pivot. root: the rootfs. */
 struct err mounts_make(const struct mount_plans *v, int root, const struct cgroup *cgroup);
+/* linux.devices as detached mounts, for a user namespace (device_trees.c). Parent. */
+struct device_trees {
+    int *items; /* owned; one per device, -1: none */
+    size_t n;
+};
+struct err device_trees_make(const struct oci_config *c, struct device_trees *ret);
+void device_trees_done(struct device_trees *v);
 /* /dev: default and configured devices, links. */
-struct err devices_make(const struct oci_config *c, const struct mount_plans *v, int root);
+struct err devices_make(const struct oci_config *c, const struct mount_plans *v,
+                        const struct device_trees *trees, int root);
 /* Masked and read-only paths, read-only root. */
 struct err paths_protect(const struct oci_config *c, int root);
 /* Attaches the rootfs over "/" of this mount namespace; *ret_root is an O_PATH descriptor of it. */

@@ -109,7 +109,7 @@ static struct err set_ids(const struct launch *l) {
     umask(u->umask ? (mode_t)*u->umask : 0022);
     /* Where the user namespace denies setgroups there are none to be had, and none to be lost. */
     bool denied = l->in_userns && !l->gids_n;
-    if (setgroups(l->gids_n, l->gids) < 0 && !(denied && errno == EPERM))
+    if (!l->keep_groups && setgroups(l->gids_n, l->gids) < 0 && !(denied && errno == EPERM))
         return err_errno(errno, "set additional groups");
     if (setresgid(u->gid, u->gid, u->gid) < 0)
         return err_errno(errno, "set gid %u", u->gid);
@@ -183,9 +183,6 @@ static const char **init_vector(const struct strs *args) {
 
 /* Everything but the standard streams and what the caller hands on. */
 static struct err close_others(const struct launch *l) {
-    for (unsigned i = 0; i < l->preserve_fds; i++)
-        if (fcntl(3 + (int)i, F_SETFD, 0) < 0)
-            return err_errno(errno, "preserve descriptor %u", 3 + i);
     int r = spawn_close_from(3 + (int)l->preserve_fds);
     return r < 0 ? err_errno(r, "close descriptors") : OK;
 }

@@ -236,6 +236,12 @@ struct err record_list(const char *root, struct strv *ret) {
     return OK;
 }
 
+/* An annotation of crun's that podman sets; it takes nothing away from anybody. */
+static bool says_keep_groups(const struct record *r) {
+    const char *text = strmap_get(&r->config.annotations, "run.oci.keep_original_groups");
+    return text && strcmp(text, "1") == 0;
+}
+
 struct runtime_create_options record_options(const struct record *r) {
     return (struct runtime_create_options){
         .id = r->id,
@@ -244,6 +250,7 @@ struct runtime_create_options record_options(const struct record *r) {
         .netns_fd = -1,
         .seccomp_fd = -1,
         .bundle = r->kept.bundle,
+        .keep_groups = says_keep_groups(r),
         .no_new_keyring = r->kept.no_new_keyring,
     };
 }

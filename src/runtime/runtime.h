@@ -63,9 +63,10 @@ struct runtime_create_options {
      * closed (runtime_close) and the caller may end: the created process waits for the first
      * runtime_start_through() on a connection to that socket, not for runtime_start(). */
     int start_fd;
-    /* Descriptors 3 … 2+preserve_fds of the caller are the program's too, with the same numbers.
-     * The caller has verified that they are open. */
+    /* Descriptors 3 … 2+preserve_fds of the caller are the program's too, with the same numbers,
+     * where they are not CLOEXEC. None of them may be the runtime's own. */
     unsigned preserve_fds;
+    bool keep_groups;    /* the caller's additional groups instead of additionalGids */
     bool no_new_keyring; /* stays in the caller's session keyring */
 };
 

@@ -95,7 +95,8 @@ step descriptors: only those that are asked for
 config '["sh","-c","ls /proc/self/fd; cat <&3"]'
 echo secret >"$TEST_TMP/secret"
 expect_eq "$(cr run -b "$bundle" --preserve-fds 1 box 3<<<kept 7<"$TEST_TMP/secret" | tr '\n' ' ')" "0 1 2 3 4 kept "
-expect_fails 'descriptor 3' cr run -b "$bundle" --preserve-fds 1 box 3<&-
+config '["sh","-c","ls /proc/self/fd"]'
+expect_eq "$(cr run -b "$bundle" --preserve-fds 4 box 3<&- 5</dev/null | tr '\n' ' ')" "0 1 2 3 5 "
 expect_eq "$(cr list -q)" ""
 config '["sh","-c","echo $LISTEN_FDS $LISTEN_PID; cat <&3"]'
 expect_eq "$(LISTEN_FDS=1 cr run -b "$bundle" box 3<<<socket | tr '\n' ' ')" "1 1 socket "
