@@ -167,6 +167,8 @@ struct err cli_copy_out(struct client *c, int fd);
 /* Cells separated by tabs, rows by newlines → aligned columns, three blanks between, at least ten
  * wide (Go's tabwriter). width > 0: the widest cells are shortened until a row fits. */
 void table_align(struct str text, size_t width, struct buf *out);
+/* The same with columns of at least `least` cells. */
+void table_align_wide(struct str text, size_t least, struct buf *out);
 /* The same on stdout; fits and marks headings when that is a terminal. */
 void table_print(struct str text, bool may_cut);
 /* "2 minutes", as the peer words it. */

@@ -48,6 +48,36 @@
     X(volume_inspect)     \
     X(volume_ls)          \
     X(volume_rm)          \
+    X(builder_prune)      \
+    X(commit)             \
+    X(container_prune)    \
+    X(context_create)     \
+    X(context_export)     \
+    X(context_import)     \
+    X(context_inspect)    \
+    X(context_ls)         \
+    X(context_rm)         \
+    X(context_show)       \
+    X(context_update)     \
+    X(context_use)        \
+    X(cp)                 \
+    X(diff)               \
+    X(dial_stdio)         \
+    X(export)             \
+    X(image_prune)        \
+    X(login)              \
+    X(logout)             \
+    X(network_prune)      \
+    X(port)               \
+    X(search)             \
+    X(stats)              \
+    X(system_prune)       \
+    X(top)                \
+    X(update)             \
+    X(volume_prune)       \
+    X(completion)         \
+    X(complete)           \
+    X(docs)               \
     X(wait)
 
 #define CLI_DECLARE(name) extern const struct command command_##name;

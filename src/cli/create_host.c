@@ -316,7 +316,6 @@ static void fill_modes(const struct run_options *o, struct api_host_config *h, s
     h->runtime = arena_strz(a, o->runtime);
     h->isolation = arena_strz(a, o->isolation);
     h->volume_driver = arena_strz(a, o->volume_driver);
-    h->container_id_file = arena_strz(a, o->cidfile);
     h->oom_score_adj = o->oom_score_adj;
     h->shm_size = o->shm_size;
     h->log_config.type = arena_strz(a, o->log_driver);

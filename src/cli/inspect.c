@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TEMPLATE_STATUS 64 /* of a template that is none, as the peer has it */
+
 struct inspect_options {
     bool size, verbose, quiet;
     const char *type, *format, *platform, *scope;
@@ -77,16 +79,27 @@ static int inspect_all(struct invocation *in, const char *type) {
     const struct inspect_options *o = in->options;
     CLEAN_BUF struct buf out = {0};
     CLEAN_STRV struct strv failures = {0};
+    struct err e = OK;
     CLEAN_CLIENT struct client *c = cli_connect(in);
     size_t shown = 0;
+    CLEAN_TEMPLATE struct template *t = NULL;
+    if (o->format)
+        e = template_parse("", str_of(o->format), NULL, 0, &t);
+    if (err_failed(e))
+        return cli_fail(err_wrap(e, "corten: template parsing error"), TEMPLATE_STATUS);
     if (!c)
         return 1;
     for (int i = 0; i < in->args_n; i++) {
         CLEAN_BUF struct buf raw = {0};
         const struct kind *kind = NULL;
-        struct err e = inspect_one(c, o, type, in->args[i], &raw, &kind);
+        e = inspect_one(c, o, type, in->args[i], &raw, &kind);
         if (!err_failed(e) && o->format && *o->format) {
+            size_t before = out.len;
             e = document_print(o->format, str_trim(buf_str(&raw)), kind->table, &out);
+            if (err_failed(e)) { /* the peer prints the end of the line, nothing else */
+                buf_truncate(&out, before);
+                buf_addc(&out, '\n');
+            }
         } else if (!err_failed(e)) {
             buf_adds(&out, shown++ ? ",\n    " : "\n    ");
             json_pretty(str_trim(buf_str(&raw)), 1, 4, &out);

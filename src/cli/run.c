@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "cli/create.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,11 +190,17 @@ static struct err create(struct invocation *in, struct client *c, const char **r
                        "or \"never\"",
                        o->pull);
     TRY(make_document(in, &doc));
-    if (o->cidfile && access(o->cidfile, F_OK) == 0)
-        return err_new(ERR_CONFLICT,
-                       "corten: container ID file found, make sure the other container isn't "
-                       "running or delete %s",
-                       o->cidfile);
+    CLEAN_FD int cidfile = -1;
+    if (o->cidfile) {
+        cidfile = open(o->cidfile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (cidfile < 0 && errno == EEXIST)
+            return err_new(ERR_CONFLICT,
+                           "corten: container ID file found, make sure the other container isn't "
+                           "running or delete %s",
+                           o->cidfile);
+        if (cidfile < 0)
+            return err_errno(errno, "corten: failed to create the container ID file");
+    }
     if (always)
         TRY(pull(in, c, platform));
     struct err e = client_container_create(c, o->name, platform, &doc, &in->arena, &made);
@@ -204,11 +211,13 @@ static struct err create(struct invocation *in, struct client *c, const char **r
         TRY(pull(in, c, platform));
         e = client_container_create(c, o->name, platform, &doc, &in->arena, &made);
     }
+    if (err_failed(e) && o->cidfile)
+        unlink(o->cidfile);
     TRY(e);
     for (size_t i = 0; i < made.warnings.n; i++)
         fprintf(stderr, "WARNING: %s\n", made.warnings.items[i]);
-    if (o->cidfile)
-        TRYF(file_replace(o->cidfile, str_of(made.id), 0644, false), "corten: --cidfile");
+    if (o->cidfile && fd_write_all(cidfile, made.id, strlen(made.id)) < 0)
+        return err_new(ERR_SYSTEM, "corten: the container ID file cannot be written");
     *ret_id = made.id;
     return OK;
 }
@@ -231,8 +240,8 @@ static int create_run(struct invocation *in) {
 
 /* The status of a start that failed, as the peer's CLI reads it from the text. */
 int start_failure_status(const char *message) {
-    if (strstr(message, "executable file not found") ||
-        strstr(message, "no such file or directory"))
+    if (strcasestr(message, "executable file not found") ||
+        strcasestr(message, "no such file or directory"))
         return 127;
     if (strstr(message, "permission denied") || strstr(message, "is a directory"))
         return 126;

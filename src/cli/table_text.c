@@ -38,7 +38,8 @@ struct rows VEC_BODY(struct str);
 
 /* A column's width is that of the block of neighbouring rows that have it (and something behind
  * it), as Go's tabwriter has it. */
-static size_t block_width(const struct rows *rows, size_t row, size_t column, size_t limit) {
+static size_t block_width(const struct rows *rows, size_t row, size_t column, size_t limit,
+                          size_t least) {
     size_t widest = 0;
     struct str c;
     bool last;
@@ -47,7 +48,7 @@ static size_t block_width(const struct rows *rows, size_t row, size_t column, si
     for (size_t i = row; i < rows->n && cell_at(rows->items[i], column, &c, &last) && !last; i++)
         widest = MAX(widest, cells(c));
     widest = MIN(widest, limit);
-    return MAX(widest + COLUMN_GAP, (size_t)COLUMN_MIN);
+    return MAX(widest + COLUMN_GAP, least);
 }
 
 static struct str cut(struct str s, size_t limit, bool *ret_cut) {
@@ -87,7 +88,7 @@ static void fit(const struct rows *rows, size_t width, size_t limits[COLUMNS_MAX
     }
 }
 
-void table_align(struct str text, size_t width, struct buf *out) {
+static void align(struct str text, size_t width, size_t least, struct buf *out) {
     struct rows rows = {0};
     size_t limits[COLUMNS_MAX], known[COLUMNS_MAX] = {0};
     struct str rest = text, row, c;
@@ -111,13 +112,21 @@ void table_align(struct str text, size_t width, struct buf *out) {
             if (last)
                 break;
             if (!goes_on)
-                known[k] = block_width(&rows, i, k, limits[k]);
+                known[k] = block_width(&rows, i, k, limits[k], least);
             for (size_t n = cells(shown) + shortened; n < known[k]; n++)
                 buf_addc(out, ' ');
         }
         buf_addc(out, '\n');
     }
     vec_done(&rows);
+}
+
+void table_align(struct str text, size_t width, struct buf *out) {
+    align(text, width, COLUMN_MIN, out);
+}
+
+void table_align_wide(struct str text, size_t least, struct buf *out) {
+    align(text, 0, least, out);
 }
 
 bool cli_colour(int fd) {

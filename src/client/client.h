@@ -25,8 +25,9 @@
 #define CLIENT_LINE_MAX (4u << 20) /* one line of a progress stream */
 
 struct client;
-/* host: "unix:///path" or "tcp://host:port". ERR_UNAVAILABLE with the peer's words when nobody
- * listens there. */
+/* host: "unix:///path", "tcp://host:port", "ssh://[user@]host[:port][/socket]", or with TLS
+ * "tls://host:port?ca=FILE&cert=FILE&key=FILE" (client/dial.h). ERR_UNAVAILABLE with the peer's
+ * words when nobody listens there. */
 struct err client_open(const char *host, struct client **ret);
 /* A second connection to the same daemon, same version, without asking again. */
 struct err client_open_like(const struct client *c, struct client **ret);
@@ -72,6 +73,8 @@ struct err client_do(struct client *c, const struct client_call *call);
 /* Only up to the answer's head; the body is then read by client_read (to its end, before the next
  * call) or client_lines. */
 struct err client_begin(struct client *c, const struct client_call *call);
+/* A header of the answer that was begun last; borrowed until the next call. */
+struct str client_header(const struct client *c, const char *name);
 ssize_t client_read(struct client *c, void *p, size_t n);
 /* Calls fn for every line of the body (without the newline) until it ends or fn fails. */
 struct err client_lines(struct client *c, struct err (*fn)(void *arg, struct str line), void *arg);

@@ -1,6 +1,7 @@
 /* client/connection.c - the connection, versions, requests and error bodies. */
 #include "base/mem.h"
 #include "client/client.h"
+#include "client/dial.h"
 #include "http/http.h"
 #include <errno.h>
 #include <stdio.h>
@@ -11,11 +12,12 @@ struct client {
     char *host, *headers;
     int minor;
     bool trace;
+    struct http_answer answer; /* the last */
 };
 
 static struct err dial(const char *host, struct client **ret) {
     struct http_client *http;
-    TRY(http_dial(host, &http));
+    TRY(dial_is_foreign(host) ? http_dial_by(host, dial_foreign, &http) : http_dial(host, &http));
     struct client *c = NEW(struct client);
     c->http = http;
     c->host = mem_strdup(host);
@@ -29,6 +31,7 @@ void client_close(struct client *c) {
     http_client_free(c->http);
     free(c->host);
     free(c->headers);
+    http_answer_done(&c->answer);
     free(c);
 }
 
@@ -152,13 +155,16 @@ struct err client_begin(struct client *c, const struct client_call *call) {
         h.body = buf_str(&json);
         h.content_type = "application/json";
     }
-    struct http_answer answer;
-    TRY(http_call(c->http, &h, &answer));
-    int status = answer.status;
-    http_answer_done(&answer);
+    http_answer_done(&c->answer);
+    TRY(http_call(c->http, &h, &c->answer));
+    int status = c->answer.status;
     if (status == 304 || status >= 400 || status < 100)
         return error_of(c, status);
     return OK;
+}
+
+struct str client_header(const struct client *c, const char *name) {
+    return http_answer_header(&c->answer, name);
 }
 
 ssize_t client_read(struct client *c, void *p, size_t n) {

@@ -26,6 +26,7 @@ struct http_client {
     char *authority; /* the Host header */
     char *path;      /* unix socket, or NULL: TCP to name and port */
     char *name, *port;
+    http_dialer *dialer; /* or NULL: path or name */
     int fd;                 /* -1: not connected */
     struct buf in;          /* bytes after the last head */
     struct http_body *body; /* of the answer, when framed */
@@ -61,6 +62,10 @@ static struct err dial_tcp(struct http_client *c, int *ret_fd) {
 }
 
 static struct err client_connect(struct http_client *c) {
+    if (c->dialer) {
+        c->used = false;
+        return c->dialer(c->host, &c->fd);
+    }
     struct err e = c->path ? unix_dial(AT_FDCWD, c->path, SOCK_STREAM, &c->fd)
                            : dial_tcp(c, &c->fd);
     c->used = false;
@@ -126,6 +131,17 @@ struct err http_dial(const char *host, struct http_client **ret) {
     } else {
         return err_new(ERR_UNSUPPORTED, "host '%s': want unix:// or tcp://", host);
     }
+    TRY(client_connect(c));
+    *ret = TAKE(c);
+    return OK;
+}
+
+struct err http_dial_by(const char *host, http_dialer *dialer, struct http_client **ret) {
+    OWN(http_client_clean) struct http_client *c = NEW(struct http_client);
+    c->fd = -1;
+    c->host = mem_strdup(host);
+    c->authority = mem_strdup("localhost");
+    c->dialer = dialer;
     TRY(client_connect(c));
     *ret = TAKE(c);
     return OK;

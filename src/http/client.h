@@ -10,6 +10,10 @@ struct http_client;
 /* "unix:///path" or "tcp://host:port". ERR_UNAVAILABLE with the peer's words when nobody listens.
  */
 struct err http_dial(const char *host, struct http_client **ret);
+/* The same where connections come from a function (a program that speaks ssh or TLS): called with
+ * host whenever one is needed. */
+typedef struct err http_dialer(const char *host, int *ret_fd);
+struct err http_dial_by(const char *host, http_dialer *dialer, struct http_client **ret);
 void http_client_free(struct http_client *c);
 void http_client_clean(struct http_client **c);
 
