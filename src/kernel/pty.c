@@ -39,6 +39,11 @@ struct err pty_open(int root, const char *path, int *ret_master, int *ret_slave)
     return OK;
 }
 
+struct err pty_peer(int master, int *ret_slave) {
+    *ret_slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    return *ret_slave < 0 ? err_errno(errno, "open the terminal's other side") : OK;
+}
+
 struct err pty_resize(int master, unsigned rows, unsigned columns) {
     if (rows > UINT16_MAX || columns > UINT16_MAX)
         return err_new(ERR_INVALID, "terminal size %ux%u is out of range", rows, columns);

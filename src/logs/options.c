@@ -66,6 +66,7 @@ struct err logs_check_driver(const char *driver) {
         {"awslogs", "let the CloudWatch agent read the json-file logs"},
         {"gcplogs", "let the Ops agent read the json-file logs"},
         {"splunk", "let Splunk's universal forwarder read the json-file logs"},
+        {"local", "use json-file, which is bounded here by default (10 files of 100 MB)"},
         {"logentries", "run a shipper that reads the json-file logs"},
         {"etwlogs", "that is Windows only"},
     };

@@ -187,6 +187,7 @@ static void on_init(void *arg, int status) {
     k->box = NULL;
     held_close(k);
     names_drop(k);
+    k->terminal_fd = fd_close(k->terminal_fd);
     session_drain(&k->session, true);
     session_close(&k->session);
     logs_writer_end(k->log, time_now());

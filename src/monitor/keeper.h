@@ -94,6 +94,7 @@ struct keeper {
     struct child *init_child;
     struct monitor_started facts;
     struct session session;
+    int terminal_fd; /* slave of the container's terminal; -1: none */
     struct logs_writer *log;
     struct watch *log_watch;
     struct logs_missing missing; /* as the daemon knows it */

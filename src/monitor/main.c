@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define DAEMON_FD 3
+#define STACK_KEPT 8192u
+#define STACK_LOOKED (1u << 20)
 
 struct prestart {
     struct protocol_client client;
@@ -53,6 +55,14 @@ static void protect(void) {
     mallopt(M_MMAP_THRESHOLD, 32768);
 }
 
+/* The pages below us: the start went deep. */
+static void trim_stack(void) {
+    char here;
+    uintptr_t top = ((uintptr_t)&here - STACK_KEPT) & ~(uintptr_t)4095;
+    /* Reaches below the mapping as well: what is mapped is given back all the same. */
+    (void)!madvise((void *)(top - STACK_LOOKED), STACK_LOOKED, MADV_DONTNEED);
+}
+
 static void on_quiet(void *arg) {
     struct keeper *k = arg;
     if (k->active) {
@@ -64,6 +74,7 @@ static void on_quiet(void *arg) {
     (void)!madvise(k->chunk, CHUNK_SIZE, MADV_DONTNEED);
     logs_writer_trim(k->log);
     session_trim(&k->session);
+    trim_stack();
     malloc_trim(0);
 }
 
@@ -127,6 +138,7 @@ static struct err keeper_init(struct keeper *k, struct arrival *a, const struct 
     k->run_dir_fd = fcntl(s->fds[START_RUN_DIR], F_DUPFD_CLOEXEC, 3);
     if (k->run_dir_fd < 0)
         return err_errno(errno, "duplicate the run directory");
+    k->terminal_fd = -1;
     k->held = a->held.items;
     k->held_n = a->held.n;
     list_init(&k->execs);
@@ -213,6 +225,7 @@ NORETURN static void serve(struct keeper *k) {
     exit_watch(k);
     health_start(k);
     malloc_trim(0);
+    trim_stack();
     loop_run(k->loop);
     _exit(0);
 }

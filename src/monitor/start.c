@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "kernel/mount.h"
+#include "kernel/pty.h"
 #include "monitor/keeper.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -66,6 +67,8 @@ static struct err set_streams(struct keeper *k, struct pipes *p) {
         int in = fcntl(k->init.pty_master, F_DUPFD_CLOEXEC, 3); /* one watch per descriptor */
         if (in < 0)
             return err_errno(errno, "duplicate the terminal");
+        /* A program may close its terminal and open it again: until its end it has not ended. */
+        TRY(pty_peer(in, &k->terminal_fd));
         session_set(&k->session, in, TAKE_FD(k->init.pty_master), -1);
     } else {
         session_set(&k->session, TAKE_FD(p->ours[0]), TAKE_FD(p->ours[1]), TAKE_FD(p->ours[2]));
