@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -79,6 +81,17 @@ static struct err open_body(struct ingest *in, int fd) {
     return OK;
 }
 
+/* A job ends with the daemon that started it: the next one would not know what it writes. The lock,
+ * given back by the kernel after the last write, is what that one waits for (open.c). */
+static struct err die_with_the_daemon(struct ingest *in) {
+    in->lock_fd = openat(in->root_fd, "ingest", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (in->lock_fd < 0 || flock(in->lock_fd, LOCK_SH | LOCK_NB) < 0)
+        return err_errno(errno, "lock directory image/ingest");
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return err_errno(errno, "ask to end with the daemon");
+    return worker_orphaned(in->ctx) ? err_new(ERR_CANCELLED, "the daemon is gone") : OK;
+}
+
 static struct err open_all(struct ingest *in, const int *fds, size_t fds_n) {
     size_t next = 1;
     bool client = json_bool(json_get(in->args, "client"), false);
@@ -93,6 +106,7 @@ static struct err open_all(struct ingest *in, const int *fds, size_t fds_n) {
     in->extra = fds + next;
     in->extra_n = fds_n - next;
     in->quiet = json_bool(json_get(in->args, "quiet"), false);
+    TRY(die_with_the_daemon(in));
     TRY(open_dir(in->root_fd, "layer", &in->layer_fd));
     TRY(open_dir(in->root_fd, "blob/sha256", &in->blob_fd));
     return open_ingest_dir(in);
@@ -100,8 +114,13 @@ static struct err open_all(struct ingest *in, const int *fds, size_t fds_n) {
 
 struct err ingest_open(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
                        bool network, struct ingest *ret) {
-    *ret = (struct ingest){
-        .ctx = ctx, .root_fd = -1, .layer_fd = -1, .blob_fd = -1, .dir_fd = -1, .client = -1};
+    *ret = (struct ingest){.ctx = ctx,
+                           .root_fd = -1,
+                           .lock_fd = -1,
+                           .layer_fd = -1,
+                           .blob_fd = -1,
+                           .dir_fd = -1,
+                           .client = -1};
     TRYF(json_parse(args, &ret->args), "arguments of an image job");
     TRY(open_all(ret, fds, fds_n));
     return drop_privileges(network);
@@ -113,9 +132,10 @@ void ingest_done(struct ingest *in) {
     fd_close(in->layer_fd);
     fd_close(in->blob_fd);
     fd_close(in->dir_fd);
+    fd_close(in->lock_fd);
     in->body = NULL;
     in->args = NULL;
-    in->layer_fd = in->blob_fd = in->dir_fd = -1;
+    in->layer_fd = in->blob_fd = in->dir_fd = in->lock_fd = -1;
 }
 
 struct str ingest_arg(const struct ingest *in, const char *key) {

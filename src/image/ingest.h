@@ -34,6 +34,7 @@ struct ingest {
     struct worker_ctx *ctx;
     struct json *args;
     int root_fd, layer_fd, blob_fd; /* image/, image/layer, image/blob/sha256 */
+    int lock_fd;                    /* held shared while the job runs */
     int dir_fd;                     /* the job's own directory below image/ingest */
     int client;                     /* -1: nobody listens */
     struct http_body *body;         /* NULL: none */

@@ -124,11 +124,20 @@ static struct err load_cache(void *arg, struct store_row *r) {
     return OK;
 }
 
+/* The number of a row that is gone is never used again: its directory may still be in somebody's
+ * hands. */
+static struct err load_sequence(void *arg, struct store_row *r) {
+    struct images *im = arg;
+    im->next_layer_row = MAX(im->next_layer_row, row_int(r, 0) + 1);
+    return OK;
+}
+
 struct err facts_load(struct images *im) {
     static const struct {
         const char *sql;
         struct err (*row)(void *arg, struct store_row *r);
     } tables[] = {
+        {"SELECT seq FROM sqlite_sequence WHERE name = 'layer'", load_sequence},
         {"SELECT id, diff_id, size, state, unsynced, tree FROM layer ORDER BY id", load_layer},
         {"SELECT digest, diff_id, size, compression, state, source FROM blob", load_blob},
         {"SELECT id, config, layers, created, parent, tagged_at, removed, used_at FROM image", load_image},

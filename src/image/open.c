@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct err open_below(const char *root, const char *name, int *ret_fd) {
@@ -40,6 +42,22 @@ static struct err open_dirs(struct images *im) {
     return open_below(root, "ingest", &im->ingest_fd);
 }
 
+#define OLD_JOBS_WAIT 10000 /* ms */
+
+/* Jobs of a daemon that was killed are killed with it (ingest.c), but may still be inside of their
+ * last write: what they made must not come after the clean-up. */
+static void wait_for_old_jobs(struct images *im) {
+    int ms = 0;
+    while (flock(im->ingest_fd, LOCK_EX | LOCK_NB) < 0 && ms < OLD_JOBS_WAIT) {
+        nanosleep(&(struct timespec){0, 2000000}, NULL);
+        ms += 2;
+    }
+    if (ms >= OLD_JOBS_WAIT)
+        log_warn("images: a job of an earlier daemon does not end; `corten system check` finds "
+                 "what it leaves");
+    flock(im->ingest_fd, LOCK_UN);
+}
+
 static void read_boot_id(struct images *im) {
     CLEAN_BUF struct buf text = {0};
     struct err e = file_read("/proc/sys/kernel/random/boot_id", 256, &text);
@@ -62,8 +80,10 @@ struct err images_open(const struct images_options *o, struct images **ret) {
     im->reaper = reaper_new(im);
     read_boot_id(im);
     struct err e = open_dirs(im);
-    if (!err_failed(e))
+    if (!err_failed(e)) {
+        wait_for_old_jobs(im);
         e = facts_load(im);
+    }
     if (err_failed(e)) {
         images_close(im);
         return err_wrap(e, "images");
