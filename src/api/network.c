@@ -21,7 +21,7 @@ static char *six_text(struct arena *a, const struct in6_addr *ip, unsigned prefi
 
 static void view_ipam(const struct network *w, struct arena *a, struct api_ipam *ret) {
     ret->driver = arena_strz(a, "default");
-    if (w->driver != NETWORK_BRIDGE)
+    if (!network_has_endpoints(w))
         return;
     struct api_ipam_pool *pool = objs_add(&ret->config, a, sizeof(*pool));
     pool->subnet = address_text(a, w->subnet, w->prefix);

@@ -256,10 +256,10 @@ static struct err change_network(struct connect_job *j, int netns) {
     if (j->moves) {
         struct err e = endpoint_make_default(j->next, j->from, netns);
         if (err_failed(e) && !j->disconnect)
-            err_ignore(endpoint_disconnect(j->given)); /* e is the one to tell */
+            err_ignore(endpoint_disconnect(j->given, netns)); /* e is the one to tell */
         TRY(e);
     }
-    return j->disconnect ? endpoint_disconnect(j->given) : OK;
+    return j->disconnect ? endpoint_disconnect(j->given, netns) : OK;
 }
 
 static struct err work(void *arg) {

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "network/private.h"
 #include <arpa/inet.h>
+#include <linux/if_link.h>
 
 #define OPTION "com.docker.network."
 
@@ -62,8 +63,36 @@ static struct err set_bridge_name(const struct networks *n, struct network *w, c
     return OK;
 }
 
+struct err macvlan_options(const struct strmap *options, const char **ret_parent,
+                           uint32_t *ret_mode) {
+    static const struct {
+        const char *name;
+        uint32_t mode;
+    } modes[] = {{"bridge", MACVLAN_MODE_BRIDGE},
+                 {"private", MACVLAN_MODE_PRIVATE},
+                 {"vepa", MACVLAN_MODE_VEPA},
+                 {"passthru", MACVLAN_MODE_PASSTHRU}};
+    const char *parent = strmap_get(options, "parent"), *mode = strmap_get(options, "macvlan_mode");
+    if (!parent || !is_interface_name(parent))
+        return err_new(ERR_INVALID, "a macvlan network needs the option parent: an interface of "
+                                    "this host");
+    *ret_mode = 0;
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+        if (!strcmp(mode && *mode ? mode : "bridge", modes[i].name))
+            *ret_mode = modes[i].mode;
+    if (!*ret_mode)
+        return err_new(ERR_INVALID,
+                       "option macvlan_mode: '%s' is none of bridge, private, vepa, "
+                       "passthru",
+                       mode);
+    *ret_parent = parent;
+    return OK;
+}
+
 static struct err apply_option(const struct networks *n, struct network *w, const char *key,
                                const char *value) {
+    if (w->driver == NETWORK_MACVLAN && str_starts(str_of(key), STR(OPTION "bridge.")))
+        return err_new(ERR_UNSUPPORTED, "network option %s is not supported by macvlan", key);
     if (strcmp(key, OPTION "bridge.name") == 0)
         return set_bridge_name(n, w, value);
     if (strcmp(key, OPTION "bridge.enable_icc") == 0)
@@ -72,6 +101,9 @@ static struct err apply_option(const struct networks *n, struct network *w, cons
         return parse_bool(key, value, &w->masquerade);
     if (strcmp(key, OPTION "bridge.host_binding_ipv4") == 0)
         return err_wrap(address_parse(value, &w->bind_ip), "option %s", key);
+    if (w->driver == NETWORK_MACVLAN &&
+        (strcmp(key, "parent") == 0 || strcmp(key, "macvlan_mode") == 0))
+        return OK; /* macvlan_options */
     if (strcmp(key, OPTION "driver.mtu") == 0) {
         uint64_t mtu = 0;
         TRYF(str_to_u64(str_of(value), UINT16_MAX, &mtu), "option %s", key);
@@ -143,11 +175,12 @@ static void copy_map(struct strmap *to, struct arena *a, const struct strmap *fr
 
 static struct err build(struct networks *n, struct network *w, const struct network_request *r) {
     TRY(check_name(n, r->name));
-    if (r->driver && *r->driver && strcmp(r->driver, "bridge") != 0)
+    bool macvlan = r->driver && !strcmp(r->driver, "macvlan");
+    if (!macvlan && r->driver && *r->driver && strcmp(r->driver, "bridge") != 0)
         return err_new(ERR_UNSUPPORTED, "network driver %s is not supported", r->driver);
     random_id(w->id);
     w->name = mem_strdup(r->name);
-    w->driver = NETWORK_BRIDGE;
+    w->driver = macvlan ? NETWORK_MACVLAN : NETWORK_BRIDGE;
     w->created = time_now();
     w->internal = r->internal;
     w->attachable = r->attachable;
@@ -156,6 +189,13 @@ static struct err build(struct networks *n, struct network *w, const struct netw
     w->mtu = n->mtu;
     w->bind_ip = n->bind_ip;
     (void)snprintf(w->bridge, sizeof(w->bridge), "corten-%.8s", w->id);
+    if (macvlan) {
+        const char *parent;
+        uint32_t mode;
+        w->bridge[0] = '\0';
+        w->mtu = 0; /* the parent's */
+        TRY(macvlan_options(&r->options, &parent, &mode));
+    }
     for (size_t i = 0; i < r->options.n; i++)
         TRY(apply_option(n, w, r->options.items[i].key, r->options.items[i].value));
     TRY(apply_subnet(n, w, r));
@@ -245,7 +285,7 @@ static void removed(void *arg, struct err e) {
 
 static struct err remove_work(void *arg) {
     struct removal *r = arg;
-    return host_remove(&r->host);
+    return *r->host.bridge ? host_remove(&r->host) : OK; /* macvlan: nothing of it is on the host */
 }
 
 static void remove_worked(void *arg, struct err e) {

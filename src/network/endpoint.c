@@ -149,7 +149,11 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     p->icc = w->icc;
     p->masquerade = w->masquerade;
     p->forward = n->forward;
-    p->check_host = !w->host_ready;
+    p->check_host = !w->host_ready && w->driver == NETWORK_BRIDGE;
+    const char *parent = NULL;
+    if (w->driver == NETWORK_MACVLAN) /* checked when the network was made */
+        err_ignore(macvlan_options(&w->options, &parent, &p->macvlan_mode));
+    (void)snprintf(p->parent, sizeof(p->parent), "%s", parent ? parent : "");
     memcpy(p->bridge, w->bridge, sizeof(p->bridge));
     (void)snprintf(p->host_if, sizeof(p->host_if), "veth%.8s", e->id);
     memcpy(p->table, n->table, sizeof(p->table));
@@ -163,7 +167,7 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
 
 static struct err check_network(struct networks *n, struct network *w,
                                 const struct endpoint_request *r) {
-    if (w->driver != NETWORK_BRIDGE)
+    if (!network_has_endpoints(w))
         return err_new(ERR_INVALID, "network %s has no endpoints", w->name);
     if (w->removing)
         return err_new(ERR_NOT_FOUND, "network %s not found", w->name);
@@ -176,11 +180,16 @@ static struct err check_network(struct networks *n, struct network *w,
     if (!w->six && r->ip6)
         return err_new(ERR_INVALID, "network %s has no IPv6: IPv6Address %s cannot be given",
                        w->name, r->ip6);
+    if (w->driver == NETWORK_MACVLAN && r->ports.n)
+        return err_new(ERR_UNSUPPORTED,
+                       "publishing ports on macvlan network %s is not supported: "
+                       "its containers are reached by their own addresses",
+                       w->name);
     if (w->internal && r->ports.n)
         return err_new(ERR_UNSUPPORTED, "publishing ports on internal network %s is not supported",
                        w->name);
     /* The subnet was free when it was chosen. Until the bridge stands somebody else may take it. */
-    if (w->host_ready || w->fixed || w->endpoints_n)
+    if (w->host_ready || w->fixed || w->endpoints_n || w->driver != NETWORK_BRIDGE)
         return OK;
     struct in_addr before = w->subnet;
     TRY(network_choose_subnet(n, w));
@@ -298,7 +307,7 @@ struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p) {
     p->forward = n->forward;
     p->sockets = n->sockets;
     struct network *w = map_getz(&n->by_id, p->network_id);
-    if (!w || w->driver != NETWORK_BRIDGE)
+    if (!w || !network_has_endpoints(w))
         return err_new(ERR_NOT_FOUND, "network %s not found", p->network_id);
     if (endpoint_find(n, p->endpoint_id))
         return err_new(ERR_CONFLICT, "endpoint %s exists", p->endpoint_id);

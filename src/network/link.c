@@ -181,6 +181,30 @@ struct err link_veth(struct netlink *nl, const struct veth *v) {
     return err_wrap(netlink_send(nl, &b, NULL), "create interface %s", v->host_name);
 }
 
+struct err link_macvlan(struct netlink *nl, const struct macvlan *v) {
+    CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
+    unsigned parent = link_index(v->parent);
+    if (!parent)
+        return err_new(ERR_SYSTEM, "parent interface %s does not exist", v->parent);
+    new_link(&b, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
+    netlink_attr_z(&b, IFLA_IFNAME, v->name);
+    netlink_attr_u32(&b, IFLA_LINK, parent);
+    netlink_attr_u32(&b, IFLA_NET_NS_FD, (uint32_t)v->netns_fd);
+    netlink_attr(&b, IFLA_ADDRESS, v->mac, 6);
+    if (v->mtu)
+        netlink_attr_u32(&b, IFLA_MTU, v->mtu);
+    size_t info = netlink_nest(&b, IFLA_LINKINFO);
+    netlink_attr_z(&b, IFLA_INFO_KIND, "macvlan");
+    size_t data = netlink_nest(&b, IFLA_INFO_DATA);
+    netlink_attr_u32(&b, IFLA_MACVLAN_MODE, v->mode);
+    netlink_nest_end(&b, data);
+    netlink_nest_end(&b, info);
+    struct err e = netlink_send(nl, &b, NULL);
+    if (err_failed(e) && err_errnum(e) == EOPNOTSUPP)
+        e = err_as(e, ERR_UNSUPPORTED);
+    return err_wrap(e, "create macvlan interface on %s", v->parent);
+}
+
 /* --- ready -------------------------------------------------------------------------------------
  */
 

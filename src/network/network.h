@@ -38,7 +38,10 @@
  * IPv6: a second table (ruleset_six.nft), with the first network that asks for it: containers reach
  * each other and the outside; ports are published by IPv4 only.
  *
- * Not here: drivers other than bridge, host, none: refused by name.
+ * macvlan: an interface of the container's own on one of the host's (option parent), without
+ * bridge, rules or published ports; subnet and gateway are those of the network out there.
+ *
+ * Not here: drivers other than bridge, macvlan, host, none: refused by name.
  * Limits: NETWORK_*_MAX below. Tests: test/unit/network, test/kernel/network-*.c (real traffic
  * between namespaces).
  */
@@ -130,13 +133,13 @@ bool networks_forwarding_ours(const struct networks *n);
 
 /* --- networks ------------------------------------------------------------------------------ */
 
-enum network_driver { NETWORK_BRIDGE, NETWORK_HOST, NETWORK_NONE };
+enum network_driver { NETWORK_BRIDGE, NETWORK_HOST, NETWORK_NONE, NETWORK_MACVLAN };
 
 /* Read-only for others; changed only in network/. */
 struct network {
     char id[65];
     char *name;
-    enum network_driver driver; /* printed "bridge", "host", "null" */
+    enum network_driver driver; /* printed "bridge", "host", "null", "macvlan" */
     bool predefined, internal, attachable;
     int64_t created;        /* wall ns */
     struct in_addr subnet;  /* bridge only; all in network byte order */
@@ -161,6 +164,8 @@ struct network {
     bool host_ready;           /* this daemon has seen bridge and rules in the kernel */
 };
 const char *network_driver_name(enum network_driver d);
+/* Addresses and endpoints: bridge and macvlan. */
+bool network_has_endpoints(const struct network *w);
 
 /* By full id, name, or unique id prefix (in this order). NULL: none, or a prefix of several. */
 struct network *network_find(const struct networks *n, const char *ref);
@@ -177,8 +182,9 @@ struct network_request {
     const char *subnet6, *gateway6;          /* with six; NULL: a unique local one (RFC 4193) */
     bool internal, attachable, six;
     struct strmap labels;
-    /* com.docker.network.bridge.name, .enable_icc, .enable_ip_masquerade, .host_binding_ipv4,
-     * com.docker.network.driver.mtu; any other is ERR_UNSUPPORTED by name. */
+    /* macvlan: parent, macvlan_mode. Bridge: com.docker.network.bridge.name, .enable_icc,
+     * .enable_ip_masquerade, .host_binding_ipv4, com.docker.network.driver.mtu; any other is
+     * ERR_UNSUPPORTED by name. */
     struct strmap options;
 };
 /* done on the loop, after the row is durable. Errors: INVALID (field named), CONFLICT (name,
@@ -236,7 +242,9 @@ struct endpoint_plan {
     bool user_defined;        /* names are answered here */
     char interface[IFNAMSIZ]; /* in the container */
     struct strv aliases, links;
-    bool check_host; /* the bridge may not be there yet: make it */
+    char parent[IFNAMSIZ]; /* macvlan: interface of the host; "": a bridge */
+    uint32_t macvlan_mode; /* MACVLAN_MODE_… */
+    bool check_host;       /* the bridge may not be there yet: make it */
     char bridge[IFNAMSIZ], host_if[IFNAMSIZ];
     char table[32];
     char *nft_program, *run_dir;
@@ -275,9 +283,9 @@ struct err network_none_up(int *ret_netns_fd);
 const struct endpoint *endpoint_settle(struct networks *n, const struct endpoint_plan *p);
 /* *Pool*. Removes the map elements; the rest dies with the namespace. A missing one is no error. */
 struct err endpoint_down(const struct endpoint_plan *p);
-/* *Pool*. As endpoint_down, and takes the interface out of a container that goes on running
- * (network disconnect). Slow: the kernel waits for RCU. */
-struct err endpoint_disconnect(const struct endpoint_plan *p);
+/* *Pool*. As endpoint_down, and takes the interface out of a container that goes on running in
+ * netns_fd (network disconnect). Slow: the kernel waits for RCU. */
+struct err endpoint_disconnect(const struct endpoint_plan *p, int netns_fd);
 /* *Pool*. Makes p the container's way out and moves what `from` publishes (NULL: nothing) to p's
  * address: another network has become the first one. Both plans are changed accordingly; p NULL:
  * the route is taken away and the ports are not published any more. */

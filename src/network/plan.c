@@ -62,6 +62,8 @@ void endpoint_encode(const struct endpoint_plan *p, struct buf *out) {
     jo_kstr(&o, "inside", p->interface);
     put_names(&o, "aliases", &p->aliases);
     put_names(&o, "links", &p->links);
+    jo_kstr(&o, "parent", p->parent);
+    jo_ki64(&o, "mode", p->macvlan_mode);
     jo_kstr(&o, "bridge", p->bridge);
     jo_kstr(&o, "interface", p->host_if);
     jo_kstr(&o, "table", p->table);
@@ -250,6 +252,10 @@ struct err endpoint_decode(struct str text, struct endpoint_plan **ret) {
         get_six(&r, p);
     get_names(&r, "aliases", &p->aliases);
     get_names(&r, "links", &p->links);
+    if (json_get(j, "parent")) {
+        get_text(&r, "parent", p->parent, sizeof(p->parent));
+        p->macvlan_mode = get_number(&r, "mode", 1000);
+    }
     get_text(&r, "bridge", p->bridge, sizeof(p->bridge));
     get_text(&r, "interface", p->host_if, sizeof(p->host_if));
     get_text(&r, "table", p->table, sizeof(p->table));

@@ -128,6 +128,9 @@ void networks_publish(struct networks *n, const char *action, const struct netwo
 
 /* Interface names as the kernel takes them. */
 bool is_interface_name(const char *name);
+/* Options of a macvlan network: its parent (borrowed) and mode. */
+struct err macvlan_options(const struct strmap *options, const char **ret_parent,
+                           uint32_t *ret_mode);
 /* "02:42:ac:11:00:02"; group addresses are refused. */
 struct err mac_parse(const char *text, uint8_t ret[6]);
 
@@ -178,6 +181,15 @@ struct veth {
     bool isolated;
 };
 struct err link_veth(struct netlink *nl, const struct veth *v);
+struct macvlan {
+    const char *parent, *name;
+    uint32_t mode;
+    int netns_fd;
+    unsigned mtu;
+    const uint8_t *mac;
+};
+/* UNSUPPORTED: this kernel has no macvlan. */
+struct err link_macvlan(struct netlink *nl, const struct macvlan *v);
 /* Waits, shortly, until the kernel has noticed that the interface has a carrier. It does so in a
  * work item of its own; until then queue and bridge port drop every packet, and a first ARP request
  * that is lost costs a second. (Since Linux 6.8 the question itself makes it notice.) */

@@ -11,8 +11,12 @@
 #define MTU_MIN 68 /* RFC 791 */
 
 const char *network_driver_name(enum network_driver d) {
-    static const char *const names[] = {"bridge", "host", "null"};
+    static const char *const names[] = {"bridge", "host", "null", "macvlan"};
     return names[d];
+}
+
+bool network_has_endpoints(const struct network *w) {
+    return w->driver == NETWORK_BRIDGE || w->driver == NETWORK_MACVLAN;
 }
 
 struct network *network_new(void) {
@@ -90,7 +94,7 @@ struct err network_choose_subnet(struct networks *n, struct network *w) {
     struct subnets taken = {0};
     struct err e = subnet_host_routes(w->bridge, &taken);
     for (size_t i = 0; i < n->items_n; i++)
-        if (n->items[i] != w && n->items[i]->driver == NETWORK_BRIDGE)
+        if (n->items[i] != w && network_has_endpoints(n->items[i]))
             vec_push(&taken,
                      (struct subnet){ntohl(n->items[i]->subnet.s_addr), n->items[i]->prefix});
     struct subnet now = {ntohl(w->subnet.s_addr), w->prefix};

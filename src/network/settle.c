@@ -171,7 +171,7 @@ void networks_settle(struct networks *n, void (*done)(void *arg, struct err e), 
     s->run_dir = mem_strdup(n->run_dir);
     for (size_t i = 0; i < n->items_n; i++) {
         const struct network *w = n->items[i];
-        if (!w->endpoints_n)
+        if (!w->endpoints_n || w->driver != NETWORK_BRIDGE)
             continue;
         struct host_plan h = host_plan_for(n, w);
         h.bridge = keep(s, w->bridge);

@@ -136,6 +136,23 @@ static struct err connect_pair(struct endpoint_plan *p, int netns_fd, struct net
     return link_wait_up(&out, p->bridge);
 }
 
+static struct err connect_macvlan(struct endpoint_plan *p, int netns_fd, struct netlink *in) {
+    CLEAN_NETLINK struct netlink out = NETLINK_NONE;
+    TRY(netlink_open(NETLINK_ROUTE, &out));
+    TRY(link_macvlan(&out, &(struct macvlan){.parent = p->parent,
+                                             .name = p->interface,
+                                             .mode = p->macvlan_mode,
+                                             .netns_fd = netns_fd,
+                                             .mtu = p->mtu,
+                                             .mac = p->mac}));
+    struct in_addr gateway = {p->internal || !p->default_route ? 0 : p->gateway.s_addr};
+    TRY(link_inside(in, &(struct inside){.name = p->interface,
+                                         .address = p->address,
+                                         .gateway = gateway,
+                                         .prefix = p->prefix}));
+    return p->six ? bring_six(p, netns_fd, in) : OK;
+}
+
 static bool draws(const struct endpoint_plan *p) {
     for (size_t i = 0; i < p->requests.n; i++)
         if (p->requests.items[i].host_first != p->requests.items[i].host_last ||
@@ -171,12 +188,24 @@ static struct err publish(struct endpoint_plan *p, struct endpoint_live *l) {
     return publish_once(p, true);
 }
 
-/* The namespace is somebody else's and will not go away: take our interface out of it. */
-static void disconnect_pair(const struct endpoint_plan *p) {
+/* A pair goes with its end here; an interface that is in the container only, from there. */
+static struct err remove_interface(const struct endpoint_plan *p, int netns_fd) {
     CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    int back = -1;
+    if (!*p->parent) {
+        TRY(netlink_open(NETLINK_ROUTE, &nl));
+        return link_remove(&nl, p->host_if);
+    }
+    TRY(ns_enter_net(netns_fd, &back));
     struct err e = netlink_open(NETLINK_ROUTE, &nl);
-    if (!err_failed(e))
-        e = link_remove(&nl, p->host_if);
+    ns_leave_net(back);
+    TRY(e);
+    return link_remove(&nl, p->interface);
+}
+
+/* The namespace is somebody else's and will not go away: take our interface out of it. */
+static void disconnect_pair(const struct endpoint_plan *p, int netns_fd) {
+    struct err e = remove_interface(p, netns_fd);
     log_err(LOG_WARN, e, "network: undo connection of container %s", p->container_id);
 }
 
@@ -190,13 +219,14 @@ static struct err bring_up(struct endpoint_plan *p, int netns_fd, struct endpoin
         TRY(enter_given(netns_fd, &in, &l.netns_fd));
     else
         TRY(ns_setup_net(set_up_inside, &in, &l.netns_fd));
-    struct err e = connect_pair(p, l.netns_fd, &in);
+    struct err e = *p->parent ? connect_macvlan(p, l.netns_fd, &in)
+                              : connect_pair(p, l.netns_fd, &in);
     if (!err_failed(e))
         e = publish(p, &l);
     if (err_failed(e)) {
         /* A namespace of our own dies here, and the pair with it. */
         if (netns_fd >= 0)
-            disconnect_pair(p);
+            disconnect_pair(p, netns_fd);
         return e;
     }
     *ret = l;
@@ -213,11 +243,9 @@ struct err endpoint_up(struct endpoint_plan *p, int netns_fd, struct endpoint_li
     return e;
 }
 
-struct err endpoint_disconnect(const struct endpoint_plan *p) {
+struct err endpoint_disconnect(const struct endpoint_plan *p, int netns_fd) {
     TRY(endpoint_down(p));
-    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
-    TRY(netlink_open(NETLINK_ROUTE, &nl));
-    return link_remove(&nl, p->host_if);
+    return remove_interface(p, netns_fd);
 }
 
 /* The other way out has been taken away by its interface, or is replaced here. */

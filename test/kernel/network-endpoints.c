@@ -248,7 +248,7 @@ TEST(connect_and_disconnect_while_running) {
     lab_reach(lab.host, "172.21.0.3", 80, server, NULL);
     lab_reach(lab.host, "172.20.0.2", 80, server, NULL);
     endpoint_live_done(&live);
-    assert_ok(endpoint_disconnect(second));
+    assert_ok(endpoint_disconnect(second, a.live.netns_fd));
     lab_unreached(lab.host, "172.21.0.3", 80);
     lab_reach(lab.host, "172.20.0.2", 80, server, NULL);
     /* a failure takes back what it made */
