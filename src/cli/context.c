@@ -174,6 +174,16 @@ struct ls_options {
 static const struct option_row ls_rows[] = {
     FLAG(struct ls_options, quiet, 'q', "quiet", "Only names"), FORMAT(struct ls_options, format)};
 
+static void warn_of_environment(void) {
+    const char *host = getenv("DOCKER_HOST"), *own = getenv("CORTEN_HOST");
+    fflush(stdout);
+    if ((host && *host) || (own && *own))
+        fprintf(stderr,
+                "Warning: %s environment variable overrides the active context. To use a context, "
+                "either set the global --context flag, or unset it.\n",
+                own && *own ? "CORTEN_HOST" : "DOCKER_HOST");
+}
+
 static int ls_run(struct invocation *in) {
     const struct ls_options *o = in->options;
     struct contexts all = {0};
@@ -198,7 +208,9 @@ static int ls_run(struct invocation *in) {
         }
     }
     contexts_done(&all);
-    return listing_end(&l, e);
+    int status = listing_end(&l, e);
+    warn_of_environment();
+    return status;
 }
 
 static int show_run(struct invocation *in) {
@@ -217,10 +229,7 @@ static int use_run(struct invocation *in) {
                              strcmp(name, "default") ? buf_cstr(&json) : NULL));
     printf("%s\n", name);
     fprintf(stderr, "Current context is now \"%s\"\n", name);
-    const char *host = getenv("DOCKER_HOST"), *own = getenv("CORTEN_HOST");
-    if ((host && *host) || (own && *own))
-        fprintf(stderr, "Warning: %s environment variable overrides the active context.\n",
-                own && *own ? "CORTEN_HOST" : "DOCKER_HOST");
+    warn_of_environment();
     return 0;
 }
 

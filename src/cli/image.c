@@ -25,9 +25,11 @@ static int tag_run(struct invocation *in) {
 
 struct rmi_options {
     bool force, no_prune;
+    struct strv platform;
 };
 static const struct option_row rmi_rows[] = {
     FLAG(struct rmi_options, force, 'f', "force", "Force removal of the image"),
+    COMMAS(struct rmi_options, platform, 0, "platform", "OS/ARCH", "Only of this platform"),
     FLAG(struct rmi_options, no_prune, 0, "no-prune", "Do not delete untagged parents"),
 };
 
@@ -38,6 +40,8 @@ static struct err delete_image(struct client *c, const struct rmi_options *o, co
     client_path(&target, "/images/", name, "");
     client_query_bool(&target, "force", o->force);
     client_query_bool(&target, "noprune", o->no_prune);
+    for (size_t i = 0; i < o->platform.n; i++)
+        client_query(&target, "platforms", o->platform.items[i]);
     struct client_call call = {.method = "DELETE", .target = buf_cstr(&target)};
     TRY(client_begin(c, &call));
     TRY(cli_read_body(c, &body));
@@ -59,9 +63,11 @@ static int rmi_run(struct invocation *in) {
     if (!c)
         return 1;
     for (int i = 0; i < in->args_n; i++) {
-        struct err e = delete_image(c, in->options, in->args[i]);
+        const struct rmi_options *o = in->options;
+        struct err e = delete_image(c, o, in->args[i]);
+        bool was_gone = o->force && err_kind(e) == ERR_NOT_FOUND;
         if (err_failed(e))
-            status = cli_fail(e, 1);
+            status = cli_fail(e, was_gone ? status : 1);
     }
     return status;
 }
@@ -71,51 +77,80 @@ static int rmi_run(struct invocation *in) {
  */
 
 struct pull_options {
-    bool quiet;
+    bool quiet, all_tags, disable_trust;
     const char *platform;
 };
-static const struct option_row pull_rows[] = {
-    FLAG(struct pull_options, quiet, 'q', "quiet", "Suppress verbose output"),
-    TEXT(struct pull_options, platform, 0, "platform", "OS/ARCH", "Platform of the image"),
-};
+#define PULL_ROWS                                                                                 \
+    FLAG(struct pull_options, quiet, 'q', "quiet", "No progress"),                                \
+        FLAG(struct pull_options, all_tags, 'a', "all-tags", "Every tag of the repository"),      \
+        TEXT(struct pull_options, platform, 0, "platform", "OS/ARCH", "Platform of the image"), { \
+        .name = "disable-content-trust", .kind = OPTION_FLAG, .otherwise = "true",                \
+        .offset = offsetof(struct pull_options, disable_trust)                                    \
+    }
+static const struct option_row pull_rows[] = {PULL_ROWS};
 
 static int pull_run(struct invocation *in) {
     const struct pull_options *o = in->options;
+    const char *auth = "", *repo, *tag;
+    const char *platform = o->platform ? o->platform : getenv("DOCKER_DEFAULT_PLATFORM");
+    cli_split_tag(in->args[0], &in->arena, &repo, &tag);
+    if (!o->disable_trust)
+        return cli_usage(in, "--disable-content-trust=false is not supported: there is no notary");
+    if (o->all_tags && *tag)
+        return cli_usage(in, "tag can't be used with --all-tags/-a");
+    const char *name = o->all_tags ? in->args[0] : cli_with_tag(in->args[0], &in->arena);
     CLEAN_CLIENT struct client *c = cli_connect(in);
     if (!c)
         return 1;
+    TRYF_STATUS(config_auth(in->config, in->args[0], &in->arena, &auth));
+    if (name != in->args[0] && !o->quiet)
+        printf("Using default tag: latest\n");
     struct progress p = {.quiet = o->quiet, .tty = isatty(1)};
-    struct err e = client_image_pull(c, in->args[0], NULL, o->platform, progress_show, &p);
+    struct err e = client_image_pull(c, name, auth, platform, progress_show, &p);
+    progress_done(&p);
+    if (err_failed(e))
+        return cli_fail(e, 1);
+    ssize_t slash = str_find(str_of(name), '/');
+    bool has_host = slash > 0 &&
+                    (strcspn(name, ".:") < (size_t)slash || !strncmp(name, "localhost/", 10));
+    printf("%s%s\n", has_host ? "" : slash > 0 ? "docker.io/" : "docker.io/library/", name);
+    return 0;
+}
+
+static const struct option_row push_rows[] = {PULL_ROWS};
+
+static int push_run(struct invocation *in) {
+    const struct pull_options *o = in->options;
+    CLEAN_CLIENT struct client *c = NULL;
+    CLEAN_BUF struct buf target = {0};
+    const char *repo, *tag, *auth = "";
+    cli_split_tag(in->args[0], &in->arena, &repo, &tag);
+    if (!o->disable_trust)
+        return cli_usage(in, "--disable-content-trust=false is not supported: there is no notary");
+    if (o->all_tags && *tag)
+        return cli_usage(in, "tag can't be used with --all-tags/-a");
+    if (!(c = cli_connect(in)))
+        return 1;
+    if (!*tag && !o->all_tags && !o->quiet)
+        printf("Using default tag: latest\n");
+    TRYF_STATUS(config_auth(in->config, in->args[0], &in->arena, &auth));
+    client_path(&target, "/images/", repo, "/push");
+    client_query(&target, "tag", *tag ? tag : o->all_tags ? NULL : "latest");
+    client_query(&target, "platform", o->platform);
+    struct progress p = {.quiet = o->quiet, .tty = isatty(1)};
+    struct client_call call = {
+        .method = "POST",
+        .target = buf_cstr(&target),
+        .headers = arena_printf(&in->arena, "X-Registry-Auth: %s\r\n", *auth ? auth : "e30=")};
+    struct err e = client_begin(c, &call);
+    if (!err_failed(e))
+        e = client_messages(c, progress_show, &p);
     progress_done(&p);
     if (err_failed(e))
         return cli_fail(e, 1);
     if (o->quiet)
         printf("%s\n", in->args[0]);
     return 0;
-}
-
-static const struct option_row push_rows[] = {
-    FLAG(struct pull_options, quiet, 'q', "quiet", "Suppress verbose output"),
-};
-
-static int push_run(struct invocation *in) {
-    const struct pull_options *o = in->options;
-    CLEAN_CLIENT struct client *c = cli_connect(in);
-    CLEAN_BUF struct buf target = {0};
-    const char *repo, *tag;
-    if (!c)
-        return 1;
-    cli_split_tag(in->args[0], &in->arena, &repo, &tag);
-    client_path(&target, "/images/", repo, "/push");
-    client_query(&target, "tag", *tag ? tag : "latest");
-    struct progress p = {.quiet = o->quiet, .tty = isatty(1)};
-    struct client_call call = {
-        .method = "POST", .target = buf_cstr(&target), .headers = "X-Registry-Auth: e30=\r\n"};
-    struct err e = client_begin(c, &call);
-    if (!err_failed(e))
-        e = client_messages(c, progress_show, &p);
-    progress_done(&p);
-    return err_failed(e) ? cli_fail(e, 1) : 0;
 }
 
 /* --- load, save, import

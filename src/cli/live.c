@@ -127,8 +127,8 @@ static void draw(struct live *v) {
     fflush(stdout);
 }
 
-/* Another command of ours on the whole screen, then a key. */
-static void look(struct live *v, char *const *argv, bool wait) {
+/* Another command of ours on the whole screen. */
+static void look(char *const *argv) {
     const struct spawn_fd fds[] = {{0, 0}, {1, 1}, {2, 2}};
     struct spawn s = {.program = "/proc/self/exe",
                       .argv = argv,
@@ -137,7 +137,6 @@ static void look(struct live *v, char *const *argv, bool wait) {
                       .fds_n = ARRAY_LEN(fds)};
     struct spawned p;
     struct pidfd_exit x;
-    char key;
     printf("\033[H\033[J");
     fflush(stdout);
     struct err e = spawn(&s, &p);
@@ -148,13 +147,6 @@ static void look(struct live *v, char *const *argv, bool wait) {
     if (err_failed(e))
         printf("%s\r\n", err_msg(e));
     err_free(e);
-    if (wait) {
-        printf("\r\n-- any key --");
-        fflush(stdout);
-        if (read(0, &key, 1) != 1)
-            v->ends = true;
-    }
-    printf("\033[H\033[J");
 }
 
 static void look_into(struct live *v, struct terminal *t, char key) {
@@ -168,11 +160,11 @@ static void look_into(struct live *v, struct terminal *t, char key) {
                      (char *)"-it",    name,         (char *)"sh", NULL};
     terminal_restore(t);
     if (key != 'e') {
-        look(v, key == 't' ? top : logs, false);
+        look(key == 't' ? top : logs);
         printf("\r\n-- any key --");
         fflush(stdout);
     } else {
-        look(v, shell, false);
+        look(shell);
     }
     terminal_raw(t);
     if (key != 'e') {

@@ -139,8 +139,6 @@ static int logout_run(struct invocation *in) {
         TRYF_STATUS(helper_run(store, "erase", str_of(registry), &out, &erased));
     if (found)
         TRYF_STATUS(config_write(in->config, "auths", registry, NULL));
-    if (!found && !store)
-        printf("Not logged in to %s\n", registry);
     return 0;
 }
 

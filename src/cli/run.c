@@ -154,6 +154,12 @@ static struct err make_document(struct invocation *in, struct api_container_crea
     if (o->use_api_socket)
         return err_new(ERR_UNSUPPORTED, "corten: --use-api-socket is not supported; use -v "
                                         "/run/corten/corten.sock:/var/run/docker.sock");
+    if (strcmp(o->pull, "always") != 0 && strcmp(o->pull, "never") != 0 &&
+        strcmp(o->pull, "missing") != 0)
+        return err_new(ERR_INVALID,
+                       "corten: invalid pull option: '%s': must be one of \"always\", \"missing\" "
+                       "or \"never\"",
+                       o->pull);
     terminal_size(&rows, &columns);
     if (o->tty) {
         doc->host->console_size[0] = rows;
@@ -178,18 +184,12 @@ static struct err pull(struct invocation *in, struct client *c, const char *plat
     return e;
 }
 
-static struct err create(struct invocation *in, struct client *c, const char **ret_id) {
+static struct err create(struct invocation *in, struct client *c,
+                         const struct api_container_create *doc, const char **ret_id) {
     const struct run_options *o = in->options;
-    struct api_container_create doc;
     struct api_container_created made = {0};
     bool always = !strcmp(o->pull, "always"), never = !strcmp(o->pull, "never");
     const char *platform = o->platform ? o->platform : getenv("DOCKER_DEFAULT_PLATFORM");
-    if (!always && !never && strcmp(o->pull, "missing") != 0)
-        return err_new(ERR_INVALID,
-                       "corten: invalid pull option: '%s': must be one of \"always\", \"missing\" "
-                       "or \"never\"",
-                       o->pull);
-    TRY(make_document(in, &doc));
     CLEAN_FD int cidfile = -1;
     if (o->cidfile) {
         cidfile = open(o->cidfile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -203,13 +203,13 @@ static struct err create(struct invocation *in, struct client *c, const char **r
     }
     if (always)
         TRY(pull(in, c, platform));
-    struct err e = client_container_create(c, o->name, platform, &doc, &in->arena, &made);
+    struct err e = client_container_create(c, o->name, platform, doc, &in->arena, &made);
     if (err_kind(e) == ERR_NOT_FOUND && !never && strstr(err_msg(e), "No such image")) {
         fprintf(stderr, "Unable to find image '%s%s' locally\n", in->args[0],
                 cli_with_tag(in->args[0], &in->arena) == in->args[0] ? "" : ":latest");
         err_free(e);
         TRY(pull(in, c, platform));
-        e = client_container_create(c, o->name, platform, &doc, &in->arena, &made);
+        e = client_container_create(c, o->name, platform, doc, &in->arena, &made);
     }
     if (err_failed(e) && o->cidfile)
         unlink(o->cidfile);
@@ -223,11 +223,15 @@ static struct err create(struct invocation *in, struct client *c, const char **r
 }
 
 static int create_run(struct invocation *in) {
-    CLEAN_CLIENT struct client *c = cli_connect(in);
+    struct api_container_create doc;
     const char *id = NULL;
+    struct err e = make_document(in, &doc);
+    if (err_failed(e))
+        return cli_fail(e, 125);
+    CLEAN_CLIENT struct client *c = cli_connect(in);
     if (!c)
         return 1;
-    struct err e = create(in, c, &id);
+    e = create(in, c, &doc, &id);
     if (err_failed(e))
         return cli_fail(e, 1);
     cli_say(in, "id", id);
@@ -305,12 +309,17 @@ static int finish(struct invocation *in, struct client *c, const char *id, struc
 
 static int run_run(struct invocation *in) {
     const struct run_options *o = in->options;
-    CLEAN_CLIENT struct client *c = cli_connect(in);
     OWN(attached_done) struct attached at = {.stream.fd = -1};
+    struct api_container_create doc;
     const char *id = NULL;
+    struct err e = make_document(in, &doc);
+    if (!err_failed(e))
+        e = create_streams(o, &at.streams);
+    if (err_failed(e))
+        return cli_fail(e, 125); /* nothing was asked of the daemon yet */
+    CLEAN_CLIENT struct client *c = cli_connect(in);
     if (!c)
         return 125;
-    struct err e = create_streams(o, &at.streams);
     bool attached = at.streams.in || at.streams.out || at.streams.err;
     if (!err_failed(e) && o->tty && at.streams.in && o->interactive && !isatty(0)) {
         fprintf(stderr, "the input device is not a TTY\n");
@@ -319,7 +328,7 @@ static int run_run(struct invocation *in) {
     if (!err_failed(e) && in->json && attached)
         e = err_new(ERR_INVALID, "corten: --json: only with --detach");
     if (!err_failed(e))
-        e = create(in, c, &id);
+        e = create(in, c, &doc, &id);
     if (!err_failed(e) && attached)
         e = join(in, c, id, &at);
     if (!err_failed(e))

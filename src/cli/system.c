@@ -193,9 +193,9 @@ static int info_run(struct invocation *in) {
         jo_kstr(&jo, "Context", in->context);
         jo_obj_end(&jo);
         jo_obj_end(&jo);
-        TRYF_STATUS(document_print(o->format, buf_str(&json), &api_info_fields, &out));
-        printf("%s", buf_cstr(&out));
-        return 0;
+        struct err e = document_print(o->format, buf_str(&json), &api_info_fields, &out);
+        printf("%s%s", buf_cstr(&out), err_failed(e) ? "\n" : "");
+        return err_failed(e) ? cli_fail(e, 1) : 0;
     }
     info_text(&i, in->context);
     fflush(stdout);

@@ -1,0 +1,115 @@
+#!/bin/bash
+# The command line beside the API: contexts, ssh and TLS hosts, completion in real shells, help, the live view.
+. "$(dirname "$0")/lib.sh"
+start_daemon
+make_busybox_image
+ct run -d --name web busybox sh -c 'while :; do echo beat; sleep 1; done' >/dev/null || fail "web"
+
+step "the reference page is what the table says"
+ct __docs markdown | diff - "$root/docs/cli.md" || fail "docs/cli.md is old: corten __docs markdown > docs/cli.md"
+ct __docs man "$TEST_TMP/man" && [ -s "$TEST_TMP/man/corten-run.1" ] || fail "no manual pages"
+expect_match "$(ct run --help)" '^Usage:  corten run'
+expect_match "$(ct help volume ls)" 'corten volume list'
+
+step "contexts, and where commands go"
+host=$DOCKER_HOST
+unset DOCKER_HOST CORTEN_HOST
+expect_eq "$(ct context show)" default
+ct context create here --description "this one" --docker "host=$host" >/dev/null 2>&1 || fail "context create"
+expect_fails 'already exists' ct context create here --docker "host=$host"
+expect_eq "$(ct --context here ps --format '{{.Names}}')" web
+ct context use here >/dev/null 2>&1
+expect_eq "$(ct ps --format '{{.Names}}')" web
+expect_eq "$("$docker" context ls --format '{{.Name}} {{.DockerEndpoint}} {{.Current}}' | grep here)" "here $host true"
+expect_eq "$("$docker" ps --format '{{.Names}}')" web
+expect_eq "$(ct context inspect here -f '{{.Endpoints.docker.Host}}')" "$host"
+ct context export here "$TEST_TMP/here.tar" 2>/dev/null || fail "context export"
+ct context import there "$TEST_TMP/here.tar" >/dev/null 2>&1 || fail "context import"
+expect_eq "$(DOCKER_CONTEXT=there ct ps --format '{{.Names}}')" web
+expect_fails 'in use' ct context rm here
+ct context rm -f here there >/dev/null || fail "context rm"
+expect_eq "$(ct context ls -q)" default
+export DOCKER_HOST=$host CORTEN_HOST=$host
+
+step "ssh:// runs dial-stdio at the far end"
+cat >"$TEST_TMP/bin/ssh" <<END
+#!/bin/sh
+# stands in for ssh: what would run there runs here
+for last; do :; done
+echo "\$*" >>"$TEST_TMP/ssh.log"
+PATH=$bin:/usr/bin:/bin CORTEN_HOST=$host DOCKER_HOST=$host exec sh -c "\$last"
+END
+chmod +x "$TEST_TMP/bin/ssh"
+expect_eq "$(ct -H ssh://me@far:2222 ps --format '{{.Names}}')" web
+expect_match "$(cat "$TEST_TMP/ssh.log")" '-l me -p 2222 -- far '
+expect_eq "$(echo in | ct -H ssh://far exec -i web cat)" in
+expect_fails 'want ssh://' ct -H ssh://-oProxyCommand=x ps
+rm "$TEST_TMP/bin/ssh"
+
+step "TLS, with certificates both ways"
+pki=$TEST_TMP/pki
+mkdir "$pki" && (
+    cd "$pki" || exit 1
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout ca-key.pem -out ca.pem -days 2 -subj /CN=ca
+    for who in server client; do
+        openssl req -newkey rsa:2048 -nodes -keyout $who-key.pem -out $who.csr -subj /CN=$who
+        echo 'subjectAltName=IP:127.0.0.1' >ext
+        openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca-key.pem -CAcreateserial -out $who.pem -days 2 -extfile ext
+    done
+) >/dev/null 2>&1 || fail "openssl"
+restart_daemon_options=(--host tcp://127.0.0.1:2399 --tlsverify --tlscacert "$pki/ca.pem" --tlscert "$pki/server.pem" --tlskey "$pki/server-key.pem")
+stop_daemon
+daemon_options=("${restart_daemon_options[@]}")
+spawn_daemon
+tls=(--tlsverify --tlscacert "$pki/ca.pem" --tlscert "$pki/client.pem" --tlskey "$pki/client-key.pem")
+expect_eq "$(in_net "$bin/corten" -H tcp://127.0.0.1:2399 "${tls[@]}" ps --format '{{.Names}}')" web
+expect_eq "$(echo in | in_net "$bin/corten" -H tcp://127.0.0.1:2399 "${tls[@]}" exec -i web cat)" in
+mkdir "$TEST_TMP/certs" && cp "$pki/ca.pem" "$TEST_TMP/certs/" && cp "$pki/client.pem" "$TEST_TMP/certs/cert.pem" && cp "$pki/client-key.pem" "$TEST_TMP/certs/key.pem"
+expect_eq "$(unset CORTEN_HOST; DOCKER_HOST=tcp://127.0.0.1:2399 DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=$TEST_TMP/certs in_net "$bin/corten" ps -q | wc -l)" 1
+expect_status 1 in_net "$bin/corten" -H tcp://127.0.0.1:2399 --tlsverify --tlscacert "$pki/client.pem" ps
+expect_status 1 in_net "$bin/corten" -H tcp://127.0.0.1:2399 ps
+
+step "completion in real shells"
+mkdir -p "$TEST_TMP/bin"
+ln -sf "$bin/corten" "$TEST_TMP/bin/corten"
+expect_eq "$(bash -c 'source <(corten completion bash); COMP_WORDS=(corten vol); COMP_CWORD=1; _corten; echo "${COMPREPLY[*]}"')" volume
+expect_eq "$(bash -c 'source <(corten completion bash); COMP_WORDS=(corten stop w); COMP_CWORD=2; _corten; echo "${COMPREPLY[*]}"')" web
+expect_eq "$(bash -c 'source <(corten completion bash); COMP_WORDS=(corten run --restart un); COMP_CWORD=3; _corten; echo "${COMPREPLY[*]}"')" unless-stopped
+expect_match "$(bash -c 'source <(corten completion bash); COMP_WORDS=(corten volume ""); COMP_CWORD=2; _corten; echo "${COMPREPLY[*]}"')" 'inspect'
+if command -v fish >/dev/null; then
+    expect_eq "$(fish -c 'corten completion fish | source; complete -C "corten stop w"')" web
+    expect_match "$(fish -c 'corten completion fish | source; complete -C "corten ps --no-"')" '^--no-trunc'
+fi
+if command -v zsh >/dev/null; then
+    expect_eq "$(zsh -fc 'autoload -Uz compinit; compinit -u -d '"$TEST_TMP/zcomp"'; source <(corten completion zsh); compadd() { shift; print -l -- "$@"; }; words=(corten stop w); CURRENT=3; _corten' 2>&1)" web
+fi
+
+step "json, colours, confirmations"
+expect_eq "$(ct stop -t 0 --json web)" '{"name":"web"}'
+expect_match "$(ct ps -a --json)" '"Names":"web"'
+expect_fails 'exclude each other' ct ps --json --format x
+expect_eq "$(NO_COLOR=1 ct ps -a | grep -c $'\033')" 0
+expect_match "$(echo n | ct system prune)" '1 containers that do not run'
+expect_eq "$(ct ps -aq | wc -l)" 1
+ct start web >/dev/null
+
+step "the live view, on a terminal of tmux"
+if command -v tmux >/dev/null; then
+    mux() { tmux -S "$TEST_TMP/mux" "$@"; }
+    mux -f /dev/null new-session -d -x 120 -y 30 "$bin/corten -H $host top" || fail "tmux"
+    at_end 'tmux -S "$TEST_TMP/mux" kill-server 2>/dev/null'
+    eventually 5 eval 'mux capture-pane -p | grep -q "^web .*Up"'
+    mux send-keys / ; mux send-keys n o t h i n g Enter
+    eventually 5 eval 'mux capture-pane -p | grep -q "^0 containers"'
+    mux send-keys / BSpace BSpace BSpace BSpace BSpace BSpace BSpace Enter
+    eventually 5 eval 'mux capture-pane -p | grep -q "^1 containers"'
+    mux send-keys Enter
+    eventually 5 eval 'mux capture-pane -p | grep -q "^beat"'
+    mux send-keys x
+    eventually 5 eval 'mux capture-pane -p | grep -q "^1 containers"'
+    mux send-keys q
+    eventually 5 eval '! mux has-session'
+fi
+expect_match "$(ct top </dev/null)" '^web '
+ct rm -f web >/dev/null
+pass
