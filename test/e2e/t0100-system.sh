@@ -4,6 +4,9 @@
 start_daemon
 make_busybox_image box
 
+step "what parses or moves foreign bytes is in the worker: the daemon does not even load it"
+expect_no_match "$(ldd "$bin/cortend")" 'libcurl|libzstd|libisal|libarchive'
+
 step "ping"
 expect_eq "$(curl -s --unix-socket "$SOCKET" http://d/_ping)" OK
 head=$(curl -sI --unix-socket "$SOCKET" http://d/_ping)
