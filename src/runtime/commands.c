@@ -28,6 +28,9 @@ static const struct command {
     {"delete", command_delete, "remove a container that has ended"},
     {"pause", command_pause, "freeze all processes"},
     {"resume", command_resume, "let them run again"},
+    {"update", command_update, "change limits"},
+    {"events", command_events, "print what a container uses, once (--stats) or again and again"},
+    {"features", command_features, "print what this program offers (JSON)"},
     {"spec", command_spec, "write a config.json to start from"},
 };
 
@@ -52,8 +55,8 @@ struct err call_id(struct call *c, const char **ret) {
 
 static void print_help(void) {
     printf("Usage: corten-runtime [--root DIR] [--log FILE] [--log-format text|json] "
-           "[--systemd-cgroup]\n"
-           "         [--cgroup-manager cgroupfs|systemd|disabled] [--debug] COMMAND ...\n\n");
+           "[--log-level LEVEL]\n"
+           "         [--cgroup-manager cgroupfs] [--debug] COMMAND ...\n\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         printf("  %-12s %s\n", commands[i].name, commands[i].help);
 }
@@ -64,12 +67,18 @@ static void print_version(void) {
            CORTEN_VERSION);
 }
 
-static struct err set_manager(struct call *c, const char *name) {
-    c->systemd_cgroup = strcmp(name, "systemd") == 0;
-    c->no_cgroup = strcmp(name, "disabled") == 0;
-    if (!c->systemd_cgroup && !c->no_cgroup && strcmp(name, "cgroupfs") != 0)
-        return err_new(ERR_INVALID, "--cgroup-manager '%s' is not cgroupfs, systemd or disabled",
-                       name);
+static struct err check_manager(const char *name) {
+    if (strcmp(name, "cgroupfs") == 0)
+        return OK;
+    return err_new(ERR_UNSUPPORTED, "--cgroup-manager '%s' is not supported: only cgroupfs is",
+                   name);
+}
+
+static struct err set_level(const char *name) {
+    enum log_level level;
+    if (!log_level_from_name(name, &level))
+        return err_new(ERR_INVALID, "--log-level '%s' is not debug, info, warn or error", name);
+    log_init("corten-runtime", level, 2);
     return OK;
 }
 
@@ -90,15 +99,17 @@ static struct err set_global(struct call *c, int option) {
             return err_new(ERR_INVALID, "--log-format '%s' is not text or json", optarg);
         return OK;
     case SYSTEMD:
-        c->systemd_cgroup = true;
-        return OK;
+        return err_new(ERR_UNSUPPORTED, "--systemd-cgroup is not supported");
     case MANAGER:
-        return set_manager(c, optarg);
+        return check_manager(optarg);
+    case LOG_LEVEL:
+        return set_level(optarg);
     case ROOTLESS:
-        return OK; /* runc's "true, false or auto": found out here by asking the kernel */
-    case 'd':
-        c->debug = true;
+        if (strcmp(optarg, "true") == 0)
+            return err_new(ERR_UNSUPPORTED, "--rootless true is not supported");
         return OK;
+    case 'd':
+        return set_level("debug");
     default:
         return OK;
     }

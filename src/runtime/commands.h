@@ -13,8 +13,7 @@ struct call {
     char **all_argv; /* as main got it, for runtime_protect */
     const char *root;
     const char *log;
-    bool log_json, debug;
-    bool systemd_cgroup, no_cgroup;
+    bool log_json;
     int argc; /* of the command: argv[0] is its name */
     char **argv;
     char *const *env;
@@ -44,6 +43,9 @@ struct err command_kill(struct call *c);
 struct err command_delete(struct call *c);
 struct err command_pause(struct call *c);
 struct err command_resume(struct call *c);
+struct err command_update(struct call *c);
+struct err command_events(struct call *c);
+struct err command_features(struct call *c);
 struct err command_spec(struct call *c);
 
 /* Hooks of the end points, whose failures are warnings. */

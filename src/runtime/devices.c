@@ -126,8 +126,10 @@ static struct err make_all(const struct oci_config *c, const struct device_trees
     TRY(make_defaults(dev));
     const struct oci_device *d = c->linux_->devices.items;
     for (size_t i = 0; i < c->linux_->devices.n; i++)
-        TRYF(make_configured(&d[i], i < trees->n ? trees->items[i] : -1, root),
-             "linux.devices: '%s'", d[i].path);
+        /* "All devices" of a host names its multiplexer too: the container has its own. */
+        if (strcmp(d[i].path, "/dev/ptmx") != 0)
+            TRYF(make_configured(&d[i], i < trees->n ? trees->items[i] : -1, root),
+                 "linux.devices: '%s'", d[i].path);
     return OK;
 }
 

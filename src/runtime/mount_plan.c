@@ -67,6 +67,11 @@ static const struct {
     {"cgroup", KIND_CGROUP}, {"cgroup2", KIND_CGROUP},
 };
 
+const char *mount_option_name(size_t i) {
+    static const char *const more[] = {"idmap", "ridmap", "tmpcopyup", NULL};
+    return i < ARRAY_LEN(words) ? words[i].name : more[i - ARRAY_LEN(words)];
+}
+
 void mount_plans_done(struct mount_plans *v) {
     for (size_t i = 0; i < v->n; i++) {
         fd_close(v->items[i].opened);

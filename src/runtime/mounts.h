@@ -39,6 +39,8 @@ struct mount_plans VEC_BODY(struct mount_plan);
 void mount_plans_done(struct mount_plans *v);
 #define CLEAN_MOUNT_PLANS OWN(mount_plans_done)
 
+/* The known option words, one after the other; NULL after the last. */
+const char *mount_option_name(size_t i);
 /* Parent. ERR_INVALID / ERR_UNSUPPORTED naming destination and option. */
 struct err mounts_plan(const struct runtime_create_options *o, struct mount_plans *ret);
 

@@ -43,12 +43,14 @@ TEST(files_of_the_hosts_root_are_closed_to_it) {
                                          "\"source\":\"%s/host\",\"options\":[\"rbind\"]}",
                                          cwd);
     box_expect(
-        &(struct box_options){.script = "cat /tmp/x/secret 2>&1; cat /tmp/x/theirs; echo;"
-                                        "mknod /tmp/x/n c 1 3 2>/dev/null || echo no; chown 0 /tmp/x/secret 2>&1 || true",
-                              .namespaces = ALL_AND_USER,
-                              .linux_ = MAPS,
-                              .mounts = mounts,
-                              .prepare = make_places},
+        &(struct box_options){
+            .script =
+                "cat /tmp/x/secret 2>&1; cat /tmp/x/theirs; echo;"
+                "mknod /tmp/x/n c 1 3 2>/dev/null || echo no; chown 0 /tmp/x/secret 2>&1 || true",
+            .namespaces = ALL_AND_USER,
+            .linux_ = MAPS,
+            .mounts = mounts,
+            .prepare = make_places},
         "cat: can't open '/tmp/x/secret': Permission denied\ntheirs\n"
         "no\n"
         "chown: /tmp/x/secret: Operation not permitted\n");
