@@ -198,32 +198,6 @@ struct stream *stream_borrow(struct stream *from) {
     return &t->s;
 }
 
-struct tee_stream {
-    struct stream s;
-    struct sha256 *hash;
-    uint64_t *count;
-};
-
-static struct err tee_stream_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
-    struct tee_stream *t = CONTAINER_OF(s, struct tee_stream, s);
-    size_t k;
-    TRY(stream_read(s->from, p, n, &k));
-    if (t->hash)
-        sha256_add(t->hash, p, k);
-    if (t->count)
-        *t->count += k;
-    *ret_n = k;
-    return OK;
-}
-
-struct stream *stream_tee(struct stream *from, struct sha256 *hash, uint64_t *count) {
-    struct tee_stream *t = NEW(struct tee_stream);
-    t->s = (struct stream){tee_stream_read, plain_done, from};
-    t->hash = hash;
-    t->count = count;
-    return &t->s;
-}
-
 /* --- a stage in a thread ---------------------------------------------------------------------- */
 struct threaded_stream {
     struct stream s;

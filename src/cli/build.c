@@ -154,10 +154,12 @@ static struct err grants(const struct build_options *o, struct arena *a, struct 
 /* Where this user's builds of this context remember the digests of its files. */
 static char *digests_file(struct arena *a, const char *context) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    struct digest d;
-    char hex[65];
-    digest_of(str_of(context), &d);
-    digest_hex(&d, hex);
+    char *hex = NULL;
+    struct err e = cli_hash(context, a, &hex);
+    if (err_failed(e)) {
+        err_free(e); /* without OpenSSL nothing is remembered */
+        return arena_strz(a, "");
+    }
     if (cache && *cache == '/')
         return arena_printf(a, "%s/corten/build/%.32s", cache, hex);
     if (home && *home == '/')

@@ -147,6 +147,8 @@ void cli_say(const struct invocation *in, const char *key, const char *value);
 struct err cli_read_wait(struct client *c, int64_t *ret_code);
 /* NAME=VALUE texts as the `filters` parameter. */
 struct err filter_query(const struct strv *filters, struct buf *target);
+/* SHA-256 of a text in hex. libcrypto is loaded by the call: what starts need not wait for it. */
+struct err cli_hash(const char *text, struct arena *a, char **ret);
 /* A copy in the arena. */
 void *cli_copy(struct arena *a, const void *p, size_t size);
 /* A time as the API takes it: "10m" is so long ago; NULL stays NULL. */

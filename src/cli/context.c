@@ -20,7 +20,7 @@ static const char *const pem_files[] = {"ca.pem", "cert.pem", "key.pem"};
 static const char *const pem_keys[] = {"ca", "cert", "key"};
 
 /* libcrypto is loaded here only: no other call needs it. */
-static struct err hash_of(const char *name, struct arena *a, char **ret) {
+struct err cli_hash(const char *name, struct arena *a, char **ret) {
     unsigned char digest[32];
     CLEAN_BUF struct buf hex = {0};
     void *lib = dlopen("libcrypto.so.3", RTLD_NOW | RTLD_LOCAL);
@@ -81,7 +81,7 @@ static void meta_json(const struct setting *s, struct buf *out) {
 static struct err store(const struct config *c, const struct setting *s, struct arena *a) {
     CLEAN_BUF struct buf meta = {0};
     char *hash;
-    TRY(hash_of(s->name, a, &hash));
+    TRY(cli_hash(s->name, a, &hash));
     const char *meta_dir = arena_printf(a, "%s/contexts/meta/%s", c->dir, hash),
                *tls_dir = arena_printf(a, "%s/contexts/tls/%s/docker", c->dir, hash);
     meta_json(s, &meta);
@@ -281,7 +281,7 @@ static int inspect_run(struct invocation *in) {
         char *hash = arena_strz(&in->arena, "");
         if (strcmp(name, "default") != 0) {
             TRYF_STATUS(find(in->config, name, &in->arena, &s));
-            TRYF_STATUS(hash_of(name, &in->arena, &hash));
+            TRYF_STATUS(cli_hash(name, &in->arena, &hash));
         }
         inspect_json(in, &s, hash, &json);
         if (o->format && *o->format) {
@@ -394,7 +394,7 @@ static struct err remove_one(struct invocation *in, const char *name) {
                            "corten: context \"%s\" is in use, set -f flag to force remove", name);
         TRY(config_write(in->config, "currentContext", NULL, NULL));
     }
-    TRY(hash_of(name, &in->arena, &hash));
+    TRY(cli_hash(name, &in->arena, &hash));
     TRY(dir_remove(AT_FDCWD,
                    arena_printf(&in->arena, "%s/contexts/tls/%s", in->config->dir, hash)));
     return dir_remove(AT_FDCWD,
