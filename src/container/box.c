@@ -155,6 +155,8 @@ static void add_system_mounts(const struct container *c, struct oci_config *o, s
     if (!c->host->ipc_mode || strcmp(c->host->ipc_mode, "none") != 0) {
         if (c->host->ipc_mode && !strcmp(c->host->ipc_mode, "host"))
             add_mount(o, a, "bind", "/dev/shm", "/dev/shm", OPTIONS("rbind", "rprivate"));
+        else if (container_joins(c->host->ipc_mode))
+            add_mount(o, a, "bind", "fd:0", "/dev/shm", OPTIONS("bind", "rprivate"));
         else
             add_mount(o, a, "tmpfs", "shm", "/dev/shm",
                       OPTIONS("nosuid", "noexec", "nodev", "mode=1777", size));

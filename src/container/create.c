@@ -149,6 +149,9 @@ static struct err compose(struct create_job *j, const struct api_container_creat
     if (!doc.host)
         doc.host = &no_host;
     TRY(find_image(j, doc.config.image, &image));
+    if (doc.host->init && *doc.host->init && j->cs->init_fd < 0)
+        return err_new(ERR_UNSUPPORTED, "HostConfig.Init: corten-init is not installed beside %s",
+                       j->cs->config.monitor_program);
     TRY(container_validate(&doc, &j->arena, &j->warnings));
     container_merge_config(&doc.config, &image_config(image)->config, &j->arena);
     TRY(container_health_check(&doc, &j->arena));

@@ -148,10 +148,8 @@ void container_exec_start(struct container_exec *x, bool tty, unsigned rows, uns
     struct err e = check_running(c);
     if (!err_failed(e) && x->started)
         e = err_new(ERR_CONFLICT, "exec instance %s has already run", x->id);
-    if (!err_failed(e)) {
-        x->config->tty = tty;
+    if (!err_failed(e))
         e = container_exec_process(x, &a, &process);
-    }
     if (err_failed(e)) {
         done(arg, e);
         return;
@@ -165,7 +163,8 @@ void container_exec_start(struct container_exec *x, bool tty, unsigned rows, uns
         .id = x->id,
         .process = buf_str(&process),
         .user = config->user && *config->user ? config->user : c->config->user,
-        .terminal = tty,
+        .terminal = config->tty,
+        .framed = config->tty && !tty,
         .in = config->attach_stdin,
         .out = config->attach_stdout,
         .err = config->attach_stderr,

@@ -3,9 +3,16 @@
  * which leads to that very namespace even when the other container ends meanwhile. */
 #include "base/file.h"
 #include "container/private.h"
+#include "kernel/mount.h"
 #include "kernel/ns.h"
 #include "kernel/pidfd.h"
+#include "kernel/spawn.h"
 #include "spec/runtime_config.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 bool container_mode_is_host(const char *mode) {
@@ -68,13 +75,55 @@ static struct err open_ns(const struct container *c, const char *name, int *ret_
 
 struct err container_join(const struct container *c, struct box_joined *ret) {
     struct container *other = NULL;
-    if (!container_joins(c->host->pid_mode))
+    if (container_joins(c->host->pid_mode)) {
+        TRY(find_donor(c, c->host->pid_mode, "PID", &other));
+        TRY(open_ns(other, "pid", &ret->pid_ns));
+    }
+    if (!container_joins(c->host->ipc_mode))
         return OK;
-    TRY(find_donor(c, c->host->pid_mode, "PID", &other));
-    return open_ns(other, "pid", &ret->pid_ns);
+    TRY(find_donor(c, c->host->ipc_mode, "IPC", &other));
+    const char *mode = other->host->ipc_mode;
+    if (!mode || strcmp(mode, "shareable") != 0)
+        return err_new(ERR_INVALID,
+                       "cannot join IPC of container %s: non-shareable IPC (hint: use "
+                       "IpcMode:shareable for the donor container)",
+                       other->id);
+    TRY(open_ns(other, "ipc", &ret->ipc_ns));
+    return open_ns(other, "mnt", &ret->shm_ns);
+}
+
+struct shm_clone {
+    int ns, tree;
+};
+
+/* In a child of its own: its mount namespace can be changed. */
+static int clone_shm(void *arg) {
+    struct shm_clone *s = arg;
+    if (setns(s->ns, CLONE_NEWNS) != 0)
+        return -errno;
+    s->tree = (int)syscall(SYS_open_tree, AT_FDCWD, "/dev/shm",
+                           OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+    return s->tree < 0 ? -errno : 0;
+}
+
+/* The container controls its /dev: what is there must be the kind of file system that it was given.
+ */
+struct err container_shm_open(const struct box_joined *j, int *ret_fd) {
+    struct shm_clone s = {.ns = j->shm_ns, .tree = -1};
+    *ret_fd = -1;
+    if (s.ns < 0)
+        return OK;
+    int r = spawn_call(0, clone_shm, &s);
+    CLEAN_FD int tree = s.tree;
+    if (r < 0)
+        return err_errno(r, "share /dev/shm of the other container");
+    TRY(mount_check_type(tree, TMPFS_MAGIC, "/dev/shm of the other container"));
+    *ret_fd = TAKE_FD(tree);
+    return OK;
 }
 
 void box_joined_done(struct box_joined *j) {
     j->pid_ns = fd_close(j->pid_ns);
     j->ipc_ns = fd_close(j->ipc_ns);
+    j->shm_ns = fd_close(j->shm_ns);
 }

@@ -16,6 +16,7 @@ struct containers {
     struct boot *boot; /* NULL: everything that starts with the daemon has started */
     char boot_id[40];
     int seccomp_fd;              /* compiled default filter (memfd) */
+    int init_fd;                 /* corten-init on a read-only mount; -1: not installed */
     int data_fd, ephemeral_fd;   /* <data-root>/container, <data-root>/ephemeral/<boot id> */
     int run_fd;                  /* <run-root>/container */
     char *resolv_conf;           /* path of the host's */
@@ -118,7 +119,10 @@ struct box_files {
 /* namespaces.c: what is joined, held until the start is over; -1: nothing. */
 struct box_joined {
     int pid_ns, ipc_ns;
+    int shm_ns; /* mount namespace of the container whose /dev/shm is shared */
 };
+/* Pool. The shared /dev/shm as a detached tree; -1: none. */
+struct err container_shm_open(const struct box_joined *j, int *ret_fd);
 struct oci_linux;
 bool container_mode_is_host(const char *mode);
 /* ERR_CONFLICT when the other container does not run. */

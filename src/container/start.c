@@ -191,7 +191,9 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
     CLEAN_FD int data = -1;
     CLEAN_FD int seccomp = -1;
     TRY(dir_open(c->directory, &data));
+    CLEAN_FD int shm = -1;
     TRY(container_seccomp_open(c, &seccomp));
+    TRY(container_shm_open(&j->joined, &shm));
     struct monitor_start s = {
         .program = c->all->config.monitor_program,
         .id = c->id,
@@ -205,6 +207,8 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .names_path = j->net.names ? networks_names_socket(c->all->config.networks) : NULL,
         .names_fds = {j->net.names_fds[0], j->net.names_fds[1]},
         .seccomp_fd = seccomp,
+        .init_fd = c->host->init && *c->host->init ? c->all->init_fd : -1,
+        .shm_fd = shm,
         .held_fds = live->held_fds,
         .held_fds_n = live->held_n,
         .terminal = c->config->tty,
@@ -338,7 +342,7 @@ void container_start(struct container *c, container_done *done, void *arg) {
     j->net = CONTAINER_NET_JOB;
     j->done = done;
     j->arg = arg;
-    j->joined = (struct box_joined){-1, -1};
+    j->joined = (struct box_joined){-1, -1, -1};
     list_init(&j->taken);
     list_init(&j->kept);
     op_start(c->all->config.loop, &c->queue, &start_op, j);

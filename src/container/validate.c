@@ -43,14 +43,15 @@ static struct err refuse_host(const struct api_host_config *h) {
     const struct refusal list[] = {
         {set(h->cgroup), "HostConfig.Cgroup"},
         {h->storage_opt.n > 0, "HostConfig.StorageOpt"},
-        {h->init && *h->init, "HostConfig.Init"},
         {set(h->container_id_file), "HostConfig.ContainerIDFile"},
         {!ONE_OF(h->isolation, "default"), "HostConfig.Isolation"},
         {!ONE_OF(h->userns_mode, "host"), "HostConfig.UsernsMode"},
         {!ONE_OF(h->cgroupns_mode, "private", "host"), "HostConfig.CgroupnsMode"},
         {!ONE_OF(h->pid_mode, "host") && !container_joins(h->pid_mode), "HostConfig.PidMode"},
         {!ONE_OF(h->uts_mode, "host"), "HostConfig.UTSMode"},
-        {!ONE_OF(h->ipc_mode, "none", "private", "shareable", "host"), "HostConfig.IpcMode"},
+        {!ONE_OF(h->ipc_mode, "none", "private", "shareable", "host") &&
+             !container_joins(h->ipc_mode),
+         "HostConfig.IpcMode"},
     };
     return refuse_first(list, ARRAY_LEN(list));
 }

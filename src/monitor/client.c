@@ -326,7 +326,8 @@ void monitor_exec(struct monitor *m, const struct monitor_exec *x, exec_reply *d
     msg_put_u64(&body, TAG_COLUMNS, x->columns);
     unsigned flags = (x->in ? CLIENT_IN : 0u) | (x->out ? CLIENT_OUT : 0u) |
                      (x->err ? CLIENT_ERR : 0u) | (x->terminal ? CLIENT_TERMINAL : 0u) |
-                     (x->kill_with_client ? CLIENT_KILL : 0u);
+                     (x->kill_with_client ? CLIENT_KILL : 0u) |
+                     (x->framed ? CLIENT_FRAMED : 0u);
     struct request *r = request_new(m, NULL, arg);
     r->exec_done = done;
     if (x->client.taken == NULL) {

@@ -271,6 +271,7 @@ static struct exec *exec_new(struct keeper *k, const struct order *o) {
     x->keeper = k;
     memcpy(x->id, o->id.p, o->id.len);
     session_init(&x->session, k, o->flags & CLIENT_TERMINAL, true);
+    x->session.framed = o->flags & CLIENT_FRAMED;
     x->session.ended = exec_streams_ended;
     x->session.gone = exec_client_gone;
     x->process = (struct runtime_process){.pidfd = -1, .pty_master = -1};

@@ -40,6 +40,7 @@ struct source {
 struct session {
     struct keeper *keeper;
     bool terminal, close_stdin; /* the end of a client's stdin is the end of the program's */
+    bool framed;                /* frames although there is a terminal */
     bool logged;                /* the container's: every byte goes to the log first */
     bool draining;              /* the program ended: nothing holds its output back any more */
     struct source sources[2];

@@ -94,6 +94,8 @@ struct monitor_start {
     const char *const *layers;
     size_t layers_n;
     int netns_fd;        /* joined; -1: as config says */
+    int init_fd; /* corten-init, PID 1 of the container; 0 or -1: none */
+    int shm_fd;  /* detached tree for a mount with the source "fd:0"; 0 or -1: none */
     int seccomp_fd;      /* raw BPF for config.linux.seccomp == default; -1: none */
     const int *held_fds; /* published ports' bound sockets, held while the container lives */
     size_t held_fds_n;
@@ -203,6 +205,7 @@ struct monitor_exec {
     struct str process; /* OCI process object, JSON */
     const char *user;   /* as monitor_start.user; "" means the container's own user */
     bool terminal, in, out, err;
+    bool framed; /* output in frames although there is a terminal */
     const char *detach_keys;
     unsigned rows, columns; /* initial size, 0: none */
     bool kill_with_client;  /* a client that dies takes it along; one that detaches does not */

@@ -21,6 +21,8 @@ void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds
         [START_LOG_DIR] = s->log_dir_fd,
         [START_NAMES_UDP] = s->names_path ? s->names_fds[0] : -1,
         [START_NAMES_TCP] = s->names_path ? s->names_fds[1] : -1,
+        [START_INIT] = s->init_fd > 0 ? s->init_fd : -1,
+        [START_SHM] = s->shm_fd > 0 ? s->shm_fd : -1,
     };
     unsigned mask = 0;
     size_t n = 0;

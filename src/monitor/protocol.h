@@ -131,6 +131,8 @@ enum start_fd {
     START_LOG_DIR,
     START_NAMES_UDP,
     START_NAMES_TCP,
+    START_INIT, /* program corten-init */
+    START_SHM,  /* a detached tree, "fd:0" in the configuration */
     START_FDS_N,
 };
 enum start_flag {
@@ -149,6 +151,7 @@ enum client_flag {
     CLIENT_REPLAY = 64,
     CLIENT_TERMINAL = 128, /* of an exec */
     CLIENT_KILL = 256,     /* of an exec: it dies with the client */
+    CLIENT_FRAMED = 512,   /* of an exec with a terminal: its output comes in frames all the same */
 };
 
 /* A start, decoded. Strings and arrays live in the arena; the config points into the message. */

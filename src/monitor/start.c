@@ -90,6 +90,9 @@ static struct err create(struct keeper *k, struct protocol_start *s, struct oci_
         .rootfs_fd = rootfs,
         .netns_fd = s->fds[START_NETNS],
         .seccomp_fd = s->fds[START_SECCOMP],
+        .init_fd = s->fds[START_INIT],
+        .mount_fds = &s->fds[START_SHM],
+        .mount_fds_n = s->fds[START_SHM] >= 0,
         .stdio = {p->theirs[0], p->theirs[1], p->theirs[2]},
         .die_with_caller = true, /* nobody else could tell how it ended */
     };

@@ -177,7 +177,7 @@ static void put_header(unsigned char h[FRAME_HEADER], enum logs_stream stream, s
 void client_send(struct client *c, enum logs_stream stream, const void *p, size_t n) {
     unsigned char header[FRAME_HEADER];
     struct iovec iov[2] = {{header, 0}, {(void *)p, n}};
-    if (!c->session->terminal) {
+    if (!c->session->terminal || c->session->framed) {
         put_header(header, stream, n);
         iov[0].iov_len = FRAME_HEADER;
     }

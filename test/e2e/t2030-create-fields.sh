@@ -47,6 +47,18 @@ expect_fails "non running container" dk run --rm --pid container:idle busybox tr
 expect_eq "$(dk run --rm --cgroup-parent /corten-e2e-parent busybox sh -c 'cat /proc/self/cgroup' > /dev/null; echo $?)" "0"
 find /sys/fs/cgroup -depth -type d -name corten-e2e-parent -exec rmdir {} + 2> /dev/null
 
+step "another container's IPC namespace and /dev/shm; an init"
+dk run -d --name donor --ipc shareable busybox sh -c 'echo shared > /dev/shm/f; exec sleep 1000' > /dev/null
+eventually 5 docker exec donor test -e /dev/shm/f
+expect_eq "$(dk run --rm --ipc container:donor busybox sh -c 'cat /dev/shm/f; readlink /proc/self/ns/ipc')" "shared
+$(dk exec donor readlink /proc/self/ns/ipc)"
+expect_fails "non-shareable IPC" dk run --rm --ipc container:plain busybox true
+expect_eq "$(dk run --rm --init busybox sh -c 'readlink /proc/self >/dev/null; tr "\0" " " < /proc/1/comm; ps -o pid,comm | grep -c sh')" "corten-init
+1"
+expect_status 7 dk run --rm --init busybox sh -c 'exit 7'
+expect_status 127 dk run --rm --init busybox no-such-program
+dk rm -f donor > /dev/null
+
 step "links: names, variables, and not without the other"
 dk run -d --name db --expose 5432 -e SECRET=x busybox sleep 1000 > /dev/null
 address=$(dk inspect -f '{{.NetworkSettings.IPAddress}}' db)

@@ -1,0 +1,67 @@
+#!/bin/bash
+# docker-py's own integration tests (the version of Debian's python3-docker), unmodified, against this daemon.
+# Their source is fetched when the test runs; CORTEN_DOCKER_PY names a directory that has it already (with
+# tests/ in it). Swarm, services, secrets, configs, nodes and managed plugins are left out, and what needs a
+# registry; t8200-docker-py.known lists, with reasons, what else differs from Docker Engine on purpose or
+# cannot pass here.
+# limit: 900
+. "$(dirname "$0")/lib.sh"
+[ -n "${CORTEN_FULL:-}${CORTEN_DOCKER_PY:-}" ] || skip "a full run only (CORTEN_FULL)"
+python=/usr/bin/python3
+"$python" -c 'import docker, pytest' 2> /dev/null || skip "python3-docker and python3-pytest are not installed"
+
+fetch() { # into ./source
+    local version
+    version=$(dpkg-query -W -f '${Version}' python3-docker) || return 1
+    mkdir -p apt/lists/partial apt/cache/archives/partial
+    echo 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main' > apt/sources
+    local options=(-o "Dir::Etc::sourcelist=$PWD/apt/sources" -o Dir::Etc::sourceparts=-
+        -o "Dir::State::lists=$PWD/apt/lists" -o "Dir::Cache=$PWD/apt/cache")
+    apt-get "${options[@]}" update > /dev/null 2>&1 &&
+        apt-get "${options[@]}" source --download-only "python-docker=$version" > /dev/null 2>&1 &&
+        mkdir source && tar -xf python-docker_*.orig.tar.* --strip-components=1 -C source
+}
+if [ -n "${CORTEN_DOCKER_PY:-}" ]; then
+    cp -r "$CORTEN_DOCKER_PY" source
+else
+    fetch || skip "the source of Debian's python-docker cannot be fetched here"
+fi
+
+start_daemon
+make_busybox_image base
+# What the tests expect of alpine:3.10.
+dk run --name prepare base sh -c 'adduser -D -H postgres 2>/dev/null || echo "postgres:x:70:70::/:/bin/sh" >> /etc/passwd; mkdir -p /var/opt /usr/local /var/lib /opt'
+dk export prepare | dk import --change 'CMD ["/bin/sh"]' - alpine:3.10 > /dev/null
+dk rm prepare > /dev/null
+for name in busybox:latest alpine:latest busybox:buildroot-2014.02; do dk tag alpine:3.10 "$name"; done
+
+# Debian's Python warns about what docker-py uses, and its tests turn warnings into errors.
+mkdir plugin
+cat > plugin/quiet_distutils.py <<'P'
+import warnings
+with warnings.catch_warnings():
+    warnings.simplefilter('ignore')
+    from distutils import version
+def init(self, vstring=None):
+    if vstring:
+        self.parse(vstring)
+version.Version.__init__ = init
+P
+cd source || fail "no source"
+left_out=()
+for name in api_swarm api_service api_secret api_config api_plugin models_services models_swarm models_nodes; do
+    left_out+=(--ignore "tests/integration/${name}_test.py")
+done
+while read -r id _; do
+    case $id in '' | '#'*) ;; *) left_out+=(--deselect "$id") ;; esac
+done < "$here/t8200-docker-py.known"
+in_net env PYTHONPATH="$TEST_TMP/cwd/plugin" timeout 1200 "$python" -m pytest -p quiet_distutils -p no:cacheprovider -q \
+    "${left_out[@]}" tests/integration > "$TEST_TMP/pytest.out" 2>&1
+status=$?
+tail -5 "$TEST_TMP/pytest.out"
+if [ $status != 0 ]; then
+    grep -E '^(E  |____)' "$TEST_TMP/pytest.out" | tail -200
+    [ -z "${CORTEN_DOCKER_PY_OUT:-}" ] || cp "$TEST_TMP/pytest.out" "$CORTEN_DOCKER_PY_OUT"
+    fail "pytest ends with $status"
+fi
+pass
