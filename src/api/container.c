@@ -1,5 +1,6 @@
 /* /containers: create, list, inspect and the verbs. */
 #include "api/handlers.h"
+#include "api/older.h"
 #include "kernel/signal.h"
 #include <string.h>
 
@@ -34,11 +35,16 @@ static void created(void *arg, struct err e, struct container *made, const struc
 }
 
 static void create_body(struct api_call *c, void *doc) {
+    struct err e = older_container_create(doc, c->minor, &c->arena);
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
     container_create(c->api->containers, c->state, doc, created, c);
 }
 
 void api_container_create(struct api_call *c) {
-    const char *platform = api_query(c, "platform");
+    const char *platform = c->minor >= 41 ? api_query(c, "platform") : NULL;
     if (platform && *platform && strcmp(platform, "linux/amd64") != 0 &&
         strcmp(platform, "linux") != 0) {
         api_reply_err(
@@ -61,7 +67,7 @@ void api_container_start(struct api_call *c) {
 
 /* signal and t of stop and restart. */
 static struct err stop_parameters(struct api_call *c, int *ret_signo, int64_t *ret_timeout) {
-    const char *signal = api_query(c, "signal");
+    const char *signal = c->minor >= 42 ? api_query(c, "signal") : NULL;
     *ret_signo = 0;
     *ret_timeout = INT64_MIN;
     if (signal && *signal && !signal_parse(signal, ret_signo))

@@ -1,6 +1,7 @@
 /* GET /containers/json and GET /containers/{id}/json, with sizes when asked. */
 #include "api/container_filter.h"
 #include "api/handlers.h"
+#include "api/older.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,7 @@ static void inspect_measured(void *arg, const struct container_size *sizes, size
         return;
     }
     view_container(k, c->minor, &c->arena, &doc);
+    older_container(&doc, c->minor, &c->arena);
     doc.size_rw = arena_alloc(&c->arena, sizeof *doc.size_rw);
     doc.size_root_fs = arena_alloc(&c->arena, sizeof *doc.size_root_fs);
     *doc.size_rw = sizes[0].bytes;
@@ -103,5 +105,6 @@ void api_container_inspect(struct api_call *c) {
         return;
     }
     view_container(k, c->minor, &c->arena, &doc);
+    older_container(&doc, c->minor, &c->arena);
     api_reply_doc(c, 200, &api_container_fields, &doc);
 }

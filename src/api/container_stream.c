@@ -10,7 +10,7 @@
 void api_container_wait(struct api_call *c) {
     struct container *k = NULL;
     struct http_taken taken;
-    const char *condition = api_query(c, "condition");
+    const char *condition = c->minor >= 30 ? api_query(c, "condition") : NULL;
     enum container_wait what;
     if (!condition || !*condition || !strcmp(condition, "not-running"))
         what = CONTAINER_WAIT_NOT_RUNNING;

@@ -1,5 +1,6 @@
 /* /exec: create, start, inspect, resize. */
 #include "api/handlers.h"
+#include "api/older.h"
 #include "kernel/signal.h"
 #include <string.h>
 
@@ -11,6 +12,7 @@ static void exec_create_body(struct api_call *c, void *doc) {
     struct container *k = NULL;
     struct container_exec *x = NULL;
     struct err e = container_find(c->api->containers, c->arg[0], &k);
+    older_exec_create(doc, c->minor);
     if (!err_failed(e))
         e = container_exec_create(k, doc, &x);
     if (err_failed(e)) {

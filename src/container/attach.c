@@ -119,6 +119,11 @@ static bool share(struct replay *r, struct http_taken *ret) {
 
 void container_attach_log(struct container *c, const struct monitor_attach *a, bool out, bool err,
                           const char *content_type, struct http_taken *taken) {
+    if (c->state ==
+        CONTAINER_CREATED) { /* no log yet: the start must not overtake the reader of it */
+        container_attach(c, a, content_type, taken);
+        return;
+    }
     struct replay *r = NEW(struct replay);
     int pair[2] = {-1, -1};
     *r = (struct replay){
