@@ -161,12 +161,33 @@ void api_container_top(struct api_call *c) {
         container_top(k, api_query(c, "ps_args"), top_done, c);
 }
 
+/* "PARENT/ALIAS" */
+static void remove_link(struct api_call *c) {
+    struct str name = str_of(c->arg[0]);
+    struct container *k = NULL;
+    if (str_starts(name, STR("/")))
+        name = str_from(name, 1);
+    ssize_t slash = str_rfind(name, '/');
+    if (slash <= 0) {
+        api_reply_err(c,
+                      err_new(ERR_INVALID, "'%s' is no link: expected CONTAINER/ALIAS", c->arg[0]));
+        return;
+    }
+    const char *parent = arena_str(&c->arena, str_sub(name, 0, (size_t)slash));
+    struct err e = container_find(c->api->containers, parent, &k);
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        container_unlink(k, arena_str(&c->arena, str_from(name, (size_t)slash + 1)), verb_done, c);
+}
+
 void api_container_remove(struct api_call *c) {
     struct container *k = NULL;
-    if (api_query_bool(c, "link", false))
-        api_reply_err(c, err_new(ERR_UNSUPPORTED,
-                                 "query parameter 'link' is not supported: there are no links"));
-    else if (find(c, &k))
+    if (api_query_bool(c, "link", false)) {
+        remove_link(c);
+        return;
+    }
+    if (find(c, &k))
         container_remove(k, api_query_bool(c, "force", false), api_query_bool(c, "v", false),
                          verb_done, c);
 }

@@ -211,6 +211,8 @@ void container_disconnect(struct container *c, const char *network, container_do
 void container_resize(struct container *c, unsigned rows, unsigned columns, container_done *done,
                       void *arg);
 
+/* Takes a link of c away: not from its files while it runs, but from its next start on. */
+void container_unlink(struct container *c, const char *alias, container_done *done, void *arg);
 /* Limits and restart policy, live when it runs. */
 void container_update(struct container *c, const struct api_update *doc, container_done *done,
                       void *arg);

@@ -251,3 +251,42 @@ void container_links_started(struct container *started) {
         op_start(cs->config.loop, &c->queue, &hosts_op, j);
     }
 }
+
+/* --- removing one
+ * ---------------------------------------------------------------------------------- */
+
+struct unlink_job {
+    struct container *c;
+    struct strs before;
+    container_done *done;
+    void *arg;
+};
+
+static void unlinked(void *arg, struct err e) {
+    struct unlink_job *j = arg;
+    if (err_failed(e))
+        j->c->host->links = j->before;
+    j->done(j->arg, e);
+    free(j);
+}
+
+void container_unlink(struct container *c, const char *alias, container_done *done, void *arg) {
+    struct strs kept = {.present = true}, before = c->host->links;
+    for (size_t i = 0; i < before.n; i++) {
+        struct str id, name;
+        str_cut(str_of(before.items[i]), ':', &id, &name);
+        if (!str_eqz(name, alias))
+            strs_add(&kept, &c->arena, before.items[i]);
+    }
+    if (kept.n == before.n) {
+        done(arg, err_new(ERR_NOT_FOUND, "Cannot get parent /%s for link /%s/%s", c->name, c->name,
+                          alias));
+        return;
+    }
+    struct unlink_job *j = NEW(struct unlink_job);
+    *j = (struct unlink_job){.c = c, .before = before, .done = done, .arg = arg};
+    c->host->links = kept;
+    struct store_txn *t = store_txn_new();
+    container_record_config(c, t);
+    store_commit(c->all->config.store, t, c->brief ? STORE_LAZY : STORE_DURABLE, unlinked, j);
+}

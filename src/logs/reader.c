@@ -6,7 +6,10 @@
 #include "base/time.h"
 #include "http/body.h"
 #include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -246,6 +249,20 @@ static void tell_removed(struct reader *r) {
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
+/* Clients that read the head through a buffer lose what one read takes beyond it (see
+ * monitor/stream.c): what follows waits until it was taken, a tenth of a second at most. */
+static void send_head(struct reader *r) {
+    int held = 0;
+    if (fd_write_all(r->client, r->out.data, r->out.len) < 0)
+        r->gone = true;
+    buf_truncate(&r->out, 0);
+    for (int i = 0; i < 100 && !r->gone; i++) {
+        if (ioctl(r->client, SIOCOUTQ, &held) != 0 || held == 0)
+            return;
+        poll(NULL, 0, 1);
+    }
+}
+
 static struct err begin(struct reader *r) {
     const char *type = json_str(json_get(r->args, "content_type")).p;
     if (type == NULL || *type == '\0')
@@ -253,10 +270,12 @@ static struct err begin(struct reader *r) {
                               : "application/vnd.docker.raw-stream";
     struct str attach = json_str(json_get(r->args, "attach"));
     r->attach = attach.len > 0;
-    if (r->attach)
+    if (r->attach) {
         http_hijack_head(&r->out, str_eqz(attach, "upgrade"), type);
-    else if (http_answer_begin(r->client, 200, type, NULL) < 0)
+        send_head(r);
+    } else if (http_answer_begin(r->client, 200, type, NULL) < 0) {
         r->gone = true;
+    }
     TRY(files_open(r->dir_fd, r->name, &r->files));
     size_t index = r->files.n ? r->files.n - 1 : 0;
     off_t offset = 0;
