@@ -66,13 +66,25 @@ static int64_t measured(const struct df *d, enum df_type type, const char *key) 
     return -1;
 }
 
-static void df_images(const struct api_call *c, struct arena *a, struct api_disk_usage *doc) {
+/* Everything below image/ that is not said to be build cache, as du counts it: so the parts of the
+ * answer add up. */
+static int64_t layers_size(const struct df *d, struct arena *a) {
+    int64_t layers = measured(d, DF_IMAGE, "layer"), blobs = measured(d, DF_IMAGE, "blob");
+    struct objs cache = {0};
+    view_build_cache(d->call->api->images, a, &cache);
+    int64_t sum = MAX(layers, INT64_C(0)) + MAX(blobs, INT64_C(0));
+    const struct api_build_cache *b = cache.items;
+    for (size_t i = 0; i < cache.n; i++)
+        sum -= b[i].shared ? 0 : b[i].size;
+    return MAX(sum, INT64_C(0));
+}
+
+static void df_images(const struct df *d, struct arena *a, struct api_disk_usage *doc) {
+    const struct api_call *c = d->call;
     CLEAN_MAP struct map users = {0};
-    uint64_t layers = 0, blobs = 0;
     size_t at = 0;
     struct image *i;
-    images_usage(c->api->images, &layers, &blobs);
-    doc->layers_size = (int64_t)layers;
+    doc->layers_size = layers_size(d, a);
     doc->images.present = true;
     view_layer_users(c->api->images, &users);
     while ((i = images_next(c->api->images, &at))) {
@@ -119,7 +131,7 @@ static void df_done(void *arg, struct err e) {
     struct api_disk_usage doc = {0};
     err_ignore(e); /* df_work never fails */
     if (d->types & DF_IMAGE)
-        df_images(c, &c->arena, &doc);
+        df_images(d, &c->arena, &doc);
     if (d->types & DF_CONTAINER)
         df_containers(d, &c->arena, &doc);
     if (d->types & DF_VOLUME)
@@ -163,6 +175,10 @@ static void plan(struct df *d) {
     size_t n = 0, at = 0;
     struct container *const *all = containers_all(api->containers, &n);
     struct volume *v;
+    if (d->types & DF_IMAGE) {
+        add_measure(d, DF_IMAGE, "layer", mem_printf("%s/image/layer", api->data_root));
+        add_measure(d, DF_IMAGE, "blob", mem_printf("%s/image/blob", api->data_root));
+    }
     for (size_t i = 0; (d->types & DF_CONTAINER) && i < n; i++)
         add_measure(d, DF_CONTAINER, all[i]->id, mem_printf("%s/upper", all[i]->directory));
     while ((d->types & DF_VOLUME) && (v = volume_next(api->volumes, &at)))

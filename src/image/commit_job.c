@@ -137,6 +137,10 @@ static struct err copy_upper(struct ingest *in, const char *name, struct ingest_
     stream_free(s);
     from = fd_close(from); /* ends a writer that was left alone */
     pthread_join(thread, NULL);
+    if (err_failed(e) && err_errnum(c.result) == EPIPE) { /* the reader failed first */
+        err_ignore(c.result);
+        return e;
+    }
     if (err_failed(c.result)) { /* why the reader saw half an archive */
         err_ignore(e);
         return c.result;

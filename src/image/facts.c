@@ -127,7 +127,13 @@ struct image *images_next(struct images *im, size_t *it) {
 }
 
 size_t images_count(const struct images *im) {
-    return im->visible;
+    size_t it = 0, n = 0;
+    void *f;
+    while (map_next(&im->by_id, &it, NULL, &f)) {
+        const struct image *i = &((struct image_fact *)f)->image;
+        n += !i->removed && !i->step;
+    }
+    return n;
 }
 
 void images_usage(const struct images *im, uint64_t *ret_layers, uint64_t *ret_blobs) {

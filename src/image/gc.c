@@ -86,8 +86,11 @@ static void looked(void *arg, struct err e) {
         gc_end(g, e);
         return;
     }
-    const struct gc_limits limits = {
-        .policy = &g->policy, .now = time_now(), .grace = g->grace, .free = g->free, .quiet = g->automatic};
+    const struct gc_limits limits = {.policy = &g->policy,
+                                     .now = time_now(),
+                                     .grace = g->grace,
+                                     .free = g->free,
+                                     .quiet = g->automatic};
     g->doc.dry_run = g->dry_run;
     gc_plan(g->images, &limits, &g->arena, &g->doc);
     if (g->dry_run)

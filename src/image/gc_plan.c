@@ -105,7 +105,7 @@ static int oldest_first(const void *a, const void *b) {
 static void gather(struct plan *p) {
     size_t it = 0;
     struct image *i;
-    p->all = arena_array(p->arena, images_count(p->images) + 1, sizeof(*p->all));
+    p->all = arena_array(p->arena, p->images->visible + 1, sizeof(*p->all));
     while ((i = images_next(p->images, &it)) != NULL) {
         struct candidate *c = &p->all[p->n++];
         *c = (struct candidate){.image = i,

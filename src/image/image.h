@@ -126,6 +126,7 @@ const struct oci_image_config *image_config(struct image *i);
 /* Iteration over visible images in no order: `size_t it = 0; while ((i = images_next(im, &it)))`.
  * Nothing may be added or removed meanwhile. */
 struct image *images_next(struct images *im, size_t *it);
+/* Those that lists show: without the builder's steps. */
 size_t images_count(const struct images *im);
 /* Bytes on disk of all layers (each once) and of all blobs, for system df. */
 void images_usage(const struct images *im, uint64_t *ret_layers, uint64_t *ret_blobs);

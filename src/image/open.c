@@ -7,8 +7,8 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,9 +20,10 @@ static struct err open_below(const char *root, const char *name, int *ret_fd) {
     return dir_open(path, ret_fd);
 }
 
-/* ext4 puts what is made below a directory beside it, and walks over every inode there that was freed
- * in the last minutes: after the removal of a large image the next one took five times as long. As
- * a "top directory", every layer begins in the group of inodes with the fewest directories. */
+/* ext4 puts what is made below a directory beside it, and walks over every inode there that was
+ * freed in the last minutes: after the removal of a large image the next one took five times as
+ * long. As a "top directory", every layer begins in the group of inodes with the fewest
+ * directories. */
 static void spread_inodes(int dir) {
     int flags;
     if (ioctl(dir, FS_IOC_GETFLAGS, &flags) == 0 && !(flags & FS_TOPDIR_FL)) {

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 mkdir -p "$DATA_ROOT"
 truncate -s 64M "$TEST_TMP/disk"
-mkfs.ext4 -q -F "$TEST_TMP/disk" || skip "mkfs.ext4 is missing"
+mkfs.ext4 -q -F -m 0 "$TEST_TMP/disk" || skip "mkfs.ext4 is missing"
 mount -o loop "$TEST_TMP/disk" "$DATA_ROOT" || skip "no loop devices"
 at_end 'sleep 0.2; umount -l "$DATA_ROOT"'
 start_daemon --gc-min-free 1
@@ -51,6 +51,7 @@ dk rmi x:ok >/dev/null
 
 step "commit"
 dk run --name wrote box sh -c 'for i in $(seq 300); do head -c 8000 /dev/urandom >/f$i; done' || fail run
+eventually 5 eval '[ "$(ls "$image/layer" | wc -l)" = 1 ] && [ "$(find "$image/blob" -type f | wc -l)" = 1 ]'
 for left in 50 1500; do
     fill $left
     expect_fails 'No space left on device|disk is full' dk commit wrote "c:$left"
