@@ -163,6 +163,7 @@ static struct err run(struct dns *d) {
 
 int dns_main(void) {
     struct dns d = {0};
+    log_init("corten-dns", LOG_INFO, 2);
     signal(SIGPIPE, SIG_IGN);
     struct err e = run(&d);
     bool failed = err_failed(e);
