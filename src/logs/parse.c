@@ -142,8 +142,8 @@ static ssize_t parse_fast(struct str text, struct logs_record *ret, struct buf *
         stream = LOGS_STDERR;
     }
     bool attrs = eat(text, &i, STR(",\"attrs\":"));
-    if (attrs && !eat(text, &i, buf_str(&ret->raw_attrs)))
-        return 0;
+    if (attrs && (ret->raw_attrs.len == 0 || !eat(text, &i, buf_str(&ret->raw_attrs))))
+        return 0; /* others than the last record had */
     if (!eat(text, &i, STR(",\"time\":\"")))
         return 0;
     const char *time = text.p + i;

@@ -1,6 +1,7 @@
 /* Records of the peer's and of other writers. */
 #include "test.h"
 
+#include "base/mem.h"
 #include "logs/logs.h"
 
 static ssize_t parse(const char *text, struct logs_record *r, struct buf *out) {
@@ -45,6 +46,28 @@ TEST(attributes) {
         "\"time\":\"2024-05-01T10:00:00Z\"}\n";
     assert_int_equal(parse(line, &r, &out), strlen(line));
     assert_string_equal(buf_cstr(&r.attrs), "env=1%2C2,tag=a+b");
+    logs_record_done(&r);
+}
+
+/* Records that share attributes are read the fast way; the next ones have their own, or none. */
+TEST(attributes_change_from_record_to_record) {
+    static const char *const attrs[] = {"\"attrs\":{\"a\":\"1\"},",
+                                        "\"attrs\":{\"a\":\"1\"},",
+                                        "\"attrs\":{\"a\":\"1\",\"b\":\"2\"},",
+                                        "",
+                                        "\"attrs\":{},",
+                                        "\"attrs\":{\"a\":\"},\\\"time\\\":\"},"};
+    static const char *const want[] = {"a=1", "a=1", "a=1,b=2", "", "", "a=%7D%2C%22time%22%3A"};
+    struct logs_record r = {0};
+    for (size_t i = 0; i < ARRAY_LEN(attrs); i++) {
+        CLEAN_BUF struct buf out = {0};
+        CLEAN_FREE char *line = mem_printf("{\"log\":\"\\\"attrs\\\":x\\n\",\"stream\":\"stdout\",%"
+                                           "s\"time\":\"2024-05-01T10:00:00Z\"}\n",
+                                           attrs[i]);
+        assert_int_equal(parse(line, &r, &out), strlen(line));
+        assert_string_equal(buf_cstr(&out), "\"attrs\":x\n");
+        assert_string_equal(buf_cstr(&r.attrs), want[i]);
+    }
     logs_record_done(&r);
 }
 
