@@ -198,6 +198,32 @@ struct stream *stream_borrow(struct stream *from) {
     return &t->s;
 }
 
+struct after_stream {
+    struct stream s;
+    size_t at, len;
+    char head[];
+};
+
+static struct err after_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
+    struct after_stream *t = CONTAINER_OF(s, struct after_stream, s);
+    if (t->at == t->len)
+        return stream_read(s->from, p, n, ret_n);
+    size_t k = MIN(n, t->len - t->at);
+    memcpy(p, t->head + t->at, k);
+    t->at += k;
+    *ret_n = k;
+    return OK;
+}
+
+struct stream *stream_after(struct str head, struct stream *from) {
+    struct after_stream *t = mem_zero(sizeof(*t) + head.len);
+    t->s = (struct stream){after_read, plain_done, from};
+    t->len = head.len;
+    if (head.len > 0)
+        memcpy(t->head, head.p, head.len);
+    return &t->s;
+}
+
 /* --- a stage in a thread ---------------------------------------------------------------------- */
 struct threaded_stream {
     struct stream s;

@@ -43,6 +43,8 @@ struct stream *stream_limit(struct stream *from, uint64_t max, const char *what)
 struct stream *stream_part(struct stream *from, uint64_t n);
 /* A stage on top of a stream that is freed by somebody else. */
 struct stream *stream_borrow(struct stream *from);
+/* What was looked at goes first again: a copy of head, then `from`. */
+struct stream *stream_after(struct str head, struct stream *from);
 /* Hashes and counts what passes; the counters are borrowed and must outlive the stream. hash NULL:
  * counts only. */
 struct stream *stream_tee(struct stream *from, struct sha256 *hash, uint64_t *count);

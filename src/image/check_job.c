@@ -138,7 +138,7 @@ static struct err unpack_reference(struct check *k, const struct digest *blob,
     uint64_t entries;
     TRY(ingest_open_blob(&k->in, blob, &fd));
     TRY(inflate_open(stream_fd(fd), 0, &plain, &kind));
-    TRY(ingest_fill_unknown(&k->in, &l, plain, false, &entries));
+    TRY(ingest_fill_unknown(&k->in, &l, INGEST_TREE, plain, false, &entries));
     *ret_right = digest_eq(&l.diff_id, diff_id);
     return OK;
 }

@@ -133,7 +133,7 @@ static struct err copy_upper(struct ingest *in, const char *name, struct ingest_
         return err_errno(r, "start a thread");
     }
     struct stream *s = stream_fd(from);
-    struct err e = ingest_fill_unknown(in, l, s, false, ret_entries);
+    struct err e = ingest_fill_unknown(in, l, INGEST_TREE, s, false, ret_entries);
     stream_free(s);
     from = fd_close(from); /* ends a writer that was left alone */
     pthread_join(thread, NULL);
@@ -155,7 +155,7 @@ static struct err unpack_tar(struct ingest *in, struct ingest_layer *l, uint64_t
     /* A step of a build is read again far more often than it is sent anywhere: its compressed form
      * is made when somebody asks for it. */
     bool step = json_bool(json_get(in->args, "step"), false);
-    return ingest_fill_unknown(in, l, s, !step, ret_entries);
+    return ingest_fill_unknown(in, l, INGEST_TREE, s, !step, ret_entries);
 }
 
 /* What was unpacked to the ingest directory goes to its place. */

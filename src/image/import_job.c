@@ -11,7 +11,7 @@ static struct err import_layer(struct ingest *in, struct ingest_layer *l) {
     enum compression kind;
     uint64_t entries;
     TRY(inflate_open(stream_borrow(body), 0, &plain, &kind));
-    TRY(ingest_fill_unknown(in, l, plain, true, &entries));
+    TRY(ingest_fill_unknown(in, l, INGEST_TREE, plain, true, &entries));
     TRY(ingest_reserve(in, l, 1));
     TRY(ingest_adopt(in, l, in->dir_fd, INGEST_TREE));
     return ingest_place_blobs(in, l, 1);

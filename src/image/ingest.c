@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "image/protocol.h"
+#include "image/spread.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -65,7 +66,9 @@ static struct err open_ingest_dir(struct ingest *in) {
         return err_new(ERR_INVALID, "image job without an ingest directory");
     if (mkdirat(in->root_fd, path, 0700) < 0 && errno != EEXIST)
         return err_errno(errno, "make %s", path);
-    return open_dir(in->root_fd, path, &in->dir_fd);
+    TRY(open_dir(in->root_fd, path, &in->dir_fd));
+    spread_inodes(in->dir_fd);
+    return OK;
 }
 
 static struct err open_body(struct ingest *in, int fd) {

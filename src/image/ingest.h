@@ -84,11 +84,11 @@ struct err ingest_reserve(struct ingest *in, struct ingest_layer *layers, size_t
  * file, which becomes the layer's blob (file named by the caller, fd borrowed). Any thread. */
 struct err ingest_fill(const struct ingest *in, struct ingest_layer *l, struct stream *tar,
                        bool hash, int compress_fd);
-/* As ingest_fill for a tar whose diff id is not known before: unpacks to INGEST_TREE in the ingest
+/* As ingest_fill for a tar whose diff id is not known before: unpacks to `tree` in the ingest
  * directory, fills diff_id, size and (compress) the blob. Then ingest_reserve, ingest_adopt. */
 #define INGEST_TREE "tree"
-struct err ingest_fill_unknown(struct ingest *in, struct ingest_layer *l, struct stream *tar,
-                               bool compress, uint64_t *ret_entries);
+struct err ingest_fill_unknown(struct ingest *in, struct ingest_layer *l, const char *tree,
+                               struct stream *tar, bool compress, uint64_t *ret_entries);
 /* Renames a finished directory to the reserved place; does nothing when the store has the layer. */
 struct err ingest_adopt(struct ingest *in, struct ingest_layer *l, int dirfd, const char *name);
 /* Runs the ingest files of reserved, missing blobs into place: fsync, rename, fsync. */

@@ -71,7 +71,14 @@ static struct err unpack_into(int parent, const char *name, struct stream *tar, 
     struct stream *stage = stream_borrow(tar);
     if (h)
         stage = stream_tee(stage, h, NULL);
-    if (d) {
+    if (d) { /* hashing, compressing and extracting take about as long as each other */
+        struct stream *hashed;
+        struct err e = stream_threaded(stage, &hashed);
+        if (err_failed(e)) {
+            stream_free(stage);
+            return e;
+        }
+        stage = hashed;
         struct squeeze *q = NEW(struct squeeze);
         q->s = (struct stream){squeeze_read, squeeze_done, stage};
         q->deflate = d;
@@ -110,8 +117,8 @@ struct err ingest_fill(const struct ingest *in, struct ingest_layer *l, struct s
     return d ? finish_blob(d, l) : OK;
 }
 
-struct err ingest_fill_unknown(struct ingest *in, struct ingest_layer *l, struct stream *tar,
-                               bool compress, uint64_t *ret_entries) {
+struct err ingest_fill_unknown(struct ingest *in, struct ingest_layer *l, const char *tree,
+                               struct stream *tar, bool compress, uint64_t *ret_entries) {
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     CLEAN_FD
     int fd = -1;
@@ -121,7 +128,7 @@ struct err ingest_fill_unknown(struct ingest *in, struct ingest_layer *l, struct
         TRY(ingest_file(in, l->blob_file, &fd));
         d = deflate_new(fd);
     }
-    TRY(unpack_into(in->dir_fd, INGEST_TREE, tar, h, d, &x));
+    TRY(unpack_into(in->dir_fd, tree, tar, h, d, &x));
     sha256_end(h, l->diff_id.bytes);
     l->size = x.bytes;
     *ret_entries = x.entries;

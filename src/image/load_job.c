@@ -1,10 +1,12 @@
 /* load_job.c - the job "image-load": an archive of the request's body becomes images.
  *
  * docker-archive (manifest.json; what `docker save` writes) or, without one, an OCI layout. Layers
- * that the store lacks are unpacked side by side; plain ones are compressed on the way, so that a
- * later push or save finds a blob. */
+ * are unpacked while the archive is read (load_member.c), those that could not be told by their
+ * beginning side by side afterwards; plain ones are compressed on the way, so that a later push or
+ * save finds a blob. */
 #include "image/load_job.h"
 #include "image/jobs.h"
+#include "image/load_member.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -64,6 +66,7 @@ static struct err load_item(const struct spool *s, const struct oci_archive_item
         m = spool_find(s, item->layers.items[i]);
         if (!m)
             return err_new(ERR_INVALID, "the archive has no layer '%s'", item->layers.items[i]);
+        TRYF(member_check(m), "layer %zu", i + 1);
         TRY(loaded_layer_add(l, diff_ids.items[i], m));
     }
     for (size_t i = 0; i < item->repo_tags.n; i++) {
@@ -272,9 +275,19 @@ static struct err bring_layers(struct ingest *in, const struct spool *s, struct 
     VEC(struct loaded_layer *) missing = {0};
     TRY(ingest_reserve(in, u->asked.items, u->asked.n));
     for (size_t i = 0; i < u->asked.n; i++) {
-        u->owner.items[i]->layer = u->asked.items[i];
-        if (!u->asked.items[i].have)
-            vec_push(&missing, u->owner.items[i]);
+        struct loaded_layer *l = u->owner.items[i];
+        l->layer = u->asked.items[i];
+        if (l->layer.have)
+            continue;
+        if (!l->member->unpacked) {
+            vec_push(&missing, l);
+            continue;
+        }
+        struct err e = member_adopt(in, l->member, &l->layer);
+        if (err_failed(e)) {
+            vec_done(&missing);
+            return err_wrap(e, "layer %zu", i + 1);
+        }
     }
     struct err e = unpack_missing(in, s, missing.items, missing.n);
     vec_done(&missing);

@@ -2,9 +2,9 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "image/facts.h"
+#include "image/spread.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -18,18 +18,6 @@ static struct err open_below(const char *root, const char *name, int *ret_fd) {
     char *path = path_join(root, name);
     TRY(dir_make(path, 0700));
     return dir_open(path, ret_fd);
-}
-
-/* ext4 puts what is made below a directory beside it, and walks over every inode there that was
- * freed in the last minutes: after the removal of a large image the next one took five times as
- * long. As a "top directory", every layer begins in the group of inodes with the fewest
- * directories. */
-static void spread_inodes(int dir) {
-    int flags;
-    if (ioctl(dir, FS_IOC_GETFLAGS, &flags) == 0 && !(flags & FS_TOPDIR_FL)) {
-        flags |= FS_TOPDIR_FL;
-        (void)ioctl(dir, FS_IOC_SETFLAGS, &flags); /* other file systems refuse, and need none */
-    }
 }
 
 static struct err open_dirs(struct images *im) {

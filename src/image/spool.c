@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "image/load_member.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@ static void member_free(struct member *m) {
     if (!m)
         return;
     free(m->link);
+    err_ignore(m->problem); /* nobody wanted that member */
     free(m);
 }
 
@@ -37,15 +39,29 @@ static struct err inner_path(struct str path, char **ret) {
     return OK;
 }
 
-static struct err spool_file(struct spool *s, struct tar_reader *t, struct member *m) {
+static struct err spool_file(struct spool *s, struct tar_reader *t, const char *path, uint64_t size,
+                             struct member *m) {
     CLEAN_FD
     int fd = -1;
+    char head[TAR_BLOCK];
+    size_t n;
+    CLEAN_STREAM struct stream *whole = tar_data(t);
+    TRY(stream_read_full(whole, head, sizeof(head), &n));
+    if (member_is_layer(path, size, str_n(head, n)))
+        return member_unpack(s->in, path, size, str_n(head, n), whole, m);
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     TRY(ingest_file(s->in, m->file, &fd));
-    CLEAN_STREAM struct stream *data = stream_tee(tar_data(t), h, NULL);
+    CLEAN_STREAM struct stream *data =
+        stream_tee(stream_after(str_n(head, n), stream_borrow(whole)), h, NULL);
     TRY(stream_copy_fd(data, fd, &m->size));
     sha256_end(h, m->digest.bytes);
     return OK;
+}
+
+struct err member_check(struct member *m) {
+    struct err e = m->problem;
+    m->problem = OK;
+    return e;
 }
 
 /* Symbolic links are relative to their directory, hard links to the archive's root. */
@@ -69,7 +85,7 @@ static struct err spool_entry(struct spool *s, struct tar_reader *t, const struc
         return err_new(ERR_INVALID, "the archive has more than %d members", SPOOL_MEMBERS_MAX);
     struct member *m = NEW(struct member);
     member_free(map_set(&s->members, str_of(path), m));
-    return e->type == TAR_FILE ? spool_file(s, t, m) : member_link(path, e, m);
+    return e->type == TAR_FILE ? spool_file(s, t, path, e->size, m) : member_link(path, e, m);
 }
 
 static struct err spool_all(struct spool *s, struct stream *plain) {
@@ -122,6 +138,7 @@ struct err spool_blob(const struct spool *s, const char *digest, int64_t size,
     struct member *m = spool_find(s, path);
     if (!m)
         return err_new(ERR_INVALID, "the archive has no blob %s", digest);
+    TRYF(member_check(m), "blob %s", digest);
     if (!digest_eq(&m->digest, &d))
         return err_new(ERR_INVALID, "blob %s has another digest", digest);
     if (size >= 0 && m->size != (uint64_t)size)

@@ -16,7 +16,11 @@ struct member {
     char file[32]; /* in the ingest directory */
     uint64_t size;
     struct digest digest;
-    bool used; /* its file was renamed away */
+    /* A layer that was unpacked on the way (load_member.h): */
+    bool unpacked; /* `tree` in the ingest directory has it */
+    char tree[32];
+    struct ingest_layer layer; /* diff_id, size, blob */
+    struct err problem;        /* why it could not be */
 };
 struct spool {
     struct ingest *in;
@@ -28,6 +32,8 @@ void spool_done(struct spool *s);
 #define CLEAN_SPOOL OWN(spool_done)
 /* Follows links. NULL: there is no such file. */
 struct member *spool_find(const struct spool *s, const char *path);
+/* The member's problem, when it has one; it is told once. */
+struct err member_check(struct member *m);
 /* blobs/sha256/<hex>, whose bytes must have that digest. */
 struct err spool_blob(const struct spool *s, const char *digest, int64_t size, struct member **ret);
 struct err spool_text(const struct spool *s, const struct member *m, size_t max, struct buf *ret);
