@@ -44,10 +44,11 @@ static struct err deflate_block(struct deflate *d, bool last) {
             return err_new(ERR_SYSTEM, "gzip: compression failed (%d)", r);
         size_t n = OUT_SIZE - d->z.avail_out;
         sha256_add(d->hash, d->out, n);
-        d->size += n;
         r = fd_write_all(d->fd, d->out, n);
         if (r < 0)
             return err_errno(r, "write compressed layer");
+        fd_flush_on(d->fd, d->size, d->size + n);
+        d->size += n;
     } while (d->z.avail_out == 0 || d->z.avail_in > 0);
     d->in_len = 0;
     return OK;

@@ -131,6 +131,13 @@ struct err dir_open(const char *path, int *ret_fd) {
     return OK;
 }
 
+void fd_flush_on(int fd, uint64_t before, uint64_t after) {
+    uint64_t from = before / FD_FLUSH_STEP * FD_FLUSH_STEP,
+             to = after / FD_FLUSH_STEP * FD_FLUSH_STEP;
+    if (to > from) /* what does not take it is flushed at the end */
+        (void)sync_file_range(fd, (off_t)from, (off_t)(to - from), SYNC_FILE_RANGE_WRITE);
+}
+
 int fd_write_all(int fd, const void *p, size_t n) {
     const char *at = p;
     while (n) {

@@ -23,6 +23,10 @@ struct err dir_open(const char *path, int *ret_fd);
 struct err dir_remove(int dirfd, const char *name);
 /* Loops over EINTR and short writes. Returns 0 or -errno. */
 int fd_write_all(int fd, const void *p, size_t n);
+/* For a file that is written from its start and fsynced at its end: called after each write with the
+ * bytes before and after it, hands every FD_FLUSH_STEP to the disk without waiting. */
+#define FD_FLUSH_STEP (8u << 20)
+void fd_flush_on(int fd, uint64_t before, uint64_t after);
 /* Reads until EOF or n bytes; returns the count or -errno. */
 ssize_t fd_read_all(int fd, void *p, size_t n);
 /* Reads until EOF into b (b->max honoured: overflow is set). Returns 0 or -errno. */

@@ -161,40 +161,50 @@ struct err ingest_open_blob(const struct ingest *in, const struct digest *d, int
     return OK;
 }
 
-static struct err place_blob(struct ingest *in, const struct ingest_layer *l) {
-    char path[80];
-    blob_path(&l->blob, path);
+static bool to_place(const struct ingest_layer *l) {
+    return l->has_blob && !l->have_blob && l->blob_file[0];
+}
+
+static struct err sync_file(struct ingest *in, const struct ingest_layer *l) {
     CLEAN_FD
     int fd = openat(in->dir_fd, l->blob_file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_errno(errno, "open a file in image/ingest");
     if (fsync(fd) < 0)
-        return err_errno(errno, "fsync blob %s", path + 3);
+        return err_errno(errno, "fsync a blob");
+    return OK;
+}
+
+static struct err rename_blob(struct ingest *in, const struct ingest_layer *l) {
+    char path[80];
+    blob_path(&l->blob, path);
     char dir_name[3] = {path[0], path[1], '\0'};
     if (mkdirat(in->blob_fd, dir_name, 0700) < 0 && errno != EEXIST)
         return err_errno(errno, "make blob directory");
     if (renameat(in->dir_fd, l->blob_file, in->blob_fd, path) < 0)
         return err_errno(errno, "rename blob %s", path + 3);
+    return OK;
+}
+
+static struct err sync_blob_dir(struct ingest *in, const struct ingest_layer *l) {
+    char path[80];
+    blob_path(&l->blob, path);
+    path[2] = '\0';
     CLEAN_FD
-    int dir = openat(in->blob_fd, dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int dir = openat(in->blob_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0 || fsync(dir) < 0)
         return err_errno(errno, "fsync blob directory");
     return OK;
 }
 
+/* All files, all names, all directories: one commit of the file system's journal serves each round. */
 struct err ingest_place_blobs(struct ingest *in, struct ingest_layer *layers, size_t n) {
-    /* Start writing all of them before waiting for the first. */
-    for (size_t i = 0; i < n; i++) {
-        if (!layers[i].has_blob || layers[i].have_blob || !layers[i].blob_file[0])
-            continue;
-        CLEAN_FD
-        int fd = openat(in->dir_fd, layers[i].blob_file, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0)
-            sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    }
-    for (size_t i = 0; i < n; i++)
-        if (layers[i].has_blob && !layers[i].have_blob && layers[i].blob_file[0])
-            TRY(place_blob(in, &layers[i]));
+    static struct err (*const rounds[])(struct ingest *, const struct ingest_layer *) = {
+        sync_file, rename_blob, sync_blob_dir};
+    for (size_t k = 0; k < ARRAY_LEN(rounds); k++)
+        for (size_t i = 0; i < n; i++)
+            if (to_place(&layers[i]))
+                TRY(rounds[k](in, &layers[i]));
     return OK;
 }
 

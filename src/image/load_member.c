@@ -39,7 +39,9 @@ static struct err keep_read(struct stream *s, void *p, size_t n, size_t *ret_n) 
     int r = k->fd >= 0 ? fd_write_all(k->fd, p, got) : 0;
     if (r < 0)
         return err_errno(r, "write");
-    atomic_fetch_add(k->count, got);
+    uint64_t before = atomic_fetch_add(k->count, got);
+    if (k->fd >= 0)
+        fd_flush_on(k->fd, before, before + got);
     *ret_n = got;
     return OK;
 }

@@ -67,6 +67,7 @@ static int download_sink(void *arg, const void *data, size_t n, long status) {
     int r = fd_write_all(d->task->file, p, n);
     if (r < 0)
         return r;
+    fd_flush_on(d->task->file, got, got + n);
     sha256_add(d->hash, p, n);
     atomic_store(&d->task->got, got + n);
     if (fd_write_all(d->pipe, p, n) < 0) {
