@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/time.h"
 #include "http/body.h"
 #include "kernel/spawn.h"
 #include "spec/corten_build.h"
@@ -251,13 +252,16 @@ static void adopted(void *arg, struct err e, const char *id) {
 void api_build_commit(struct api_call *c) {
     const char *key = api_query(c, "key"), *name = api_query(c, "container");
     struct container *k = NULL;
+    int64_t epoch = -1;
     struct err e = check_key(key);
+    if (!err_failed(e) && api_query(c, "epoch"))
+        e = api_query_i64(c, "epoch", 0, INT64_MAX / NSEC_PER_SEC, &epoch);
     if (!err_failed(e))
         e = container_find(c->api->containers, name ? name : "", &k);
     if (err_failed(e))
         api_reply_err(c, e);
     else
-        container_adopt(k, key, adopted, c);
+        container_adopt(k, key, epoch < 0 ? INT64_MAX : epoch * NSEC_PER_SEC, adopted, c);
 }
 
 static void layer_done(void *arg UNUSED, struct err e) {

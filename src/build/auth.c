@@ -32,7 +32,10 @@ struct err auth_for_image(const char *config, const char *image, struct arena *a
     *ret = NULL;
     if (!config || !*config)
         return OK;
-    TRYF(base64_decode(str_of(config), &text), "X-Registry-Config");
+    if (*config == '{') /* `corten build` need not encode it */
+        buf_adds(&text, config);
+    else
+        TRYF(base64_decode(str_of(config), &text), "X-Registry-Config");
     if (text.overflow)
         return err_new(ERR_INVALID, "X-Registry-Config is larger than %u bytes", AUTH_CONFIG_MAX);
     struct err e = json_parse(buf_str(&text), &root);

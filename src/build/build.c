@@ -1,6 +1,7 @@
 /* build/build.c - the program: job in, answer out. */
 #include "build/build.h"
 #include "base/file.h"
+#include "base/time.h"
 #include "build/fetch.h"
 #include "build/lane.h"
 #include <errno.h>
@@ -78,14 +79,24 @@ static struct err build(struct build *b, struct context *c, struct buf *text) {
     struct dockerfile *file;
     char *image;
     bool local = job->context && *job->context;
+    b->began = time_now();
     TRY(request_parse(str_of(job->query), b->arena, b->request));
+    b->request->contexts = &job->contexts;
     b->report->out->quiet = b->request->quiet;
     TRY(context_open(job, c));
     bool elsewhere = b->request->remote && *b->request->remote;
-    TRY(elsewhere ? remote(b, c) : local ? context_local(c, job->context) : receive(c));
+    TRY(elsewhere            ? remote(b, c)
+        : job->stdin_context ? context_stdin(c, b->request->dockerfile)
+        : local              ? context_local(c, job->context)
+                             : receive(c));
     if (local && !elsewhere && job->digests && *job->digests)
         c->digests = digests_open(job->digests);
-    TRY(context_read(c, b->request->dockerfile, text));
+    if (job->dockerfile && *job->dockerfile) {
+        buf_adds(text, job->dockerfile);
+        TRY(context_rules(c, b->request->dockerfile));
+    } else {
+        TRY(context_read(c, b->request->dockerfile, text));
+    }
     TRY(dockerfile_parse(buf_str(text), b->request->dockerfile, b->arena, &file));
     b->file = file;
     TRY(plan_make(file, b->request, b->arena, &b->plan));

@@ -28,3 +28,9 @@ int build_main(int argc, char **argv);
 
 /* The parsed Dockerfile as text, in the notation of BuildKit's parser tests. name: for messages. */
 struct err build_print_tree(struct str dockerfile, const char *name, struct buf *ret);
+
+/* Checks without building: a line per finding, as errors are shown. The peer's rules (build checks
+ * of the Dockerfile reference) are warnings, what the field has learnt besides is advice and does
+ * not count. The directive check=skip=… is honoured. An error of the file itself is returned. */
+struct err build_check(struct str dockerfile, const char *name, struct buf *out,
+                       size_t *ret_warnings);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 void context_done(struct context *c) {
     c->root_fd = fd_close(c->root_fd);
@@ -114,6 +115,22 @@ struct err context_read(struct context *c, const char *dockerfile, struct buf *r
     TRYF(e, "%s", dockerfile);
     if (str_trim(buf_str(ret_text)).len == 0)
         return err_new(ERR_INVALID, "the Dockerfile (%s) cannot be empty", dockerfile);
+    return context_rules(c, dockerfile);
+}
+
+struct err context_stdin(struct context *c, const char *dockerfile) {
+    static const char name[] = "stdin";
+    CLEAN_FD
+    int fd = openat(c->temp_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    CLEAN_STREAM struct stream *in = stream_fd(STDIN_FILENO);
+    uint64_t size;
+    if (fd < 0)
+        return err_errno(errno, "make a file for the context");
+    TRYF(stream_copy_fd(in, fd, &size), "build context");
+    return context_downloaded(c, c->temp_fd, name, dockerfile);
+}
+
+struct err context_rules(struct context *c, const char *dockerfile) {
     TRY(ignore_read(c, dockerfile));
     c->root = (struct source_root){
         .fd = c->root_fd, .ignore = c->ignore.n ? &c->ignore : NULL, .digests = c->digests};

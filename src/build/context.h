@@ -36,3 +36,7 @@ struct err context_local(struct context *c, const char *path);
 /* The Dockerfile's text and the ignore rules for it ("<Dockerfile>.dockerignore", else
  * ".dockerignore"). path is relative to the context. */
 struct err context_read(struct context *c, const char *dockerfile, struct buf *ret_text);
+/* The same when the text came another way: the ignore rules only. */
+struct err context_rules(struct context *c, const char *dockerfile);
+/* An archive, or a Dockerfile alone, from descriptor 0. */
+struct err context_stdin(struct context *c, const char *dockerfile);

@@ -20,6 +20,7 @@ struct err copy_key(const struct copy *c, char key[KEY_TEXT]) {
     key_addz(&k, c->chown);
     key_addz(&k, c->chmod);
     key_addz(&k, c->link ? "link" : NULL);
+    key_add(&k, str_n(&c->latest, sizeof(c->latest)));
     for (size_t i = 0; i < c->items.n; i++) {
         key_addz(&k, c->items.items[i].archive ? "archive" : NULL);
         TRY(source_hash(&c->items.items[i], k.h));
@@ -257,6 +258,8 @@ static struct err check(const struct copy *c, const struct place *at, const stru
 
 static struct err send(const struct copy *c, const struct layer *l, const char *key,
                        char **ret_image) {
+    for (size_t i = 0; i < l->entries.n; i++)
+        l->entries.items[i]->mtime = MIN(l->entries.items[i]->mtime, c->latest);
     CLEAN_LAYER_READER struct layer_reader *r = layer_reader_new(l);
     struct err e = daemon_layer(c->client, c->parent, key, layer_read, r, c->arena, ret_image);
     struct err cause = layer_reader_error(r);
@@ -289,9 +292,11 @@ struct err copy_run(struct copy *c, const char *key, char **ret_image) {
 }
 
 struct err copy_make_dir(struct client *client, struct arena *a, const char *parent,
-                         const char *path, const char *user, const char *key, char **ret_image) {
+                         const char *path, const char *user, int64_t latest, const char *key,
+                         char **ret_image) {
     CLEAN_LAYER struct layer layer = {0};
-    struct copy c = {.client = client, .arena = a, .parent = parent, .dest = path};
+    struct copy c = {
+        .client = client, .arena = a, .parent = parent, .dest = path, .latest = latest};
     struct place at;
     struct owner owner;
     TRY(place_find(&c, &at));

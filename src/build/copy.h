@@ -18,6 +18,7 @@ struct copy {
     const char *dest;          /* absolute; a trailing '/' means something */
     const char *chown, *chmod; /* NULL: not given */
     bool add;                  /* ADD */
+    int64_t latest;            /* no time is later, wall ns; INT64_MAX: any */
     bool link;                 /* nothing of the image is looked at: links, owners, kinds */
     struct source_items items;
     int temp_fd;           /* directory for unpacked archives */
@@ -32,7 +33,8 @@ struct err copy_key(const struct copy *c, char key[KEY_TEXT]);
 struct err copy_run(struct copy *c, const char *key, char **ret_image);
 /* A layer that makes this directory (WORKDIR). *ret_image is the parent when it is there. */
 struct err copy_make_dir(struct client *client, struct arena *a, const char *parent,
-                         const char *path, const char *user, const char *key, char **ret_image);
+                         const char *path, const char *user, int64_t latest, const char *key,
+                         char **ret_image);
 
 /* The parts, for tests: entries for `items` below what the image says about the destination. */
 struct place {

@@ -1,5 +1,6 @@
 /* build/daemon.c - calls of the extension routes. */
 #include "build/daemon.h"
+#include "base/time.h"
 
 static struct err image_call(struct client *c, struct client_call *call, struct arena *a,
                              char **ret_image) {
@@ -63,12 +64,14 @@ struct err daemon_image(struct client *c, const char *layers, const char *key,
     return image_call(c, &call, a, ret_image);
 }
 
-struct err daemon_commit(struct client *c, const char *container, const char *key, struct arena *a,
-                         char **ret_image) {
+struct err daemon_commit(struct client *c, const char *container, const char *key, int64_t latest,
+                         struct arena *a, char **ret_image) {
     CLEAN_BUF struct buf t = {0};
     buf_adds(&t, "/corten/build/commit");
     client_query(&t, "container", container);
     client_query(&t, "key", key);
+    if (latest != INT64_MAX)
+        client_query_i64(&t, "epoch", latest / NSEC_PER_SEC);
     struct client_call call = {.method = "POST", .target = buf_cstr(&t)};
     return image_call(c, &call, a, ret_image);
 }

@@ -13,8 +13,9 @@ struct err daemon_base(struct client *c, const char *name, struct arena *a, stru
 /* layers: an image id or "scratch"; key: NULL for none. */
 struct err daemon_image(struct client *c, const char *layers, const char *key,
                         const struct oci_image_config *config, struct arena *a, char **ret_image);
-struct err daemon_commit(struct client *c, const char *container, const char *key, struct arena *a,
-                         char **ret_image);
+/* latest: wall ns that no file's time shall pass; INT64_MAX: any. */
+struct err daemon_commit(struct client *c, const char *container, const char *key, int64_t latest,
+                         struct arena *a, char **ret_image);
 /* The tar comes from body_read (http/client.h). */
 struct err daemon_layer(struct client *c, const char *parent, const char *key,
                         ssize_t (*body_read)(void *arg, void *p, size_t n), void *arg,

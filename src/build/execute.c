@@ -7,9 +7,15 @@ static struct err lookup(struct build *b, const char *key, char **ret_image) {
     return AWAIT(b, daemon_cache_get(b->client, key, b->arena, ret_image));
 }
 
+/* Is the stage of this lane one that shall not use the cache? */
+static bool fresh(const struct build *b) {
+    const char *name = b->lane ? b->lane->stage->name : NULL;
+    return b->request->no_cache || (name && strs_has(&b->job->fresh, name));
+}
+
 struct err step_cached(struct build *b, const char *key, char **ret_image) {
     *ret_image = NULL;
-    if (b->request->no_cache)
+    if (fresh(b))
         return OK;
     TRY(lookup(b, key, ret_image));
     return *ret_image ? report_cached(b->report) : OK;
@@ -92,6 +98,8 @@ static struct err stage_begin(struct build *b, struct stage *st) {
     struct build_base base = {0};
     TRY(base_find(b, st->base, &base));
     TRYF(state_base(s, base.config), "%s", st->base);
+    s->base_name = st->base;
+    s->base_id = base.image;
     return base_layers(b, base.image, &s->layers);
 }
 
@@ -124,6 +132,18 @@ struct err stage_run(struct build *b, struct stage *st) {
     return OK;
 }
 
+/* Where the image comes from, as far as the caller wants to say it. */
+static void provenance(struct build *b, struct state *s) {
+    const struct strmap *l = &b->job->provenance;
+    struct strmap *labels = &s->image.config.labels;
+    for (size_t i = 0; i < l->n; i++)
+        strmap_set(labels, b->arena, l->items[i].key, l->items[i].value);
+    if (l->n == 0 || !s->base_name)
+        return;
+    strmap_set(labels, b->arena, "org.opencontainers.image.base.name", s->base_name);
+    strmap_set(labels, b->arena, "corten.build.base.id", s->base_id);
+}
+
 /* The image's config on the layers. The key leaves the times out: the same build gives the same
  * image again. */
 static struct err finish(struct build *b, char **ret_image) {
@@ -132,16 +152,19 @@ static struct err finish(struct build *b, char **ret_image) {
     CLEAN_KEY struct key k = {0};
     char key[KEY_TEXT];
     state_labels(s);
+    provenance(b, s);
     fields_print(&oci_image_config_fields, &s->image, &document);
     key_begin(&k, "image", s->layers);
     key_add(&k, buf_str(&document));
+    key_add(&k, str_n(&b->request->latest, sizeof(b->request->latest)));
     key_end(&k, key);
     if (!b->request->no_cache) {
         TRY(daemon_cache_get(b->client, key, b->arena, ret_image));
         if (*ret_image)
             return OK;
     }
-    state_times(s, time_now());
+    bool fixed = b->request->latest != INT64_MAX;
+    state_times(s, fixed ? b->request->latest : time_now());
     return daemon_image(b->client, s->layers, key, &s->image, b->arena, ret_image);
 }
 
@@ -209,6 +232,7 @@ struct err execute(struct build *b, char **ret_image) {
     TRY(warn_unused(b));
     TRY(finish(b, ret_image));
     TRY(tag_all(b, *ret_image));
+    TRY(output_all(b, *ret_image));
     return report_image(b->report, *ret_image, (const char *const *)b->request->tags.items,
                         b->request->tags.n);
 }

@@ -14,6 +14,7 @@ struct build {
     struct client *client;
     struct report *report;
     struct context *context;
+    int64_t began;                     /* wall ns */
     struct lanes *all_lanes;           /* of the build; build/lane.h */
     struct lanes *lanes;               /* the same in a lane's own view, else NULL */
     struct lane *lane;                 /* in a lane's own view */
@@ -44,5 +45,9 @@ struct err step_done(struct build *b, struct state *s, const char *image, const 
 struct err base_find(struct build *b, const char *name, struct build_base *ret);
 /* The step image with the layers of an image, or without any for "scratch". */
 struct err base_layers(struct build *b, const char *image, char **ret_step);
+/* --- the result: build/output.c ----------------------------------------------------------------
+ */
+/* What the job wants of it besides: files, archives, the metadata file. */
+struct err output_all(struct build *b, const char *image);
 /* First twelve digits. */
 struct str image_short(const char *id);

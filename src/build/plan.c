@@ -111,7 +111,15 @@ static struct err stage_base(struct planner *p, struct stage *s) {
         return dockerfile_error(p->file, s->from.node, 0, "base name (%s) should not be blank%s%s",
                                 s->from.from.image, unset.n ? ": not set: " : "",
                                 unset.n ? unset.items[0] : "");
-    s->parent = stage_named(p->plan, s->index, s->base);
+    const char *context = plan_context(p->plan, s->base);
+    if (context && !str_starts(str_of(context), STR(CONTEXT_IMAGE)))
+        return err_as(dockerfile_error(p->file, s->from.node, 0,
+                                       "FROM of the directory context '%s' is not supported",
+                                       s->base),
+                      ERR_UNSUPPORTED);
+    if (context)
+        s->base = arena_strz(p->arena, context + strlen(CONTEXT_IMAGE));
+    s->parent = context ? NULL : stage_named(p->plan, s->index, s->base);
     if (!s->from.from.platform)
         return OK;
     char *platform;
@@ -137,10 +145,16 @@ static struct err number_stage(const struct plan *p, const struct stage *from, c
     return OK;
 }
 
+const char *plan_context(const struct plan *p, const char *name) {
+    return p->contexts ? strmap_get(p->contexts, name) : NULL;
+}
+
 struct err plan_stage(const struct plan *p, const struct stage *from, const struct instr *in,
                       const char *name, const struct dockerfile *f, struct stage **ret) {
     bool number;
     *ret = NULL;
+    if (plan_context(p, name))
+        return OK;
     TRY(dockerfile_locate(f, in->node, number_stage(p, from, name, &number, ret)));
     if (number)
         return OK;
@@ -281,6 +295,7 @@ struct err plan_make(const struct dockerfile *f, struct request *r, struct arena
     OWN(stages_free) struct stages stages = {0};
     struct plan *plan = arena_alloc(a, sizeof(*plan));
     struct planner p = {f, r, a, plan};
+    plan->contexts = r->contexts;
     TRY(collect(&p, &steps, &stages));
     plan->stages_n = stages.n;
     plan->stages = arena_array(a, stages.n, sizeof(struct stage));

@@ -25,6 +25,7 @@ struct plan {
     struct stage *stages;
     size_t stages_n;
     struct stage *target;
+    const struct strmap *contexts; /* request.h */
     size_t steps_n; /* instructions that run: global ARGs, FROM and steps of needed stages */
 };
 struct platform {
@@ -35,6 +36,10 @@ struct platform platform_here(void);
 
 struct err plan_make(const struct dockerfile *f, struct request *r, struct arena *a,
                      struct plan **ret);
+#define CONTEXT_IMAGE "docker-image://"
+/* What the build says that this name is (build-context): CONTEXT_IMAGE and a reference, or a
+ * directory. NULL: nothing. */
+const char *plan_context(const struct plan *p, const char *name);
 /* The stage that --from names, as seen from `from`; *ret = NULL: it is an image. */
 struct err plan_stage(const struct plan *p, const struct stage *from, const struct instr *in,
                       const char *name, const struct dockerfile *f, struct stage **ret);

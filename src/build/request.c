@@ -1,6 +1,7 @@
 /* build/request.c - the query string of POST /build. */
 #include "build/request.h"
 #include "base/json.h"
+#include "base/time.h"
 
 struct reader {
     struct request *r;
@@ -288,6 +289,19 @@ static struct err parameter(struct reader *x) {
     return OK;
 }
 
+/* reproducible-builds.org, "SOURCE_DATE_EPOCH": seconds; an argument like any other otherwise. */
+static struct err read_epoch(struct request *r) {
+    struct build_arg *given = request_arg(r, "SOURCE_DATE_EPOCH");
+    r->latest = INT64_MAX;
+    if (!given || !given->value || !*given->value)
+        return OK;
+    int64_t seconds;
+    TRYF(str_to_i64(str_of(given->value), 0, INT64_MAX / NSEC_PER_SEC, &seconds),
+         "SOURCE_DATE_EPOCH");
+    r->latest = seconds * NSEC_PER_SEC;
+    return OK;
+}
+
 struct err request_parse(struct str query, struct arena *a, struct request *ret) {
     struct request r = {0};
     struct reader x = {.r = &r, .a = a};
@@ -304,6 +318,7 @@ struct err request_parse(struct str query, struct arena *a, struct request *ret)
     }
     if (!r.dockerfile || !*r.dockerfile)
         r.dockerfile = arena_strz(a, "Dockerfile");
+    TRY(read_epoch(&r));
     *ret = r;
     return OK;
 }

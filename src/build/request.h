@@ -24,10 +24,12 @@ struct request {
     char *platform;   /* "" or NULL: this machine's */
     char *remote;     /* URL of the context or Dockerfile, or git repository; "" or NULL: none */
     bool no_cache, pull, quiet;
+    int64_t latest; /* SOURCE_DATE_EPOCH as wall ns; INT64_MAX: not given */
     struct build_arg *args;
     size_t args_n;
     struct strmap labels;
-    struct api_host_config host; /* limits, network, extra hosts of the RUN containers */
+    const struct strmap *contexts; /* of the job: names that are no stages; NULL: none */
+    struct api_host_config host;   /* limits, network, extra hosts of the RUN containers */
 };
 /* ERR_INVALID and ERR_UNSUPPORTED name the parameter. */
 struct err request_parse(struct str query, struct arena *a, struct request *ret);

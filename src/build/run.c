@@ -83,6 +83,7 @@ static struct err run_key(struct run *r, struct stage *stage, char key[KEY_TEXT]
     key_addz(&k, spec->network == NETWORK_DEFAULT ? NULL
                  : spec->network == NETWORK_NONE  ? "none"
                                                   : "host");
+    key_add(&k, str_n(&r->build->request->latest, sizeof(int64_t)));
     key_addz(&k, spec->insecure ? "insecure" : NULL);
     TRY(step_mounts_find(r->build, stage, r->instr, &k, &r->mounts));
     key_end(&k, key);
@@ -217,8 +218,8 @@ static struct err perform(struct run *r, const char *key, char **ret_image) {
     if (status != 0)
         return failed(r, status);
     char *container = r->container;
-    TRY(AWAIT(r->build,
-              daemon_commit(r->build->client, container, key, r->state->arena, ret_image)));
+    TRY(AWAIT(r->build, daemon_commit(r->build->client, container, key, r->build->request->latest,
+                                      r->state->arena, ret_image)));
     r->container = NULL;
     return report_text(r->build->report, " ---> Removed intermediate container %.*s\n",
                        STR_ARG(image_short(container)));

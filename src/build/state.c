@@ -85,6 +85,8 @@ void state_stage(struct state *s, const struct state *from) {
         err_free(e); /* our own text is well-formed: not reached */
     s->layers = from->layers;
     s->history_from = from->history_from;
+    s->base_name = from->base_name;
+    s->base_id = from->base_id;
     s->onbuild = s->image.config.on_build.items;
     s->onbuild_n = s->image.config.on_build.n;
     s->image.config.on_build = (struct strs){0};

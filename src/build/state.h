@@ -23,6 +23,7 @@ struct state {
     size_t onbuild_n;
     size_t history_from; /* the first entry of image.history that this build made */
     bool cmd_set;
+    const char *base_name, *base_id; /* the image at the bottom; NULL: scratch */
 };
 
 /* An empty image for the platform, as FROM scratch gives it. */

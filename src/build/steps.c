@@ -3,6 +3,9 @@
 #include "build/fetch.h"
 #include "build/lane.h"
 #include "build/trees.h"
+#include "kernel/beneath.h"
+#include <errno.h>
+#include <fcntl.h>
 
 /* Absolute; keeps what says that it is a directory. */
 static const char *destination(struct state *s, const char *dest) {
@@ -24,6 +27,8 @@ struct step {
     char *dest_text;
     struct source_root *roots; /* of other stages' trees, one per source */
     struct ignore exclude;
+    struct source_root named; /* of a directory with a name */
+    struct ignore named_rules;
     char *checksum;
 };
 
@@ -135,8 +140,7 @@ static struct err find_remote(struct step *t, const char *source) {
     return OK;
 }
 
-static struct err find_in_context(struct step *t) {
-    const struct source_root *root = &t->build->context->root;
+static struct err find_in_context(struct step *t, const struct source_root *root) {
     const struct copy_spec *spec = &t->instr->copy;
     for (size_t i = 0; i < spec->sources_n; i++) {
         const char *source = t->sources[i];
@@ -198,6 +202,7 @@ static void short_key(const struct step *t, const char *image, char key[KEY_TEXT
     key_addz(&k, t->copy.chown);
     key_addz(&k, t->copy.chmod);
     key_addz(&k, t->copy.link ? "link" : NULL);
+    key_add(&k, str_n(&t->copy.latest, sizeof(t->copy.latest)));
     key_addz(&k, t->instr->copy.parents ? "parents" : NULL);
     key_add_list(&k, &t->instr->copy.exclude);
     for (size_t i = 0; i < t->instr->copy.sources_n; i++)
@@ -231,10 +236,36 @@ static struct err copy_from_image(struct step *t, char **ret_image) {
     return AWAIT(t->build, daemon_cache_put(t->build->client, key, *ret_image));
 }
 
+/* A directory that the build gave a name. */
+static struct err open_named(struct step *t, const char *dir, struct source_root *ret) {
+    CLEAN_BUF struct buf text = {0};
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(errno, "build context '%s'", dir);
+    vec_push(&t->copy.opened, fd);
+    struct err e = beneath_read(fd, ".dockerignore", IGNORE_SIZE_MAX, &text);
+    if (err_kind(e) == ERR_NOT_FOUND) {
+        err_free(e); /* no rules */
+        e = OK;
+    }
+    TRY(e);
+    TRY(ignore_parse(buf_str(&text), ".dockerignore", &t->named_rules));
+    *ret = (struct source_root){.fd = fd, .ignore = t->named_rules.n ? &t->named_rules : NULL};
+    return OK;
+}
+
 static struct err perform(struct step *t, char **ret_image) {
-    if (t->instr->copy.from)
+    const char *named = t->instr->copy.from ? plan_context(t->build->plan, t->instr->copy.from)
+                                            : NULL;
+    bool dir = named && !str_starts(str_of(named), STR(CONTEXT_IMAGE));
+    const struct source_root *root = &t->build->context->root;
+    if (t->instr->copy.from && !dir)
         return copy_from_image(t, ret_image);
-    TRY(find_in_context(t));
+    if (dir) {
+        TRY(open_named(t, named, &t->named));
+        root = &t->named;
+    }
+    TRY(find_in_context(t, root));
     add_docs(t);
     return copy_items(t, ret_image);
 }
@@ -242,6 +273,7 @@ static struct err perform(struct step *t, char **ret_image) {
 static void step_free(struct step *t) {
     copy_done(&t->copy);
     ignore_done(&t->exclude);
+    ignore_done(&t->named_rules);
 }
 
 struct err step_copy(struct build *b, struct stage *stage, const struct instr *in) {
@@ -252,6 +284,7 @@ struct err step_copy(struct build *b, struct stage *stage, const struct instr *i
                            .arena = b->arena,
                            .parent = s->layers,
                            .add = in->kind == I_ADD,
+                           .latest = b->request->latest,
                            /* As the peer: a mode makes an ordinary copy of it. */
                            .link = in->copy.link && !in->copy.chmod,
                            .temp_fd = b->context->temp_fd,
@@ -276,11 +309,12 @@ struct err step_workdir(struct build *b, struct state *s, const struct instr *in
     key_begin(&k, "workdir", s->layers);
     key_addz(&k, path);
     key_addz(&k, user);
+    key_add(&k, str_n(&b->request->latest, sizeof(b->request->latest)));
     key_end(&k, key);
     TRY(step_cached(b, key, &image));
     if (!image)
-        TRY(dockerfile_locate(
-            s->file, in->node,
-            AWAIT(b, copy_make_dir(b->client, s->arena, s->layers, path, user, key, &image))));
+        TRY(dockerfile_locate(s->file, in->node,
+                              AWAIT(b, copy_make_dir(b->client, s->arena, s->layers, path, user,
+                                                     b->request->latest, key, &image))));
     return step_done(b, s, image, text, false);
 }

@@ -11,7 +11,15 @@ struct err stage_or_image(struct build *b, struct stage *stage, const struct ins
                           const char *name, const char **ret) {
     struct stage *other;
     struct build_base base = {0};
-    TRY(plan_stage(b->plan, stage, in, name, stage->state.file, &other));
+    const char *context = plan_context(b->plan, name);
+    if (context && !str_starts(str_of(context), STR(CONTEXT_IMAGE)))
+        return err_new(ERR_UNSUPPORTED, "mounts of the directory context '%s' are not supported",
+                       name);
+    if (context)
+        name = context + strlen(CONTEXT_IMAGE);
+    other = NULL;
+    if (!context)
+        TRY(plan_stage(b->plan, stage, in, name, stage->state.file, &other));
     if (other) {
         TRY(execute_stage(b, other));
         *ret = other->state.layers;

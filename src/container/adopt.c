@@ -9,6 +9,7 @@
 struct adopt_job {
     struct container *c;
     char *key;
+    int64_t latest; /* INT64_MAX: any */
     int dir;
     struct op_run *run;
     void (*done)(void *arg, struct err e, const char *image_id);
@@ -66,6 +67,8 @@ static void adopt_finish(void *job, struct err e, struct op_run *run) {
         .upper_dirfd = j->dir,
         .upper = "upper",
         .adopt = true,
+        .has_latest = j->latest != INT64_MAX,
+        .latest = j->latest,
         .stubs = stubs.items,
         .stubs_n = stubs.n,
         .drop_empty = true,
@@ -79,10 +82,14 @@ static void adopt_finish(void *job, struct err e, struct op_run *run) {
 
 static const struct op adopt_op = {"container adopt", adopt_prepare, adopt_work, adopt_finish};
 
-void container_adopt(struct container *c, const char *cache_key,
+void container_adopt(struct container *c, const char *cache_key, int64_t latest,
                      void (*done)(void *arg, struct err e, const char *image_id), void *arg) {
     struct adopt_job *j = NEW(struct adopt_job);
-    *j = (struct adopt_job){
-        .c = c, .key = mem_strdup(cache_key), .dir = -1, .done = done, .arg = arg};
+    *j = (struct adopt_job){.c = c,
+                            .key = mem_strdup(cache_key),
+                            .latest = latest,
+                            .dir = -1,
+                            .done = done,
+                            .arg = arg};
     op_start(c->all->config.loop, &c->queue, &adopt_op, j);
 }

@@ -303,5 +303,5 @@ void container_commit(struct container *c, const struct container_commit *o,
 
 /* The builder's: makes a step image of what a stopped container wrote by adopting its upper
  * directory, records it under the cache key, removes the container. */
-void container_adopt(struct container *c, const char *cache_key,
+void container_adopt(struct container *c, const char *cache_key, int64_t latest,
                      void (*done)(void *arg, struct err e, const char *image_id), void *arg);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/time.h"
+#include "image/clamp.h"
 #include "image/compose.h"
 #include "image/ingest.h"
 #include "image/jobs.h"
@@ -83,6 +84,9 @@ static struct err adopt_upper(struct ingest *in, const char *name, struct ingest
     TRY(open_upper(in, name, &dir));
     TRY(drop_stubs(in, dir));
     TRY(layer_drop_mountpoints(dir));
+    int64_t latest;
+    if (json_i64(json_get(in->args, "latest"), &latest))
+        TRY(clamp_times(dir, latest));
     TRY(layer_tar(dir, 0, &sink, &t));
     sha256_end(h, l->diff_id.bytes);
     l->size = t.bytes;

@@ -212,6 +212,8 @@ struct image_commit {
     int upper_dirfd;   /* directory that holds `upper`; borrowed; -1: none */
     const char *upper; /* name in it: an overlay upper directory */
     bool adopt;        /* rename it into place instead of copying (nobody may use it any more) */
+    bool has_latest;   /* with adopt: times in upper later than `latest` (wall ns) become that */
+    int64_t latest;
     /* Mount points that the runtime made in upper: each, and what above it was made for it, is
      * removed when it is empty. Absolute paths; borrowed for the call. */
     const char *const *stubs;

@@ -194,6 +194,8 @@ static void commit_args(const struct image_commit *c, bool layer, struct buf *ou
         jo_str(&o, c->document);
     }
     put_optional(&o, "upper", c->upper);
+    if (c->has_latest)
+        jo_ki64(&o, "latest", c->latest);
     if (c->stubs_n) {
         jo_key(&o, "stubs");
         jo_arr(&o);

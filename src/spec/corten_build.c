@@ -11,9 +11,20 @@ FIELDS(build_job_fields, struct build_job, F(host, "Host", F_STR, .flags = F_REQ
        F(secrets, "Secrets", F_ARRAY, .flags = OMIT_EMPTY, .sub = &build_secret_fields),
        F(ssh, "Ssh", F_STRMAP, .flags = OMIT_EMPTY),
        F(contexts, "Contexts", F_STRMAP, .flags = OMIT_EMPTY),
+       F(dockerfile, "Dockerfile", F_STR, .flags = OMIT_EMPTY),
+       F(stdin_context, "StdinContext", F_BOOL, .flags = OMIT_EMPTY),
+       F(fresh, "Fresh", F_STRS, .flags = OMIT_EMPTY),
+       F(outputs, "Outputs", F_ARRAY, .flags = OMIT_EMPTY, .sub = &build_output_fields),
+       F(metadata_file, "MetadataFile", F_STR, .flags = OMIT_EMPTY),
+       F(provenance, "Provenance", F_STRMAP, .flags = OMIT_EMPTY),
        F(events, "Events", F_BOOL, .flags = OMIT_EMPTY),
        F(digests, "Digests", F_STR, .flags = OMIT_EMPTY),
        F(allow, "Allow", F_STRS, .flags = OMIT_EMPTY));
+#undef F
+
+#define F(member, name, kind, ...) FIELD(struct build_output, member, name, kind, ##__VA_ARGS__)
+FIELDS(build_output_fields, struct build_output, F(type, "Type", F_STR, .flags = F_REQUIRED),
+       F(dest, "Dest", F_STR, .flags = F_REQUIRED));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct build_secret, member, name, kind, ##__VA_ARGS__)

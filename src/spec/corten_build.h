@@ -50,13 +50,13 @@
  * ordinary image; the builder tags it afterwards by POST /images/{name}/tag; without a tag it is
  * listed as dangling).
  *
- * POST /corten/build/commit?container=ID&key=K     no body
+ * POST /corten/build/commit?container=ID&key=K[&epoch=SECONDS]     no body
  *     The container has exited. Its upper directory becomes a layer on top of its image's layers;
  * the step image is stored, the record made, the container removed (its anonymous volumes, too).
  * When the upper directory is empty the answer is the container's own image. 200 struct
- * build_image. The mount points that the runtime made (/etc/hosts, /etc/resolv.conf, /etc/hostname,
- * /dev, /proc, /sys as empty files and directories) are no part of the layer. 409 when the
- * container runs.
+ * build_image. Times of files later than epoch become that. The mount points that the runtime made
+ * (/etc/hosts, /etc/resolv.conf, /etc/hostname, /dev, /proc, /sys as empty files and directories)
+ * are no part of the layer. 409 when the container runs.
  *
  * POST /corten/build/layer?parent=ID&key=K     body: an uncompressed OCI layer tar
  *     Unpacks it (a worker, as with a pulled layer) and stores the step image with this layer on
@@ -93,14 +93,28 @@ struct build_job {
     char *context;         /* "", or the absolute path of a context directory */
     char *id_file;         /* only with context: the image's id is written there; "" for none */
     /* The rest is only sent by `corten build`; POST /build has no way to say it. */
-    struct objs secrets;    /* struct build_secret */
-    struct strmap ssh;      /* id → path of an agent's socket */
-    struct strmap contexts; /* name → directory (absolute), "docker-image://REF" or a URL */
-    bool events;            /* progress as struct build_event, one JSON document a line */
-    char *digests;          /* file that remembers the context's digests; "" for none */
-    struct strs allow;      /* "network.host", "security.insecure" */
+    struct objs secrets;      /* struct build_secret */
+    struct strmap ssh;        /* id → path of an agent's socket */
+    struct strmap contexts;   /* name → directory (absolute), or "docker-image://REF" */
+    char *dockerfile;         /* its text, when it is none of the context's files; else "" */
+    bool stdin_context;       /* descriptor 0: an archive, or a Dockerfile alone */
+    struct strs fresh;        /* stages that do not use the cache */
+    struct strmap provenance; /* labels about where this build comes from; empty: none wanted */
+    struct objs outputs;      /* struct build_output, made after the image */
+    char *metadata_file;      /* facts about the result as JSON; "" for none */
+    bool events;              /* progress as struct build_event, one JSON document a line */
+    char *digests;            /* file that remembers the context's digests; "" for none */
+    struct strs allow;        /* "network.host", "security.insecure" */
 };
 extern const struct fields build_job_fields;
+
+/* What is made of the image besides. */
+struct build_output {
+    char *type; /* "local": its files below dest; "tar": them as an archive; "oci", "docker": the
+                   image as an archive (one that is both) */
+    char *dest; /* absolute path; "-": descriptor BUILD_SOCKET_FD */
+};
+extern const struct fields build_output_fields;
 
 /* RUN --mount=type=secret: read by the builder, as the caller, when a step first wants it. */
 struct build_secret {

@@ -1,0 +1,18 @@
+/* build_job.h - options of `build` to the builder's job. Private to cli/. */
+#pragma once
+#include "cli/command.h"
+#include "spec/corten_build.h"
+
+struct build_options {
+    bool no_cache, pull, quiet, check, verify, provenance, load;
+    const char *file, *target, *network, *iidfile, *platform, *progress, *metadata, *cgroup_parent,
+        *cpuset_cpus, *cpuset_mems;
+    int64_t memory, memory_swap, shm_size, cpu_shares, cpu_period, cpu_quota;
+    struct strv tags, build_args, labels, secrets, ssh, allow, outputs, contexts, fresh, add_hosts,
+        ulimits, cache_from, security;
+};
+/* build.c: the command. */
+int build_run(struct invocation *in);
+
+/* Everything in the arena; context is args[0]. *ret_stdout: an output goes to stdout. */
+struct err build_job_make(struct invocation *in, struct build_job *ret, bool *ret_stdout);
