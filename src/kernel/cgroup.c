@@ -176,9 +176,24 @@ struct err cgroup_check_path(const char *path) {
     return OK;
 }
 
-/* A child cpuset starts empty and takes no process; with clone_children it inherits. */
+static bool cpuset_is_empty(int dir) {
+    CLEAN_BUF struct buf b = {0};
+    struct err e = file_read_at(dir, "cpuset.cpus", FILE_MAX, &b);
+    bool empty = !err_failed(e) && str_trim(buf_str(&b)).len == 0;
+    err_ignore(e); /* what is wrong shows when the first process is attached */
+    return empty;
+}
+
+/* A child cpuset starts empty and takes no process; with clone_children it inherits. The parent may
+ * be one that somebody else is making at this moment (two first containers): then it is empty, too,
+ * and filled first. Both write the same. */
 static void prepare_cpuset(int parent, int dir) {
     static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+    if (cpuset_is_empty(parent)) {
+        CLEAN_FD int above = openat(parent, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (above >= 0 && faccessat(above, "cpuset.cpus", F_OK, 0) == 0)
+            prepare_cpuset(above, parent);
+    }
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         CLEAN_BUF struct buf b = {0};
         struct err e = file_read_at(parent, files[i], FILE_MAX, &b);
@@ -258,11 +273,8 @@ static int make_last(const struct cgroup_host *h, int tree, int parent, const ch
         return -errno;
     /* The parent may be one that we did not make: without clone_children nothing was inherited. */
     if (tree == h->tree_of[CGROUP_CPUSET] && !h->trees[tree].v2) {
-        CLEAN_BUF struct buf b = {0};
-        struct err e = file_read_at(dir, "cpuset.cpus", FILE_MAX, &b);
-        if (err_failed(e) || !str_trim(buf_str(&b)).len)
+        if (cpuset_is_empty(dir) || cpuset_is_empty(parent))
             prepare_cpuset(parent, dir);
-        err_ignore(e);
     }
     return dir;
 }
