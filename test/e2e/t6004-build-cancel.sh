@@ -10,6 +10,7 @@ quiet() { [ -z "$(dk ps -aq)" ] && [ -z "$(ls -A "$DATA_ROOT/tmp")" ]; }
 
 for signal in TERM KILL; do
     step "client ended by SIG$signal"
+    : >out
     "$docker" build ctx >out 2>&1 & # the program itself: the signal must reach it
     client=$!
     eventually 20 grep -q '^on$' out
@@ -20,6 +21,7 @@ for signal in TERM KILL; do
 done
 
 step "the builder is killed"
+: >out
 "$docker" build ctx >out 2>&1 &
 client=$!
 eventually 20 grep -q '^on$' out
