@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define BLOCK 65536
+#define HOLES_MAX 8 /* names in a row that are not there: the end */
 
 void files_done(struct files *f) {
     for (size_t i = 0; i < f->n; i++)
@@ -49,18 +50,19 @@ static bool seen(const struct files *f, const struct file *x) {
     return false;
 }
 
-/* Opens upwards until a gap or `stop` is met. */
+/* Opens upwards until the end or `stop` is met. A rotation renames from the highest name down, so
+ * there is a hole where it is at work, which is not the end: what was in front of it has moved up
+ * by one, and once more for each rotation that has passed us since. */
 static struct err collect(int dir_fd, const char *name, const struct file *stop,
                           struct files *ret) {
-    for (int i = 0; i < FILES_MAX; i++) {
+    for (int i = 0, holes = 0; i < FILES_MAX + HOLES_MAX && holes < HOLES_MAX; i++) {
         struct file x;
         struct err e = open_one(dir_fd, name, i, &x);
         if (err_failed(e)) {
             files_done(ret);
             return e;
         }
-        if (x.fd < 0 && i > 0) /* the newest may be missing for a moment in a rotation */
-            break;
+        holes = x.fd < 0 ? holes + 1 : 0;
         if (x.fd >= 0 && stop && same(&x, stop)) {
             fd_close(x.fd);
             break;

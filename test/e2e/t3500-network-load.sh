@@ -68,7 +68,8 @@ for ((i = 0; i < ${cycles:-15}; i++)); do
     expect_eq "$api_status" 204
     api POST "/v1.51/containers/$id/wait?condition=removed"
 done
-gone() { [ "$(links)" = "$before" ] && [ "$(elements)" = "$rules" ]; }
+# The first two containers may still have been leaving when they were counted.
+gone() { [ "$(links)" -le "$before" ] && [ "$(elements)" -le "$rules" ]; }
 eventually 10 gone
 expect_eq "$(dk network inspect -f '{{len .Containers}}' one two | tr '\n' ' ')" "0 0 "
 dk network rm one two > /dev/null

@@ -8,13 +8,16 @@ cache=$root/.cache/crun-source
 if [ ! -d "$cache/tests" ]; then
     command -v apt-get >/dev/null || skip needs apt-get to have the source of crun
     mkdir -p "$TEST_TMP/apt/lists/partial" "$TEST_TMP/apt/cache/archives/partial" "$cache"
+    # Where this machine's own packages come from, and of the same release.
     suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-    echo "deb-src http://deb.debian.org/debian $suite main" >"$TEST_TMP/apt/sources"
+    apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' | sort -u |
+        awk -v suite="$suite" '$2 == suite { print "deb-src " $1 " " suite " main" }' >"$TEST_TMP/apt/sources"
+    [ -s "$TEST_TMP/apt/sources" ] || skip no source of packages is configured
     options=(-q -o Dir::Etc::SourceList="$TEST_TMP/apt/sources" -o Dir::Etc::SourceParts=/dev/null
         -o Dir::State::Lists="$TEST_TMP/apt/lists" -o Dir::Cache="$TEST_TMP/apt/cache")
     (cd "$TEST_TMP" && apt-get "${options[@]}" update && apt-get "${options[@]}" --download-only source crun) \
         >"$TEST_TMP/apt.log" 2>&1 || skip the source of crun cannot be had
-    tar -C "$cache" --strip-components=1 -xf "$TEST_TMP"/crun_*.orig.tar.* || fail unpack crun
+    tar -C "$cache" --strip-components=1 -xf "$TEST_TMP"/crun_*.orig.tar.?z || fail unpack crun
 fi
 cp -r "$cache/tests" "$TEST_TMP/suite"
 mkdir "$TEST_TMP/include"

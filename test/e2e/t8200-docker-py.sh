@@ -14,7 +14,9 @@ fetch() { # into ./source
     local version
     version=$(dpkg-query -W -f '${Version}' python3-docker) || return 1
     mkdir -p apt/lists/partial apt/cache/archives/partial
-    echo 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main' > apt/sources
+    suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' | sort -u |
+        awk -v suite="$suite" '$2 == suite { print "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] " $1 " " suite " main" }' >apt/sources
     local options=(-o "Dir::Etc::sourcelist=$PWD/apt/sources" -o Dir::Etc::sourceparts=-
         -o "Dir::State::lists=$PWD/apt/lists" -o "Dir::Cache=$PWD/apt/cache")
     apt-get "${options[@]}" update > /dev/null 2>&1 &&

@@ -51,7 +51,7 @@ TEST(a_fork_bomb) {
     struct lab b;
     lab_start(&b, &(struct lab_options){
                       .script = "echo begin; b() { b | b & }; (b) 2>/dev/null; i=0; while [ $i -lt "
-                                "300000 ]; do i=$((i+1)); done; echo end; exit 7",
+                                "30000 ]; do i=$((i+1)); done; echo end; exit 7",
                       .box.linux_ = ",\"resources\":{\"pids\":{\"limit\":150}}"});
     lab_until(&b, b.exited > 0);
     assert_int_equal(b.exit.code, 7);
