@@ -140,7 +140,7 @@ static inline void lab_timeout(void *arg) {
 #define lab_until(b, expr)                                                        \
     do {                                                                          \
         (b)->timeout = false;                                                     \
-        timer_set((b)->timer, 20 * NSEC_PER_SEC);                                 \
+        timer_set((b)->timer, 60 * NSEC_PER_SEC);                                 \
         while (!(expr) && !(b)->timeout)                                          \
             loop_run((b)->loop);                                                  \
         if (!(expr))                                                              \
@@ -292,7 +292,7 @@ static inline int lab_wait(struct lab *b, enum monitor_wait_for w) {
 /* Everything until the end of the stream, with the loop running. */
 static inline char *lab_read(struct lab *b, int fd) {
     struct buf text = {.max = 256u << 20};
-    int64_t end = time_monotonic() + 60 * NSEC_PER_SEC;
+    int64_t end = time_monotonic() + 180 * NSEC_PER_SEC;
     while (time_monotonic() < end) {
         ssize_t n = recv(fd, buf_room(&text, 65536), 65536, MSG_DONTWAIT);
         if (n == 0 || (n < 0 && errno != EAGAIN)) {
@@ -346,7 +346,7 @@ static inline void lab_frames(const char *answer, size_t n, struct buf out[3]) {
 /* lab_read for multiplexed streams. */
 static inline void lab_read_frames(struct lab *b, int fd, struct buf out[3]) {
     struct buf text = {0};
-    int64_t end = time_monotonic() + 60 * NSEC_PER_SEC;
+    int64_t end = time_monotonic() + 180 * NSEC_PER_SEC;
     for (;;) {
         ssize_t n = recv(fd, buf_room(&text, 65536), 65536, MSG_DONTWAIT);
         if (n == 0 || (n < 0 && errno != EAGAIN))
