@@ -204,6 +204,24 @@ struct err listing_begin(struct listing *l, const char *format, const char *conf
                          const char *otherwise, const struct template_type *type);
 struct err listing_row(struct listing *l, const void *self);
 int listing_end(struct listing *l, struct err e); /* consumes e; the exit status */
+/* list.c: a command that lists. */
+struct cli_list {
+    const char *target;          /* of the call, with its queries */
+    const struct strv *filter;   /* NULL: none */
+    const struct fields *fields; /* of an element */
+    const char *format;          /* the user's; NULL: none */
+    const char *config;          /* key of the configuration's format; NULL: none */
+    const char *otherwise;       /* columns when nothing is said */
+    const char *quiet;           /* instead, with -q; else NULL */
+    const struct template_type *type;
+    bool whole; /* nothing is shortened */
+    /* An element's rows; NULL: the element is the row. */
+    struct err (*row)(struct listing *l, const void *element, struct invocation *in);
+};
+/* Asks, prints; the exit status. */
+int cli_list(struct invocation *in, const struct cli_list *list);
+/* The same with an answer that is there already. */
+int cli_rows(struct invocation *in, const struct cli_list *list, const struct objs *found);
 /* Prints one document by a template ("json", or NULL for none). */
 struct err document_print(const char *format, struct str json, const struct fields *table,
                           struct buf *out);

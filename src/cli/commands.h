@@ -78,7 +78,8 @@
     X(completion)         \
     X(complete)           \
     X(docs)               \
-    X(wait)
+    X(wait)               \
+    X(why_dead)
 
 #define CLI_DECLARE(name) extern const struct command command_##name;
 CLI_COMMANDS(CLI_DECLARE)

@@ -94,38 +94,35 @@ static struct err image_rows(struct listing *l, const struct api_image_summary *
     return OK;
 }
 
+static struct err images_row(struct listing *l, const void *element, struct invocation *in) {
+    const struct images_options *o = in->options;
+    return image_rows(l, element, !o->no_trunc, o->quiet && !o->format, &in->arena);
+}
+
 static int images_run(struct invocation *in) {
     const struct images_options *o = in->options;
-    const char *configured = o->quiet ? NULL : config_text(in->config, "imagesFormat", &in->arena);
-    CLEAN_CLIENT struct client *c = NULL;
-    CLEAN_BUF struct buf target = {0};
     CLEAN_STRV struct strv filters = {0};
-    struct objs list = {0};
-    struct listing l = {0};
     if (o->tree)
         return cli_usage(in, "--tree is not supported: images here have one platform");
-    if (!(c = cli_connect(in)))
-        return 1;
     for (size_t i = 0; i < o->filter.n; i++)
         strv_add(&filters, o->filter.items[i]);
     if (in->args_n)
         strv_addf(&filters, "reference=%s", in->args[0]);
-    buf_adds(&target, "/images/json");
-    client_query_bool(&target, "all", o->all);
-    TRYF_STATUS(filter_query(&filters, &target));
-    TRYF_STATUS(cli_get_array(c, buf_cstr(&target), &api_image_summary_fields, &in->arena, &list));
-    struct err e = listing_begin(
-        &l, o->format, configured,
-        o->quiet     ? "{{.ID}}"
-        : o->digests ? "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t"
-                       "{{.Size}}"
-                     : "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
-        &image_type);
-    const struct api_image_summary *i = list.items;
-    l.may_cut = l.may_cut && !o->no_trunc;
-    for (size_t k = 0; k < list.n && !err_failed(e); k++)
-        e = image_rows(&l, &i[k], !o->no_trunc, o->quiet && !o->format, &in->arena);
-    return listing_end(&l, e);
+    return cli_list(
+        in, &(struct cli_list){
+                .target = o->all ? "/images/json?all=1" : "/images/json",
+                .filter = &filters,
+                .fields = &api_image_summary_fields,
+                .format = o->format,
+                .config = "imagesFormat",
+                .otherwise = o->digests ? "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t"
+                                          "{{.CreatedSince}}\t{{.Size}}"
+                                        : "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t"
+                                          "{{.Size}}",
+                .quiet = o->quiet ? "{{.ID}}" : NULL,
+                .type = &image_type,
+                .whole = o->no_trunc,
+                .row = images_row});
 }
 
 /* --- history ---------------------------------------------------------------------------------- */
@@ -185,26 +182,24 @@ static const struct template_member history_members[] = {
 };
 TYPE_OF(history_type, "*image.historyContext", history_members);
 
+static struct err history_row(struct listing *l, const void *element, struct invocation *in) {
+    return listing_row(l, &(struct history_row){element, in->options});
+}
+
 static int history_run(struct invocation *in) {
     const struct history_options *o = in->options;
-    CLEAN_CLIENT struct client *c = cli_connect(in);
     CLEAN_BUF struct buf target = {0};
-    struct objs list = {0};
-    struct listing l = {0};
-    if (!c)
-        return 1;
     client_path(&target, "/images/", in->args[0], "/history");
     client_query(&target, "platform", o->platform);
-    TRYF_STATUS(cli_get_array(c, buf_cstr(&target), &api_image_history_fields, &in->arena, &list));
-    struct err e = listing_begin(&l, o->format, NULL,
-                                 o->quiet ? "{{.ID}}"
-                                          : "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}"
-                                            "\t{{.Comment}}",
-                                 &history_type);
-    const struct api_image_history *h = list.items;
-    for (size_t i = 0; i < list.n && !err_failed(e); i++)
-        e = listing_row(&l, &(struct history_row){&h[i], o});
-    return listing_end(&l, e);
+    return cli_list(in, &(struct cli_list){.target = buf_cstr(&target),
+                                           .fields = &api_image_history_fields,
+                                           .format = o->format,
+                                           .otherwise = "{{.ID}}\t{{.CreatedSince}}\t"
+                                                        "{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+                                           .quiet = o->quiet ? "{{.ID}}" : NULL,
+                                           .type = &history_type,
+                                           .whole = o->no_trunc,
+                                           .row = history_row});
 }
 
 const struct command command_images = {

@@ -197,27 +197,26 @@ static const struct template_member search_members[] = {
 };
 TYPE_OF(search_type, "*search.searchContext", search_members);
 
+static struct err result_row(struct listing *l, const void *element, struct invocation *in) {
+    const struct search_options *o = in->options;
+    return listing_row(l, &(struct search_row){element, !o->no_trunc});
+}
+
 static int search_run(struct invocation *in) {
     const struct search_options *o = in->options;
-    CLEAN_CLIENT struct client *c = cli_connect(in);
     CLEAN_BUF struct buf target = {0};
-    struct objs list = {0};
-    struct listing l = {0};
-    if (!c)
-        return 1;
     buf_adds(&target, "/images/search");
     client_query(&target, "term", in->args[0]);
     if (o->limit)
         client_query_i64(&target, "limit", o->limit);
-    TRYF_STATUS(filter_query(&o->filter, &target));
-    TRYF_STATUS(cli_get_array(c, buf_cstr(&target), &search_result_fields, &in->arena, &list));
-    struct err e = listing_begin(&l, o->format, NULL,
-                                 "{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}",
-                                 &search_type);
-    const struct search_result *x = list.items;
-    for (size_t i = 0; i < list.n && !err_failed(e); i++)
-        e = listing_row(&l, &(struct search_row){&x[i], !o->no_trunc});
-    return listing_end(&l, e);
+    return cli_list(in, &(struct cli_list){.target = buf_cstr(&target),
+                                           .filter = &o->filter,
+                                           .fields = &search_result_fields,
+                                           .format = o->format,
+                                           .otherwise = "{{.Name}}\t{{.Description}}\t"
+                                                        "{{.StarCount}}\t{{.IsOfficial}}",
+                                           .type = &search_type,
+                                           .row = result_row});
 }
 
 const struct command command_login = {

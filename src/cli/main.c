@@ -29,7 +29,9 @@ int cli_usage(const struct invocation *in, const char *fmt, ...) {
 
 struct client *cli_connect(struct invocation *in) {
     struct client *c = NULL;
-    struct err e = client_open(in->host, &c);
+    const char *version = getenv("DOCKER_API_VERSION");
+    struct err e = version && *version ? client_open_version(in->host, version, &c)
+                                       : client_open(in->host, &c);
     if (err_failed(e)) {
         fflush(stdout);
         fprintf(stderr, "%s\n", err_msg(e));

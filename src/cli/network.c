@@ -61,26 +61,23 @@ static const struct template_member network_members[] = {
 };
 TYPE_OF(network_type, "*network.networkContext", network_members);
 
+static struct err network_row(struct listing *l, const void *element, struct invocation *in) {
+    const struct network_ls_options *o = in->options;
+    return listing_row(l, &(struct network_row){element, !o->no_trunc});
+}
+
 static int network_ls_run(struct invocation *in) {
     const struct network_ls_options *o = in->options;
-    CLEAN_CLIENT struct client *c = cli_connect(in);
-    CLEAN_BUF struct buf target = {0};
-    struct objs list = {0};
-    struct listing l = {0};
-    if (!c)
-        return 1;
-    buf_adds(&target, "/networks");
-    TRYF_STATUS(filter_query(&o->filter, &target));
-    TRYF_STATUS(cli_get_array(c, buf_cstr(&target), &api_network_fields, &in->arena, &list));
-    const char *configured = o->quiet ? NULL
-                                      : config_text(in->config, "networksFormat", &in->arena);
-    struct err e = listing_begin(
-        &l, o->format, configured,
-        o->quiet ? "{{.ID}}" : "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", &network_type);
-    const struct api_network *n = list.items;
-    for (size_t i = 0; i < list.n && !err_failed(e); i++)
-        e = listing_row(&l, &(struct network_row){&n[i], !o->no_trunc});
-    return listing_end(&l, e);
+    return cli_list(in, &(struct cli_list){.target = "/networks",
+                                           .filter = &o->filter,
+                                           .fields = &api_network_fields,
+                                           .format = o->format,
+                                           .config = "networksFormat",
+                                           .otherwise = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t"
+                                                        "{{.Scope}}",
+                                           .quiet = o->quiet ? "{{.ID}}" : NULL,
+                                           .type = &network_type,
+                                           .row = network_row});
 }
 
 /* --- create ----------------------------------------------------------------------------------- */

@@ -224,37 +224,34 @@ static const struct template_member ps_members[] = {
 };
 TYPE_OF(ps_type, "*formatter.ContainerContext", ps_members);
 
+static struct err container_row(struct listing *l, const void *element, struct invocation *in) {
+    const struct ps_options *o = in->options;
+    return listing_row(l, &(struct ps_row){element, !o->no_trunc});
+}
+
+#define COLUMNS \
+    "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
+
 static int ps_run(struct invocation *in) {
     const struct ps_options *o = in->options;
     const char *configured = o->quiet ? NULL : config_text(in->config, "psFormat", &in->arena);
     const char *format = o->format ? o->format : configured;
-    CLEAN_CLIENT struct client *c = cli_connect(in);
     CLEAN_BUF struct buf target = {0};
-    struct objs list = {0};
-    struct listing l = {0};
-    if (!c)
-        return 1;
     buf_adds(&target, "/containers/json");
     client_query_bool(&target, "all", o->all);
     if (o->latest || o->last > 0)
         client_query_i64(&target, "limit", o->latest ? 1 : o->last);
     client_query_bool(&target, "size", o->size || (!o->quiet && format && strstr(format, ".Size")));
-    TRYF_STATUS(filter_query(&o->filter, &target));
-    TRYF_STATUS(
-        cli_get_array(c, buf_cstr(&target), &api_container_summary_fields, &in->arena, &list));
-    struct err e = listing_begin(
-        &l, o->format, configured,
-        o->quiet  ? "{{.ID}}"
-        : o->size ? "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t"
-                    "{{.Names}}\t{{.Size}}"
-                  : "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t"
-                    "{{.Names}}",
-        &ps_type);
-    const struct api_container_summary *k = list.items;
-    l.may_cut = l.may_cut && !o->no_trunc;
-    for (size_t i = 0; i < list.n && !err_failed(e); i++)
-        e = listing_row(&l, &(struct ps_row){&k[i], !o->no_trunc});
-    return listing_end(&l, e);
+    return cli_list(in, &(struct cli_list){.target = buf_cstr(&target),
+                                           .filter = &o->filter,
+                                           .fields = &api_container_summary_fields,
+                                           .format = o->format,
+                                           .config = "psFormat",
+                                           .otherwise = o->size ? COLUMNS "\t{{.Size}}" : COLUMNS,
+                                           .quiet = o->quiet ? "{{.ID}}" : NULL,
+                                           .type = &ps_type,
+                                           .whole = o->no_trunc,
+                                           .row = container_row});
 }
 
 const struct command command_ps = {

@@ -295,20 +295,13 @@ TYPE_OF(diff_type, "*formatter.diffContext", diff_members);
 
 static int diff_run(struct invocation *in) {
     const struct diff_options *o = in->options;
-    CLEAN_CLIENT struct client *c = cli_connect(in);
     CLEAN_BUF struct buf target = {0};
-    struct objs list = {0};
-    struct listing l = {0};
-    if (!c)
-        return 1;
     client_path(&target, "/containers/", in->args[0], "/changes");
-    TRYF_STATUS(cli_get_array(c, buf_cstr(&target), &api_change_fields, &in->arena, &list));
-    struct err e = listing_begin(&l, o->format ? o->format : "{{.Type}} {{.Path}}", NULL,
-                                 "{{.Type}}\t{{.Path}}", &diff_type);
-    const struct api_change *x = list.items;
-    for (size_t i = 0; i < list.n && !err_failed(e); i++)
-        e = listing_row(&l, &x[i]);
-    return listing_end(&l, e);
+    return cli_list(in, &(struct cli_list){.target = buf_cstr(&target),
+                                           .fields = &api_change_fields,
+                                           .format = o->format ? o->format : "{{.Type}} {{.Path}}",
+                                           .otherwise = "{{.Type}}\t{{.Path}}",
+                                           .type = &diff_type});
 }
 
 struct export_options {

@@ -71,7 +71,6 @@ static int volume_ls_run(struct invocation *in) {
     CLEAN_CLIENT struct client *c = NULL;
     CLEAN_BUF struct buf target = {0};
     struct api_volume_list list = {0};
-    struct listing l = {0};
     if (o->cluster)
         return cli_usage(in, "--cluster is not supported: there is no Swarm");
     if (!(c = cli_connect(in)))
@@ -84,14 +83,14 @@ static int volume_ls_run(struct invocation *in) {
                                .out = &list,
                                .arena = &in->arena};
     TRYF_STATUS(client_do(c, &call));
-    const char *configured = o->quiet ? NULL : config_text(in->config, "volumesFormat", &in->arena);
-    struct err e = listing_begin(&l, o->format, configured,
-                                 o->quiet ? "{{.Name}}" : "{{.Driver}}\t{{.Name}}",
-                                 &cli_volume_type);
-    const struct api_volume *v = list.volumes.items;
-    for (size_t i = 0; i < list.volumes.n && !err_failed(e); i++)
-        e = listing_row(&l, &v[i]);
-    return listing_end(&l, e);
+    return cli_rows(in,
+                    &(struct cli_list){.fields = &api_volume_fields,
+                                       .format = o->format,
+                                       .config = "volumesFormat",
+                                       .otherwise = "{{.Driver}}\t{{.Name}}",
+                                       .quiet = o->quiet ? "{{.Name}}" : NULL,
+                                       .type = &cli_volume_type},
+                    &list.volumes);
 }
 
 struct volume_create_options {

@@ -29,6 +29,8 @@ struct client;
  * "tls://host:port?ca=FILE&cert=FILE&key=FILE" (client/dial.h). ERR_UNAVAILABLE with the peer's
  * words when nobody listens there. */
 struct err client_open(const char *host, struct client **ret);
+/* The same with this version ("1.47", as $DOCKER_API_VERSION has it) and no question asked. */
+struct err client_open_version(const char *host, const char *version, struct client **ret);
 /* A second connection to the same daemon, same version, without asking again. */
 struct err client_open_like(const struct client *c, struct client **ret);
 void client_close(struct client *c); /* NULL allowed */

@@ -256,6 +256,23 @@ struct err client_open(const char *host, struct client **ret) {
     return OK;
 }
 
+struct err client_open_version(const char *host, const char *version, struct client **ret) {
+    CLEAN_CLIENT struct client *c = NULL;
+    struct str major, minor;
+    uint64_t n = 0;
+    bool known = str_cut(str_of(version), '.', &major, &minor) && str_eqz(major, "1");
+    struct err bad = known ? str_to_u64(minor, CLIENT_MINOR, &n) : OK;
+    known &= !err_failed(bad) && n >= CLIENT_MINOR_MIN;
+    err_free(bad);
+    if (!known)
+        return err_new(ERR_INVALID, "corten: API version '%s': want 1.%d to 1.%d", version,
+                       CLIENT_MINOR_MIN, CLIENT_MINOR);
+    TRY(dial(host, &c));
+    c->minor = (int)n;
+    *ret = TAKE(c);
+    return OK;
+}
+
 struct err client_open_like(const struct client *c, struct client **ret) {
     TRY(dial(c->host, ret));
     (*ret)->minor = c->minor;

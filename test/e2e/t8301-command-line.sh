@@ -84,6 +84,14 @@ if command -v zsh >/dev/null; then
     expect_eq "$(zsh -fc 'autoload -Uz compinit; compinit -u -d '"$TEST_TMP/zcomp"'; source <(corten completion zsh); compadd() { shift; print -l -- "$@"; }; words=(corten stop w); CURRENT=3; _corten' 2>&1)" web
 fi
 
+step "which version is spoken, and what is asked"
+expect_eq "$(ct -l debug ps -q 2>&1 >/dev/null)" "GET /v1.51/containers/json"
+expect_eq "$(DOCKER_API_VERSION=1.41 ct --log-level debug ps -q 2>&1 >/dev/null)" "GET /v1.41/containers/json"
+expect_eq "$(ct -l info ps -q 2>&1 >/dev/null)" ""
+expect_fails "^corten: API version 'x': want 1.24 to 1.51$" env DOCKER_API_VERSION=x "$bin/corten" ps
+expect_fails "want 1.24 to 1.51$" env DOCKER_API_VERSION=1.99 "$bin/corten" ps
+expect_fails 'unable to parse logging level: loud$' ct -l loud ps
+
 step "json, colours, confirmations"
 expect_eq "$(ct stop -t 0 --json web)" '{"name":"web"}'
 expect_match "$(ct ps -a --json)" '"Names":"web"'
