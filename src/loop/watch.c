@@ -2,7 +2,18 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+
+/* A watch must end before its descriptor does. Else, when another process holds a copy of the open
+ * file (a child between clone and execve will do), epoll keeps it and reports it under the number,
+ * which belongs to somebody else by then: a stranger's hang-up. Sanitizer builds look. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WATCHES_ARE_CHECKED 1
+#else
+#define WATCHES_ARE_CHECKED 0
+#endif
 
 struct watch {
     uv_poll_t poll;
@@ -11,7 +22,18 @@ struct watch {
     void *arg;
     unsigned events;
     bool freed;
+    struct stat file; /* where watches are checked */
 };
+
+static void check_file(const struct watch *w) {
+    uv_os_fd_t fd = -1;
+    struct stat now;
+    uv_fileno((const uv_handle_t *)&w->poll, &fd);
+    if (fstat(fd, &now) != 0 || now.st_dev != w->file.st_dev || now.st_ino != w->file.st_ino) {
+        fprintf(stderr, "ERROR: descriptor %d was closed while it was watched\n", fd);
+        abort();
+    }
+}
 
 static int to_uv(unsigned events) {
     return (events & WATCH_READ ? UV_READABLE : 0) | (events & WATCH_WRITE ? UV_WRITABLE : 0) |
@@ -58,6 +80,8 @@ struct watch *watch_new(struct loop *l, int fd, unsigned events, watch_fn *fn, v
     loop_must(uv_poll_init(&l->uv, &w->poll, fd),
               "poll init (descriptor not pollable or watched twice)");
     w->poll.data = w;
+    if (WATCHES_ARE_CHECKED)
+        loop_must(fstat(fd, &w->file), "fstat");
     arm(w);
     return w;
 }
@@ -75,6 +99,8 @@ static void on_closed(uv_handle_t *handle) {
 
 struct watch *watch_free(struct watch *w) {
     if (w && !w->freed) {
+        if (WATCHES_ARE_CHECKED)
+            check_file(w);
         w->freed = true;
         /* Takes the descriptor out of epoll now and drops its events of this round; only the memory
          * waits for the end of the round. */

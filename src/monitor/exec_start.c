@@ -149,14 +149,12 @@ static void advance(struct exec *x) {
     bool done = false;
     struct err e = runtime_exec_continue(x->keeper->box, &y->runtime, &done, &x->process);
     if (err_failed(e)) {
-        y->watch = watch_free(y->watch); /* its descriptor is closed */
         runtime_exec_forget(x->keeper->box, x->id);
         if (err_kind(e) != ERR_CONFLICT)
             e = err_wrap(e,
                          "OCI runtime exec failed: exec failed: unable to start container process");
         failed(x, e);
     } else if (done) {
-        y->watch = watch_free(y->watch);
         runs(x);
     }
 }

@@ -155,8 +155,8 @@ struct err runtime_exec_begin(struct runtime_box *b, const char *track,
 
 /* --- continue --------------------------------------------------------------------------------- */
 
-void runtime_exec_abandon(struct runtime_entry *x) {
-    x->sync = fd_close(x->sync);
+/* The socket stays open: somebody may watch it. */
+static void kill_entry(struct runtime_entry *x) {
     x->pty_master = fd_close(x->pty_master);
     if (x->pidfd < 0)
         return;
@@ -166,6 +166,11 @@ void runtime_exec_abandon(struct runtime_entry *x) {
     if (pidfd_wait(x->pidfd, 100))
         err_ignore(pidfd_reap(x->pidfd, &end));
     x->pidfd = fd_close(x->pidfd);
+}
+
+void runtime_exec_abandon(struct runtime_entry *x) {
+    kill_entry(x);
+    x->sync = fd_close(x->sync);
 }
 
 /* What is there to be read. *ret_done: execve has closed the socket. */
@@ -206,13 +211,11 @@ struct err runtime_exec_continue(struct runtime_box *b, struct runtime_entry *x,
     if (!err_failed(e) && done)
         e = launch_describe(x->pid, x->pidfd, x->pty_master, ret);
     if (err_failed(e)) {
-        runtime_exec_abandon(x);
+        kill_entry(x);
         return e;
     }
-    if (done) {
-        fd_close(x->sync);
-        x->sync = x->pidfd = x->pty_master = -1; /* ret's now */
-    }
+    if (done)
+        x->pidfd = x->pty_master = -1; /* ret's now */
     *ret_done = done;
     return OK;
 }
@@ -224,10 +227,12 @@ struct err runtime_exec(struct runtime_box *b, const struct oci_process *process
     struct runtime_entry x;
     bool done = false;
     TRY(runtime_exec_begin(b, NULL, process, stdio, &x));
-    while (!done) {
+    struct err e = OK;
+    while (!done && !err_failed(e)) {
         struct pollfd p = {.fd = x.sync, .events = POLLIN};
         poll(&p, 1, LOOK_MS);
-        TRY(runtime_exec_continue(b, &x, &done, ret));
+        e = runtime_exec_continue(b, &x, &done, ret);
     }
-    return OK;
+    runtime_exec_abandon(&x);
+    return e;
 }

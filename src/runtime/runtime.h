@@ -109,11 +109,15 @@ struct runtime_entry {
 struct err runtime_exec_begin(struct runtime_box *b, const char *track,
                               const struct oci_process *process, const struct runtime_stdio *stdio,
                               struct runtime_entry *ret);
-/* *ret_done false: not yet. After done or an error the entry is empty; after an error the process
- * is dead, or dies with the next thaw and must be reaped by the caller's own SIGCHLD. */
+/* *ret_done false: not yet. After done or an error only entry.sync is left, for
+ * runtime_exec_abandon, once it is watched no longer: another process on its way in may hold a copy
+ * of it, and an epoll set would go on reporting it under its number, which is somebody else's by
+ * then. After an error the process is dead, or dies with the next thaw and must be reaped by the
+ * caller's own SIGCHLD. */
 struct err runtime_exec_continue(struct runtime_box *b, struct runtime_entry *entry, bool *ret_done,
                                  struct runtime_process *ret);
-void runtime_exec_abandon(struct runtime_entry *entry); /* kills and reaps what was begun */
+/* Kills and reaps what was begun and is not done; closes entry.sync. */
+void runtime_exec_abandon(struct runtime_entry *entry);
 /* SIGKILL for all that a tracked exec started. ERR_NOT_FOUND: it was not tracked, or is forgotten.
  */
 struct err runtime_exec_kill(struct runtime_box *b, const char *track);
