@@ -82,6 +82,7 @@ static const char *drop_blob(struct images *im, const struct digest *d) {
     struct layer_fact *l = map_get(&im->layers, digest_key(&b->diff_id));
     struct store_txn *t = store_txn_new();
     store_add(t, "UPDATE blob SET state = 2 WHERE digest = ?", "b", digest_key(d));
+    document_drop(im, b, t);
     store_commit(im->store, t, STORE_DURABLE, NULL, NULL);
     if (l && l->blob == b) {
         l->blob = NULL;

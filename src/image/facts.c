@@ -73,6 +73,7 @@ void image_fact_free(struct images *im, struct image_fact *f) {
     LIST_FOR (&f->image.tags, n)
         tag_free(im, CONTAINER_OF(n, struct image_tag, link));
     map_del(&im->by_id, digest_key(&f->image.id));
+    documents_unlink(f);
     for (size_t n = 0; n < f->image.layers_n; n++)
         layer_fact_of(f->image.layers[n])->refs--;
     free(f->image.layers);

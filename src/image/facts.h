@@ -24,14 +24,21 @@ struct layer_fact {
     struct blob *blob; /* its bytes as a tar, or NULL */
 };
 
-/* A file below blob/: the tar of one layer, plain or compressed. */
+/* A file below blob/: the tar of one layer, plain or compressed, or a document. */
 struct blob {
     struct digest digest, diff_id;
     uint64_t size;
-    int compression; /* enum compression of archive/inflate.h */
+    int compression; /* enum compression of archive/inflate.h, or BLOB_DOCUMENT (protocol.h) */
     enum row_state state;
     unsigned pins; /* jobs */
+    unsigned docs; /* images that keep it as a document */
     char *source;  /* "host/repository" where it can be mounted from in a push, or NULL */
+};
+
+/* A manifest or index that said what an image is, or what belongs to one (document.c). */
+struct document {
+    struct blob *blob;
+    int kind; /* enum document_kind */
 };
 
 struct image_fact {
@@ -41,6 +48,7 @@ struct image_fact {
     struct oci_image_config *config; /* decoded on first use */
     unsigned pins;                   /* jobs that read it */
     VEC(char *) cache_keys;          /* entries of the build cache that name it */
+    VEC(struct document) documents;  /* oldest first */
     int64_t used_at;                 /* wall ns of its last use, for gc.c */
 };
 
@@ -112,6 +120,22 @@ void tag_free(struct images *im, struct image_tag *t);
 /* Gives the tag, taking it from whoever has it. */
 void image_set_tag(struct images *im, struct image *i, const struct reference *ref, int64_t now);
 void image_publish(struct images *im, const char *action, struct image *i, const char *name);
+
+/* --- document.c
+ * ---------------------------------------------------------------------------------------------- */
+#define IMAGE_DOCUMENTS_MAX 256 /* of one image; older ones go first */
+/* What a commit's question says about documents of `image` (known: NULL for a new one): statements
+ * now, memory once they are committed. */
+void documents_build(struct images *im, const struct image_fact *known, const struct digest *image,
+                     struct str body, struct store_txn *t);
+void documents_apply(struct images *im, struct image_fact *f, struct str body);
+void documents_unlink(struct image_fact *f);
+/* A damaged one goes: no image has it any more. */
+void document_drop(struct images *im, struct blob *b, struct store_txn *t);
+struct err document_load(void *arg, struct store_row *r);
+struct json_out;
+/* The value of "documents" in a job's arguments. */
+void documents_describe(struct json_out *o, const struct image_fact *f);
 
 /* --- load.c: the store's rows
  * ---------------------------------------------------------------------- */

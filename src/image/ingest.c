@@ -185,6 +185,44 @@ static struct err ask(struct ingest *in, uint32_t type, const struct buf *body, 
     return e;
 }
 
+static void put_document_record(struct buf *body, const struct ingest_document *d) {
+    struct blob_record r = {.size = d->size, .compression = BLOB_DOCUMENT};
+    memcpy(r.digest, d->digest.bytes, sizeof(r.digest));
+    memcpy(r.diff_id, d->digest.bytes, sizeof(r.diff_id));
+    msg_put(body, TAG_BLOB, str_n(&r, sizeof(r)));
+}
+
+struct err ingest_documents_place(struct ingest *in, struct ingest_documents *docs) {
+    CLEAN_BUF struct buf body = {0};
+    CLEAN_MSG struct msg m = {0};
+    if (docs->n == 0)
+        return OK;
+    for (size_t i = 0; i < docs->n; i++)
+        put_document_record(&body, &docs->items[i]);
+    TRY(ask(in, IMAGE_RESERVE, &body, &m));
+    struct str rest = m.body, value;
+    uint16_t tag;
+    size_t at = 0;
+    while (msg_next(&rest, &tag, &value)) {
+        uint64_t have;
+        if (tag != TAG_HAVE || value.len != sizeof(have) || at == docs->n)
+            continue;
+        memcpy(&have, value.p, sizeof(have));
+        docs->items[at++].have = have != 0;
+    }
+    if (at < docs->n)
+        return err_new(ERR_SYSTEM, "the daemon's answer is too short");
+    return ingest_place_documents(in, docs);
+}
+
+static void put_documents(struct buf *body, const struct ingest_documents *docs) {
+    for (size_t i = 0; docs && i < docs->n; i++) {
+        struct document_record r = {.kind = docs->items[i].kind};
+        memcpy(r.digest, docs->items[i].digest.bytes, sizeof(r.digest));
+        msg_put(body, TAG_DOCUMENT, str_n(&r, sizeof(r)));
+    }
+}
+
 static void put_blob_record(struct buf *body, const struct ingest_layer *l) {
     struct blob_record r = {.size = l->blob_size, .compression = (uint64_t)l->compression};
     memcpy(r.digest, l->blob.bytes, sizeof(r.digest));
@@ -244,6 +282,7 @@ struct err ingest_commit(struct ingest *in, const struct ingest_commit *c) {
         msg_put(&body, TAG_PARENT, str_n(c->parent->bytes, SHA256_SIZE));
     for (size_t i = 0; i < c->tags_n; i++)
         msg_putz(&body, TAG_TAG, reference_text(&c->tags[i], text));
+    put_documents(&body, c->documents);
     msg_putz(&body, TAG_EVENT, c->event);
     msg_putz(&body, TAG_EVENT_NAME, c->event_name);
     msg_putz(&body, TAG_SOURCE, c->source);
@@ -277,6 +316,23 @@ static struct err described_layer(const struct json *j, struct arena *a, struct 
     return digest_parse(blob, &ret->blob);
 }
 
+static struct err described_documents(const struct json *j, struct arena *a,
+                                      struct ingest_image *ret) {
+    size_t n = json_len(j);
+    struct ingest_document *d = arena_array(a, n + 1, sizeof(*d));
+    for (size_t i = 0; i < n; i++) {
+        int64_t kind = 0;
+        TRY(digest_parse(json_str(json_get(json_at(j, i), "digest")), &d[i].digest));
+        json_u64(json_get(json_at(j, i), "size"), &d[i].size);
+        json_i64(json_get(json_at(j, i), "kind"), &kind);
+        d[i].kind = (enum document_kind)kind;
+        d[i].have = true;
+    }
+    ret->documents = d;
+    ret->documents_n = n;
+    return OK;
+}
+
 struct err ingest_image(const struct ingest *in, size_t i, struct arena *a,
                         struct ingest_image *ret) {
     const struct json *j = json_at(json_get(in->args, "images"), i);
@@ -287,6 +343,7 @@ struct err ingest_image(const struct ingest *in, size_t i, struct arena *a,
     ret->layers = arena_array(a, ret->layers_n + 1, sizeof(*ret->layers));
     for (size_t n = 0; n < ret->layers_n; n++)
         TRY(described_layer(json_at(layers, n), a, &ret->layers[n]));
+    TRY(described_documents(json_get(j, "documents"), a, ret));
     for (size_t n = 0; n < json_len(tags); n++)
         strs_add(&ret->tags, a, arena_str(a, json_str(json_at(tags, n))));
     return OK;

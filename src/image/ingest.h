@@ -10,6 +10,7 @@
 #pragma once
 #include "archive/inflate.h"
 #include "base/json.h"
+#include "base/vec.h"
 #include "http/body.h"
 #include "image/reference.h"
 #include "loop/worker.h"
@@ -29,6 +30,17 @@ struct ingest_layer {
     char blob_file[32]; /* else: file in the ingest directory, "" when there is none */
     const char *source; /* described images: "host/repository", or NULL */
 };
+
+/* What was said about an image where it came from (document.c); the numbers are in the store. */
+enum document_kind { DOCUMENT_INDEX = 1, DOCUMENT_MANIFEST = 2, DOCUMENT_BLOB = 3 };
+struct ingest_document {
+    struct digest digest;
+    enum document_kind kind;
+    uint64_t size;
+    bool have;     /* the store has its bytes */
+    char file[32]; /* else: file in the ingest directory */
+};
+struct ingest_documents VEC_BODY(struct ingest_document);
 
 struct ingest {
     struct worker_ctx *ctx;
@@ -93,6 +105,48 @@ struct err ingest_fill_unknown(struct ingest *in, struct ingest_layer *l, const 
 struct err ingest_adopt(struct ingest *in, struct ingest_layer *l, int dirfd, const char *name);
 /* Runs the ingest files of reserved, missing blobs into place: fsync, rename, fsync. */
 struct err ingest_place_blobs(struct ingest *in, struct ingest_layer *layers, size_t n);
+struct err ingest_place_documents(struct ingest *in, const struct ingest_documents *docs);
+
+/* --- documents ---------------------------------------------------------------------------------
+ */
+#define INGEST_DOCUMENT_MAX (16u << 20) /* bytes of one; larger ones are not kept */
+#define INGEST_DOCUMENTS_MAX 128        /* of one image */
+/* Adds text as a file of the ingest directory, once. */
+struct err ingest_document_add(struct ingest *in, enum document_kind kind, struct str text,
+                               struct ingest_documents *docs);
+/* The same for a file of the ingest directory whose digest was seen while it was written. */
+void ingest_document_add_file(struct ingest_documents *docs, enum document_kind kind,
+                              const struct digest *d, uint64_t size, const char *file);
+/* Reserves them and runs their files into place; a commit then gives them to the image. */
+struct err ingest_documents_place(struct ingest *in, struct ingest_documents *docs);
+
+/* The manifests and indexes that the store keeps for a described image, read and checked. */
+struct kept_document {
+    struct digest digest;
+    struct str text;
+    bool is_index;
+    struct oci_manifest manifest; /* one of the two */
+    struct oci_index index;
+};
+struct kept_documents {
+    struct arena arena;
+    struct kept_document *items; /* newest first */
+    size_t n;
+    const struct ingest_image *image;
+};
+struct err ingest_documents_read(const struct ingest *in, const struct ingest_image *image,
+                                 struct kept_documents *ret);
+void kept_documents_done(struct kept_documents *k);
+#define CLEAN_KEPT OWN(kept_documents_done)
+/* NULL: not kept. */
+const struct kept_document *kept_find(const struct kept_documents *k, const char *digest);
+/* Is this (manifest or index) a document that says what the image is: its own manifest, or an index
+ * that lists one? Gives the manifest. NULL: neither. */
+const struct kept_document *kept_own(const struct kept_documents *k, const struct kept_document *d);
+/* Is the manifest, and all that it names, among the documents? */
+bool kept_is_whole(const struct kept_documents *k, const struct kept_document *d);
+/* Does the store have the very layers that the image's own manifest names? */
+bool kept_layers_fit(const struct ingest_image *image, const struct oci_manifest *m);
 
 struct ingest_commit {
     struct str config;                 /* empty: only layers and blobs */
@@ -101,14 +155,15 @@ struct ingest_commit {
     const struct digest *parent; /* or NULL */
     const struct reference *tags;
     size_t tags_n;
-    const char *event, *event_name; /* or NULL */
-    const char *source;             /* or NULL */
-    const char *cache_key;          /* or NULL */
-    const struct digest *same;      /* no config: this image is the result; or NULL */
+    const char *event, *event_name;           /* or NULL */
+    const char *source;                       /* or NULL */
+    const char *cache_key;                    /* or NULL */
+    const struct digest *same;                /* no config: this image is the result; or NULL */
+    const struct ingest_documents *documents; /* placed; kept for the image; or NULL */
 };
 struct err ingest_commit(struct ingest *in, const struct ingest_commit *c);
 
-/* Opens a stored blob for reading. */
+/* Opens a stored blob (of a layer, or a document) for reading. */
 struct err ingest_open_blob(const struct ingest *in, const struct digest *d, int *ret_fd);
 /* Makes the blob of a layer that has none from its directory (which must give its diff id again).
  */
@@ -121,7 +176,9 @@ struct ingest_image {
     struct str config;
     struct ingest_layer *layers; /* have; bottom first */
     size_t layers_n;
-    struct strs tags; /* canonical text */
+    struct strs tags;                        /* canonical text */
+    const struct ingest_document *documents; /* have; oldest first */
+    size_t documents_n;
 };
 size_t ingest_images_n(const struct ingest *in);
 struct err ingest_image(const struct ingest *in, size_t i, struct arena *a,

@@ -161,13 +161,15 @@ struct err ingest_open_blob(const struct ingest *in, const struct digest *d, int
     return OK;
 }
 
-static bool to_place(const struct ingest_layer *l) {
-    return l->has_blob && !l->have_blob && l->blob_file[0];
-}
+/* A file of the ingest directory and the name that it shall have. */
+struct placing {
+    const struct digest *digest;
+    const char *file;
+};
 
-static struct err sync_file(struct ingest *in, const struct ingest_layer *l) {
+static struct err sync_file(struct ingest *in, const struct placing *p) {
     CLEAN_FD
-    int fd = openat(in->dir_fd, l->blob_file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(in->dir_fd, p->file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_errno(errno, "open a file in image/ingest");
     if (fsync(fd) < 0)
@@ -175,20 +177,20 @@ static struct err sync_file(struct ingest *in, const struct ingest_layer *l) {
     return OK;
 }
 
-static struct err rename_blob(struct ingest *in, const struct ingest_layer *l) {
+static struct err rename_blob(struct ingest *in, const struct placing *p) {
     char path[80];
-    blob_path(&l->blob, path);
+    blob_path(p->digest, path);
     char dir_name[3] = {path[0], path[1], '\0'};
     if (mkdirat(in->blob_fd, dir_name, 0700) < 0 && errno != EEXIST)
         return err_errno(errno, "make blob directory");
-    if (renameat(in->dir_fd, l->blob_file, in->blob_fd, path) < 0)
+    if (renameat(in->dir_fd, p->file, in->blob_fd, path) < 0)
         return err_errno(errno, "rename blob %s", path + 3);
     return OK;
 }
 
-static struct err sync_blob_dir(struct ingest *in, const struct ingest_layer *l) {
+static struct err sync_blob_dir(struct ingest *in, const struct placing *p) {
     char path[80];
-    blob_path(&l->blob, path);
+    blob_path(p->digest, path);
     path[2] = '\0';
     CLEAN_FD
     int dir = openat(in->blob_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -197,15 +199,35 @@ static struct err sync_blob_dir(struct ingest *in, const struct ingest_layer *l)
     return OK;
 }
 
-/* All files, all names, all directories: one commit of the file system's journal serves each round. */
-struct err ingest_place_blobs(struct ingest *in, struct ingest_layer *layers, size_t n) {
-    static struct err (*const rounds[])(struct ingest *, const struct ingest_layer *) = {
+/* All files, all names, all directories: one commit of the file system's journal serves each round.
+ */
+static struct err place_all(struct ingest *in, const struct placing *p, size_t n) {
+    static struct err (*const rounds[])(struct ingest *, const struct placing *) = {
         sync_file, rename_blob, sync_blob_dir};
     for (size_t k = 0; k < ARRAY_LEN(rounds); k++)
         for (size_t i = 0; i < n; i++)
-            if (to_place(&layers[i]))
-                TRY(rounds[k](in, &layers[i]));
+            TRY(rounds[k](in, &p[i]));
     return OK;
+}
+
+struct err ingest_place_blobs(struct ingest *in, struct ingest_layer *layers, size_t n) {
+    VEC(struct placing) list = {0};
+    for (size_t i = 0; i < n; i++)
+        if (layers[i].has_blob && !layers[i].have_blob && layers[i].blob_file[0])
+            vec_push(&list, ((struct placing){&layers[i].blob, layers[i].blob_file}));
+    struct err e = place_all(in, list.items, list.n);
+    vec_done(&list);
+    return e;
+}
+
+struct err ingest_place_documents(struct ingest *in, const struct ingest_documents *docs) {
+    VEC(struct placing) list = {0};
+    for (size_t i = 0; i < docs->n; i++)
+        if (!docs->items[i].have)
+            vec_push(&list, ((struct placing){&docs->items[i].digest, docs->items[i].file}));
+    struct err e = place_all(in, list.items, list.n);
+    vec_done(&list);
+    return e;
 }
 
 /* --- a blob from a directory

@@ -30,7 +30,8 @@ static void job_release_layers(struct image_job *j) {
     }
     for (size_t i = 0; i < j->blobs.n; i++) {
         struct blob *b = j->blobs.items[i];
-        if (--b->pins == 0 && b->state == ROW_PENDING) {
+        unused |= --b->pins == 0 && b->compression == BLOB_DOCUMENT && b->docs == 0;
+        if (b->pins == 0 && b->state == ROW_PENDING) {
             b->state = ROW_REMOVING;
             reap_blob(im, b);
         }
@@ -170,6 +171,8 @@ static void describe_image(struct json_out *o, const struct image *i) {
     for (size_t n = 0; n < i->layers_n; n++)
         describe_layer(o, i->layers[n]);
     jo_arr_end(o);
+    jo_key(o, "documents");
+    documents_describe(o, fact_of_const(i));
     jo_key(o, "tags");
     jo_arr(o);
     LIST_FOR (&i->tags, l)

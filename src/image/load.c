@@ -1,6 +1,7 @@
 /* load.c - reads the rows of the store at start-up. No file is looked at. */
 #include "base/log.h"
 #include "image/facts.h"
+#include "image/protocol.h"
 #include <stdlib.h>
 
 /* A row that cannot be right is set aside: it costs its object, not the daemon. */
@@ -50,6 +51,10 @@ static struct err load_blob(void *arg, struct store_row *r) {
     b->source = mem_strdup_opt(row_text(r, 5));
     map_set(&im->blobs, digest_key(&b->digest), b);
     struct layer_fact *l = map_get(&im->layers, digest_key(&b->diff_id));
+    if (b->compression == BLOB_DOCUMENT && row_int(r, 4) == ROW_PRESENT) {
+        b->state = ROW_PRESENT; /* document_load counts who keeps it */
+        return OK;
+    }
     if (row_int(r, 4) != ROW_PRESENT || !l || l->blob) {
         b->state = ROW_REMOVING;
         reap_blob(im, b);
@@ -145,6 +150,7 @@ struct err facts_load(struct images *im) {
         {"SELECT id, parent FROM image WHERE parent IS NOT NULL", load_parent},
         {"SELECT ref, image FROM image_tag ORDER BY tagged_at, ref", load_tag},
         {"SELECT key, image, used_at FROM build_cache", load_cache},
+        {"SELECT image, digest, kind FROM image_document ORDER BY id", document_load},
     };
     for (size_t i = 0; i < ARRAY_LEN(tables); i++)
         TRYF(store_load(im->store, tables[i].sql, tables[i].row, im), "load images");

@@ -24,6 +24,7 @@ static void loads_done(struct loads *v) {
         buf_done(&v->items[i].config);
         vec_done(&v->items[i].layers);
         vec_done(&v->items[i].tags);
+        vec_done(&v->items[i].documents);
     }
     vec_done(v);
 }
@@ -303,14 +304,16 @@ static struct err bring_layers(struct ingest *in, const struct spool *s, struct 
     return ingest_place_blobs(in, u->asked.items, u->asked.n);
 }
 
-static struct err commit_loaded(struct ingest *in, const struct loaded *l, const struct unique *u) {
+static struct err commit_loaded(struct ingest *in, struct loaded *l, const struct unique *u) {
     char text[REFERENCE_TEXT_MAX], id[DIGEST_TEXT_MAX];
+    TRY(ingest_documents_place(in, &l->documents));
     struct ingest_commit c = {.config = buf_str(&l->config),
                               .layers = u->asked.items,
                               .layers_n = u->asked.n,
                               .tags = l->tags.items,
                               .tags_n = l->tags.n,
-                              .event = "load"};
+                              .event = "load",
+                              .documents = &l->documents};
     c.event_name = l->tags.n ? reference_familiar(&l->tags.items[0], text)
                              : digest_text(&l->id, id);
     TRY(ingest_commit(in, &c));
@@ -341,6 +344,7 @@ static struct err load_run(struct ingest *in) {
     struct loads loads OWN(loads_done) = {0};
     TRY(spool_read(in, body, &s));
     TRY(load_members(&s, &loads));
+    load_documents(&s, &loads);
     return load_all(in, &s, &loads);
 }
 

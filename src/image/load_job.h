@@ -14,10 +14,13 @@ struct loaded {
     struct digest id;
     VEC(struct loaded_layer) layers; /* bottom first */
     VEC(struct reference) tags;
+    struct ingest_documents documents;
 };
 struct loads VEC_BODY(struct loaded);
 /* Reads index.json of an OCI layout and appends its images. */
 struct err load_layout(const struct spool *s, struct loads *ret);
+/* Adds what index.json, when there is one, says about the images. */
+void load_documents(const struct spool *s, struct loads *loads);
 /* Takes the config and finds as many members as it has diff ids. paths: of layers. */
 struct err loaded_config(const struct spool *s, struct member *config, struct loaded *ret,
                          struct strs *ret_diff_ids, struct arena *a);

@@ -37,14 +37,23 @@ enum image_tag_number {
     TAG_SOURCE = 11,    /* "host/repository" of the blobs in this message */
     TAG_CACHE_KEY = 12, /* recorded for the image of this commit */
     TAG_SAME = 13,      /* without CONFIG: the id of the image that is the result */
+    TAG_DOCUMENT = 14,  /* document_record; its blob was reserved with compression BLOB_DOCUMENT */
     TAG_ERROR = 20,     /* three tags: msg_put_err */
 };
+
+/* In place of a compression: a document, no layer; its diff_id is the digest again. Also in the
+ * store. */
+#define BLOB_DOCUMENT 100
 
 /* Fixed-size records, native endian (same host). */
 struct blob_record {
     unsigned char digest[32], diff_id[32];
     uint64_t size;
     uint64_t compression; /* enum compression */
+};
+struct document_record {
+    unsigned char digest[32];
+    uint64_t kind; /* enum document_kind */
 };
 struct layer_record {
     unsigned char diff_id[32];

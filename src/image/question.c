@@ -207,7 +207,7 @@ static void commit_blobs(struct question *q, struct store_txn *t) {
         if (tag != TAG_BLOB)
             continue;
         struct blob *b = map_get(&q->change.images->blobs, value);
-        if (!b || b->state == ROW_REMOVING)
+        if (!b || b->state == ROW_REMOVING || b->compression == BLOB_DOCUMENT)
             continue;
         vec_push(&q->new_blobs, b);
         store_add(t, "UPDATE blob SET state = 1, source = COALESCE(?, source) WHERE digest = ?",
@@ -244,6 +244,7 @@ static struct err commit_image(struct question *q, struct str config, struct sto
                   "used_at) VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
                   "bbbibii", digest_key(&q->id), config, buf_str(&ids), q->created, parent,
                   has_tag(q) ? q->now : INT64_C(0), q->now);
+    documents_build(im, known, &q->id, buf_str(&q->body), t);
     for (size_t i = 0; i < q->tags.n; i++)
         store_add(t, "INSERT OR REPLACE INTO image_tag (ref, image, tagged_at) VALUES (?, ?, ?)",
                   "sbi", reference_text(&q->tags.items[i], text), digest_key(&q->id), q->now);
@@ -339,6 +340,7 @@ static struct image_fact *apply_image(struct question *q, struct str config) {
         f->image.removed = false;
         im->visible++;
     }
+    documents_apply(im, f, buf_str(&q->body));
     for (size_t i = 0; i < q->tags.n; i++)
         image_set_tag(im, &f->image, &q->tags.items[i], q->now);
     f->used_at = q->now;
@@ -397,6 +399,7 @@ static struct err check_records(struct str body) {
     while (msg_next(&body, &tag, &value)) {
         size_t wanted = tag == TAG_LAYER        ? SHA256_SIZE
                         : tag == TAG_LAYER_DONE ? sizeof(struct layer_record)
+                        : tag == TAG_DOCUMENT   ? sizeof(struct document_record)
                                                 : value.len;
         if (value.len != wanted || ++n > RECORDS_MAX)
             return err_new(ERR_INVALID, "malformed question of a worker");

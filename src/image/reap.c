@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "image/facts.h"
+#include "image/protocol.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -236,7 +237,13 @@ void after_reaping(struct images *im, void (*fn)(void *arg), void *arg) {
 struct collect {
     struct change change;
     VEC(struct layer_fact *) layers;
+    VEC(struct digest) documents;
 };
+
+static bool document_unused(const struct blob *b) {
+    return b->compression == BLOB_DOCUMENT && b->state == ROW_PRESENT && b->docs == 0 &&
+           b->pins == 0;
+}
 
 static bool layer_unused(const struct layer_fact *l) {
     return l->refs == 0 && l->pins == 0 && (!l->blob || l->blob->pins == 0);
@@ -256,7 +263,31 @@ static struct err collect_build(struct change *c, struct store_txn *t) {
             store_add(t, "UPDATE blob SET state = 2 WHERE digest = ?", "b",
                       digest_key(&l->blob->digest));
     }
+    it = 0;
+    while (map_next(&c->images->blobs, &it, NULL, &p)) {
+        struct blob *b = p;
+        if (!document_unused(b))
+            continue;
+        vec_push(&o->documents, b->digest);
+        store_add(t, "UPDATE blob SET state = 2 WHERE digest = ?", "b", digest_key(&b->digest));
+    }
     return OK;
+}
+
+static void collect_documents(struct images *im, struct collect *o) {
+    for (size_t i = 0; i < o->documents.n; i++) {
+        struct blob *b = map_get(&im->blobs, digest_key(&o->documents.items[i]));
+        if (!b || b->state != ROW_PRESENT)
+            continue; /* a check found it damaged meanwhile */
+        if (document_unused(b)) {
+            b->state = ROW_REMOVING;
+            reap_blob(im, b);
+            continue;
+        }
+        struct store_txn *t = store_txn_new(); /* wanted again meanwhile */
+        store_add(t, "UPDATE blob SET state = 1 WHERE digest = ?", "b", digest_key(&b->digest));
+        store_commit(im->store, t, STORE_DURABLE, NULL, NULL);
+    }
 }
 
 static void collect_apply(struct change *c, struct err e) {
@@ -284,6 +315,9 @@ static void collect_apply(struct change *c, struct err e) {
         l->state = ROW_REMOVING;
         reap_layer(im, l);
     }
+    if (marked)
+        collect_documents(im, o);
+    vec_done(&o->documents);
     vec_done(&o->layers);
     free(o);
 }

@@ -1,6 +1,7 @@
 /* save_job.c - the job "image-save": an archive that is a docker-archive (manifest.json,
  * repositories) and an OCI layout (index.json) at once, with the layers as they are stored. */
 #include "archive/tar_write.h"
+#include "base/file.h"
 #include "image/ingest.h"
 #include "image/jobs.h"
 #include <stdlib.h>
@@ -11,9 +12,11 @@
 
 struct saved {
     struct ingest_image image;
-    struct strs names;   /* canonical tags to save it under */
-    struct buf manifest; /* OCI manifest */
-    struct digest manifest_digest;
+    struct strs names; /* canonical tags to save it under */
+    struct buf made;   /* OCI manifest of ours, where none is kept whose layers the store has */
+    struct digest made_digest;
+    struct kept_documents kept;
+    const struct kept_document *top, *own; /* what it came with; NULL: ours */
 };
 
 struct save {
@@ -26,8 +29,10 @@ struct save {
 };
 
 static void save_done(struct save *s) {
-    for (size_t i = 0; i < s->n; i++)
-        buf_done(&s->items[i].manifest);
+    for (size_t i = 0; i < s->n; i++) {
+        buf_done(&s->items[i].made);
+        kept_documents_done(&s->items[i].kept);
+    }
     buf_done(&s->out);
     vec_done(&s->written);
     arena_done(&s->arena);
@@ -50,7 +55,7 @@ static void put_descriptor(struct json_out *o, const char *type, const struct di
 }
 
 static void make_manifest(struct saved *v) {
-    struct json_out o = {.out = &v->manifest};
+    struct json_out o = {.out = &v->made};
     jo_obj(&o);
     jo_ki64(&o, "schemaVersion", 2);
     jo_kstr(&o, "mediaType", OCI_MANIFEST);
@@ -68,13 +73,39 @@ static void make_manifest(struct saved *v) {
     }
     jo_arr_end(&o);
     jo_obj_end(&o);
-    digest_of(buf_str(&v->manifest), &v->manifest_digest);
+    digest_of(buf_str(&v->made), &v->made_digest);
+}
+
+/* An index that is whole, else a manifest whose layers are those of the store; the newest. */
+static struct err choose_manifest(struct save *s, struct saved *v) {
+    TRY(ingest_documents_read(s->in, &v->image, &v->kept));
+    for (size_t i = 0; i < v->kept.n; i++) {
+        const struct kept_document *d = &v->kept.items[i];
+        const struct kept_document *own = kept_own(&v->kept, d);
+        bool whole = own && kept_layers_fit(&v->image, &own->manifest);
+        const struct oci_descriptor *e = d->index.manifests.items;
+        for (size_t k = 0; whole && d->is_index && k < d->index.manifests.n; k++) {
+            const struct kept_document *m = kept_find(&v->kept, e[k].digest);
+            whole = m && kept_is_whole(&v->kept, m);
+        }
+        if (!whole || (v->own && !d->is_index))
+            continue;
+        v->top = d;
+        v->own = own;
+        if (d->is_index)
+            break;
+    }
+    if (!v->own)
+        make_manifest(v);
+    return OK;
 }
 
 /* One entry for each name, one without for an image that was named by id. */
 static void put_index_entry(struct json_out *o, const struct saved *v, const char *name) {
+    struct str text = v->top ? v->top->text : buf_str(&v->made);
     jo_obj(o);
-    put_descriptor(o, OCI_MANIFEST, &v->manifest_digest, v->manifest.len);
+    put_descriptor(o, oci_media_type_of(text), v->top ? &v->top->digest : &v->made_digest,
+                   text.len);
     if (name) {
         struct reference r;
         bool right = !err_failed(reference_parse(str_of(name), &r)); /* the daemon's own text */
@@ -218,6 +249,37 @@ static struct err save_blob(struct save *s, const struct tar_sink *sink,
     return tar_put_padding(sink, l->blob_size);
 }
 
+static struct err save_part(struct save *s, const struct tar_sink *sink,
+                            const struct oci_descriptor *d) {
+    CLEAN_BUF struct buf text = {.max = INGEST_DOCUMENT_MAX};
+    CLEAN_FD
+    int fd = -1;
+    struct digest wanted, got;
+    TRY(digest_parse(str_of(d->digest), &wanted));
+    TRY(ingest_open_blob(s->in, &wanted, &fd));
+    int r = fd_read_buf(fd, &text);
+    digest_of(buf_str(&text), &got);
+    if (r < 0 || text.overflow || !digest_eq(&got, &wanted))
+        return err_new(ERR_SYSTEM, "blob %s is damaged", d->digest);
+    return save_text(s, sink, &wanted, buf_str(&text));
+}
+
+/* Attestations with their parts, then the index. */
+static struct err save_index(struct save *s, const struct tar_sink *sink, const struct saved *v) {
+    const struct oci_descriptor *e = v->top->index.manifests.items;
+    for (size_t i = 0; i < v->top->index.manifests.n; i++) {
+        const struct kept_document *m = kept_find(&v->kept, e[i].digest);
+        const struct oci_descriptor *layers = m->manifest.layers.items;
+        if (m == v->own)
+            continue;
+        TRY(save_part(s, sink, &m->manifest.config));
+        for (size_t k = 0; k < m->manifest.layers.n; k++)
+            TRY(save_part(s, sink, &layers[k]));
+        TRY(save_text(s, sink, &m->digest, m->text));
+    }
+    return save_text(s, sink, &v->top->digest, v->top->text);
+}
+
 static struct err save_archive(struct save *s) {
     struct tar_sink sink = {save_write, s};
     CLEAN_BUF struct buf index = {0}, manifest = {0};
@@ -228,7 +290,10 @@ static struct err save_archive(struct save *s) {
         for (size_t k = 0; k < v->image.layers_n; k++)
             TRY(save_blob(s, &sink, &v->image.layers[k]));
         TRY(save_text(s, &sink, &v->image.id, v->image.config));
-        TRY(save_text(s, &sink, &v->manifest_digest, buf_str(&v->manifest)));
+        TRY(v->own ? save_text(s, &sink, &v->own->digest, v->own->text)
+                   : save_text(s, &sink, &v->made_digest, buf_str(&v->made)));
+        if (v->top && v->top->is_index)
+            TRY(save_index(s, &sink, v));
     }
     make_index(s, &index);
     make_manifest_json(s, &manifest);
@@ -253,7 +318,7 @@ static struct err save_prepare(struct save *s) {
         for (size_t k = 0; k < v->image.layers_n; k++)
             if (!v->image.layers[k].has_blob)
                 TRY(ingest_make_blob(s->in, &v->image.layers[k]));
-        make_manifest(v);
+        TRY(choose_manifest(s, v));
     }
     return OK;
 }

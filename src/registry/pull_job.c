@@ -1,6 +1,7 @@
 /* pull_job.c - the job "registry-pull". */
 #include "base/log.h"
 #include "registry/jobs.h"
+#include "registry/pull_documents.h"
 #include "registry/pull_layers.h"
 #include "registry/registry.h"
 #include "spec/distribution.h"
@@ -54,7 +55,8 @@ static bool is_current(const struct ingest *in, const struct digest *id) {
 }
 
 static struct err commit_pulled(struct ingest *in, const struct reference *ref, struct registry *r,
-                                const struct fetched *f, const struct pulled *v) {
+                                const struct fetched *f, const struct pulled *v,
+                                const struct ingest_documents *docs) {
     char name[REFERENCE_TEXT_MAX];
     CLEAN_FREE
     char *source = mem_printf("%s/%s", r->shown, r->path);
@@ -70,7 +72,8 @@ static struct err commit_pulled(struct ingest *in, const struct reference *ref, 
                               .tags_n = by_tag ? 2 : 1,
                               .event = "pull",
                               .event_name = reference_familiar(ref, name),
-                              .source = source};
+                              .source = source,
+                              .documents = docs};
     return ingest_commit(in, &c);
 }
 
@@ -89,9 +92,17 @@ static struct err pull_tag(struct ingest *in, struct registry *r, const struct r
     platform.asked = ingest_arg(in, "platform").len > 0;
     TRY(fetch_manifest(r, what, shown, &platform, &f));
     TRY(answer_status_line(in, what, "Pulling from %s", ref->path));
+    struct attestations *a = attestations_start(r, &f);
+    struct ingest_documents docs = {0};
     struct err e = pull_layers(in, r, &f, &v);
     if (!err_failed(e))
-        e = commit_pulled(in, &named, r, &f, &v);
+        e = attestations_end(a, in, &f, &docs);
+    if (!err_failed(e))
+        e = ingest_documents_place(in, &docs);
+    if (!err_failed(e))
+        e = commit_pulled(in, &named, r, &f, &v, &docs);
+    attestations_free(a);
+    vec_done(&docs);
     free(v.layers);
     TRY(e);
     digest_of(buf_str(&f.config), &id);

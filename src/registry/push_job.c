@@ -1,5 +1,6 @@
 /* push_job.c - the job "registry-push": blobs that the registry lacks, then the manifest. */
 #include "registry/jobs.h"
+#include "registry/push_manifest.h"
 #include "registry/registry.h"
 #include "registry/upload.h"
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define TICK_NS 100000000
@@ -18,6 +18,7 @@ enum phase { PHASE_WAITING, PHASE_PUSHING, PHASE_EXISTS, PHASE_MOUNTED, PHASE_PU
 
 struct task {
     const struct ingest_layer *l;
+    const struct push_found *found; /* how the registry has it already */
     char id[13];
     _Atomic int phase;
     _Atomic uint64_t sent;
@@ -53,6 +54,10 @@ static struct err push_one(struct pushing *p, struct registry *r, struct task *t
     CLEAN_FD
     int fd = -1;
     enum upload_how how;
+    if (t->found->how != FOUND_NOT) {
+        atomic_store(&t->phase, t->found->how == FOUND_EXISTS ? PHASE_EXISTS : PHASE_MOUNTED);
+        return OK;
+    }
     TRY(ingest_open_blob(p->in, &t->l->blob, &fd));
     struct upload u = {.digest = &t->l->blob,
                        .fd = fd,
@@ -97,8 +102,10 @@ static struct err show_task(struct pushing *p, struct task *t) {
     if (phase == PHASE_EXISTS)
         return answer_progress(p->in, t->id, "Layer already exists", 0, 0);
     if (phase == PHASE_MOUNTED) {
+        const char *from = t->found->from ? t->found->from
+                                          : mount_source(p->registry, t->l->source);
         CLEAN_FREE
-        char *text = mem_printf("Mounted from %s", mount_source(p->registry, t->l->source));
+        char *text = mem_printf("Mounted from %s", from);
         return answer_progress(p->in, t->id, text, 0, 0);
     }
     return phase == PHASE_PUSHED ? answer_progress(p->in, t->id, "Pushed", 0, 0) : OK;
@@ -140,93 +147,32 @@ static struct err push_all(struct pushing *p) {
     return e;
 }
 
-static struct err push_layers(struct ingest *in, struct registry *r, struct ingest_image *image) {
+static struct err add_task(struct pushing *p, struct ingest_layer *l,
+                           const struct push_found *found) {
+    char hex[65];
+    if (!l->has_blob && found->how == FOUND_NOT)
+        TRY(ingest_make_blob(p->in, l));
+    for (size_t k = 0; k < p->n; k++)
+        if (digest_eq(&p->tasks[k].l->diff_id, &l->diff_id))
+            return OK;
+    struct task *t = &p->tasks[p->n++];
+    t->l = l;
+    t->found = found;
+    snprintf(t->id, sizeof(t->id), "%.12s", digest_hex(&l->diff_id, hex));
+    return OK;
+}
+
+static struct err push_layers(struct ingest *in, struct registry *r, struct ingest_image *image,
+                              const struct push_plan *plan) {
     CLEAN_ARENA struct arena a = {0};
     struct pushing p = {.in = in, .registry = r};
     p.tasks = arena_array(&a, image->layers_n + 1, sizeof(*p.tasks));
-    for (size_t i = 0; i < image->layers_n; i++) {
-        struct ingest_layer *l = &image->layers[i];
-        bool known = false;
-        char hex[65];
-        if (!l->has_blob)
-            TRY(ingest_make_blob(in, l));
-        for (size_t k = 0; k < p.n; k++)
-            known |= digest_eq(&p.tasks[k].l->blob, &l->blob);
-        if (known)
-            continue;
-        struct task *t = &p.tasks[p.n++];
-        t->l = l;
-        snprintf(t->id, sizeof(t->id), "%.12s", digest_hex(&l->diff_id, hex));
-    }
+    for (size_t i = 0; i < image->layers_n; i++)
+        TRY(add_task(&p, &image->layers[i], &plan->found[i]));
     return push_all(&p);
 }
 
-/* --- documents
- * ------------------------------------------------------------------------------------------------
- */
-static void put_descriptor(struct json_out *o, const char *type, const struct digest *d,
-                           uint64_t size) {
-    char text[DIGEST_TEXT_MAX];
-    jo_obj(o);
-    jo_kstr(o, "mediaType", type);
-    jo_ki64(o, "size", (int64_t)size);
-    jo_kstr(o, "digest", digest_text(d, text));
-    jo_obj_end(o);
-}
-
-/* Docker's types as long as they have one for every layer: every registry takes them. */
-static bool docker_types(const struct ingest_image *image) {
-    for (size_t i = 0; i < image->layers_n; i++)
-        if (image->layers[i].compression != COMPRESSION_GZIP)
-            return false;
-    return true;
-}
-
-static const char *make_manifest(const struct ingest_image *image, struct buf *out) {
-    static const char *const oci[] = {[COMPRESSION_NONE] = OCI_LAYER,
-                                      [COMPRESSION_GZIP] = OCI_LAYER_GZIP,
-                                      [COMPRESSION_ZSTD] = OCI_LAYER_ZSTD};
-    bool docker = docker_types(image);
-    const char *type = docker ? DOCKER_MANIFEST : OCI_MANIFEST;
-    struct json_out o = {.out = out};
-    jo_obj(&o);
-    jo_ki64(&o, "schemaVersion", 2);
-    jo_kstr(&o, "mediaType", type);
-    jo_key(&o, "config");
-    put_descriptor(&o, docker ? DOCKER_CONFIG : OCI_CONFIG, &image->id, image->config.len);
-    jo_key(&o, "layers");
-    jo_arr(&o);
-    for (size_t i = 0; i < image->layers_n; i++) {
-        const struct ingest_layer *l = &image->layers[i];
-        put_descriptor(&o, docker ? DOCKER_LAYER_GZIP : oci[l->compression], &l->blob,
-                       l->blob_size);
-    }
-    jo_arr_end(&o);
-    jo_obj_end(&o);
-    return type;
-}
-
-static struct err push_config(struct registry *r, const struct ingest_image *image) {
-    CLEAN_FD
-    int fd = memfd_create("corten-config", MFD_CLOEXEC);
-    enum upload_how how;
-    if (fd < 0 || pwrite(fd, image->config.p, image->config.len, 0) != (ssize_t)image->config.len)
-        return err_errno(errno, "image config");
-    struct upload u = {.digest = &image->id, .fd = fd, .size = image->config.len};
-    return upload_blob(r, &u, &how);
-}
-
-static struct err put_manifest(struct registry *r, const char *tag, const char *type,
-                               struct str text) {
-    CLEAN_ANSWER struct registry_answer answer = {0};
-    CLEAN_FREE
-    char *url = mem_printf("manifests/%s", tag);
-    struct registry_call c = {
-        .method = "PUT", .url = url, .text = text, .content_type = type, .body_fd = -1};
-    TRY(registry_call(r, &c, &answer));
-    return answer.status == 201 ? OK : registry_error(r, &answer, "put the manifest");
-}
-
+/* --- the end of it --------------------------------------------------------------------------- */
 static struct err report(struct ingest *in, const char *tag, struct str manifest) {
     CLEAN_BUF struct buf aux = {0};
     struct json_out o = {.out = &aux};
@@ -243,10 +189,11 @@ static struct err report(struct ingest *in, const char *tag, struct str manifest
     return answer_aux(in, buf_str(&aux));
 }
 
-/* Remembers the digest as one of the image's, and the repository as a source of its blobs. */
+/* Remembers the digest as one of the image's, and the repository as a source of its blobs; a
+ * manifest that we made is kept, so that it stays the same from now on. */
 static struct err commit_pushed(struct ingest *in, const struct reference *ref,
                                 const struct registry *r, const struct ingest_image *image,
-                                struct str manifest) {
+                                struct str manifest, const struct ingest_documents *docs) {
     char name[REFERENCE_TEXT_MAX];
     CLEAN_FREE
     char *source = mem_printf("%s/%s", r->shown, r->path);
@@ -261,19 +208,29 @@ static struct err commit_pushed(struct ingest *in, const struct reference *ref,
                               .tags_n = 1,
                               .event = "push",
                               .event_name = reference_familiar(ref, name),
-                              .source = source};
+                              .source = source,
+                              .documents = docs};
     return ingest_commit(in, &c);
 }
 
 static struct err push_tag(struct ingest *in, struct registry *r, struct ingest_image *image,
                            const struct reference *ref) {
-    CLEAN_BUF struct buf manifest = {0};
-    TRY(push_layers(in, r, image));
-    TRY(push_config(r, image));
-    const char *type = make_manifest(image, &manifest);
-    TRY(put_manifest(r, ref->tag, type, buf_str(&manifest)));
-    TRY(commit_pushed(in, ref, r, image, buf_str(&manifest)));
-    return report(in, ref->tag, buf_str(&manifest));
+    CLEAN_BUF struct buf scratch = {0};
+    CLEAN_PLAN struct push_plan plan = {0};
+    struct ingest_documents docs = {0};
+    struct str manifest;
+    bool made;
+    TRY(push_plan_make(in, r, image, ref, &plan));
+    TRY(push_layers(in, r, image, &plan));
+    TRY(push_documents(in, r, image, ref->tag, &plan, &scratch, &manifest, &made));
+    struct err e = made ? ingest_document_add(in, DOCUMENT_MANIFEST, manifest, &docs) : OK;
+    if (!err_failed(e))
+        e = ingest_documents_place(in, &docs);
+    if (!err_failed(e))
+        e = commit_pushed(in, ref, r, image, manifest, &docs);
+    vec_done(&docs);
+    TRY(e);
+    return report(in, ref->tag, manifest);
 }
 
 static struct err push_run(struct ingest *in) {

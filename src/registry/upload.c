@@ -63,6 +63,32 @@ static struct err begin_upload(struct registry *r, const char *digest, const cha
     return OK;
 }
 
+/* An upload that a refused mount began instead, and that nobody wants. */
+static void give_up_upload(struct registry *r, const char *location) {
+    CLEAN_ANSWER struct registry_answer answer = {0};
+    struct registry_call c = {.method = "DELETE", .url = location, .body_fd = -1, .once = true};
+    err_ignore(registry_call(r, &c, &answer)); /* the registry forgets it by itself, too */
+}
+
+struct err upload_find(struct registry *r, const struct digest *d, const char *from,
+                       bool *ret_found, bool *ret_mounted) {
+    CLEAN_FREE
+    char *location = NULL;
+    char digest[DIGEST_TEXT_MAX];
+    digest_text(d, digest);
+    *ret_mounted = false;
+    if (!from)
+        return blob_exists(r, digest, ret_found);
+    *ret_found = false;
+    if (!widen_token(r, from))
+        return OK;
+    TRY(begin_upload(r, digest, from, ret_mounted, &location));
+    *ret_found = *ret_mounted;
+    if (!*ret_mounted)
+        give_up_upload(r, location);
+    return OK;
+}
+
 /* --- sending --------------------------------------------------------------------------------- */
 struct sending {
     struct registry *r;

@@ -21,4 +21,7 @@ struct upload {
     _Atomic uint64_t *sent;    /* or NULL */
     const _Atomic bool *abort; /* or NULL */
 };
+/* Is it there, or can it be mounted from there (NULL: only look)? Nothing is sent. */
+struct err upload_find(struct registry *r, const struct digest *d, const char *from,
+                       bool *ret_found, bool *ret_mounted);
 struct err upload_blob(struct registry *r, const struct upload *u, enum upload_how *ret_how);

@@ -42,6 +42,13 @@ static const char *const migrations[] = {
      * digest of the tar that layer_tar makes of a directory that its blob has proved. */
     "ALTER TABLE image ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE layer ADD COLUMN tree BLOB;",
+
+    /* 4: image/: manifests, indexes and attestations as they came; digest names a blob, kind is enum
+     * document_kind, a larger id came later. */
+    "CREATE TABLE image_document (id INTEGER PRIMARY KEY, image BLOB NOT NULL,"
+    " digest BLOB NOT NULL, kind INTEGER NOT NULL, UNIQUE (image, digest));"
+    "CREATE TRIGGER image_gone AFTER DELETE ON image BEGIN"
+    " DELETE FROM image_document WHERE image = old.id; END;",
 };
 
 static struct err pragma_int(struct store *s, const char *sql, int64_t *ret) {
