@@ -109,12 +109,8 @@ static struct err spawn_builder(struct build *b, struct str job, struct http_tak
 
 /* The client has handed its socket over: what goes wrong here is answered on it by hand. */
 static void refuse(struct http_taken *taken, struct err e) {
-    CLEAN_BUF struct buf body = {0}, out = {0};
-    struct json_out jo = {.out = &body};
-    jo_obj(&jo);
-    jo_kstr(&jo, "message", err_msg(e));
-    jo_obj_end(&jo);
-    http_plain_answer(&out, api_status(err_kind(e)), "application/json", buf_str(&body));
+    CLEAN_BUF struct buf out = {0};
+    http_error_answer(&out, http_error_status(err_kind(e)), err_msg(e));
     log_err(LOG_WARN, e, "start the builder");
     if (fd_write_all(taken->fd, out.data, out.len) < 0)
         log_debug("the build's client has left");

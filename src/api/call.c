@@ -284,18 +284,14 @@ void api_reply_doc(struct api_call *c, int status, const struct fields *table, c
 }
 
 void api_reply_err(struct api_call *c, struct err e) {
-    int status = api_status(err_kind(e));
+    int status = http_error_status(err_kind(e));
     if (status == 304 || !err_failed(e)) {
         err_free(e);
         api_reply_status(c, status);
         return;
     }
     CLEAN_BUF struct buf out = {0};
-    struct json_out jo = {.out = &out};
-    jo_obj(&jo);
-    jo_kstr(&jo, "message", err_msg(e));
-    jo_obj_end(&jo);
-    buf_addc(&out, '\n');
+    http_error_body(&out, err_msg(e));
     if (status >= 500 && c->x)
         log_warn("%.*s %.*s: %s", STR_ARG(c->r->method), STR_ARG(c->r->path), err_msg(e));
     err_free(e);

@@ -23,8 +23,6 @@ struct api_route {
 extern const struct api_route api_routes[];
 extern const size_t api_routes_n;
 
-int api_status(enum err_kind kind);
-
 /* Reads the whole body (bounded) and then calls fn; c->state is kept. An oversized body is answered
  * here. */
 void api_read_body(struct api_call *c, void (*fn)(struct api_call *c, struct str body));

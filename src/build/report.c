@@ -246,26 +246,10 @@ struct err report_image(struct report *r, const char *id, const char *const *tag
     return OK;
 }
 
-static int status_of(enum err_kind k) {
-    return k == ERR_INVALID        ? 400
-           : k == ERR_UNSUPPORTED  ? 501
-           : k == ERR_NOT_FOUND    ? 404
-           : k == ERR_UNAUTHORIZED ? 401
-           : k == ERR_FORBIDDEN    ? 403
-           : k == ERR_CONFLICT     ? 409
-                                   : 500;
-}
-
 /* {"message"}: nothing was written yet, so it is an HTTP error. */
 static void plain_error(struct report_out *r, struct err e) {
-    CLEAN_BUF struct buf body = {0};
     CLEAN_BUF struct buf answer = {0};
-    struct json_out o = {.out = &body};
-    jo_obj(&o);
-    jo_kstr(&o, "message", err_msg(e));
-    jo_obj_end(&o);
-    buf_addc(&body, '\n');
-    http_plain_answer(&answer, status_of(err_kind(e)), "application/json", buf_str(&body));
+    http_error_answer(&answer, http_error_status(err_kind(e)), err_msg(e));
     (void)fd_write_all(r->socket, answer.data, answer.len);
 }
 

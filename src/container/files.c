@@ -46,7 +46,7 @@ static void job_free(struct files_job *j) {
 
 static void refuse(struct files_job *j, struct err e) {
     CLEAN_BUF struct buf out = {0};
-    container_files_error(e, &out);
+    http_error_answer(&out, http_error_status(err_kind(e)), err_msg(e));
     if (send(j->taken.fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         log_debug("the client has left");
     err_ignore(e); /* the client has it */

@@ -322,7 +322,7 @@ static void tell(struct files_run *r, struct err e) {
     CLEAN_BUF struct buf out = {0};
     if (!err_failed(e) || r->begun || r->client < 0)
         return;
-    container_files_error(e, &out);
+    http_error_answer(&out, http_error_status(err_kind(e)), err_msg(e));
     if (fd_write_all(r->client, out.data, out.len) < 0)
         log_debug("the client has left");
 }

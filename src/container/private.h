@@ -217,9 +217,6 @@ void container_logs_attach(struct container *c, const struct container_logs *o,
 struct err container_log_settings(const struct container *c, struct arena *a,
                                   struct monitor_start *ret);
 
-/* files_job.c: a whole answer {"message": …} with Connection: close. Does not consume e. */
-void container_files_error(struct err e, struct buf *out);
-
 /* exec.c */
 void container_execs_drop(struct container *c);
 /* Codes that an earlier daemon kept under the run root. */

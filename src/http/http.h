@@ -118,5 +118,11 @@ void http_hijack_head(struct buf *out, bool upgrade, const char *content_type);
 /* A complete plain answer with Connection: close, for a new owner that must refuse. */
 void http_plain_answer(struct buf *out, int status, const char *content_type, struct str body);
 const char *http_status_text(int status);
+/* What an error is to the client; the peer's statuses (API v1.51), 499 for a client that left. */
+int http_error_status(enum err_kind kind);
+/* {"message": …} and a newline. */
+void http_error_body(struct buf *out, const char *message);
+/* That as a complete plain answer. */
+void http_error_answer(struct buf *out, int status, const char *message);
 /* Percent-encodes for a path segment or query value. */
 void http_escape(struct buf *out, struct str s);

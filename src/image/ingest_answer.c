@@ -1,7 +1,6 @@
 /* ingest_answer.c - progress lines as the docker CLI draws them (moby pkg/jsonmessage). */
 #include "base/file.h"
 #include "base/time.h"
-#include "image/answer.h"
 #include "image/ingest.h"
 #include "image/protocol.h"
 #include <errno.h>
@@ -158,7 +157,7 @@ static void refuse(struct ingest *in, struct err e) {
     CLEAN_BUF struct buf answer = {0};
     worker_notice(in->ctx, IMAGE_HEAD, STR_NONE, NULL, 0);
     in->head_sent = true;
-    answer_error(e, &answer);
+    http_error_answer(&answer, http_error_status(err_kind(e)), err_msg(e));
     if (fd_write_all(in->client, answer.data, answer.len) == 0)
         drain(in);
 }

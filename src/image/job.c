@@ -3,7 +3,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "http/body.h"
-#include "image/answer.h"
 #include "image/protocol.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +59,7 @@ static void job_free(struct image_job *j) {
 /* Best effort: a client that does not read 4 KiB at once has gone or will not miss it. */
 static void send_error(int client, struct err e) {
     CLEAN_BUF struct buf answer = {0};
-    answer_error(e, &answer);
+    http_error_answer(&answer, http_error_status(err_kind(e)), err_msg(e));
     ssize_t n = send(client, answer.data, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)n;
     shutdown(client, SHUT_WR);

@@ -9,7 +9,6 @@
 #include "base/path.h"
 #include "base/time.h"
 #include "http/body.h"
-#include "image/answer.h"
 #include "kernel/beneath.h"
 #include "kernel/mount.h"
 #include "kernel/xattr.h"
@@ -65,7 +64,7 @@ static struct err look_open(struct str args, const int *fds, size_t fds_n, struc
 static struct err look_close(struct look *l, struct err e) {
     if (err_failed(e) && !l->begun && l->client >= 0) {
         CLEAN_BUF struct buf out = {0};
-        answer_error(e, &out);
+        http_error_answer(&out, http_error_status(err_kind(e)), err_msg(e));
         if (fd_write_all(l->client, out.data, out.len) < 0)
             log_debug("the client has left");
         if (err_kind(e) == ERR_NOT_FOUND) {

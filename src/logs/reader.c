@@ -417,14 +417,8 @@ int reader_timeout(const struct reader *r) {
 /* --- life ------------------------------------------------------------------------------------- */
 
 static void refuse(struct reader *r, struct err e) {
-    CLEAN_BUF struct buf body = {0}, answer = {0};
-    struct json_out o = {.out = &body};
-    jo_obj(&o);
-    jo_kstr(&o, "message", err_msg(e));
-    jo_obj_end(&o);
-    buf_addc(&body, '\n');
-    int status = err_kind(e) == ERR_INVALID ? 400 : 500;
-    http_plain_answer(&answer, status, "application/json", buf_str(&body));
+    CLEAN_BUF struct buf answer = {0};
+    http_error_answer(&answer, http_error_status(err_kind(e)), err_msg(e));
     /* A few hundred bytes into an empty socket; the client may be gone. */
     (void)!send(r->client, answer.data, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "http/http.h"
 #include "kernel/pidfd.h"
 #include "kernel/pty.h"
 #include "monitor/health.h"
@@ -50,17 +51,6 @@ static void reply(struct exec_entry *y, struct err e, pid_t pid) {
 
 /* --- failure ---------------------------------------------------------------------------------- */
 
-static int refusal_status(struct err e) {
-    switch (err_kind(e)) {
-    case ERR_CONFLICT:
-        return 409;
-    case ERR_INVALID:
-        return 400;
-    default:
-        return 503;
-    }
-}
-
 /* The peer has taken the stream over by the time it knows: the client reads why on its stdout. */
 static void tell_stream(struct exec *x, struct err e, bool runtime) {
     struct protocol_client *c = &x->entry->client;
@@ -90,7 +80,7 @@ static void failed(struct exec *x, struct err e) {
         return;
     }
     if (err_kind(e) == ERR_CONFLICT) { /* nothing of it has happened: it may be started again */
-        client_refuse(&y->client, refusal_status(e), err_msg(e));
+        client_refuse(&y->client, http_error_status(err_kind(e)), err_msg(e));
         reply(y, e, 0);
         entry_free(x);
         x->running = false;
@@ -313,7 +303,7 @@ void exec_start(struct peer *p, struct msg *m) {
     };
     struct err e = check(p->keeper, o.id, &c);
     if (err_failed(e)) {
-        client_refuse(&c, refusal_status(e), err_msg(e));
+        client_refuse(&c, http_error_status(err_kind(e)), err_msg(e));
         server_reply(p, m->seq, e, 0);
         return;
     }

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/http.h"
 #include "kernel/pty.h"
 #include "monitor/keeper.h"
 #include <errno.h>
@@ -76,19 +77,6 @@ static void taken(struct peer *p) {
     exit_notice(k);
 }
 
-static int refusal_status(struct err e) {
-    switch (err_kind(e)) {
-    case ERR_INVALID:
-        return 400;
-    case ERR_NOT_FOUND:
-        return 404;
-    case ERR_CONFLICT:
-        return 409;
-    default:
-        return 500;
-    }
-}
-
 static struct err attach(struct keeper *k, struct msg *m) {
     struct protocol_client c;
     protocol_get_client(m, &c);
@@ -102,7 +90,7 @@ static struct err attach(struct keeper *k, struct msg *m) {
     if (!err_failed(e) && c.fd < 0)
         e = err_new(ERR_INVALID, "attach: no client");
     if (err_failed(e)) {
-        client_refuse(&c, refusal_status(e), err_msg(e));
+        client_refuse(&c, http_error_status(err_kind(e)), err_msg(e));
         return e;
     }
     if (!(k->flags & START_OPEN_STDIN))

@@ -409,13 +409,8 @@ void clients_linger(struct keeper *k) {
 }
 
 void client_refuse(struct protocol_client *c, int status, const char *message) {
-    CLEAN_BUF struct buf body = {0}, text = {0};
-    struct json_out o = {.out = &body};
-    jo_obj(&o);
-    jo_kstr(&o, "message", message);
-    jo_obj_end(&o);
-    buf_addc(&body, '\n');
-    http_plain_answer(&text, status, "application/json", buf_str(&body));
+    CLEAN_BUF struct buf text = {0};
+    http_error_answer(&text, status, message);
     /* A few hundred bytes into an empty socket buffer; a client that is gone misses nothing. */
     if (c->fd >= 0 && !(c->flags & CLIENT_HEAD_SENT))
         (void)!send(c->fd, text.data, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
