@@ -2,6 +2,7 @@
 #include "build/build.h"
 #include "base/file.h"
 #include "base/time.h"
+#include "build/check.h"
 #include "build/fetch.h"
 #include "build/lane.h"
 #include <errno.h>
@@ -73,6 +74,49 @@ static struct err write_id(const struct build_job *job, const char *image) {
     return err_wrap(file_replace(job->id_file, str_of(image), 0644, false), "'%s'", job->id_file);
 }
 
+/* The built-in frontend is the one that official names mean; another language is not spoken. */
+static struct err frontend(struct build *b) {
+    const struct build_arg *given = request_arg(b->request, "BUILDKIT_SYNTAX");
+    const char *name = given && given->value ? given->value : b->file->syntax;
+    struct str image, options, repo = str_of(name ? name : "");
+    if (repo.len == 0)
+        return OK;
+    str_cut(repo, ' ', &image, &options);
+    repo = image;
+    ssize_t at = str_find(repo, '@');
+    if (at >= 0)
+        repo = str_sub(repo, 0, (size_t)at);
+    ssize_t colon = str_rfind(repo, ':'), slash = str_rfind(repo, '/');
+    if (colon > slash)
+        repo = str_sub(repo, 0, (size_t)colon);
+    static const char *const official[] = {"docker/dockerfile", "docker/dockerfile-upstream"};
+    for (size_t i = 0; i < ARRAY_LEN(official); i++) {
+        CLEAN_FREE char *mirrored = mem_printf("/%s", official[i]);
+        if (str_eqz(repo, official[i]) || str_ends(repo, str_of(mirrored)))
+            return OK;
+    }
+    return err_new(ERR_UNSUPPORTED,
+                   "syntax '%.*s' is not supported: only docker/dockerfile, which is built in",
+                   STR_ARG(image));
+}
+
+/* The directive check= and the argument that stands for it. With error=true findings end the
+ * build, else `corten build` shows them. */
+static struct err checks(struct build *b) {
+    const struct build_arg *given = request_arg(b->request, "BUILDKIT_DOCKERFILE_CHECK");
+    const struct ignore *rules = b->context->ignore.n ? &b->context->ignore : NULL;
+    CLEAN_BUF struct buf found = {0};
+    size_t n = 0;
+    TRY(check_options(given && given->value ? given->value : b->file->check, &b->checks));
+    if (!b->checks.error)
+        return OK;
+    TRY(check_run(b->file, &b->checks, rules, b->arena, &found, &n));
+    if (n == 0)
+        return OK;
+    return err_new(ERR_INVALID, "%.*s\n%zu finding%s with check=error=true",
+                   STR_ARG(str_trim(buf_str(&found))), n, n == 1 ? "" : "s");
+}
+
 /* Everything between the job and the answer. */
 static struct err build(struct build *b, struct context *c, struct buf *text) {
     const struct build_job *job = b->job;
@@ -99,6 +143,8 @@ static struct err build(struct build *b, struct context *c, struct buf *text) {
     }
     TRY(dockerfile_parse(buf_str(text), b->request->dockerfile, b->arena, &file));
     b->file = file;
+    TRY(frontend(b));
+    TRY(checks(b));
     TRY(plan_make(file, b->request, b->arena, &b->plan));
     TRY(client_open(job->host, &b->client));
     TRY(execute(b, &image));

@@ -31,6 +31,10 @@ struct err build_print_tree(struct str dockerfile, const char *name, struct buf 
 
 /* Checks without building: a line per finding, as errors are shown. The peer's rules (build checks
  * of the Dockerfile reference) are warnings, what the field has learnt besides is advice and does
- * not count. The directive check=skip=… is honoured. An error of the file itself is returned. */
-struct err build_check(struct str dockerfile, const char *name, struct buf *out,
-                       size_t *ret_warnings);
+ * not count. The directive check= is honoured. An error of the file itself is returned. */
+struct build_check_how {
+    const char *directive; /* instead of the file's own; NULL: that */
+    int context_fd;        /* a directory whose ignore rules count, or -1 */
+};
+struct err build_check(struct str dockerfile, const char *name, const struct build_check_how *how,
+                       struct buf *out, size_t *ret_warnings);

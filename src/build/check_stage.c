@@ -1,4 +1,5 @@
 /* build/check_stage.c - rules about single instructions and the stage that they are in. */
+#include "base/path.h"
 #include "build/check.h"
 #include <ctype.h>
 #include <string.h>
@@ -55,6 +56,21 @@ static void from_variable(struct checker *c, const struct node *n, struct str na
                meant ? "?)" : "");
 }
 
+/* A comment right above FROM … AS or ARG describes it, beginning with its name. */
+static void description(struct checker *c, const struct node *n, const char *what,
+                        const char *name) {
+    if (!name || n->line < 2 || !check_wants(c, "InvalidDefinitionDescription"))
+        return;
+    struct str line = str_trim(check_line_of(c->file, n->line - 1)), first, rest;
+    bool directives = n->line - 1 <= (c->file->check ? 1u : 0u) + (c->file->syntax ? 1u : 0u);
+    if (line.len == 0 || line.p[0] != '#' || directives)
+        return;
+    str_cut(str_trim(str_from(line, 1)), ' ', &first, &rest);
+    if (!str_eqz(first, name))
+        check_warn(c, "InvalidDefinitionDescription", n, 0,
+                   "Comment for %s should follow the format: `# %s <description>`", what, name);
+}
+
 static void stage_name(struct checker *c, const struct node *n) {
     struct str name = str_of(n->args.items[2].text);
     CLEAN_BUF struct buf lower = {0};
@@ -68,9 +84,10 @@ static void stage_name(struct checker *c, const struct node *n) {
     if (upper_from != upper_as)
         check_warn(c, "FromAsCasing", n, n->args.items[1].at,
                    "'%s' and '%s' keywords' casing do not match", n->args.items[1].text, n->name);
-    if (str_eqz(buf_str(&lower), "context"))
+    if (str_eqz(buf_str(&lower), "context")) /* the other one, scratch, is an error */
         check_warn(c, "ReservedStageName", n, n->args.items[2].at,
                    "Stage name should not use the same name as reserved stage \"context\"");
+    description(c, n, "build stage", n->args.items[2].text);
     if (check_has(&c->stages, buf_str(&lower)))
         check_warn(c, "DuplicateStageName", n, n->args.items[2].at,
                    "Duplicate stage name \"%.*s\", stage names should be unique", STR_ARG(name));
@@ -108,7 +125,7 @@ static void from(struct checker *c, const struct instr *in) {
     c->in_stage = true;
     c->absolute = stage; /* what the other stage did is not followed: no false alarm */
     c->scratch = str_eqz(str_of(in->from.image), "scratch");
-    c->shell_set = c->user_set = false;
+    c->shell_set = c->user_set = c->whole_context = false;
     memset(c->seen, 0, sizeof(c->seen));
     if (!stage) {
         strv_done(&c->vars);
@@ -143,6 +160,8 @@ static bool secret_name(const char *name) {
 
 static void pairs(struct checker *c, const struct instr *in) {
     const char *kind = instruction_name(in->kind);
+    if (in->kind == I_ARG && in->pairs.n == 1)
+        description(c, in->node, "build argument", in->pairs.items[0].key);
     for (size_t i = 0; i < in->pairs.n; i++) {
         const struct pair *p = &in->pairs.items[i];
         if (in->kind != I_LABEL && secret_name(p->key))
@@ -211,12 +230,26 @@ static void expose(struct checker *c, const struct instr *in) {
     }
 }
 
+/* A source that the context's rules leave out. */
+static void copy_ignored(struct checker *c, const struct instr *in, const char *source) {
+    CLEAN_FREE char *joined = path_join("/", source);
+    CLEAN_FREE char *clean = path_clean(str_of(joined));
+    if (!c->ignore || in->copy.from || source_is_git(source) || source_is_url(source) ||
+        strpbrk(source, "$*?[") || !clean[1])
+        return;
+    if (ignore_match(c->ignore, str_of(clean + 1)))
+        check_warn(c, "CopyIgnoredFile", in->node, 0,
+                   "Attempting to Copy file \"%s\" that is excluded by .dockerignore", source);
+}
+
 static void copy(struct checker *c, const struct instr *in) {
     const struct copy_spec *s = &in->copy;
     bool plain = in->kind == I_ADD && s->sources_n > 0;
     for (size_t i = 0; i < s->sources_n; i++) {
         struct str t = str_of(s->sources[i]);
         variables(c, in->node, s->sources[i], variable);
+        copy_ignored(c, in, s->sources[i]);
+        c->whole_context |= !s->from && (str_eqz(t, ".") || str_eqz(t, "./"));
         plain &= !source_is_git(s->sources[i]) && !source_is_url(s->sources[i]) &&
                  str_find_str(t, STR(".t")) < 0 && str_find(t, '$') < 0;
     }
@@ -235,6 +268,17 @@ static void run(struct checker *c, const struct instr *in) {
             c, "CleanupInSameLayer", in->node,
             "package lists stay in this layer: remove /var/lib/apt/lists/* in the same RUN, "
             "or use a cache mount");
+    static const char *const installs[] = {"apt-get install", "apk add",       "pip install",
+                                           "pip3 install",    "npm install",   "npm ci",
+                                           "go mod download", "bundle install"};
+    for (size_t i = 0; c->whole_context && i < ARRAY_LEN(installs); i++)
+        if (str_find_str(text, str_of(installs[i])) >= 0) {
+            check_advise(c, "CacheOrder", in->node,
+                         "every change in the context repeats this '%s': copy what it needs "
+                         "first, the rest after it",
+                         installs[i]);
+            break;
+        }
     if (str_find_str(text, STR("apt-get upgrade")) >= 0)
         check_advise(c, "UpgradeInBuild", in->node,
                      "an upgrade makes the result depend on the day");

@@ -79,6 +79,22 @@ static struct err triggers(struct build *b, struct stage *stage) {
     return OK;
 }
 
+/* An image of the daemon may be of another platform: pulled so, or made elsewhere. */
+static struct err platform_check(struct build *b, const struct stage *st) {
+    const struct platform here = platform_here();
+    const struct oci_image_config *c = &st->state.image;
+    if (!c->os || !*c->os || !c->architecture || !*c->architecture ||
+        (strcmp(c->os, here.os) == 0 && strcmp(c->architecture, here.arch) == 0) ||
+        check_skips(&b->checks, "InvalidBaseImagePlatform"))
+        return OK;
+    char *words = arena_printf(b->arena,
+                               "InvalidBaseImagePlatform: Base image %s was pulled with platform "
+                               "\"%s/%s\", expected \"%s/%s\" for current build",
+                               st->base, c->os, c->architecture, here.os, here.arch);
+    return b->checks.error ? err_new(ERR_INVALID, "%s", words)
+                           : report_text(b->report, "[Warning] %s\n", words);
+}
+
 static struct err stage_begin(struct build *b, struct stage *st) {
     struct state *s = &st->state;
     *s = (struct state){.arena = b->arena,
@@ -100,6 +116,7 @@ static struct err stage_begin(struct build *b, struct stage *st) {
     TRYF(state_base(s, base.config), "%s", st->base);
     s->base_name = st->base;
     s->base_id = base.image;
+    TRY(platform_check(b, st));
     return base_layers(b, base.image, &s->layers);
 }
 

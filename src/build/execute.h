@@ -1,5 +1,6 @@
 /* build/execute.h - running the plan. Private to build/. */
 #pragma once
+#include "build/check.h"
 #include "build/context.h"
 #include "build/copy.h"
 #include "build/plan.h"
@@ -14,6 +15,7 @@ struct build {
     struct client *client;
     struct report *report;
     struct context *context;
+    struct check_options checks;
     int64_t began;                     /* wall ns */
     struct lanes *all_lanes;           /* of the build; build/lane.h */
     struct lanes *lanes;               /* the same in a lane's own view, else NULL */

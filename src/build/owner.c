@@ -123,12 +123,14 @@ static bool clause(struct str s, uint32_t *mode, bool dir) {
         char op = s.p[i++];
         if (!strchr("+-=", op))
             return false;
-        uint32_t bits = 0;
+        uint32_t bits = 0, before = *mode;
         for (; i < s.len && !strchr("+-=", s.p[i]); i++) {
             char p = s.p[i];
             bool x = dir || (*mode & 0111);
-            if (!strchr("rwxXst", p))
+            if (!strchr("rwxXstugo", p))
                 return false;
+            if (strchr("ugo", p)) /* what that one has */
+                bits |= 0111 * (before >> (p == 'u' ? 6 : p == 'g' ? 3 : 0) & 7);
             bits |= p == 'r' ? 0444 : p == 'w' ? 0222 : p == 'x' ? 0111 : p == 's' ? 06000 : 0;
             bits |= p == 'X' && x ? 0111 : p == 't' ? 01000 : 0;
         }

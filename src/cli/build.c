@@ -141,12 +141,25 @@ static struct err read_dockerfile(const struct build_options *o, const char *con
     return err_wrap(file_read_at(AT_FDCWD, file, DOCKERFILE_MAX, ret), "corten: '%s'", file);
 }
 
+/* --build-arg BUILDKIT_DOCKERFILE_CHECK=… stands for the directive. */
+static const char *check_directive(const struct build_options *o) {
+    const char *found = NULL;
+    struct str k, v;
+    for (size_t i = 0; i < o->build_args.n; i++)
+        if (str_cut(str_of(o->build_args.items[i]), '=', &k, &v) &&
+            str_eqz(k, "BUILDKIT_DOCKERFILE_CHECK"))
+            found = v.p;
+    return found;
+}
+
 static int check(const struct build_options *o, const char *context) {
     CLEAN_BUF struct buf text = {0}, out = {0};
+    CLEAN_FD int dir = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct build_check_how how = {.directive = check_directive(o), .context_fd = dir};
     size_t warnings = 0;
     struct err e = read_dockerfile(o, context, &text);
     if (!err_failed(e))
-        e = build_check(buf_str(&text), o->file ? o->file : "Dockerfile", &out, &warnings);
+        e = build_check(buf_str(&text), o->file ? o->file : "Dockerfile", &how, &out, &warnings);
     if (err_failed(e))
         return cli_fail(e, 1);
     (void)fd_write_all(STDOUT_FILENO, out.data, out.len);

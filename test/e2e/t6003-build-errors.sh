@@ -22,6 +22,14 @@ refused 'cannot be empty' ' \n'
 refused 'target stage "nope" could not be found' 'FROM busybox\n' --target nope
 refused 'B: is not allowed to be unset' 'FROM busybox\nENV A=${B?}\n'
 
+step "checks that shall be errors, languages that are not spoken"
+refused 'warning: StageNameCasing' '# check=error=true\nFROM busybox AS Up\n'
+refused '1 finding with check=error=true' 'FROM busybox AS Up\n' --build-arg BUILDKIT_DOCKERFILE_CHECK=error=true
+refused "unknown option 'eror'" '# check=eror=true\nFROM busybox\n'
+refused "syntax 'x/y:1' is not supported" '# syntax=x/y:1\nFROM busybox\n'
+printf '# syntax=mirror.example/docker/dockerfile:1.7-labs@sha256:00\n# check=skip=StageNameCasing;error=true\nFROM busybox AS Up\n' >ctx/Dockerfile
+dk build -q ctx >/dev/null || fail "checks that are skipped, a frontend that is built in"
+
 step "steps that fail"
 refused "The command '/bin/sh -c exit 3' returned a non-zero code: 3" 'FROM busybox\nRUN exit 3\n'
 refused 'excluded by .dockerignore: nope' 'FROM busybox\nCOPY nope /\n'
