@@ -55,6 +55,10 @@ struct err container_destroy(struct record *r) {
     TRY(end_init(r));
     if (has_cgroup(r))
         TRY(runtime_cgroup_remove(r->kept.cgroup_path));
+    return container_forget(r);
+}
+
+struct err container_forget(struct record *r) {
     if (r->has_kept)
         container_hooks(r, false);
     return record_remove(r);

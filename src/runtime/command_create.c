@@ -233,6 +233,7 @@ static struct err publish(struct create *o, bool waits) {
     r->kept.pid = o->init.pid;
     r->kept.start_time = o->init.start_time;
     r->kept.waits = waits;
+    r->has_kept = true;
     if (o->console_socket)
         TRY(console_send(o->console_socket, o->init.pty_master));
     if (o->pid_file)
@@ -319,8 +320,8 @@ static struct err foreground(struct create *o, int *ret_status) {
     *ret_status = status;
     if (o->keep)
         return OK;
-    runtime_close(TAKE(o->box));
-    return container_destroy(&o->record);
+    TRY(runtime_delete(TAKE(o->box)));
+    return container_forget(&o->record);
 }
 
 static int status_of(struct err e) {

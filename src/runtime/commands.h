@@ -52,6 +52,8 @@ struct err command_spec(struct call *c);
 void container_hooks(const struct record *r, bool after_start);
 /* Kills what is left of a container, runs its poststop hooks, removes its cgroup and its record. */
 struct err container_destroy(struct record *r);
+/* Its last part, for a container whose processes and cgroup are gone. */
+struct err container_forget(struct record *r);
 
 /* --- streams and terminal (console.c) --------------------------------------------------------- */
 

@@ -1,11 +1,13 @@
 /* bench - the stop-watch of test/bench/run: times a container's life over any Docker API, or a
  * command.
  *
- *     bench api HOST NETWORK IMAGE N      create + start + wait + remove of `true` on one
- * connection bench exec HOST CONTAINER N         exec create + start (attached, read to the end) of
- * `true` bench command N PROGRAM [ARG...]    posix_spawn to reaped bench ready HOST SECONDS until
- * /_ping answers Prints one line "min MEDIAN max" in microseconds. Not timed tests: run/ compares
- * ratios. */
+ *   bench api HOST NETWORK IMAGE N        create + start + wait + remove of `true`, one connection
+ *   bench exec HOST CONTAINER N           exec create + start (attached, read to the end) of `true`
+ *   bench command N PROGRAM [ARG...]      posix_spawn to reaped
+ *   bench memory PROGRAM [ARG...]         peak memory of one run, in KiB
+ *   bench ready HOST SECONDS              until /_ping answers
+ *
+ * Prints one line "min MEDIAN max" in microseconds. Not timed tests: run compares ratios. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/time.h"
@@ -14,8 +16,8 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,11 +117,22 @@ static struct err one_command(char **argv) {
     return OK;
 }
 
+/* Peak memory in KiB. */
+static struct err print_memory(char **argv) {
+    struct rusage u;
+    TRY(one_command(argv));
+    getrusage(RUSAGE_CHILDREN, &u);
+    printf("%ld\n", u.ru_maxrss);
+    return OK;
+}
+
 static struct err measure(int argc, char **argv) {
     struct http_client *c = NULL;
     uint64_t n = 0;
     bool api = !strcmp(argv[1], "api") && argc == 6, exec = !strcmp(argv[1], "exec") && argc == 5;
     bool command = !strcmp(argv[1], "command") && argc > 3;
+    if (!strcmp(argv[1], "memory") && argc > 2)
+        return print_memory(argv + 2);
     if (!api && !exec && !command)
         return err_new(ERR_INVALID, "usage: see the top of test/bench/bench.c");
     TRY(str_to_u64(str_of(argv[api ? 5 : exec ? 4 : 2]), 100000, &n));

@@ -41,6 +41,11 @@ expect_status 126 cr run -b "$bundle" box
 expect_eq "$(cr list -q)" ""
 no_cgroups || fail a failed run leaves a cgroup
 
+step the hooks of the end, when nobody calls delete
+config '["true"]' 's/"root":\{/"hooks":{"poststop":[{"path":"\/bin\/sh","args":["sh","-c","cat >'"${TEST_TMP//\//\\/}"'\/poststop"]}]},"root":{/'
+cr run -b "$bundle" box || fail run
+expect_match "$(cat "$TEST_TMP/poststop")" '"status": ?"stopped"'
+
 step create, state, start, kill, delete
 config '["sh","-c","trap \"exit 7\" TERM; echo up; while :; do sleep 0.05; done"]'
 cr create -b "$bundle" --pid-file "$TEST_TMP/pid" box >"$TEST_TMP/out" || fail create
