@@ -16,9 +16,11 @@
 
 const struct extract_limits extract_default_limits = {UINT64_C(1) << 40, 10000000};
 
-struct dir_time {
+/* What a directory gets when nothing is written into it any more. */
+struct dir_late {
     char *path;
     int64_t mtime;
+    struct str default_acl; /* owned; else what is made in it would inherit from it. Empty: none */
 };
 
 struct extractor {
@@ -32,7 +34,10 @@ struct extractor {
     /* Directory of the last entry: archives come directory by directory. */
     char *parent_path;
     int parent;
-    VEC(struct dir_time) dirs;
+    /* Made in `parent`, an entry of `self` has owner and mode at once (layers only). */
+    bool plain_parent, root_inherits;
+    uint32_t self_uid, self_gid;
+    VEC(struct dir_late) dirs;
     char *data;
 };
 
@@ -82,6 +87,19 @@ static void forget_parent(struct extractor *x) {
     x->parent = fd_close(x->parent);
 }
 
+/* Set-group-id directories and default ACLs give what is made in them something of their own. */
+static bool is_plain_parent(const struct extractor *x, int dir) {
+    struct stat st;
+    return (x->flags & EXTRACT_LAYER) && !x->root_inherits && fstat(dir, &st) == 0 &&
+           st.st_gid == x->self_gid && !(st.st_mode & S_ISGID);
+}
+
+/* Is an entry of this owner and mode right as soon as it is made? */
+static bool is_plain(const struct extractor *x, const struct tar_entry *e) {
+    return x->plain_parent && e->uid == x->self_uid && e->gid == x->self_gid &&
+           !(e->mode & (S_ISUID | S_ISGID | S_ISVTX));
+}
+
 /* Directory and name of a cleaned path; missing directories are made. path must outlive the place.
  */
 static struct err find_place(struct extractor *x, const char *path, struct place *ret) {
@@ -98,6 +116,7 @@ static struct err find_place(struct extractor *x, const char *path, struct place
             TRY(beneath_parent(x->root, path, true, &dir, &name));
         forget_parent(x);
         x->parent = TAKE_FD(dir);
+        x->plain_parent = is_plain_parent(x, x->parent);
         x->parent_path = str_dup(str_n(path, dir_len));
     }
     ret->dir = x->parent;
@@ -133,6 +152,22 @@ static struct err place_remove(struct place at) {
     return dir_remove(at.dir, at.name);
 }
 
+/* Makes an entry by `make` (a descriptor, 0, or -1 with errno). Archives seldom name a thing twice:
+ * what is in the way is looked for when it is. */
+static struct err place_make(struct place at, const struct tar_entry *e, mode_t mode,
+                             int (*make)(struct place at, const struct tar_entry *e, mode_t mode),
+                             const char *what, int *ret) {
+    int r = make(at, e, mode);
+    if (r < 0 && errno == EEXIST) {
+        TRY(place_remove(at));
+        r = make(at, e, mode);
+    }
+    if (r < 0)
+        return err_errno(errno, "%s", what);
+    *ret = r;
+    return OK;
+}
+
 /* --- attributes
  * ----------------------------------------------------------------------------------- */
 static bool xattr_kept(const char *name) {
@@ -143,12 +178,16 @@ static bool xattr_kept(const char *name) {
            str_eqz(s, "system.posix_acl_default");
 }
 
+static bool is_default_acl(const struct tar_xattr *a) {
+    return strcmp(a->name, "system.posix_acl_default") == 0;
+}
+
 /* fd: opened for reading or writing. */
 static struct err set_xattrs(int fd, const struct tar_entry *e) {
     for (size_t i = 0; i < e->xattrs.n; i++) {
         const struct tar_xattr *a = &e->xattrs.items[i];
-        if (!xattr_kept(a->name))
-            continue;
+        if (!xattr_kept(a->name) || is_default_acl(a))
+            continue; /* set_dirs_late */
         if (fsetxattr(fd, a->name, a->value.p, a->value.len, 0) < 0)
             return err_errno(errno, "set extended attribute %s", a->name);
     }
@@ -166,22 +205,19 @@ static void entry_times(int64_t mtime, struct timespec ret[2]) {
 
 /* Owner before mode (chown clears set-id bits), capabilities after the owner for the same reason.
  */
-static struct err set_attributes(int fd, const struct tar_entry *e) {
+static struct err set_owner_mode(int fd, const struct tar_entry *e) {
     if (fchown(fd, e->uid, e->gid) < 0)
         return err_errno(errno, "chown to %u:%u", e->uid, e->gid);
     if (fchmod(fd, e->mode) < 0)
         return err_errno(errno, "chmod to %o", e->mode);
-    TRY(set_xattrs(fd, e));
-    struct timespec times[2];
-    entry_times(e->mtime, times);
-    if (futimens(fd, times) < 0)
-        return err_errno(errno, "set times");
     return OK;
 }
 
 /* For what cannot be opened: links and devices. The place was just made and is no directory. */
-static struct err set_attributes_at(struct place at, const struct tar_entry *e) {
-    if (fchownat(at.dir, at.name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
+static struct err set_attributes_at(const struct extractor *x, struct place at,
+                                    const struct tar_entry *e) {
+    bool owned = x->plain_parent && e->uid == x->self_uid && e->gid == x->self_gid;
+    if (!owned && fchownat(at.dir, at.name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
         return err_errno(errno, "chown to %u:%u", e->uid, e->gid);
     struct timespec times[2];
     entry_times(e->mtime, times);
@@ -198,48 +234,96 @@ static struct err set_opaque(int fd) {
 
 /* --- one kind of entry each
  * ----------------------------------------------------------------------- */
+/* What is there instead of a directory goes; *ret_was_whiteout: and was one. */
+static struct err make_dir_there(struct extractor *x, struct place at, const char *path,
+                                 bool *ret_was_whiteout) {
+    struct stat st;
+    if (!place_stat(at, &st))
+        return err_errno(errno, "stat");
+    *ret_was_whiteout = is_whiteout(&st);
+    if (S_ISDIR(st.st_mode))
+        return OK;
+    if (x->flags & EXTRACT_KEEP_KIND)
+        return err_new(ERR_INVALID, "cannot overwrite non-directory \"/%s\" with directory", path);
+    TRY(place_remove(at));
+    if (mkdirat(at.dir, at.name, 0700) < 0)
+        return err_errno(errno, "mkdir");
+    return OK;
+}
+
+static void remember_dir(struct extractor *x, const char *path, const struct tar_entry *e) {
+    struct dir_late late = {.path = mem_strdup(path), .mtime = e->mtime};
+    for (size_t i = 0; i < e->xattrs.n; i++) {
+        const struct tar_xattr *a = &e->xattrs.items[i];
+        if (is_default_acl(a) && a->value.len > 0) {
+            free((char *)late.default_acl.p);
+            late.default_acl = str_n(mem_dup(a->value.p, a->value.len), a->value.len);
+        }
+    }
+    vec_push(&x->dirs, late);
+}
+
 static struct err extract_dir(struct extractor *x, struct place at, const char *path,
                               const struct tar_entry *e) {
-    struct stat st;
-    bool there = place_stat(at, &st), was_whiteout = there && is_whiteout(&st);
-    if (there && !S_ISDIR(st.st_mode)) {
-        if (x->flags & EXTRACT_KEEP_KIND)
-            return err_new(ERR_INVALID, "cannot overwrite non-directory \"/%s\" with directory",
-                           path);
-        TRY(place_remove(at));
-        there = false;
-    }
-    if (!there && mkdirat(at.dir, at.name, 0700) < 0)
+    bool was_whiteout = false, plain = is_plain(x, e);
+    remember_dir(x, path, e);
+    if (mkdirat(at.dir, at.name, plain ? e->mode : 0700) == 0) {
+        if (plain && e->xattrs.n == 0)
+            return OK;
+    } else if (errno == EEXIST) {
+        TRY(make_dir_there(x, at, path, &was_whiteout));
+    } else {
         return err_errno(errno, "mkdir");
+    }
     CLEAN_FD
     int fd = -1;
     TRY(place_open(at, O_RDONLY | O_DIRECTORY, &fd));
     if (was_whiteout && (x->flags & EXTRACT_LAYER))
         TRY(set_opaque(fd));
-    TRY(set_attributes(fd, e));
-    vec_push(&x->dirs, ((struct dir_time){mem_strdup(path), e->mtime}));
-    return OK;
+    TRY(set_owner_mode(fd, e));
+    if (at.dir == x->parent && strcmp(at.name, ".") == 0)
+        x->plain_parent = is_plain_parent(x, x->parent); /* the directory that was just changed */
+    return set_xattrs(fd, e);
 }
 
+static struct err write_data(struct extractor *x, int fd) {
+    for (;;) {
+        size_t n;
+        TRY(tar_read(x->tar, x->data, DATA_SIZE, &n));
+        if (n == 0)
+            return OK;
+        int r = fd_write_all(fd, x->data, n);
+        if (r < 0)
+            return err_errno(r, "write");
+    }
+}
+
+static int make_file(struct place at, const struct tar_entry *e, mode_t mode) {
+    (void)e;
+    return openat(at.dir, at.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+}
+
+/* Owner before mode (chown clears set-id bits), capabilities after the owner and the data for the
+ * same reason. */
 static struct err extract_file(struct extractor *x, struct place at, const struct tar_entry *e) {
     if (e->size > x->limits->bytes - x->done.bytes)
         return err_new(ERR_INVALID, "the archive holds more than %llu bytes",
                        (unsigned long long)x->limits->bytes);
     CLEAN_FD
-    int fd = openat(at.dir, at.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_errno(errno, "create");
-    for (;;) {
-        size_t n;
-        TRY(tar_read(x->tar, x->data, DATA_SIZE, &n));
-        if (n == 0)
-            break;
-        int r = fd_write_all(fd, x->data, n);
-        if (r < 0)
-            return err_errno(r, "write");
-    }
+    int fd = -1;
+    bool plain = is_plain(x, e);
+    struct timespec times[2];
+    entry_times(e->mtime, times);
+    TRY(place_make(at, e, plain ? e->mode : 0600, make_file, "create", &fd));
+    if (e->size > 0)
+        TRY(write_data(x, fd));
     x->done.bytes += e->size;
-    return set_attributes(fd, e);
+    if (!plain)
+        TRY(set_owner_mode(fd, e));
+    TRY(set_xattrs(fd, e));
+    if (futimens(fd, times) < 0)
+        return err_errno(errno, "set times");
+    return OK;
 }
 
 static struct err extract_link(struct extractor *x, struct place at, const struct tar_entry *e) {
@@ -259,8 +343,11 @@ static struct err extract_link(struct extractor *x, struct place at, const struc
         return err_new(ERR_INVALID, "hard link to a directory");
     if (is_whiteout(&st))
         return err_new(ERR_INVALID, "hard link to a whiteout");
+    if (linkat(dir, name, at.dir, at.name, 0) == 0)
+        return OK;
     struct stat here;
-    if (place_stat(at, &here) && here.st_dev == st.st_dev && here.st_ino == st.st_ino)
+    if (errno == EEXIST && place_stat(at, &here) && here.st_dev == st.st_dev &&
+        here.st_ino == st.st_ino)
         return OK; /* a link to itself, or said twice */
     TRY(place_remove(at));
     if (linkat(dir, name, at.dir, at.name, 0) < 0)
@@ -268,24 +355,35 @@ static struct err extract_link(struct extractor *x, struct place at, const struc
     return OK;
 }
 
-static struct err extract_symlink(struct place at, const struct tar_entry *e) {
+static int make_symlink(struct place at, const struct tar_entry *e, mode_t mode) {
+    (void)mode;
+    return symlinkat(e->target, at.dir, at.name);
+}
+
+static struct err extract_symlink(const struct extractor *x, struct place at,
+                                  const struct tar_entry *e) {
+    int made;
     if (e->target[0] == '\0')
         return err_new(ERR_INVALID, "symbolic link without a target");
     if (strlen(e->target) > EXTRACT_PATH_MAX)
         return err_new(ERR_INVALID, "target is longer than %d bytes", EXTRACT_PATH_MAX);
-    if (symlinkat(e->target, at.dir, at.name) < 0)
-        return err_errno(errno, "symlink");
-    return set_attributes_at(at, e);
+    TRY(place_make(at, e, 0, make_symlink, "symlink", &made));
+    return set_attributes_at(x, at, e);
 }
 
-static struct err extract_node(struct place at, const struct tar_entry *e) {
+static int make_node(struct place at, const struct tar_entry *e, mode_t mode) {
+    return mknodat(at.dir, at.name, mode, makedev(e->major, e->minor));
+}
+
+static struct err extract_node(const struct extractor *x, struct place at,
+                               const struct tar_entry *e) {
+    int made;
     mode_t kind = e->type == TAR_CHAR ? S_IFCHR : e->type == TAR_BLOCKDEV ? S_IFBLK : S_IFIFO;
     if (e->type == TAR_CHAR && e->major == 0 && e->minor == 0)
         return err_new(ERR_INVALID, "a character device 0:0 would be a whiteout");
     /* No set-id bits on devices: chown would drop them anyway. */
-    if (mknodat(at.dir, at.name, kind | (e->mode & 01777), makedev(e->major, e->minor)) < 0)
-        return err_errno(errno, "mknod");
-    return set_attributes_at(at, e);
+    TRY(place_make(at, e, kind | (e->mode & 01777), make_node, "mknod", &made));
+    return set_attributes_at(x, at, e);
 }
 
 /* --- whiteouts
@@ -358,30 +456,35 @@ static struct err extract_entry(struct extractor *x, const struct tar_entry *e) 
     TRY(check_kind(x, at, path));
     if (e->type == TAR_LINK)
         return extract_link(x, at, e);
-    TRY(place_remove(at));
     if (e->type == TAR_FILE)
         return extract_file(x, at, e);
     if (e->type == TAR_SYMLINK)
-        return extract_symlink(at, e);
-    return extract_node(at, e);
+        return extract_symlink(x, at, e);
+    return extract_node(x, at, e);
+}
+
+static struct err set_dir_late(const struct extractor *x, const struct dir_late *d) {
+    CLEAN_FD
+    int fd = -1;
+    struct err e = beneath_open(x->root, d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd);
+    if (err_failed(e)) { /* a later entry took its place */
+        err_ignore(e);
+        return OK;
+    }
+    if (d->default_acl.len > 0 &&
+        fsetxattr(fd, "system.posix_acl_default", d->default_acl.p, d->default_acl.len, 0) < 0)
+        return err_errno(errno, "set the default ACL of '%s'", d->path);
+    struct timespec times[2];
+    entry_times(d->mtime, times);
+    if (futimens(fd, times) < 0)
+        return err_errno(errno, "set times of '%s'", d->path);
+    return OK;
 }
 
 /* Writing into a directory changes its time, so these come last. Children first does not matter. */
-static struct err set_dir_times(struct extractor *x) {
-    for (size_t i = 0; i < x->dirs.n; i++) {
-        CLEAN_FD
-        int fd = -1;
-        struct err e = beneath_open(x->root, x->dirs.items[i].path,
-                                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd);
-        if (err_failed(e)) { /* a later entry took its place */
-            err_ignore(e);
-            continue;
-        }
-        struct timespec times[2];
-        entry_times(x->dirs.items[i].mtime, times);
-        if (futimens(fd, times) < 0)
-            return err_errno(errno, "set times of '%s'", x->dirs.items[i].path);
-    }
+static struct err set_dirs_late(struct extractor *x) {
+    for (size_t i = 0; i < x->dirs.n; i++)
+        TRY(set_dir_late(x, &x->dirs.items[i]));
     return OK;
 }
 
@@ -404,7 +507,7 @@ static struct err extract_all(struct extractor *x) {
             return err_wrap(bad, "entry '%s'", e->path);
     }
     TRY(tar_finish(x->tar));
-    return set_dir_times(x);
+    return set_dirs_late(x);
 }
 
 struct err extract_into(struct stream *in, int root, const struct extract_into *o,
@@ -415,14 +518,19 @@ struct err extract_into(struct stream *in, int root, const struct extract_into *
                           .uid = o->uid,
                           .gid = o->gid,
                           .limits = limits,
+                          .self_uid = geteuid(),
+                          .self_gid = getegid(),
+                          .root_inherits = fgetxattr(root, "system.posix_acl_default", NULL, 0) > 0,
                           .parent = -1};
     x.tar = tar_reader_new(in);
     x.data = mem_alloc(DATA_SIZE);
     struct err e = extract_all(&x);
     if (!err_failed(e))
         *ret = x.done;
-    for (size_t i = 0; i < x.dirs.n; i++)
+    for (size_t i = 0; i < x.dirs.n; i++) {
         free(x.dirs.items[i].path);
+        free((char *)x.dirs.items[i].default_acl.p);
+    }
     vec_done(&x.dirs);
     forget_parent(&x);
     free(x.data);

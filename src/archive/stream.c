@@ -2,13 +2,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define COPY_SIZE (256u << 10)
-#define PIPE_SIZE (1u << 20)
 
 struct err stream_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
     return s->read(s, p, n, ret_n);
@@ -222,89 +219,4 @@ struct stream *stream_after(struct str head, struct stream *from) {
     if (head.len > 0)
         memcpy(t->head, head.p, head.len);
     return &t->s;
-}
-
-/* --- a stage in a thread ---------------------------------------------------------------------- */
-struct threaded_stream {
-    struct stream s;
-    struct stream *source; /* owned; used by the thread until it is joined */
-    pthread_t thread;
-    bool joined;
-    int read_fd, write_fd; /* write_fd belongs to the thread once it runs */
-    struct err result;     /* written by the thread, read after the join */
-};
-
-static void *threaded_main(void *arg) {
-    struct threaded_stream *t = arg;
-    CLEAN_FREE
-    char *p = mem_alloc(COPY_SIZE);
-    for (;;) {
-        size_t k;
-        t->result = stream_read(t->source, p, COPY_SIZE, &k);
-        if (err_failed(t->result) || k == 0)
-            break;
-        /* EPIPE (SIGPIPE is ignored in workers): the reader went away, nobody will ask why. */
-        if (fd_write_all(t->write_fd, p, k) < 0)
-            break;
-    }
-    t->write_fd = fd_close(t->write_fd);
-    return NULL;
-}
-
-static void threaded_join(struct threaded_stream *t) {
-    if (!t->joined)
-        pthread_join(t->thread, NULL);
-    t->joined = true;
-}
-
-static struct err threaded_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
-    struct threaded_stream *t = CONTAINER_OF(s, struct threaded_stream, s);
-    ssize_t k;
-    do
-        k = read(t->read_fd, p, n);
-    while (k < 0 && errno == EINTR);
-    if (k < 0)
-        return err_errno(errno, "read from the pipeline");
-    if (k == 0) {
-        threaded_join(t);
-        struct err e = t->result;
-        t->result = OK;
-        TRY(e);
-    }
-    *ret_n = (size_t)k;
-    return OK;
-}
-
-static void threaded_done(struct stream *s) {
-    struct threaded_stream *t = CONTAINER_OF(s, struct threaded_stream, s);
-    t->read_fd = fd_close(t->read_fd); /* stops a thread that writes */
-    threaded_join(t);
-    err_ignore(t->result); /* the reader gave up before the end */
-    stream_free(t->source);
-    free(t);
-}
-
-struct err stream_threaded(struct stream *from, struct stream **ret) {
-    struct threaded_stream *t = NEW(struct threaded_stream);
-    int fds[2];
-    if (pipe2(fds, O_CLOEXEC) < 0) {
-        struct err e = err_errno(errno, "pipe");
-        free(t);
-        return e;
-    }
-    /* Bigger pipes need fewer switches; refused above the user's limit, which does no harm. */
-    fcntl(fds[1], F_SETPIPE_SZ, PIPE_SIZE);
-    t->s = (struct stream){threaded_read, threaded_done, NULL};
-    t->source = from;
-    t->read_fd = fds[0];
-    t->write_fd = fds[1];
-    int r = pthread_create(&t->thread, NULL, threaded_main, t);
-    if (r != 0) {
-        fd_close(fds[0]);
-        fd_close(fds[1]);
-        free(t);
-        return err_errno(r, "start a thread");
-    }
-    *ret = &t->s;
-    return OK;
 }

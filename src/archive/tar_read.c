@@ -10,8 +10,18 @@ struct header {
 };
 _Static_assert(sizeof(struct header) == TAR_BLOCK, "a header is one block");
 
+#define BUFFER_SIZE (64u << 10)
+
+/* Headers and small files come out of a buffer; the data of large ones passes by it. */
+struct buffered {
+    struct stream s;
+    size_t pos, len;
+    char data[BUFFER_SIZE];
+};
+
 struct tar_reader {
-    struct stream *in;
+    struct buffered *buffered;
+    struct stream *in;  /* that buffer */
     struct arena arena; /* of the current entry */
     struct tar_pax pax;
     const char *long_name, *long_link; /* GNU types L and K */
@@ -21,9 +31,31 @@ struct tar_reader {
     bool end;
 };
 
+static struct err buffered_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
+    struct buffered *b = CONTAINER_OF(s, struct buffered, s);
+    if (b->pos == b->len) {
+        if (n >= BUFFER_SIZE)
+            return stream_read(s->from, p, n, ret_n);
+        b->pos = b->len = 0;
+        TRY(stream_read(s->from, b->data, BUFFER_SIZE, &b->len));
+    }
+    size_t k = MIN(n, b->len - b->pos);
+    memcpy(p, b->data + b->pos, k);
+    b->pos += k;
+    *ret_n = k;
+    return OK;
+}
+
+static void buffered_done(struct stream *s) {
+    free(CONTAINER_OF(s, struct buffered, s));
+}
+
 struct tar_reader *tar_reader_new(struct stream *s) {
     struct tar_reader *t = NEW(struct tar_reader);
-    t->in = s;
+    t->buffered = mem_alloc(sizeof(*t->buffered));
+    t->buffered->s = (struct stream){buffered_read, buffered_done, s};
+    t->buffered->pos = t->buffered->len = 0;
+    t->in = &t->buffered->s;
     return t;
 }
 
@@ -32,6 +64,7 @@ void tar_reader_free(struct tar_reader *t) {
         return;
     vec_done(&t->pax.xattrs);
     arena_done(&t->arena);
+    buffered_done(&t->buffered->s); /* the stream before it is the caller's */
     free(t);
 }
 

@@ -45,7 +45,7 @@ struct tar_entry { /* pointers are valid until the next tar_next */
 };
 
 struct tar_reader;
-/* Borrows the stream. */
+/* Borrows the stream, and reads ahead of what it gives. */
 struct tar_reader *tar_reader_new(struct stream *s);
 void tar_reader_free(struct tar_reader *t); /* NULL allowed */
 void tar_reader_clean(struct tar_reader **t);

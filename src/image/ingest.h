@@ -5,7 +5,7 @@
  * Registration discipline: nothing is created outside the job's own ingest directory before
  * ingest_reserve has registered it; nothing is visible before ingest_commit. Blobs are hashed while
  * they are written, fsynced, renamed into place and their directory fsynced.
- * Tests: test/unit/image/load.c drives the jobs over a daemon's side of its own.
+ * Tests: test/unit/image/jobs.c drives the jobs over a daemon's side of its own.
  */
 #pragma once
 #include "archive/inflate.h"

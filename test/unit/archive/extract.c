@@ -294,6 +294,79 @@ TEST(layer_there_and_back) {
     box_close(&two);
 }
 
+/* user::rwx user:70000:rw- group::r-x mask::rwx other::r-x, as linux/posix_acl_xattr.h says. */
+static const char acl_bytes[] = "\2\0\0\0"
+                                "\1\0\7\0\xff\xff\xff\xff"
+                                "\2\0\6\0\x70\x11\1\0"
+                                "\4\0\5\0\xff\xff\xff\xff"
+                                "\x10\0\7\0\xff\xff\xff\xff"
+                                "\x20\0\5\0\xff\xff\xff\xff";
+#define ACL str_n(acl_bytes, sizeof(acl_bytes) - 1)
+
+static ssize_t attribute(const struct box *box, const char *name, const char *attr, char out[64]) {
+    char path[80];
+    snprintf(path, sizeof(path), "%s/root/%s", box->dir, name);
+    return lgetxattr(path, attr, out, 64);
+}
+
+/* What is unpacked into such a directory is as the archive says, not as the directory would have
+ * it. */
+TEST(acls_and_what_they_hand_on) {
+    struct box box;
+    CLEAN_BUF struct buf b = {0};
+    struct stat st;
+    char value[64];
+    struct tar_xattr both[] = {{"system.posix_acl_access", ACL}, {"system.posix_acl_default", ACL}};
+    box_open(&box);
+    PUT(&b, NULL, .type = TAR_DIR, .path = "d", .mode = 0775, .mtime = 9000000000,
+        .xattrs = {both, 2, 2});
+    PUT(&b, "x", .type = TAR_FILE, .path = "d/file", .mode = 0640);
+    PUT(&b, NULL, .type = TAR_DIR, .path = "d/sub", .mode = 0750);
+    PUT(&b, "x", .type = TAR_FILE, .path = "d/own", .mode = 0675, .xattrs = {both, 1, 1});
+    PUT(&b, NULL, .type = TAR_DIR, .path = "g", .mode = 02755, .gid = 70001);
+    PUT(&b, "x", .type = TAR_FILE, .path = "g/file", .mode = 0644);
+    PUT(&b, NULL, .type = TAR_DIR, .path = "g/sub", .mode = 0755);
+    PUT(&b, NULL, .type = TAR_SYMLINK, .path = "g/link", .target = "file");
+    assert_ok(unpack(&box, &b));
+    assert_int_equal(attribute(&box, "d", "system.posix_acl_default", value), ACL.len);
+    assert_memory_equal(value, acl_bytes, ACL.len);
+    assert_int_equal(attribute(&box, "d", "system.posix_acl_access", value), ACL.len);
+    assert_int_equal(attribute(&box, "d/own", "system.posix_acl_access", value), ACL.len);
+    assert_int_equal(attribute(&box, "d/file", "system.posix_acl_access", value), -1);
+    assert_int_equal(attribute(&box, "d/sub", "system.posix_acl_default", value), -1);
+    assert_int_equal(fstatat(box.root, "d/file", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0640);
+    assert_int_equal(fstatat(box.root, "d", &st, 0), 0);
+    assert_int_equal(st.st_mtim.tv_sec, 9);
+    const char *inside[] = {"g/file", "g/sub", "g/link"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(fstatat(box.root, inside[i], &st, AT_SYMLINK_NOFOLLOW), 0);
+        assert_true(st.st_gid == 0 && !(st.st_mode & S_ISGID));
+    }
+    box_close(&box);
+}
+
+/* The archive's own root may be such a directory, too. */
+TEST(a_root_with_a_group) {
+    struct box box;
+    CLEAN_BUF struct buf b = {0};
+    struct stat st;
+    box_open(&box);
+    PUT(&b, "x", .type = TAR_FILE, .path = "before");
+    PUT(&b, NULL, .type = TAR_DIR, .path = "./", .mode = 02775, .gid = 50);
+    PUT(&b, "x", .type = TAR_FILE, .path = "after");
+    PUT(&b, NULL, .type = TAR_DIR, .path = "dir", .mode = 0755);
+    assert_ok(unpack(&box, &b));
+    assert_int_equal(fstat(box.root, &st), 0);
+    assert_true(st.st_gid == 50 && (st.st_mode & 07777) == 02775);
+    const char *inside[] = {"before", "after", "dir"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(fstatat(box.root, inside[i], &st, 0), 0);
+        assert_true(st.st_gid == 0 && !(st.st_mode & S_ISGID));
+    }
+    box_close(&box);
+}
+
 TEST(an_empty_layer) {
     struct box box;
     uint64_t bytes;

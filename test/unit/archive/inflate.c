@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "test.h"
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -171,34 +170,4 @@ TEST(our_gzip_of_nothing) {
     pack(&text, 1, &a, &d);
     assert_ok(expand(buf_str(&a), INFLATE_ZLIB, &out));
     assert_int_equal(out.len, 0);
-}
-
-static struct err failing_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
-    (void)s;
-    (void)p;
-    (void)n;
-    (void)ret_n;
-    return err_new(ERR_TIMEOUT, "no more");
-}
-static void no_done(struct stream *s) {
-    (void)s;
-}
-
-TEST(a_thread_passes_its_error_on) {
-    struct stream bad = {failing_read, no_done, NULL};
-    CLEAN_STREAM struct stream *s = NULL;
-    assert_ok(stream_threaded(&bad, &s));
-    assert_err(stream_drain(s), ERR_TIMEOUT);
-}
-
-TEST(a_thread_ends_with_its_reader) {
-    CLEAN_FD
-    int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-    CLEAN_STREAM struct stream *s = NULL;
-    char c[10];
-    size_t n;
-    signal(SIGPIPE, SIG_IGN);
-    assert_ok(stream_threaded(stream_fd(zero), &s));
-    assert_ok(stream_read(s, c, sizeof(c), &n));
-    assert_true(n > 0);
 }
