@@ -51,7 +51,10 @@ static bool path_known(const struct images *im, struct str path) {
         return layer_known(im, name);
     if (str_starts(path, STR("ingest/")))
         return ingest_known(im, name + 1);
-    if (!str_starts(path, STR("blob/sha256/")) || path.len != strlen("blob/sha256/xx/") + 64)
+    bool partial = str_starts(path, STR("blob/partial/")) &&
+                   path.len == strlen("blob/partial/") + 64;
+    if (!partial &&
+        (!str_starts(path, STR("blob/sha256/")) || path.len != strlen("blob/sha256/xx/") + 64))
         return false;
     CLEAN_FREE char *text = mem_printf("sha256:%.*s", STR_ARG(str_from(path, path.len - 64)));
     struct err e = digest_parse(str_of(text), &d);

@@ -314,6 +314,10 @@ static struct err find_orphans(struct check *k) {
         return err_errno(errno, "open directory image/ingest");
     TRY(list_unknown(k, k->in.layer_fd, "layer/", &paths));
     TRY(list_unknown(k, ingest, "ingest/", &paths));
+    CLEAN_FD int partial = openat(k->in.root_fd, "blob/partial",
+                                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (partial >= 0)
+        TRY(list_unknown(k, partial, "blob/partial/", &paths));
     for (int x = 0; x < 256; x++) {
         char name[3], prefix[32];
         snprintf(name, sizeof(name), "%02x", x);

@@ -145,8 +145,9 @@ void images_usage(const struct images *im, uint64_t *ret_layers, uint64_t *ret_b
         *ret_layers += ((struct layer_fact *)p)->layer.size;
     it = 0;
     while (map_next(&im->blobs, &it, NULL, &p))
-        if (((struct blob *)p)->state == ROW_PRESENT)
-            *ret_blobs += ((struct blob *)p)->size;
+        *ret_blobs += ((struct blob *)p)->state == ROW_PRESENT   ? ((struct blob *)p)->size
+                      : ((struct blob *)p)->state == ROW_PARTIAL ? ((struct blob *)p)->got
+                                                                 : 0;
 }
 
 void image_hold(struct image *i, struct image_hold *hold) {

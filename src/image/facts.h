@@ -8,7 +8,7 @@
 #include "base/vec.h"
 #include "image/image.h"
 
-enum row_state { ROW_PENDING = 0, ROW_PRESENT = 1, ROW_REMOVING = 2 };
+enum row_state { ROW_PENDING = 0, ROW_PRESENT = 1, ROW_REMOVING = 2, ROW_PARTIAL = 3 };
 
 /* A layer with what only image/ knows. */
 struct layer_fact {
@@ -30,9 +30,12 @@ struct blob {
     uint64_t size;
     int compression; /* enum compression of archive/inflate.h, or BLOB_DOCUMENT (protocol.h) */
     enum row_state state;
-    unsigned pins; /* jobs */
-    unsigned docs; /* images that keep it as a document */
-    char *source;  /* "host/repository" where it can be mounted from in a push, or NULL */
+    unsigned pins;  /* jobs */
+    unsigned docs;  /* images that keep it as a document */
+    bool resumable; /* a pull may have left a part of it in blob/partial */
+    uint64_t got;   /* ROW_PARTIAL: bytes there */
+    int64_t since;  /* and since when; wall ns */
+    char *source;   /* "host/repository" where it can be mounted from in a push, or NULL */
 };
 
 /* A manifest or index that said what an image is, or what belongs to one (document.c). */
@@ -76,8 +79,11 @@ struct images {
     struct reaper *reaper;
     struct rebuild *rebuild; /* the running one */
     struct worker *rebuild_worker;
-    struct check *check; /* the running one */
-    struct gc *gc;       /* the running one */
+    struct check *check;          /* the running one */
+    struct gc *gc;                /* the running one */
+    struct settle *settle;        /* the running one */
+    VEC(struct blob *) unsettled; /* pinned until it has looked at them */
+    struct timer *partial_timer;
     struct timer *gc_timer;
     struct image_gc_policy gc_policy; /* texts in gc_arena */
     struct arena gc_arena;
@@ -137,6 +143,16 @@ struct json_out;
 /* The value of "documents" in a job's arguments. */
 void documents_describe(struct json_out *o, const struct image_fact *f);
 
+/* --- partial.c
+ * -----------------------------------------------------------------------------------------------
+ */
+/* A pending blob that no job wants any more: what came of it stays. */
+void partial_settle(struct images *im, struct blob *b);
+/* Parts that nobody asked for for IMAGE_PARTIAL_KEEP go, or all that no job uses. */
+void partials_sweep(struct images *im, bool all);
+void partials_open(struct images *im);
+void partials_close(struct images *im);
+
 /* --- load.c: the store's rows
  * ---------------------------------------------------------------------- */
 struct err facts_load(struct images *im);
@@ -163,6 +179,8 @@ bool reaper_has(const struct images *im, const char *layer, const char *ingest);
 /* Queues what is marked ROW_REMOVING already; takes l / b over. */
 void reap_layer(struct images *im, struct layer_fact *l);
 void reap_blob(struct images *im, struct blob *b);
+/* A part of a blob that is there as a whole. */
+void reap_partial(struct images *im, const struct digest *d);
 /* A directory below ingest/. */
 void reap_ingest(struct images *im, const char *name);
 /* All of ingest/ (start-up). */

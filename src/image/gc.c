@@ -91,6 +91,8 @@ static void looked(void *arg, struct err e) {
                                      .grace = g->grace,
                                      .free = g->free,
                                      .quiet = g->automatic};
+    if (!g->dry_run && limit_passed(g))
+        partials_sweep(g->images, true); /* what serves only a pull that may never come */
     g->doc.dry_run = g->dry_run;
     gc_plan(g->images, &limits, &g->arena, &g->doc);
     if (g->dry_run)

@@ -5,6 +5,7 @@
  *     the store, and
  *     <data-root>/image/blob/sha256/<xx>/<hex>  layers as they came or as they were compressed for
  *                                               a push; the digest of the bytes is the name
+ *     <data-root>/image/blob/partial/<hex>      what came of a layer whose pull was cut
  *     <data-root>/image/layer/<row>/            one unpacked layer each: the tree itself, with
  *                                               overlay whiteouts (char 0:0,
  * trusted.overlay.opaque) <data-root>/image/ingest/<job>/           what a job writes before its
@@ -55,6 +56,8 @@
 #define IMAGE_GC_INTERVAL (INT64_C(30) * 1000000000)   /* ns */
 #define IMAGE_GC_GRACE (INT64_C(10) * 60 * 1000000000) /* ns: what was used since stays, unasked \
                                                         */
+
+#define IMAGE_PARTIAL_KEEP (INT64_C(24) * 3600 * 1000000000) /* ns: parts of cut pulls stay */
 
 struct images;
 
@@ -292,6 +295,7 @@ struct image_job_start {
     struct str args;
     struct http_taken *client;   /* NULL: none */
     bool body;                   /* the worker reads a request body */
+    bool resumable;              /* parts of blobs stay when it is cut */
     struct image *const *images; /* read by the job, kept until its end */
     size_t images_n;
     image_done *done;

@@ -27,7 +27,7 @@ struct ingest_layer {
     uint64_t blob_size;
     enum compression compression;
     bool have_blob;     /* is in the store already */
-    char blob_file[32]; /* else: file in the ingest directory, "" when there is none */
+    char blob_file[96]; /* else: file, by its path from the ingest directory; "": there is none */
     const char *source; /* described images: "host/repository", or NULL */
 };
 
@@ -88,6 +88,13 @@ struct stream *ingest_body(struct ingest *in);
  * ------------------------------------------------------------------------------ */
 /* A new file in the ingest directory; its name goes to ret_name. */
 struct err ingest_file(struct ingest *in, char ret_name[32], int *ret_fd);
+/* The file of a reserved blob that outlives the job, and what an earlier one left in it. *ret_fd
+ * -1: another job writes it just now. For jobs that were started as resumable. */
+struct err ingest_partial(struct ingest *in, struct ingest_layer *l, int *ret_fd,
+                          uint64_t *ret_got);
+/* Begins a layer anew whose directory may be there: a try with the part of an earlier job failed.
+ */
+struct err ingest_discard(const struct ingest *in, const struct ingest_layer *l);
 /* Registers what is missing: layers by diff id, and blobs where has_blob. Fills have, name,
  * have_blob. May be called again when more is known. At most once per diff id in the list. */
 struct err ingest_reserve(struct ingest *in, struct ingest_layer *layers, size_t n);

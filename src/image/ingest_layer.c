@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,31 @@ struct err ingest_file(struct ingest *in, char ret_name[32], int *ret_fd) {
         return err_errno(errno, "create a file in image/ingest");
     *ret_fd = fd;
     return OK;
+}
+
+struct err ingest_partial(struct ingest *in, struct ingest_layer *l, int *ret_fd,
+                          uint64_t *ret_got) {
+    char hex[65];
+    struct stat st;
+    digest_hex(&l->blob, hex);
+    snprintf(l->blob_file, sizeof(l->blob_file), "../../blob/partial/%s", hex);
+    CLEAN_FD
+    int fd = openat(in->dir_fd, l->blob_file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_errno(errno, "create a file in image/blob/partial");
+    bool ours = flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink == 1;
+    if (ours && (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > l->blob_size)) {
+        if (ftruncate(fd, 0) < 0)
+            return err_errno(errno, "empty a file in image/blob/partial");
+        st.st_size = 0;
+    }
+    *ret_got = ours ? (uint64_t)st.st_size : 0;
+    *ret_fd = ours ? TAKE_FD(fd) : -1;
+    return OK;
+}
+
+struct err ingest_discard(const struct ingest *in, const struct ingest_layer *l) {
+    return dir_remove(in->layer_fd, l->name);
 }
 
 /* A stage that also compresses what passes. */

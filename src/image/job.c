@@ -15,6 +15,23 @@
 
 /* --- the end
  * ------------------------------------------------------------------------------------------ */
+/* Returns whether it is a document that nobody keeps. */
+static bool job_release_blob(struct images *im, struct blob *b) {
+    if (--b->pins > 0)
+        return false;
+    if (b->state == ROW_PENDING && b->resumable &&
+        !map_get(&im->blob_of, digest_key(&b->diff_id))) {
+        partial_settle(im, b);
+    } else if (b->state == ROW_PENDING) {
+        b->state = ROW_REMOVING;
+        reap_blob(im, b);
+    } else if (b->state == ROW_PRESENT && b->resumable) {
+        b->resumable = false;
+        reap_partial(im, &b->digest);
+    }
+    return b->compression == BLOB_DOCUMENT && b->docs == 0;
+}
+
 static void job_release_layers(struct image_job *j) {
     struct images *im = j->images;
     bool unused = false;
@@ -27,14 +44,8 @@ static void job_release_layers(struct image_job *j) {
         struct layer_fact *l = j->pinned.items[i];
         unused |= --l->pins == 0 && l->refs == 0;
     }
-    for (size_t i = 0; i < j->blobs.n; i++) {
-        struct blob *b = j->blobs.items[i];
-        unused |= --b->pins == 0 && b->compression == BLOB_DOCUMENT && b->docs == 0;
-        if (b->pins == 0 && b->state == ROW_PENDING) {
-            b->state = ROW_REMOVING;
-            reap_blob(im, b);
-        }
-    }
+    for (size_t i = 0; i < j->blobs.n; i++)
+        unused |= job_release_blob(im, j->blobs.items[i]);
     for (size_t i = 0; i < j->reads.n; i++) {
         struct image_fact *f = j->reads.items[i];
         if (--f->pins == 0 && f->image.removed && f->image.holds_n == 0)
@@ -248,6 +259,7 @@ void job_start(struct images *im, const struct image_job_new *n) {
     j->images = im;
     j->client = -1;
     j->body = n->body;
+    j->resumable = n->resumable;
     j->done = n->done;
     j->committed_fn = n->committed_fn;
     j->arg = n->arg;
@@ -287,6 +299,7 @@ void image_job_start(struct images *im, const struct image_job_start *s) {
                               .args = s->args,
                               .client = s->client,
                               .body = s->body,
+                              .resumable = s->resumable,
                               .images = s->images,
                               .images_n = s->images_n,
                               .done = s->done,

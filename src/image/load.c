@@ -55,8 +55,18 @@ static struct err load_blob(void *arg, struct store_row *r) {
         b->state = ROW_PRESENT; /* document_load counts who keeps it */
         return OK;
     }
+    if ((row_int(r, 4) == ROW_PENDING || row_int(r, 4) == ROW_PARTIAL) && !l &&
+        b->compression != BLOB_DOCUMENT) {
+        b->state = ROW_PENDING; /* of a job that the last daemon took with it */
+        b->resumable = true;
+        b->since = row_int(r, 6);
+        b->pins++;
+        vec_push(&im->unsettled, b);
+        return OK;
+    }
     if (row_int(r, 4) != ROW_PRESENT || !l || l->blob) {
         b->state = ROW_REMOVING;
+        b->resumable = row_int(r, 4) == ROW_PENDING || row_int(r, 4) == ROW_PARTIAL;
         reap_blob(im, b);
         return OK;
     }
@@ -144,7 +154,7 @@ struct err facts_load(struct images *im) {
     } tables[] = {
         {"SELECT seq FROM sqlite_sequence WHERE name = 'layer'", load_sequence},
         {"SELECT id, diff_id, size, state, unsynced, tree FROM layer ORDER BY id", load_layer},
-        {"SELECT digest, diff_id, size, compression, state, source FROM blob", load_blob},
+        {"SELECT digest, diff_id, size, compression, state, source, since FROM blob", load_blob},
         {"SELECT id, config, layers, created, parent, tagged_at, removed, used_at FROM image",
          load_image},
         {"SELECT id, parent FROM image WHERE parent IS NOT NULL", load_parent},

@@ -28,6 +28,9 @@ static struct err open_dirs(struct images *im) {
     TRY(open_below(root, "layer", &im->layer_fd));
     spread_inodes(im->layer_fd);
     TRY(open_below(root, "blob/sha256", &im->blob_fd));
+    CLEAN_FREE
+    char *partial = path_join(root, "blob/partial");
+    TRY(dir_make(partial, 0700));
     return open_below(root, "ingest", &im->ingest_fd);
 }
 
@@ -81,6 +84,7 @@ struct err images_open(const struct images_options *o, struct images **ret) {
     images_collect(im);
     images_rebuild(im);
     gc_open(im, &o->gc);
+    partials_open(im);
     *ret = im;
     return OK;
 }
@@ -109,6 +113,7 @@ static void free_facts(struct images *im) {
         for (size_t i = 0; i < f->cache_keys.n; i++)
             free(f->cache_keys.items[i]);
         vec_done(&f->cache_keys);
+        vec_done(&f->documents);
         free(f->image.layers);
         free((char *)f->image.config_text.p);
         arena_done(&f->arena);
@@ -140,6 +145,7 @@ void images_close(struct images *im) {
     rebuild_detach(im);
     check_detach(im);
     gc_close(im);
+    partials_close(im);
     free_facts(im);
     reaper_free(im->reaper);
     fd_close(im->root_fd);

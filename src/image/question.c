@@ -110,6 +110,11 @@ static void reserve_blob(struct question *q, const struct blob_record *r, struct
             "bbii", digest_key(&b->digest), digest_key(&b->diff_id), (int64_t)b->size,
             (int64_t)b->compression);
     }
+    if (b->state == ROW_PARTIAL) {
+        b->state = ROW_PENDING;
+        store_add(t, "UPDATE blob SET state = 0 WHERE digest = ?", "b", digest_key(&b->digest));
+    }
+    b->resumable |= q->job->resumable && r->compression != BLOB_DOCUMENT;
     b->pins++;
     vec_push(&q->job->blobs, b);
     msg_put_u64(&q->answer, TAG_HAVE, b->state == ROW_PRESENT);

@@ -25,7 +25,7 @@ struct batch {
     bool all_ingest;
     VEC(struct layer_fact *) layers;
     VEC(struct blob *) blobs;
-    struct strv ingests;
+    struct strv ingests, partials;
 };
 
 struct waiting {
@@ -60,6 +60,7 @@ static void batch_free(struct batch *b) {
     vec_done(&b->layers);
     vec_done(&b->blobs);
     strv_done(&b->ingests);
+    strv_done(&b->partials);
     fd_close(b->layer_fd);
     fd_close(b->blob_fd);
     fd_close(b->ingest_fd);
@@ -107,7 +108,13 @@ static struct err batch_work(void *arg) {
         snprintf(path, sizeof(path), "%.2s/%s", hex, hex);
         if (unlinkat(b->blob_fd, path, 0) < 0 && errno != ENOENT)
             return err_errno(errno, "remove blob %s", hex);
+        snprintf(path, sizeof(path), "../partial/%s", hex);
+        if (b->blobs.items[i]->resumable && unlinkat(b->blob_fd, path, 0) < 0 && errno != ENOENT)
+            return err_errno(errno, "remove a part of blob %s", hex);
     }
+    for (size_t i = 0; i < b->partials.n; i++)
+        if (unlinkat(b->blob_fd, b->partials.items[i], 0) < 0 && errno != ENOENT)
+            return err_errno(errno, "remove %s", b->partials.items[i]);
     if (b->all_ingest)
         TRY(remove_all_ingest(b->ingest_fd));
     for (size_t i = 0; i < b->ingests.n; i++)
@@ -197,6 +204,12 @@ void reap_layer(struct images *im, struct layer_fact *l) {
 
 void reap_blob(struct images *im, struct blob *b) {
     vec_push(&next_batch(im)->blobs, b);
+}
+
+void reap_partial(struct images *im, const struct digest *d) {
+    char path[80], hex[65];
+    snprintf(path, sizeof(path), "../partial/%s", digest_hex(d, hex));
+    strv_add(&next_batch(im)->partials, path);
 }
 
 void reap_ingest(struct images *im, const char *name) {

@@ -313,6 +313,8 @@ static void removal_apply(struct change *c, struct err e) {
             r->images.items[i]->image.removed = false;
     }
     bool any = r->images.n > 0;
+    if (!r->ref && !err_failed(e))
+        partials_sweep(im, true);
     if (r->done)
         r->done(r->arg, &list, e);
     else if (r->done_prune)

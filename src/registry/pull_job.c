@@ -92,9 +92,11 @@ static struct err pull_tag(struct ingest *in, struct registry *r, const struct r
     platform.asked = ingest_arg(in, "platform").len > 0;
     TRY(fetch_manifest(r, what, shown, &platform, &f));
     TRY(answer_status_line(in, what, "Pulling from %s", ref->path));
+    digest_of(buf_str(&f.config), &id);
+    bool current = is_current(in, &id);
     struct attestations *a = attestations_start(r, &f);
     struct ingest_documents docs = {0};
-    struct err e = pull_layers(in, r, &f, &v);
+    struct err e = pull_layers(in, r, &f, current, &v);
     if (!err_failed(e))
         e = attestations_end(a, in, &f, &docs);
     if (!err_failed(e))
@@ -105,11 +107,9 @@ static struct err pull_tag(struct ingest *in, struct registry *r, const struct r
     vec_done(&docs);
     free(v.layers);
     TRY(e);
-    digest_of(buf_str(&f.config), &id);
     TRY(answer_status_line(in, NULL, "Digest: %s", digest_text(&f.digest, digest)));
-    return answer_status_line(
-        in, NULL, "Status: %s for %s",
-        is_current(in, &id) ? "Image is up to date" : "Downloaded newer image", shown);
+    return answer_status_line(in, NULL, "Status: %s for %s",
+                              current ? "Image is up to date" : "Downloaded newer image", shown);
 }
 
 /* The next page, from `Link: </v2/…?last=x&n=y>; rel="next"`; NULL: there is none. */

@@ -9,5 +9,6 @@ struct pulled {
     struct ingest_layer *layers;
     size_t n;
 };
-struct err pull_layers(struct ingest *in, struct registry *r, const struct fetched *f,
+/* current: the name stands for this very image already. */
+struct err pull_layers(struct ingest *in, struct registry *r, const struct fetched *f, bool current,
                        struct pulled *ret);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define TICK_NS 100000000
-#define PARALLEL 3
+#define PARALLEL 5 /* layers at a time, as the peer */
 
 enum phase { PHASE_WAITING, PHASE_PUSHING, PHASE_EXISTS, PHASE_MOUNTED, PHASE_PUSHED };
 
@@ -114,6 +114,8 @@ static struct err show_task(struct pushing *p, struct task *t) {
 static struct err show_all(struct pushing *p) {
     for (size_t i = 0; i < p->n; i++)
         TRY(answer_progress(p->in, p->tasks[i].id, "Preparing", 0, 0));
+    for (size_t i = PARALLEL; i < p->n; i++)
+        TRY(answer_progress(p->in, p->tasks[i].id, "Waiting", 0, 0));
     for (bool finished = false; !finished;) {
         finished = atomic_load(&p->left) == 0;
         for (size_t i = 0; i < p->n; i++)
@@ -167,7 +169,7 @@ static struct err push_layers(struct ingest *in, struct registry *r, struct inge
     CLEAN_ARENA struct arena a = {0};
     struct pushing p = {.in = in, .registry = r};
     p.tasks = arena_array(&a, image->layers_n + 1, sizeof(*p.tasks));
-    for (size_t i = 0; i < image->layers_n; i++)
+    for (size_t i = image->layers_n; i-- > 0;) /* top first, as the peer lists them */
         TRY(add_task(&p, &image->layers[i], &plan->found[i]));
     return push_all(&p);
 }
@@ -237,6 +239,12 @@ static struct err push_run(struct ingest *in) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_SETTINGS struct job_settings s = {0};
     CLEAN_REGISTRY struct registry *r = NULL;
+    struct str refused = ingest_arg(in, "refused");
+    if (refused.len > 0) {
+        TRY(answer_status_line(in, NULL, "The push refers to repository [%.*s]",
+                               STR_ARG(ingest_arg(in, "repository"))));
+        return err_new(ERR_NOT_FOUND, "%.*s", STR_ARG(refused));
+    }
     TRY(job_settings_read(in, &s));
     const struct json *refs = json_get(in->args, "refs"); /* one list for each image */
     for (size_t i = 0; i < ingest_images_n(in); i++) {

@@ -1,4 +1,5 @@
 /* start.c - the daemon's side of pull and push: checks the request, starts the job. */
+#include "base/mem.h"
 #include "registry/manifest.h"
 #include "registry/registry.h"
 #include <stdlib.h>
@@ -42,6 +43,7 @@ void registry_pull(struct images *im, const struct registry_options *o, struct h
                                 .client = client,
                                 .images = &current,
                                 .images_n = current != NULL,
+                                .resumable = true,
                                 .done = done,
                                 .arg = arg};
     image_job_start(im, &s);
@@ -161,6 +163,7 @@ struct push_list {
     VEC(struct image *) images;
     struct buf refs; /* JSON: one array of references for each image */
     struct json_out out;
+    bool repository; /* an image of it is here, under whatever tag */
 };
 
 /* Tags of i that the push means; adds i when there are any. */
@@ -169,9 +172,10 @@ static void list_image(struct push_list *l, struct image *i, const struct refere
     bool any = false;
     LIST_FOR (&i->tags, n) {
         const struct image_tag *t = CONTAINER_OF(n, struct image_tag, link);
-        if (t->ref.has_digest ||
-            strcmp(reference_name(&t->ref, a), reference_name(wanted, b)) != 0 ||
-            (wanted->tag[0] && strcmp(wanted->tag, t->ref.tag) != 0))
+        if (strcmp(reference_name(&t->ref, a), reference_name(wanted, b)) != 0)
+            continue;
+        l->repository = true;
+        if (t->ref.has_digest || (wanted->tag[0] && strcmp(wanted->tag, t->ref.tag) != 0))
             continue;
         if (!any)
             jo_arr(&l->out);
@@ -201,10 +205,15 @@ static struct err list_images(struct images *im, const struct registry_push *p,
     jo_arr_end(&l->out);
     if (l->images.n > 0)
         return OK;
-    if (wanted.tag[0])
-        return err_new(ERR_NOT_FOUND, "tag does not exist: %s", reference_familiar(&wanted, text));
-    return err_new(ERR_NOT_FOUND, "An image does not exist locally with the tag: %s",
-                   reference_familiar_name(&wanted, text));
+    /* The peer says it inside of the answer, so the worker does. */
+    CLEAN_FREE
+    char *refused = l->repository && wanted.tag[0]
+                        ? mem_printf("tag does not exist: %s", reference_familiar(&wanted, text))
+                        : mem_printf("An image does not exist locally with the tag: %s",
+                                     reference_familiar_name(&wanted, text));
+    jo_kstr(&l->out, "refused", refused);
+    jo_kstr(&l->out, "repository", reference_name(&wanted, text));
+    return OK;
 }
 
 void registry_push(struct images *im, const struct registry_options *o, struct http_taken *client,

@@ -49,6 +49,9 @@ static const char *const migrations[] = {
     " digest BLOB NOT NULL, kind INTEGER NOT NULL, UNIQUE (image, digest));"
     "CREATE TRIGGER image_gone AFTER DELETE ON image BEGIN"
     " DELETE FROM image_document WHERE image = old.id; END;",
+
+    /* 5: image/: blob.state 3: a part of it is there, since then (partial.c). */
+    "ALTER TABLE blob ADD COLUMN since INTEGER NOT NULL DEFAULT 0;",
 };
 
 static struct err pragma_int(struct store *s, const char *sql, int64_t *ret) {
