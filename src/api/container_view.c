@@ -151,6 +151,11 @@ static void view_network(const struct container *c, int minor, struct arena *a,
 /* --- mounts, state
  * -------------------------------------------------------------------------------------------- */
 
+static const char *volume_driver(const struct container *c, const char *name) {
+    const struct volume *v = volume_find(container_volumes(c), name);
+    return v ? v->driver : "local";
+}
+
 static void view_mounts(const struct container *c, struct arena *a, struct objs *ret) {
     ret->present = true;
     for (size_t i = 0; i < c->mounts_n; i++) {
@@ -165,7 +170,7 @@ static void view_mounts(const struct container *c, struct arena *a, struct objs 
             .name = volume ? m->name : arena_strz(a, ""),
             .source = m->source ? m->source : arena_strz(a, ""),
             .destination = m->destination,
-            .driver = arena_strz(a, volume ? "local" : ""),
+            .driver = arena_strz(a, volume ? volume_driver(c, m->name) : ""),
             .mode = m->mode,
             .rw = m->rw,
             .propagation = m->propagation,

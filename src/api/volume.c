@@ -9,10 +9,11 @@
 void view_volume(const struct volume *v, struct arena *a, struct api_volume *ret) {
     *ret = (struct api_volume){
         .name = v->name,
-        .driver = arena_strz(a, "local"),
+        .driver = v->driver,
         .mountpoint = v->mountpoint,
         .scope = arena_strz(a, "local"),
         .labels = v->labels,
+        .options = v->options,
         .created_at = v->created / NSEC_PER_SEC * NSEC_PER_SEC, /* whole seconds, as the peer */
     };
 }
@@ -30,7 +31,7 @@ static bool find(struct api_call *c, struct volume **ret) {
 static bool wanted(const struct volume *v, const struct api_filters *f) {
     const struct strs *dangling = api_filter(f, "dangling"), *driver = api_filter(f, "driver");
     return v->state == VOLUME_READY && api_filter_match(api_filter(f, "name"), v->name) &&
-           (!driver || strs_has(driver, "local")) &&
+           (!driver || strs_has(driver, v->driver)) &&
            (!dangling || api_filter_bool(dangling) == (v->holders.n == 0)) &&
            api_filter_labels(api_filter(f, "label"), &v->labels);
 }

@@ -5,6 +5,7 @@
 #include "image/image.h"
 #include "monitor/monitor.h"
 #include "registry/registry.h"
+#include "volume/volume.h"
 #include <signal.h>
 
 #define JOBS_MAX 32
@@ -23,5 +24,6 @@ int main(void) {
     size_t n = add(all, 2, image_jobs);
     n = add(all, n, registry_jobs);
     n = add(all, n, container_jobs);
+    n = add(all, n, volume_jobs);
     return worker_main(all, n);
 }

@@ -200,8 +200,12 @@ static void add_user_mounts(const struct container *c, struct oci_config *o, str
             continue;
         }
         const char *propagation = m->propagation && *m->propagation ? m->propagation : "rprivate";
-        add_mount(o, a, "bind", m->source, m->destination,
-                  OPTIONS(m->flat ? "bind" : "rbind", propagation, m->rw ? "rw" : "ro"));
+        const char *source = m->tree ? arena_printf(a, "fd:%u", m->tree) : m->source;
+        /* Not "rw": what the host or a volume's options have read-only stays so. */
+        const char *access = m->rw ? "defaults" : "ro";
+        add_mount(o, a, "bind", source, m->destination,
+                  OPTIONS(m->flat ? "bind" : "rbind", propagation, access,
+                          m->rw || m->ro_top || m->flat ? access : "rro"));
     }
 }
 

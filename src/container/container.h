@@ -51,16 +51,21 @@ const char *container_state_name(enum container_state s); /* "created", "running
 
 /* A mount as the API shows it and the box gets it. */
 struct container_mount {
-    char *type;        /* "bind", "volume", "tmpfs" */
-    char *name;        /* of the volume, else NULL */
-    char *source;      /* host path, NULL for tmpfs */
+    char *type;        /* "bind", "volume", "tmpfs", "image" */
+    char *name;        /* of the volume or image, else NULL */
+    char *source;      /* host path, NULL for tmpfs; of an image its reference */
     char *destination; /* absolute path in the container */
     char *mode;        /* as given after the last colon: "ro", "z" …; "" */
     char *propagation; /* "" or "rprivate" … */
     char *tmpfs_options;
     bool rw, no_copy, anonymous;
-    bool flat; /* a bind without what is mounted below */
-    bool held; /* the volume `name` is held by this container */
+    bool flat;      /* a bind without what is mounted below */
+    bool ro_top;    /* read-only, but not what is mounted below */
+    char *subpath;  /* of the volume or image; NULL or "": all of it */
+    char *image_id; /* "sha256:…" of an image */
+    bool held;      /* the volume `name` is held by this container */
+    unsigned tree;  /* of the next start: "fd:N" */
+    struct image_hold *image;
 };
 
 struct endpoint_plans VEC_BODY(struct endpoint_plan *);
@@ -173,6 +178,7 @@ const struct endpoint_plan *container_endpoint(const struct container *c);
 const struct endpoint_plan *container_endpoint_on(const struct container *c,
                                                   const char *network_id);
 
+struct volumes *container_volumes(const struct container *c);
 struct networks *container_networks(const struct container *c);
 const char *container_run_root(const struct container *c);
 /* The container that HostConfig.Links[i] leads to, NULL when it is gone. */
@@ -293,7 +299,7 @@ void container_merge_config(struct api_config *c, const struct api_config *image
 /* Makes an image of the container's image and what it wrote, copied by a worker. The container is
  * frozen meanwhile when it runs and pause says so. All texts are copied. */
 struct container_commit {
-    struct str config;           /* JSON of the image's inner config object */
+    struct str config; /* JSON of the image's inner config object */
     const char *author, *comment;
     const struct reference *tag; /* NULL: untagged */
     bool pause;

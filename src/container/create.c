@@ -26,6 +26,7 @@ static void create_end(struct create_job *j, struct err e) {
         for (size_t i = 0; i < c->mounts_n; i++)
             if (c->mounts[i].held)
                 volume_unhold(j->cs->config.volumes, c->mounts[i].name, c->id);
+        container_unhold_images(c);
         if (c->hold.image)
             image_unhold(j->cs->config.images, &c->hold);
         if (c->name)
@@ -194,6 +195,7 @@ static struct err compose(struct create_job *j, const struct api_container_creat
     TRY(container_plan_mounts(c));
     c->hold.container_id = c->id;
     image_hold(image, &c->hold);
+    container_hold_images(c);
     return OK;
 }
 

@@ -13,6 +13,12 @@ static const struct field mount_rows[] = {
     FIELD(struct files_mount, source, "Source", F_STR),
     FIELD(struct files_mount, destination, "Destination", F_STR),
     FIELD(struct files_mount, rw, "RW", F_BOOL),
+    FIELD(struct files_mount, keep, "Keep", F_U32, .flags = OMIT_EMPTY),
+    FIELD(struct files_mount, subpath, "Subpath", F_STR, .flags = OMIT_EMPTY),
+    FIELD(struct files_mount, layers, "Layers", F_STRS, .flags = OMIT_EMPTY),
+    FIELD(struct files_mount, type, "Type", F_STR, .flags = OMIT_EMPTY),
+    FIELD(struct files_mount, device, "Device", F_STR, .flags = OMIT_EMPTY),
+    FIELD(struct files_mount, option, "Option", F_STR, .flags = OMIT_EMPTY),
 };
 static const struct fields mount_fields = {"mount", sizeof(struct files_mount), mount_rows,
                                            ARRAY_LEN(mount_rows)};
@@ -64,8 +70,41 @@ static void files_done(void *arg, struct str result UNUSED, struct err e) {
     job_free(j);
 }
 
+/* The job's descriptors: three of the call's, then keeps. */
+struct files_fds {
+    int items[3 + MONITOR_KEEPS_MAX];
+    size_t n;
+};
+
+static struct err add_mount(struct container *c, const struct container_mount *m, struct arena *a,
+                            struct files_fds *fds, struct files_args *x) {
+    struct files_mount *f = objs_add(&x->mounts, a, sizeof *f);
+    *f = (struct files_mount){
+        .source = m->source, .destination = m->destination, .rw = m->rw, .subpath = m->subpath};
+    if (m->image) {
+        const char *const *layers;
+        size_t n;
+        TRY(image_layer_names(m->image->image, a, &layers, &n));
+        for (size_t i = 0; i < n; i++)
+            strs_add(&f->layers, a, layers[i]);
+    }
+    const struct volume *v = !strcmp(m->type, "volume")
+                                 ? volume_find(c->all->config.volumes, m->name)
+                                 : NULL;
+    if (!v || !volume_is_mounted(v))
+        return OK;
+    if (volume_keep(v) >= 0 && fds->n < ARRAY_LEN(fds->items)) {
+        fds->items[fds->n++] = volume_keep(v);
+        f->keep = (uint32_t)fds->n - 3;
+    }
+    f->type = (char *)(uintptr_t)strmap_get(&v->options, "type");
+    f->device = (char *)(uintptr_t)strmap_get(&v->options, "device");
+    f->option = (char *)(uintptr_t)strmap_get(&v->options, "o");
+    return OK;
+}
+
 static struct err compose(const struct files_job *j, struct container *c, struct arena *a,
-                          struct files_args *x) {
+                          struct files_fds *fds, struct files_args *x) {
     const char *const *layers;
     size_t n;
     *x = (struct files_args){
@@ -92,10 +131,8 @@ static struct err compose(const struct files_job *j, struct container *c, struct
     }
     for (size_t i = 0; mounts && i < c->mounts_n; i++) {
         const struct container_mount *m = &c->mounts[i];
-        if (!m->source)
-            continue;
-        struct files_mount *f = objs_add(&x->mounts, a, sizeof *f);
-        *f = (struct files_mount){m->source, m->destination, m->rw};
+        if (m->source)
+            TRY(add_mount(c, m, a, fds, x));
     }
     return OK;
 }
@@ -117,16 +154,19 @@ static struct err run_worker(struct files_job *j, struct container *c) {
     struct files_args x;
     if (!c->hold.image || c->gone)
         return err_new(ERR_NOT_FOUND, "No such container: %s", j->name);
-    TRY(compose(j, c, &a, &x));
+    struct files_fds fds = {.n = 3};
+    TRY(compose(j, c, &a, &fds, &x));
     TRY(pack_body(&j->taken, &body));
     fields_print(&files_args_fields, &x, &text);
-    int fds[] = {j->taken.fd, images_layers_dirfd(c->all->config.images), body};
+    fds.items[0] = j->taken.fd;
+    fds.items[1] = images_layers_dirfd(c->all->config.images);
+    fds.items[2] = body;
     struct worker_start s = {
         .program = c->all->config.worker_program,
         .job = "container-files",
         .args = buf_str(&text),
-        .fds = fds,
-        .fds_n = ARRAY_LEN(fds),
+        .fds = fds.items,
+        .fds_n = fds.n,
         .done = files_done,
         .arg = j,
     };

@@ -28,9 +28,13 @@ enum files_what {
 struct files_mount {
     char *source, *destination;
     bool rw;
+    uint32_t keep; /* n: descriptor 2+n of the job is a volume's keep (volume/volume.h); 0: none */
+    char *subpath;
+    struct strs layers;           /* of an image */
+    char *type, *device, *option; /* of a volume that is a mount and that nobody runs with */
 };
 /* Arguments of the job "container-files". Descriptors: client, layers, then the request's body
- * (packed by http_body_pack) for FILES_PUT. */
+ * (packed by http_body_pack) for FILES_PUT, then keeps. */
 struct files_args {
     uint32_t what; /* enum files_what */
     char *name;    /* of the container as the client said it, for messages */
@@ -48,7 +52,8 @@ struct files_args {
 extern const struct fields files_args_fields;
 
 /* The file system to look at; *ret_layer_only for changes. */
-struct err files_open_root(const struct files_args *a, int layers_fd, int *ret_fd);
+struct err files_open_root(const struct files_args *a, int layers_fd, const int *keeps,
+                           size_t keeps_n, int *ret_fd);
 /* The image's layers alone; -1 when there are none. */
 struct err files_open_image(const struct files_args *a, int layers_fd, int *ret_fd);
 /* Where path leads inside root, every link followed, as a clean absolute path. What does not exist

@@ -26,6 +26,8 @@ struct files_run {
     struct arena arena;
     struct files_args args;
     int client, layers, body, root;
+    const int *keeps;
+    size_t keeps_n;
     bool begun; /* the answer's head is written */
 };
 
@@ -300,7 +302,7 @@ static struct err run_put(struct files_run *r) {
 static struct err run_all(struct files_run *r) {
     if (r->args.what == FILES_CHANGES)
         return run_changes(r);
-    TRY(files_open_root(&r->args, r->layers, &r->root));
+    TRY(files_open_root(&r->args, r->layers, r->keeps, r->keeps_n, &r->root));
     switch ((enum files_what)r->args.what) {
     case FILES_STAT:
         return run_stat(r);
@@ -330,8 +332,10 @@ static void tell(struct files_run *r, struct err e) {
 static struct err files_job(struct worker_ctx *ctx UNUSED, struct str args, const int *fds,
                             size_t fds_n, struct buf *ret_result UNUSED) {
     struct files_run r = {.client = -1, .root = -1};
-    if (fds_n != 3)
+    if (fds_n < 3)
         return err_new(ERR_INVALID, "container-files: expected three descriptors, got %zu", fds_n);
+    r.keeps = fds + 3;
+    r.keeps_n = fds_n - 3;
     r.client = fds[0];
     r.layers = fds[1];
     r.body = fds[2];

@@ -68,13 +68,59 @@ struct err files_open_image(const struct files_args *a, int layers_fd, int *ret_
  * ---------------------------------------------------------- */
 
 /* Missing places are made, as a start would. The overlay is ours alone when we only read. */
-static struct err attach_mount(int root, const struct files_mount *m) {
+struct seen { /* what mounts may be made of */
+    int layers;
+    const int *keeps;
+    size_t keeps_n;
+};
+
+static struct err image_tree(const struct files_mount *m, int layers, int *ret_fd) {
+    struct mount_overlay o = {.layers_fd = layers,
+                              .layers = (const char *const *)m->layers.items,
+                              .layers_n = m->layers.n,
+                              .upper_fd = -1,
+                              .work_fd = -1};
+    CLEAN_FD int whole = -1;
+    CLEAN_FD int keep = -1;
+    TRY(mount_overlay_detached(&o, &whole));
+    if (!m->subpath || !*m->subpath) {
+        *ret_fd = TAKE_FD(whole);
+        return OK;
+    }
+    TRY(volume_keep_make(whole, &keep));
+    return volume_keep_clone(keep, m->subpath, ret_fd);
+}
+
+/* -1: there is nothing to see, as with a bind source that has gone. */
+static struct err open_mount(const struct seen *s, const struct files_mount *m, int *ret_fd) {
+    const char *subpath = m->subpath ? m->subpath : "";
+    CLEAN_FD int from = -1;
+    *ret_fd = -1;
+    if (m->keep && m->keep <= s->keeps_n)
+        return volume_keep_clone(s->keeps[m->keep - 1], subpath, ret_fd);
+    if (m->type) {
+        TRY(volume_mount_once(m->type, m->device, m->option, m->source, &from));
+        return volume_keep_clone(from, subpath, ret_fd);
+    }
+    if (m->layers.n)
+        return image_tree(m, s->layers, ret_fd);
+    if (access(m->source, F_OK) != 0)
+        return OK;
+    if (!*subpath)
+        return mount_clone(AT_FDCWD, m->source, true, ret_fd);
+    TRY(dir_open(m->source, &from));
+    return volume_dir_clone(from, subpath, ret_fd);
+}
+
+static struct err attach_mount(int root, const struct seen *s, const struct files_mount *m) {
     CLEAN_FD int tree = -1;
     CLEAN_FD int target = -1;
     struct stat st;
-    if (stat(m->source, &st) != 0)
-        return OK; /* a bind source that has gone: there is nothing to see */
-    TRY(mount_clone(AT_FDCWD, m->source, true, &tree));
+    TRY(open_mount(s, m, &tree));
+    if (tree < 0)
+        return OK;
+    if (fstat(tree, &st) != 0)
+        return err_errno(errno, "stat '%s'", m->source);
     TRY(mount_set(tree, m->rw ? 0 : MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, true));
     TRY(S_ISDIR(st.st_mode) ? beneath_mkdirs(root, m->destination, 0755, &target)
                             : beneath_touch(root, m->destination, 0644, &target));
@@ -82,8 +128,8 @@ static struct err attach_mount(int root, const struct files_mount *m) {
 }
 
 /* In a mount namespace of our own: a scratch file system on a->place, with the root in it. */
-static struct err stopped_with_mounts(const struct files_args *a, int layers_fd, bool write,
-                                      int *ret_fd) {
+static struct err stopped_with_mounts(const struct files_args *a, int layers_fd,
+                                      const struct seen *seen, bool write, int *ret_fd) {
     CLEAN_FD int place = -1;
     CLEAN_FD int scratch = -1;
     CLEAN_FD int layers = -1;
@@ -114,7 +160,7 @@ static struct err stopped_with_mounts(const struct files_args *a, int layers_fd,
     TRY(mount_attach(tree, target));
     const struct files_mount *m = a->mounts.items;
     for (size_t i = 0; i < a->mounts.n; i++)
-        TRY(attach_mount(tree, &m[i]));
+        TRY(attach_mount(tree, &(struct seen){layers, seen->keeps, seen->keeps_n}, &m[i]));
     *ret_fd = TAKE_FD(tree);
     return OK;
 }
@@ -136,12 +182,14 @@ static struct err running(const struct files_args *a, int *ret_fd) {
     return OK;
 }
 
-struct err files_open_root(const struct files_args *a, int layers_fd, int *ret_fd) {
+struct err files_open_root(const struct files_args *a, int layers_fd, const int *keeps,
+                           size_t keeps_n, int *ret_fd) {
+    struct seen seen = {layers_fd, keeps, keeps_n};
     bool write = a->what == FILES_PUT;
     if (a->pid)
         return running(a, ret_fd);
     if (a->mounts.n)
-        return stopped_with_mounts(a, layers_fd, write, ret_fd);
+        return stopped_with_mounts(a, layers_fd, &seen, write, ret_fd);
     if (!write)
         return overlay(a, layers_fd, a->upper, -1, ret_fd);
     CLEAN_FD int own = -1;

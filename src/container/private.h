@@ -112,6 +112,37 @@ struct err container_resources(const struct api_host_config *h, struct arena *a,
 /* mounts.c: Binds, Mounts, Tmpfs and the image's volumes → c->mounts (names and paths only). */
 struct err container_plan_mounts(struct container *c);
 
+/* One more place; NULL when there is a mount already. */
+struct container_mount *mount_add(struct container *c, const char *destination);
+void mount_name_source(struct container *c, struct container_mount *m, const char *source);
+void mount_anonymous(struct container *c, struct container_mount *m);
+struct err mount_ensure_source(const char *source);
+/* mount_object.c */
+struct err mount_object_add(struct container *c, const struct api_mount *given);
+struct err mount_tmpfs_check(const char *options);
+
+/* volumes.c: images that are mounted are held as long as the container exists. */
+void container_hold_images(struct container *c);
+void container_unhold_images(struct container *c);
+/* Volumes that are mounts, for a start that follows. Calls back later, or at once when there are
+ * none. After a failure nothing is held. */
+bool container_has_mounted_volumes(const struct container *c);
+void container_volumes_acquire(struct container *c, container_done *done, void *arg);
+void container_volumes_release(struct container *c);
+void container_volumes_adopt(struct container *c, struct monitor_hello *h);
+/* What is mounted as a detached tree: described by the loop, opened by the pool. */
+struct box_trees {
+    struct box_tree *items;
+    int *fds; /* -1: not opened */
+    size_t n;
+    struct monitor_keep *keeps; /* borrowed descriptors */
+    size_t keeps_n;
+    int layers_fd; /* borrowed */
+};
+struct err container_trees_plan(struct container *c, struct arena *a, struct box_trees *ret);
+struct err container_trees_open(struct box_trees *t);
+void container_trees_done(struct box_trees *t);
+
 /* box.c: config.json of the OCI runtime. All memory in a. */
 struct box_files {
     const char *hosts, *hostname, *resolv_conf; /* paths, NULL: not mounted */

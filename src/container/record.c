@@ -19,6 +19,9 @@ static const struct field mount_rows[] = {
     FIELD(struct container_mount, no_copy, "NoCopy", F_BOOL),
     FIELD(struct container_mount, anonymous, "Anonymous", F_BOOL),
     FIELD(struct container_mount, flat, "Flat", F_BOOL),
+    FIELD(struct container_mount, ro_top, "ReadOnlyTop", F_BOOL, .flags = OMIT_EMPTY),
+    FIELD(struct container_mount, subpath, "Subpath", F_STR, .flags = OMIT_EMPTY),
+    FIELD(struct container_mount, image_id, "ImageID", F_STR, .flags = OMIT_EMPTY),
 };
 static const struct fields mount_fields = {"mount", sizeof(struct container_mount), mount_rows,
                                            ARRAY_LEN(mount_rows)};
@@ -172,6 +175,7 @@ static void hold_all(struct container *c) {
         image_hold(image, &c->hold);
     else
         log_warn("container %s: its image %s is gone", c->id, c->image_id);
+    container_hold_images(c);
     for (size_t i = 0; i < c->mounts_n; i++) {
         struct container_mount *m = &c->mounts[i];
         if (strcmp(m->type, "volume") != 0)

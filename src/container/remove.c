@@ -71,6 +71,7 @@ static void drop_holds(struct container *c, bool volumes) {
         if (volumes && m->anonymous)
             volume_remove(c->all->config.volumes, m->name, volume_gone, NULL);
     }
+    container_unhold_images(c);
     if (c->hold.image)
         image_unhold(c->all->config.images, &c->hold);
 }

@@ -34,6 +34,7 @@ static void adopt(struct container *c, int run_dir, struct monitor_hello *h) {
     container_execs_restore(c, run_dir);
     container_health_adopt(c, h);
     c->log_now = h->log;
+    container_volumes_adopt(c, h);
     container_watch_monitor(c, TAKE_FD(h->started.conn));
 }
 

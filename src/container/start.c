@@ -1,6 +1,7 @@
 /* start: reserve the network and compose the box on the loop; make files, network and monitor on
  * the pool; commit on the loop. The reply comes when the program runs (execve succeeded). */
 #include "base/file.h"
+#include "base/path.h"
 #include "container/private.h"
 #include "kernel/mount.h"
 #include <errno.h>
@@ -26,14 +27,19 @@ struct start_job {
     struct monitor_prestart *prestart;
     size_t prestart_n;
     struct strv copy_up; /* pairs: mountpoint of a volume, path in the image */
-    struct list taken;   /* the clients that moved into prestart */
-    struct list kept;    /* copies of those that wait: a start that fails does not end their wait */
+    struct box_trees trees;
+    bool acquired; /* the volumes that are mounts */
+    struct err volumes_error;
+    struct list taken; /* the clients that moved into prestart */
+    struct list kept;  /* copies of those that wait: a start that fails does not end their wait */
     /* filled by work */
     struct monitor_started started;
 };
 
 static void start_free(struct start_job *j) {
     box_joined_done(&j->joined);
+    container_trees_done(&j->trees);
+    err_free(j->volumes_error);
     for (struct list *n; (n = list_pop(&j->kept));)
         container_waiter_free(CONTAINER_OF(n, struct container_waiter, link));
     for (struct list *n; (n = list_pop(&j->taken));)
@@ -119,9 +125,10 @@ static struct err compose(struct start_job *j) {
         .hostname = arena_printf(&j->arena, "%s/hostname", run),
         .resolv_conf = arena_printf(&j->arena, "%s/resolv.conf", run),
     };
+    TRY(container_trees_plan(c, &j->arena, &j->trees));
     for (size_t i = 0; i < c->mounts_n; i++) {
         struct container_mount *m = &c->mounts[i];
-        if (!strcmp(m->type, "volume") && !m->no_copy) {
+        if (!strcmp(m->type, "volume") && !m->no_copy && !m->tree) {
             strv_add(&j->copy_up, m->source);
             strv_add(&j->copy_up, m->destination);
         }
@@ -140,6 +147,9 @@ static struct err start_prepare(void *job) {
     if (c->state == CONTAINER_REMOVING || c->state == CONTAINER_DEAD || c->gone)
         return err_new(ERR_CONFLICT, "container is marked for removal and cannot be started");
     c->restart_timer = timer_free(c->restart_timer);
+    struct err e = j->volumes_error;
+    j->volumes_error = OK;
+    TRY(e);
     TRY(compose(j));
     collect_prestart(j);
     return OK;
@@ -168,7 +178,10 @@ static struct err fill_volumes(struct start_job *j) {
     CLEAN_FD int rootfs = -1;
     for (size_t i = 0; i + 1 < j->copy_up.n; i += 2) {
         CLEAN_FD int volume = -1;
+        CLEAN_FD int beside = -1;
         TRY(volume_open_dir(j->copy_up.items[i], &volume));
+        CLEAN_FREE char *parent = str_dup(path_dir(str_of(j->copy_up.items[i])));
+        TRY(dir_open(parent, &beside));
         if (rootfs < 0) {
             struct mount_overlay o = {
                 .layers_fd = images_layers_dirfd(j->c->all->config.images),
@@ -180,7 +193,7 @@ static struct err fill_volumes(struct start_job *j) {
             TRY(mount_overlay_detached(&o, &rootfs));
         }
         bool copied = false;
-        TRYF(volume_copy_up(rootfs, j->copy_up.items[i + 1], volume, &copied),
+        TRYF(volume_copy_up(rootfs, j->copy_up.items[i + 1], volume, beside, &copied),
              "fill volume for '%s'", j->copy_up.items[i + 1]);
     }
     return OK;
@@ -209,6 +222,10 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .seccomp_fd = seccomp,
         .init_fd = c->host->init && *c->host->init ? c->all->init_fd : -1,
         .shm_fd = shm,
+        .trees = j->trees.fds,
+        .trees_n = j->trees.n,
+        .keeps = j->trees.keeps,
+        .keeps_n = j->trees.keeps_n,
         .held_fds = live->held_fds,
         .held_fds_n = live->held_n,
         .terminal = c->config->tty,
@@ -237,6 +254,7 @@ static struct err start_steps(struct start_job *j) {
         return err_errno(errno, "open the run directory");
     TRY(write_files(j, run_dir));
     TRY(fill_volumes(j));
+    TRY(container_trees_open(&j->trees));
     CLEAN_ENDPOINT_LIVE struct endpoint_live live = {.netns_fd = -1};
     TRY(container_net_up(&j->net, run_dir, &live));
     return run_monitor(j, run_dir, &live);
@@ -273,6 +291,8 @@ static void drop_attached(struct container *c) {
 
 static void start_failed(struct start_job *j, struct err e) {
     struct container *c = j->c;
+    if (j->acquired)
+        container_volumes_release(c);
     if (err_kind(e) == ERR_NOT_MODIFIED || c->state == CONTAINER_PAUSED ||
         c->state == CONTAINER_REMOVING || c->state == CONTAINER_DEAD || c->gone) {
         j->done(j->arg, e);
@@ -334,6 +354,30 @@ static void start_finish(void *job, struct err e, struct op_run *run) {
     op_end(run);
 }
 
+/* --- volumes that are mounts ---------------------------------------------------------------------
+ * An op of its own in front of the start: they are made asynchronously, by whoever may hang. */
+
+static void volumes_acquired(void *arg, struct err e) {
+    struct start_job *j = arg;
+    j->acquired = !err_failed(e);
+    j->volumes_error = e;
+    op_end(j->run);
+}
+
+static void volumes_finish(void *job, struct err e, struct op_run *run) {
+    struct start_job *j = job;
+    struct container *c = j->c;
+    err_ignore(e); /* nothing was done that could fail */
+    j->run = run;
+    if (container_is_alive(c) || c->state == CONTAINER_REMOVING || c->state == CONTAINER_DEAD ||
+        c->gone)
+        op_end(run); /* the start will say what is wrong */
+    else
+        container_volumes_acquire(c, volumes_acquired, j);
+}
+
+static const struct op volumes_op = {"container volumes", NULL, NULL, volumes_finish};
+
 static const struct op start_op = {"container start", start_prepare, start_work, start_finish};
 
 void container_start(struct container *c, container_done *done, void *arg) {
@@ -345,5 +389,7 @@ void container_start(struct container *c, container_done *done, void *arg) {
     j->joined = (struct box_joined){-1, -1, -1};
     list_init(&j->taken);
     list_init(&j->kept);
+    if (container_has_mounted_volumes(c))
+        op_start(c->all->config.loop, &c->queue, &volumes_op, j);
     op_start(c->all->config.loop, &c->queue, &start_op, j);
 }

@@ -84,6 +84,10 @@ const struct endpoint_plan *container_endpoint_on(const struct container *c,
     return NULL;
 }
 
+struct volumes *container_volumes(const struct container *c) {
+    return c->all->config.volumes;
+}
+
 struct networks *container_networks(const struct container *c) {
     return c->all->config.networks;
 }

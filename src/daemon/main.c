@@ -131,6 +131,7 @@ static struct err open_nouns(struct daemon *d) {
     TRY(gc_policy(d, &images.gc));
     TRYF(images_open(&images, &a->images), "images");
     TRYF(volumes_open(a->store, d->loop, c->data_root, &a->volumes), "volumes");
+    volumes_set_worker(a->volumes, a->worker_program);
     const char *dash = strchr(c->instance, '-');
     struct networks_config networks = {
         .instance = dash ? dash + 1 : "",

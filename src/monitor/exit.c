@@ -165,6 +165,8 @@ static void held_close(struct keeper *k) {
     for (size_t i = 0; i < k->held_n; i++)
         fd_close(k->held[i]);
     k->held_n = 0;
+    protocol_keeps_done(TAKE(k->keeps), k->keeps_n);
+    k->keeps_n = 0;
 }
 
 static void on_init(void *arg, int status) {

@@ -109,6 +109,8 @@ struct keeper {
     struct list clients_ending; /* clients of sessions that are gone, being flushed */
     int *held;
     size_t held_n;
+    struct monitor_keep *keeps; /* volumes that are mounts */
+    size_t keeps_n;
     struct names *names; /* NULL: none */
     char *user;          /* of the container, for execs without one */
     struct strv groups;
@@ -162,7 +164,8 @@ void pipes_done(struct pipes *p);
 /* --- start.c ------------------------------------------------------------------------------------
  */
 /* Makes the container up to a running program. Blocks. After an error nothing is left. */
-struct err start_container(struct keeper *k, struct protocol_start *s);
+struct err start_container(struct keeper *k, struct protocol_start *s, const int *trees,
+                           size_t trees_n);
 
 /* --- user.c -------------------------------------------------------------------------------------
  */

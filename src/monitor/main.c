@@ -29,7 +29,9 @@ struct held VEC_BODY(int);
 /* What arrived before and with START. */
 struct arrival {
     struct prestarts clients;
-    struct held held;
+    struct held held, trees;
+    struct monitor_keep *keeps;
+    size_t keeps_n;
     struct msg start;
 };
 
@@ -86,11 +88,11 @@ void keeper_active(struct keeper *k) {
 
 /* --- before the start ------------------------------------------------------------------------- */
 
-static struct err add_held(struct arrival *a, struct msg *m) {
+static struct err add_held(struct held *to, size_t max, struct msg *m) {
     for (size_t i = 0; i < m->fds_n; i++) {
-        if (a->held.n == PROTOCOL_HELD_MAX)
-            return err_new(ERR_INVALID, "more than %d held sockets", PROTOCOL_HELD_MAX);
-        vec_push(&a->held, TAKE_FD(m->fds[i]));
+        if (to->n == max)
+            return err_new(ERR_INVALID, "more than %zu descriptors of one kind", max);
+        vec_push(to, TAKE_FD(m->fds[i]));
     }
     return OK;
 }
@@ -111,7 +113,14 @@ static struct err receive(struct arrival *a) {
         TRY(msg_recv(DAEMON_FD, -1, &m));
         switch (m.type) {
         case PROTOCOL_HELD:
-            TRY(add_held(a, &m));
+            TRY(add_held(&a->held, PROTOCOL_HELD_MAX, &m));
+            break;
+        case PROTOCOL_TREES:
+            TRY(add_held(&a->trees, PROTOCOL_TREES_MAX, &m));
+            break;
+        case PROTOCOL_KEEPS:
+            protocol_keeps_done(a->keeps, a->keeps_n);
+            protocol_get_keeps(&m, &a->keeps, &a->keeps_n);
             break;
         case PROTOCOL_PRESTART:
             TRY(add_client(a, &m));
@@ -141,6 +150,8 @@ static struct err keeper_init(struct keeper *k, struct arrival *a, const struct 
     k->terminal_fd = -1;
     k->held = a->held.items;
     k->held_n = a->held.n;
+    k->keeps = a->keeps;
+    k->keeps_n = a->keeps_n;
     list_init(&k->execs);
     list_init(&k->waiters);
     list_init(&k->followers);
@@ -188,7 +199,10 @@ static struct err start(struct keeper *k, struct arrival *a) {
     OWN(protocol_start_done) struct protocol_start s = {.fds = {[0 ... START_FDS_N - 1] = -1}};
     TRY(protocol_get_start(&a->start, &arena, &s));
     TRY(keeper_init(k, a, &s));
-    TRY(start_container(k, &s));
+    TRY(start_container(k, &s, a->trees.items, a->trees.n));
+    while (a->trees.n) /* they are in the container now */
+        fd_close(a->trees.items[--a->trees.n]);
+    vec_done(&a->trees);
     health_prepare(k, &s.health);
     if (s.names_path && s.fds[START_NAMES_UDP] >= 0 && s.fds[START_NAMES_TCP] >= 0)
         names_keep(k, s.names_path, TAKE_FD(s.fds[START_NAMES_UDP]),

@@ -83,6 +83,7 @@ struct monitor_health_state {
     size_t results_n;
 };
 
+#define MONITOR_KEEPS_MAX 32
 struct monitor_start {
     const char *program; /* absolute path of corten-monitor */
     const char *id;
@@ -93,9 +94,19 @@ struct monitor_start {
     int layers_dir_fd, data_dir_fd;
     const char *const *layers;
     size_t layers_n;
-    int netns_fd;        /* joined; -1: as config says */
-    int init_fd; /* corten-init, PID 1 of the container; 0 or -1: none */
-    int shm_fd;  /* detached tree for a mount with the source "fd:0"; 0 or -1: none */
+    int netns_fd; /* joined; -1: as config says */
+    int init_fd;  /* corten-init, PID 1 of the container; 0 or -1: none */
+    int shm_fd;   /* detached tree for a mount with the source "fd:0"; 0 or -1: none */
+    /* Detached trees for mounts with the sources "fd:1", "fd:2" …; borrowed. */
+    const int *trees;
+    size_t trees_n;
+    /* Volumes that are mounts, by name: held while the container lives, given to the next daemon
+     * in monitor_hello. Borrowed. */
+    const struct monitor_keep {
+        char *name;
+        int fd;
+    } * keeps;
+    size_t keeps_n;      /* at most MONITOR_KEEPS_MAX */
     int seccomp_fd;      /* raw BPF for config.linux.seccomp == default; -1: none */
     const int *held_fds; /* published ports' bound sockets, held while the container lives */
     size_t held_fds_n;
@@ -234,6 +245,8 @@ struct monitor_hello {
         int code;
     } * execs;
     size_t execs_n;
+    struct monitor_keep *keeps; /* owned descriptors: take them or leave them to hello_done */
+    size_t keeps_n;
     struct logs_missing log;
     struct buf health; /* for monitor_hello_health; empty: no checks */
 };

@@ -207,7 +207,8 @@ void protocol_put_exec(struct buf *body, const struct monitor_hello_exec *x) {
     msg_put(body, TAG_EXEC, buf_str(&nested));
 }
 
-void protocol_get_hello(struct str body, struct monitor_hello *ret) {
+void protocol_get_hello(struct msg *m, struct monitor_hello *ret) {
+    struct str body = m->body;
     int conn = ret->started.conn;
     *ret = (struct monitor_hello){.started.conn = conn};
     protocol_get_started(body, &ret->started);
@@ -215,6 +216,7 @@ void protocol_get_hello(struct str body, struct monitor_hello *ret) {
     protocol_get_exit(body, &ret->exit);
     ret->exit.error = mem_strdup(ret->exit.error);
     protocol_get_missing(body, &ret->log);
+    protocol_get_keeps(m, &ret->keeps, &ret->keeps_n);
     if (msg_has(body, TAG_HEALTH))
         msg_put(&ret->health, TAG_HEALTH, msg_get(body, TAG_HEALTH));
     uint16_t tag;
@@ -240,6 +242,7 @@ void monitor_hello_done(struct monitor_hello *h) {
     for (size_t i = 0; i < h->execs_n; i++)
         free(h->execs[i].id);
     free(h->execs);
+    protocol_keeps_done(h->keeps, h->keeps_n);
     free((char *)h->exit.error); /* ours: a copy */
     buf_done(&h->health);
     h->started.conn = fd_close(h->started.conn);

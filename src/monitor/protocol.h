@@ -5,7 +5,7 @@
  * know and answers an unknown request with ERR_UNSUPPORTED.
  *
  * A conversation on descriptor 3 (a socket pair made by the daemon):
- *   HELD*, PRESTART*, START            →
+ *   HELD*, TREES*, KEEPS, PRESTART*, START →
  *                                      ← STARTED, or FAILED (then the monitor ends)
  *   TAKEN, requests, ACK_EXIT …        →
  *                                      ← REPLY, EXITED, EXEC_EXITED, OOM, WAITER_BACK
@@ -22,6 +22,7 @@
 #define PROTOCOL_EXECS_MAX 4096    /* unacknowledged or running, in one monitor */
 #define PROTOCOL_PRESTART_MAX 1024 /* clients that wait for a start */
 #define PROTOCOL_HELD_MAX 8192     /* published ports' sockets */
+#define PROTOCOL_TREES_MAX 1024    /* mounts of one container */
 #define PROTOCOL_EARLY_MAX (8u << 20)
 #define PROTOCOL_START_TIMEOUT (120 * NSEC_PER_SEC) /* a start that takes longer is killed */
 #define PROTOCOL_HELLO_TIMEOUT (2 * NSEC_PER_SEC)
@@ -45,6 +46,8 @@ enum protocol_type {
     PROTOCOL_FOLLOW = 15,      /* from a log reader */
     PROTOCOL_EXEC_SIGNAL = 16, /* TAG_EXEC_ID, TAG_SIGNO */
     PROTOCOL_NAMES = 30,       /* TAG_NAMES_PATH; fds: UDP, TCP */
+    PROTOCOL_TREES = 31,       /* before START; fds: "fd:1" … in the configuration */
+    PROTOCOL_KEEPS = 32,       /* before START; TAG_KEEP per fd */
     /* monitor → daemon */
     PROTOCOL_STARTED = 100,     /* TAG_MONITOR_PID, TAG_PID, TAG_START_TIME, TAG_STARTED_AT */
     PROTOCOL_FAILED = 101,      /* TAG_ERR */
@@ -120,6 +123,7 @@ enum protocol_tag {
     TAG_LOG_REMOVED_BYTES = 61,
     TAG_REPLAY_UNTIL = 62, /* in REPLY to an ATTACH with CLIENT_REPLAY: wall ns */
     TAG_NAMES_PATH = 70,
+    TAG_KEEP = 71, /* a volume's name; one per descriptor, also in HELLO_REPLY */
 };
 
 enum start_fd {
@@ -211,6 +215,11 @@ void protocol_put_state(struct buf *body, const struct monitor_health_state *s, 
 /* false: there is none. Texts point into body. */
 bool protocol_get_state(struct str body, struct monitor_health_state *ret);
 
-/* hello: everything but conn. */
-void protocol_get_hello(struct str body, struct monitor_hello *ret);
+/* hello: everything but conn. Takes descriptors out of m. */
+void protocol_get_hello(struct msg *m, struct monitor_hello *ret);
+/* keeps.c: names into body, descriptors into fds (room for MONITOR_KEEPS_MAX), and back. */
+void protocol_put_keeps(struct buf *body, const struct monitor_keep *keeps, size_t n, int *fds);
+/* As many as are named; owned. */
+void protocol_get_keeps(struct msg *m, struct monitor_keep **ret, size_t *ret_n);
+void protocol_keeps_done(struct monitor_keep *keeps, size_t n);
 void protocol_put_exec(struct buf *body, const struct monitor_hello_exec *x);

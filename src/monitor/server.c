@@ -67,7 +67,9 @@ static void hello(struct peer *p, const struct msg *m) {
     }
     execs_put(k, &body);
     health_put(k, &body);
-    msg_conn_send(p->conn, PROTOCOL_HELLO_REPLY, m->seq, buf_str(&body), NULL, 0);
+    int fds[MONITOR_KEEPS_MAX];
+    protocol_put_keeps(&body, k->keeps, k->keeps_n, fds);
+    msg_conn_send(p->conn, PROTOCOL_HELLO_REPLY, m->seq, buf_str(&body), fds, k->keeps_n);
 }
 
 static void taken(struct peer *p) {

@@ -21,6 +21,18 @@ static struct err send_held(int fd, const struct monitor_start *s) {
     return OK;
 }
 
+static struct err send_mounts(int fd, const struct monitor_start *s) {
+    for (size_t i = 0; i < s->trees_n; i += MSG_FDS_MAX)
+        TRY(msg_send(fd, PROTOCOL_TREES, 0, STR_NONE, s->trees + i,
+                     MIN(s->trees_n - i, (size_t)MSG_FDS_MAX)));
+    if (!s->keeps_n)
+        return OK;
+    int fds[MONITOR_KEEPS_MAX];
+    CLEAN_BUF struct buf body = {0};
+    protocol_put_keeps(&body, s->keeps, s->keeps_n, fds);
+    return msg_send(fd, PROTOCOL_KEEPS, 0, buf_str(&body), fds, s->keeps_n);
+}
+
 static struct err send_prestart(int fd, const struct monitor_prestart *p) {
     CLEAN_BUF struct buf body = {0};
     unsigned flags = 0;
@@ -38,6 +50,7 @@ static struct err send_start(int fd, const struct monitor_start *s) {
     int fds[START_FDS_N];
     size_t fds_n;
     TRY(send_held(fd, s));
+    TRY(send_mounts(fd, s));
     for (size_t i = 0; i < s->prestart_n; i++)
         TRY(send_prestart(fd, &s->prestart[i]));
     protocol_put_start(&body, s, fds, &fds_n);
@@ -143,7 +156,7 @@ struct err monitor_dial(int run_dir_fd, struct monitor_hello *ret) {
     if (m.type != PROTOCOL_HELLO_REPLY)
         return err_new(ERR_SYSTEM, "the monitor answered a hello with message %u", m.type);
     ret->started.conn = -1;
-    protocol_get_hello(m.body, ret);
+    protocol_get_hello(&m, ret);
     ret->started.conn = TAKE_FD(fd);
     return OK;
 }

@@ -76,8 +76,13 @@ static struct err set_streams(struct keeper *k, struct pipes *p) {
     return OK;
 }
 
+struct trees { /* "fd:0" and on, borrowed */
+    const int *items;
+    size_t n;
+};
+
 static struct err create(struct keeper *k, struct protocol_start *s, struct oci_config *config,
-                         struct arena *a, struct pipes *p) {
+                         struct arena *a, const struct trees *trees, struct pipes *p) {
     CLEAN_FD
     int rootfs = -1;
     TRYF(make_rootfs(s, &rootfs), "mount rootfs");
@@ -91,21 +96,27 @@ static struct err create(struct keeper *k, struct protocol_start *s, struct oci_
         .netns_fd = s->fds[START_NETNS],
         .seccomp_fd = s->fds[START_SECCOMP],
         .init_fd = s->fds[START_INIT],
-        .mount_fds = &s->fds[START_SHM],
-        .mount_fds_n = s->fds[START_SHM] >= 0,
+        .mount_fds = trees->items,
+        .mount_fds_n = trees->n,
         .stdio = {p->theirs[0], p->theirs[1], p->theirs[2]},
         .die_with_caller = true, /* nobody else could tell how it ended */
     };
     return runtime_create(&o, &k->box, &k->init);
 }
 
-struct err start_container(struct keeper *k, struct protocol_start *s) {
+struct err start_container(struct keeper *k, struct protocol_start *s, const int *trees,
+                           size_t trees_n) {
     CLEAN_ARENA struct arena a = {0};
+    int *all = arena_array(&a, trees_n + 1, sizeof(*all));
+    all[0] = s->fds[START_SHM]; /* "fd:0" */
+    for (size_t i = 0; i < trees_n; i++)
+        all[i + 1] = trees[i];
+    struct trees given = {all, trees_n + 1};
     struct oci_config config;
     int64_t no_score = 0;
     OWN(pipes_done) struct pipes p = PIPES_NONE;
     TRY(decode_config(s, &a, &no_score, &config));
     TRY(open_log(k, s));
-    TRY(create(k, s, &config, &a, &p));
+    TRY(create(k, s, &config, &a, &given, &p));
     return set_streams(k, &p);
 }

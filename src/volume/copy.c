@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define COPY_BYTES (1 << 20)
-#define MARK "../copying" /* <data-root>/volume/<name>/copying: no container sees it */
+#define MARK "copying" /* <data-root>/volume/<name>/copying: no container sees it */
 
 struct level {
     DIR *from;
@@ -311,18 +311,19 @@ static struct err is_empty(int dir_fd, bool *ret) {
     return OK;
 }
 
-static struct err set_mark(int volume_fd) {
+static struct err set_mark(int mark_fd) {
     CLEAN_FD
-    int fd = openat(volume_fd, MARK, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = openat(mark_fd, MARK, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     return fd < 0 ? err_errno(errno, "mark the copy") : OK;
 }
 
-struct err volume_copy_up(int rootfs_fd, const char *path, int volume_fd, bool *ret_copied) {
+struct err volume_copy_up(int rootfs_fd, const char *path, int volume_fd, int mark_fd,
+                          bool *ret_copied) {
     CLEAN_FD
     int lock = openat(volume_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (lock < 0 || flock(lock, LOCK_EX) < 0)
         return err_errno(errno, "lock volume");
-    if (faccessat(volume_fd, MARK, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    if (faccessat(mark_fd, MARK, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         TRYF(volume_empty_dir(volume_fd), "begin an unfinished copy again");
     bool empty = false;
     TRY(is_empty(volume_fd, &empty));
@@ -336,17 +337,17 @@ struct err volume_copy_up(int rootfs_fd, const char *path, int volume_fd, bool *
         return OK;
     }
     TRYF(e, "image directory '%s'", path);
-    TRY(set_mark(volume_fd));
+    TRY(set_mark(mark_fd));
     e = copy_tree(TAKE_FD(from), volume_fd);
     if (err_failed(e)) {
         /* The mark stays when even this fails: the next start tries again. */
         struct err again = volume_empty_dir(volume_fd);
         if (!err_failed(again))
-            (void)unlinkat(volume_fd, MARK, 0);
+            (void)unlinkat(mark_fd, MARK, 0);
         err_free(again);
         return err_wrap(e, "copy '%s' of the image into the volume", path);
     }
-    if (unlinkat(volume_fd, MARK, 0) < 0)
+    if (unlinkat(mark_fd, MARK, 0) < 0)
         return err_errno(errno, "end the copy");
     *ret_copied = true;
     return OK;

@@ -106,9 +106,7 @@ static struct err check(const struct volume_request *r) {
     if (r->driver && *r->driver && strcmp(r->driver, "local") != 0)
         return err_new(ERR_NOT_FOUND, "error looking up volume plugin %s: plugin \"%s\" not found",
                        r->driver, r->driver);
-    if (r->options.n)
-        return err_new(ERR_UNSUPPORTED, "option %s of volume driver local is not supported",
-                       r->options.items[0].key);
+    TRY(volume_options_check(&r->options));
     return r->name && *r->name ? volume_name_check(r->name) : OK;
 }
 
@@ -120,6 +118,9 @@ static struct volume *begin(struct volumes *v, const char *name, const struct vo
     x->labels.present = r->labels.present;
     for (size_t i = 0; i < r->labels.n; i++)
         strmap_set(&x->labels, &x->own->arena, r->labels.items[i].key, r->labels.items[i].value);
+    x->options.present = r->options.present;
+    for (size_t i = 0; i < r->options.n; i++)
+        strmap_set(&x->options, &x->own->arena, r->options.items[i].key, r->options.items[i].value);
     if (x->anonymous)
         strmap_set(&x->labels, &x->own->arena, ANONYMOUS_LABEL, "");
     volumes_insert(v, x);

@@ -1,5 +1,6 @@
 /* volume/private.h - what the files of volume/ share and nobody else sees. */
 #pragma once
+#include "kernel/mount.h"
 #include "volume/volume.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@ struct volumes {
     struct store *store;
     struct loop *loop;
     char *root;                 /* <data-root>/volume */
+    const char *worker;         /* program; NULL: none */
     VEC(struct volume *) items; /* sorted by name */
     struct bus bus;
 };
@@ -17,11 +19,20 @@ struct volume_waiter {
     void (*done)(void *arg, struct err e, struct volume *x);
     void *arg;
 };
+struct volume_user_waiter { /* a container that waits for the mount */
+    char *container_id;
+    volume_acquired *done;
+    void *arg;
+};
 struct volume_private {
     struct volumes *all;
-    struct arena arena; /* labels */
+    struct arena arena; /* labels, options, driver */
     bool lazy;
     VEC(struct volume_waiter) waiters;
+    int keep; /* -1: not mounted */
+    bool mounting;
+    struct strv users; /* ids of containers that run with it */
+    VEC(struct volume_user_waiter) mount_waiters;
 };
 
 struct volume *volume_new(struct volumes *v, const char *name);
@@ -35,6 +46,31 @@ void volumes_publish(struct volumes *v, const char *action, const char *name);
 void volume_row_put(struct store_txn *t, const struct volume *x);
 void volume_row_delete(struct store_txn *t, const char *name);
 struct err volume_rows_load(struct volumes *v);
+
+/* --- options of driver local (options.c) --- */
+/* The peer's words for what is wrong. */
+struct err volume_options_check(const struct strmap *o);
+/* What `o` and `type` say to the kernel. Memory in a. */
+struct volume_words {
+    uint64_t attrs; /* MOUNT_ATTR_* */
+    bool bind, recursive;
+    struct mount_option *items;
+    size_t n;
+};
+struct err volume_options_words(const char *o, struct arena *a, struct volume_words *ret);
+
+/* --- mounting (mount.c) --- */
+struct volume_mount {
+    char *type, *device, *options; /* as given */
+    char *mountpoint;              /* for messages; a copy is marked beside it */
+    struct strs layers;            /* of the image, below layers_fd */
+    char *fill;                    /* path in the image; NULL: no copy */
+};
+extern const struct fields volume_mount_fields;
+#define VOLUME_NOTICE_KEEP 100 /* of the worker: one descriptor */
+bool volume_mount_is_local(const struct volume_mount *m);
+/* Pool or worker. */
+struct err volume_mount_make(const struct volume_mount *m, int layers_fd, int *ret_keep);
 
 /* --- directories: pool --- */
 struct err volume_make_dir(const char *mountpoint);

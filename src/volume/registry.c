@@ -27,6 +27,8 @@ struct volume *volume_new(struct volumes *v, const char *name) {
     x->mountpoint = mem_printf("%s/%s/_data", v->root, name);
     x->own = NEW(struct volume_private);
     x->own->all = v;
+    x->own->keep = -1;
+    x->driver = arena_strz(&x->own->arena, "local");
     return x;
 }
 
@@ -35,6 +37,9 @@ struct volume *volume_free(struct volume *x) {
         return NULL;
     arena_done(&x->own->arena);
     vec_done(&x->own->waiters);
+    fd_close(x->own->keep);
+    strv_done(&x->own->users);
+    vec_done(&x->own->mount_waiters);
     free(x->own);
     strv_done(&x->holders);
     free(x->name);
@@ -138,6 +143,10 @@ struct err volumes_open(struct store *s, struct loop *l, const char *data_root,
     }
     *ret = v;
     return OK;
+}
+
+void volumes_set_worker(struct volumes *v, const char *program) {
+    v->worker = program;
 }
 
 struct volumes *volumes_close(struct volumes *v) {

@@ -2,20 +2,21 @@
 #include "volume/private.h"
 
 struct volume_row {
-    struct strmap labels;
+    struct strmap labels, options;
 };
 
 FIELDS(volume_row_fields, struct volume_row,
-       FIELD(struct volume_row, labels, "labels", F_STRMAP, OMIT_EMPTY));
+       FIELD(struct volume_row, labels, "labels", F_STRMAP, OMIT_EMPTY),
+       FIELD(struct volume_row, options, "options", F_STRMAP, OMIT_EMPTY));
 
 void volume_row_put(struct store_txn *t, const struct volume *x) {
-    struct volume_row r = {.labels = x->labels};
+    struct volume_row r = {.labels = x->labels, .options = x->options};
     CLEAN_BUF struct buf data = {0};
     fields_print(&volume_row_fields, &r, &data);
     store_add(t,
               "INSERT OR REPLACE INTO volume(name, driver, created, anonymous, data)"
-              " VALUES(?, 'local', ?, ?, ?)",
-              "siit", x->name, x->created, (int64_t)x->anonymous, buf_str(&data));
+              " VALUES(?, ?, ?, ?, ?)",
+              "ssiit", x->name, x->driver, x->created, (int64_t)x->anonymous, buf_str(&data));
 }
 
 void volume_row_delete(struct store_txn *t, const char *name) {
@@ -40,11 +41,15 @@ static struct err load_row(void *arg, struct store_row *row) {
         return err_wrap(e, "volume '%s'", name);
     }
     x->labels = r.labels;
+    x->options = r.options;
+    if (row_text(row, 4))
+        x->driver = arena_strz(&x->own->arena, row_text(row, 4));
     volumes_insert(v, x);
     return OK;
 }
 
 struct err volume_rows_load(struct volumes *v) {
-    return store_load(v->store, "SELECT name, created, anonymous, data FROM volume ORDER BY name",
+    return store_load(v->store,
+                      "SELECT name, created, anonymous, data, driver FROM volume ORDER BY name",
                       load_row, v);
 }

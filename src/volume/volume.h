@@ -7,16 +7,23 @@
  * Which container uses which volume is held in memory only; container/ holds again while it
  * restores.
  *
- * Only driver `local` without options. Other drivers and options are refused by name.
+ * A volume whose options name a file system (type, device, o) is mounted on first use, as a
+ * detached tree that is the root of a mount namespace of its own (a "keep"): its descriptor is held
+ * by the daemon while a container runs with it and by every such container's monitor, so it
+ * outlives the daemon, is found again at the monitors, and ends with the last of them. Nothing of
+ * it is in the host's mount table.
+ *
  * Thread: the loop, but for the functions marked *pool*. Callbacks run on the loop, and never
  * before the call that takes them returns. Limits: VOLUME_*_MAX. Tests: test/unit/volume,
  * test/kernel/volume-*.c.
  */
 #pragma once
 #include "base/err.h"
+#include "base/time.h"
 #include "base/vec.h"
 #include "loop/bus.h"
 #include "loop/loop.h"
+#include "loop/worker.h"
 #include "spec/fields.h"
 #include "store/store.h"
 
@@ -28,16 +35,20 @@ struct volumes;
 struct err volumes_open(struct store *s, struct loop *l, const char *data_root,
                         struct volumes **ret);
 struct volumes *volumes_close(struct volumes *v); /* NULL allowed; returns NULL */
+/* Where corten-worker lies (borrowed): what may hang (network file systems) is mounted there. */
+void volumes_set_worker(struct volumes *v, const char *program);
 
 enum volume_state { VOLUME_CREATING, VOLUME_READY, VOLUME_REMOVING };
 /* Read-only for others. Valid until it is removed: keep names, not pointers, over a job. */
 struct volume {
     char *name;
+    char *driver; /* "local" */
     bool anonymous;
-    int64_t created;      /* wall ns */
-    struct strmap labels; /* an anonymous volume has com.docker.volume.anonymous="" too */
-    char *mountpoint;     /* <data-root>/volume/<name>/_data */
-    struct strv holders;  /* ids of containers that use it, sorted by time */
+    int64_t created;       /* wall ns */
+    struct strmap options; /* as the create call gave them */
+    struct strmap labels;  /* an anonymous volume has com.docker.volume.anonymous="" too */
+    char *mountpoint;      /* <data-root>/volume/<name>/_data */
+    struct strv holders;   /* ids of containers that use it, sorted by time */
     enum volume_state state;
     struct volume_private *own; /* private */
 };
@@ -66,6 +77,44 @@ struct err volume_hold(struct volumes *v, const char *name, const char *containe
 /* Unknown names and containers are ignored. */
 void volume_unhold(struct volumes *v, const char *name, const char *container_id);
 
+/* --- use: a container runs with it --------------------------------------------------------------
+ */
+
+/* It has to be acquired before a container starts with it; others are just directories. */
+bool volume_is_mounted(const struct volume *x);
+/* What an empty volume shows at first; all borrowed, copied by the call that takes it. */
+struct volume_fill {
+    int layers_fd; /* must stay open until the answer */
+    const char *const *layers;
+    size_t layers_n;
+    const char *path; /* in the image; NULL: nothing is copied */
+};
+/* keep: borrowed, valid until this container releases it. */
+typedef void volume_acquired(void *arg, struct err e, int keep);
+/* Mounts it unless that has been done. Once per container counts. fill may be NULL. Local file
+ * systems are mounted by a pool thread, others by a worker that is given VOLUME_MOUNT_TIMEOUT. */
+void volume_acquire(struct volumes *v, const char *name, const char *container_id,
+                    const struct volume_fill *fill, volume_acquired *done, void *arg);
+/* The container has ended, or has not begun. The last one's release unmounts. Unknown: ignored. */
+void volume_release(struct volumes *v, const char *name, const char *container_id);
+/* A container that still runs after a restart of the daemon: keep came from its monitor (taken
+ * over). */
+void volume_adopt(struct volumes *v, const char *name, const char *container_id, int keep);
+/* -1: nobody runs with it. Borrowed. */
+int volume_keep(const struct volume *x);
+#define VOLUME_MOUNT_TIMEOUT (60 * NSEC_PER_SEC)
+
+/* *Pool*. A keep for a detached tree (kernel/mount.h); tree stays the caller's, attached there. */
+struct err volume_keep_make(int tree, int *ret_keep);
+/* *Pool*. A detached clone of what subpath ("" for all of it) is in the keep: links lead nowhere
+ * out of it. ERR_NOT_FOUND: no such subpath. */
+struct err volume_keep_clone(int keep, const char *subpath, int *ret_tree);
+/* *Pool or worker*. A keep of a mount that nobody else sees. */
+struct err volume_mount_once(const char *type, const char *device, const char *options,
+                             const char *mountpoint, int *ret_keep);
+/* *Pool*. The same below a directory that is in our own mount namespace. */
+struct err volume_dir_clone(int dir_fd, const char *subpath, int *ret_tree);
+
 /* ERR_CONFLICT "remove X: volume is in use - [id, id]". Deletes the data in a job. */
 void volume_remove(struct volumes *v, const char *name, void (*done)(void *arg, struct err e),
                    void *arg);
@@ -86,8 +135,13 @@ struct err volume_usage(int dir_fd, uint64_t *ret_bytes);
  * copies the directory's content with owners, modes, times, xattrs, links and hard links, and gives
  * the volume's root the owner and mode of the image's directory. Does nothing (*ret_copied false)
  * when the volume is not empty or path is missing or no directory. rootfs_fd is the root of a
- * mounted root file system; path is resolved inside it with openat2, links never lead out. */
-struct err volume_copy_up(int rootfs_fd, const char *path, int volume_fd, bool *ret_copied);
+ * mounted root file system; path is resolved inside it with openat2, links never lead out. mark_fd:
+ * the directory that the volume's _data lies in, where an unfinished copy is marked. */
+struct err volume_copy_up(int rootfs_fd, const char *path, int volume_fd, int mark_fd,
+                          bool *ret_copied);
+
+/* Jobs for corten-worker; the last one is all NULL. */
+extern const struct worker_job volume_jobs[];
 
 struct volume_event {
     const char *action; /* create destroy prune */

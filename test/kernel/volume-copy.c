@@ -16,6 +16,7 @@
 struct trees {
     char dir[64];
     int root, volume; /* rootfs with /data; the volume's _data */
+    int beside;       /* what _data lies in */
 };
 
 static void put(int dir, const char *name, const char *text, mode_t mode, uid_t uid) {
@@ -42,11 +43,13 @@ static void trees_open(struct trees *t) {
     assert_ok(dir_make(volume, 0755));
     assert_ok(dir_open(root, &t->root));
     assert_ok(dir_open(volume, &t->volume));
+    assert_true((t->beside = openat(t->volume, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) >= 0);
 }
 
 static void trees_close(struct trees *t) {
     fd_close(t->root);
     fd_close(t->volume);
+    fd_close(t->beside);
     CLEAN_FD
     int tmp = -1;
     assert_ok(dir_open("/tmp", &tmp));
@@ -88,7 +91,7 @@ TEST(everything_is_copied) {
     assert_int_equal(utimensat(t.root, "data/sub", old, 0), 0);
     assert_int_equal(utimensat(t.root, "data", old, 0), 0);
     bool copied = false;
-    assert_ok(volume_copy_up(t.root, "/data", t.volume, &copied));
+    assert_ok(volume_copy_up(t.root, "/data", t.volume, t.beside, &copied));
     assert_true(copied);
     static const char *const names[] = {"",          "plain", "sub",  "sub/suid",
                                         "sub/again", "link",  "fifo", "null"};
@@ -114,7 +117,7 @@ TEST(everything_is_copied) {
     /* the mark is gone, the second time does nothing */
     assert_int_equal(faccessat(t.volume, "../copying", F_OK, 0), -1);
     put(t.root, "data/late", "x", 0600, 0);
-    assert_ok(volume_copy_up(t.root, "/data", t.volume, &copied));
+    assert_ok(volume_copy_up(t.root, "/data", t.volume, t.beside, &copied));
     assert_false(copied);
     assert_int_equal(faccessat(t.volume, "late", F_OK, 0), -1);
     trees_close(&t);
@@ -124,15 +127,15 @@ TEST(nothing_to_copy) {
     struct trees t;
     trees_open(&t);
     bool copied = true;
-    assert_ok(volume_copy_up(t.root, "/missing", t.volume, &copied));
+    assert_ok(volume_copy_up(t.root, "/missing", t.volume, t.beside, &copied));
     assert_false(copied);
     put(t.root, "data/file", "x", 0600, 0);
     copied = true;
-    assert_ok(volume_copy_up(t.root, "/data/file", t.volume, &copied));
+    assert_ok(volume_copy_up(t.root, "/data/file", t.volume, t.beside, &copied));
     assert_false(copied);
     put(t.volume, "mine", "x", 0600, 0);
     copied = true;
-    assert_ok(volume_copy_up(t.root, "/data", t.volume, &copied));
+    assert_ok(volume_copy_up(t.root, "/data", t.volume, t.beside, &copied));
     assert_false(copied);
     assert_int_equal(faccessat(t.volume, "file", F_OK, 0), -1);
     trees_close(&t);
@@ -146,9 +149,10 @@ TEST(links_stay_inside) {
     assert_int_equal(symlinkat("/data", t.root, "absolute"), 0);
     assert_int_equal(symlinkat("../../../../../../../../../etc", t.root, "out"), 0);
     bool copied = true;
-    assert_ok(volume_copy_up(t.root, "/out", t.volume, &copied)); /* <root>/etc is not there */
+    assert_ok(
+        volume_copy_up(t.root, "/out", t.volume, t.beside, &copied)); /* <root>/etc is not there */
     assert_false(copied);
-    assert_ok(volume_copy_up(t.root, "/absolute", t.volume, &copied));
+    assert_ok(volume_copy_up(t.root, "/absolute", t.volume, t.beside, &copied));
     assert_true(copied);
     CLEAN_BUF struct buf text = {0};
     assert_ok(file_read_at(t.volume, "file", 100, &text));
@@ -165,7 +169,7 @@ TEST(unfinished_copy_is_begun_again) {
     put(t.volume, "a", "half", 0600, 0);
     put(t.volume, "../copying", "", 0600, 0);
     bool copied = false;
-    assert_ok(volume_copy_up(t.root, "/data", t.volume, &copied));
+    assert_ok(volume_copy_up(t.root, "/data", t.volume, t.beside, &copied));
     assert_true(copied);
     same_object(&t, "a");
     same_object(&t, "b");
@@ -188,7 +192,7 @@ TEST(a_failed_copy_leaves_an_empty_volume) {
         dir = next;
     }
     bool copied = false;
-    struct err e = volume_copy_up(t.root, "/data", t.volume, &copied);
+    struct err e = volume_copy_up(t.root, "/data", t.volume, t.beside, &copied);
     assert_true(err_failed(e));
     err_free(e);
     assert_int_equal(faccessat(t.volume, "aaa", F_OK, 0), -1);
@@ -207,7 +211,7 @@ static void *race(void *arg) {
     struct racer *r = arg;
     CLEAN_FD
     int own = openat(r->trees->volume, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    r->e = volume_copy_up(r->trees->root, "/data", own, &r->copied);
+    r->e = volume_copy_up(r->trees->root, "/data", own, r->trees->beside, &r->copied);
     return NULL;
 }
 

@@ -109,7 +109,7 @@ TEST(hello_round_trip) {
     protocol_put_exec(&body, &(struct monitor_hello_exec){.id = two, .pid = 6, .code = 42});
     msg_put(&body, 60000, STR("of a newer version")); /* skipped */
     struct monitor_hello h = {.started.conn = -1};
-    protocol_get_hello(buf_str(&body), &h);
+    protocol_get_hello(&(struct msg){.body = buf_str(&body)}, &h);
     assert_int_equal(h.started.monitor_pid, 10);
     assert_int_equal(h.started.pid, 11);
     assert_int_equal(h.started.start_time, 12);
@@ -132,7 +132,7 @@ TEST(a_running_container_has_no_exit) {
     CLEAN_BUF struct buf body = {0};
     protocol_put_started(&body, &(struct monitor_started){.pid = 1});
     struct monitor_hello h = {.started.conn = -1};
-    protocol_get_hello(buf_str(&body), &h);
+    protocol_get_hello(&(struct msg){.body = buf_str(&body)}, &h);
     assert_false(h.exited);
     assert_int_equal(h.execs_n, 0);
     monitor_hello_done(&h);

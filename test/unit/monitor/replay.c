@@ -197,7 +197,7 @@ static void check_exit(const struct monitor_exit *x, bool all) {
 static void check_hello(struct str body, bool all) {
     struct monitor_hello h = {.started.conn = -1};
     struct monitor_health_state s;
-    protocol_get_hello(body, &h);
+    protocol_get_hello(&(struct msg){.body = body}, &h);
     assert_int_equal(h.started.monitor_pid, 10);
     assert_int_equal(h.started.start_time, 12);
     assert_true(h.exited);

@@ -91,6 +91,21 @@ static void log_event(void *arg, const void *event) {
     strncat(arg, " ", 2);
 }
 
+TEST(options_become_words) {
+    struct arena a = {0};
+    struct volume_words w;
+    assert_ok(volume_options_words("ro,,nosuid,size=1m,noac,rbind,mode=0700,suid", &a, &w));
+    assert_true(w.bind && w.recursive);
+    assert_int_equal(w.attrs, MOUNT_ATTR_RDONLY);
+    assert_int_equal(w.n, 3);
+    assert_string_equal(w.items[0].key, "size");
+    assert_string_equal(w.items[0].value, "1m");
+    assert_string_equal(w.items[1].key, "noac");
+    assert_null(w.items[1].value);
+    assert_string_equal(w.items[2].value, "0700");
+    arena_done(&a);
+}
+
 TEST(volumes_survive_a_restart) {
     struct place p = {0};
     open_place(&p);
@@ -100,6 +115,8 @@ TEST(volumes_survive_a_restart) {
     struct arena a = {0};
     struct volume_request r = {.name = "data"};
     strmap_set(&r.labels, &a, "k", "v");
+    strmap_set(&r.options, &a, "type", "tmpfs");
+    strmap_set(&r.options, &a, "device", "t");
     assert_ok(create(&p, &r));
     arena_done(&a);
     struct stat st;
@@ -119,6 +136,9 @@ TEST(volumes_survive_a_restart) {
     struct volume *x = volume_find(p.volumes, "data");
     assert_non_null(x);
     assert_string_equal(strmap_get(&x->labels, "k"), "v");
+    assert_string_equal(strmap_get(&x->options, "device"), "t");
+    assert_true(volume_is_mounted(x));
+    assert_int_equal(volume_keep(x), -1);
     assert_int_equal(x->created, created);
     assert_false(x->anonymous);
     size_t it = 0, n = 0;
@@ -140,9 +160,14 @@ TEST(bad_requests_are_refused_by_name) {
     struct volume_request r = {.name = "ab", .driver = "local"};
     strmap_set(&r.options, &a, "type", "tmpfs");
     e = create(&p, &r);
-    assert_int_equal(err_kind(e), ERR_UNSUPPORTED);
-    assert_non_null(strstr(err_msg(e), "option type"));
+    assert_int_equal(err_kind(e), ERR_INVALID);
+    assert_non_null(strstr(err_msg(e), "missing required option: \"device\""));
     err_free(e);
+    strmap_set(&r.options, &a, "device", "tmpfs");
+    strmap_set(&r.options, &a, "o", "size=1m,shared");
+    assert_err(create(&p, &r), ERR_UNSUPPORTED);
+    strmap_set(&r.options, &a, "size", "1m");
+    assert_err(create(&p, &r), ERR_INVALID);
     assert_null(volume_find(p.volumes, "ab"));
     assert_err(destroy(&p, "ab"), ERR_NOT_FOUND);
     arena_done(&a);
