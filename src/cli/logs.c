@@ -1,19 +1,17 @@
 /* logs, of one container or of many. */
-#include "base/file.h"
+#include "cli/logs.h"
+#include "base/time.h"
 #include "cli/commands.h"
 #include <errno.h>
-#include <regex.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NAME_CELLS 24
 
-struct logs_options {
-    bool follow, timestamps, details, ignore_case;
-    const char *tail, *since, *until, *grep;
-};
 static const struct option_row logs_rows[] = {
     FLAG(struct logs_options, follow, 'f', "follow", "Go on with what comes"),
     FLAG(struct logs_options, timestamps, 't', "timestamps", "When each line was written"),
@@ -25,173 +23,173 @@ static const struct option_row logs_rows[] = {
     FLAG(struct logs_options, ignore_case, 0, "ignore-case", "--grep does not care for capitals"),
 };
 
-/* Where the bytes of the log go: whole lines when they are looked at, else as they come. */
-struct sink {
-    const struct logs_options *o;
-    regex_t *pattern; /* NULL: none */
-    struct buf partial[3];
-    struct strv *lines; /* of several containers: kept, to be put in order */
-    const char *name;
+/* Which part of the logs one round asks for. */
+struct span {
+    bool follow;
+    const char *tail, *since, *until;
 };
 
-static bool wanted(const struct sink *s, const char *line) {
-    return !s->pattern || regexec(s->pattern, line, 0, NULL, 0) == 0;
-}
+struct log_sources VEC_BODY(struct log_source);
 
-static int line_out(struct sink *s, int out, struct str line) {
-    CLEAN_FREE char *z = str_dup(line);
-    if (!wanted(s, z))
-        return 0;
-    if (s->lines) {
-        strv_addf(s->lines, "%s\t%d%s", z, out, s->name);
-        return 0;
+static void sources_done(struct log_sources *v) {
+    for (size_t i = 0; i < v->n; i++) {
+        client_close(v->items[i].client);
+        for (int k = 0; k < 3; k++)
+            buf_done(&v->items[i].partial[k]);
     }
-    int r = fd_write_all(out, z, line.len);
-    return r < 0 ? r : fd_write_all(out, "\n", 1);
+    vec_done(v);
 }
 
-static int emit(struct sink *s, int out, const char *bytes, size_t n) {
-    if (!s->pattern && !s->lines)
-        return fd_write_all(out, bytes, n);
-    struct buf *b = &s->partial[out];
-    buf_add(b, bytes, n);
-    for (ssize_t nl; (nl = str_find(buf_str(b), '\n')) >= 0;) {
-        int r = line_out(s, out, str_sub(buf_str(b), 0, (size_t)nl));
-        if (r < 0)
-            return r;
-        buf_drop(b, (size_t)nl + 1);
-    }
-    return 0;
-}
-
-static void sink_end(struct sink *s) {
-    for (int i = 1; i <= 2; i++) {
-        if (s->partial[i].len)
-            line_out(s, i, buf_str(&s->partial[i]));
-        buf_done(&s->partial[i]);
-    }
-}
-
-/* The answer is no hijack: its body is the (framed) stream. */
-static struct err copy_logs(struct client *c, bool tty, struct sink *s) {
-    unsigned char head[8];
-    char bytes[65536];
-    size_t have = 0, left = 0;
-    int out = 1;
-    for (;;) {
-        bool framed = !tty && left == 0;
-        ssize_t n = framed ? client_read(c, head + have, sizeof head - have)
-                           : client_read(c, bytes, tty ? sizeof bytes : MIN(left, sizeof bytes));
-        if (n < 0)
-            return err_errno((int)-n, "corten: read logs");
-        if (n == 0)
-            return OK;
-        if (!framed) {
-            left -= tty ? 0 : (size_t)n;
-            int r = emit(s, out, bytes, (size_t)n);
-            if (r < 0)
-                return r == -EPIPE ? OK : err_errno(-r, "corten: write");
-            continue;
-        }
-        have += (size_t)n;
-        if (have < sizeof head)
-            continue;
-        have = 0;
-        out = head[0] == 2 ? 2 : 1;
-        left = (size_t)head[4] << 24 | (size_t)head[5] << 16 | (size_t)head[6] << 8 | head[7];
-    }
-}
-
-static struct err one(struct client *c, struct invocation *in, const char *name, bool timestamps,
-                      struct sink *s) {
-    const struct logs_options *o = in->options;
+static struct err begin(struct log_source *s, struct log_view *v, const struct span *span) {
+    const struct logs_options *o = v->in->options;
     CLEAN_BUF struct buf target = {0};
-    struct api_container k = {0};
-    TRY(client_container_inspect(c, name, &in->arena, &k));
-    client_path(&target, "/containers/", k.id, "/logs");
+    client_path(&target, "/containers/", s->id, "/logs");
     client_query_bool(&target, "stdout", true);
     client_query_bool(&target, "stderr", true);
-    client_query_bool(&target, "follow", o->follow);
-    client_query_bool(&target, "timestamps", timestamps);
+    client_query_bool(&target, "follow", span->follow);
+    client_query_bool(&target, "timestamps", o->timestamps || v->whole_lines);
     client_query_bool(&target, "details", o->details);
-    client_query(&target, "tail", o->tail);
-    client_query(&target, "since", cli_time_option(o->since, &in->arena));
-    client_query(&target, "until", cli_time_option(o->until, &in->arena));
+    client_query(&target, "tail", span->tail);
+    client_query(&target, "since", span->since);
+    client_query(&target, "until", span->until);
     struct client_call call = {.method = "GET", .target = buf_cstr(&target)};
-    TRY(client_begin(c, &call));
-    return copy_logs(c, k.config->tty, s);
+    s->ended = false;
+    return client_begin(s->client, &call);
 }
 
-/* --- several ---------------------------------------------------------------------------------- */
-
-static int compare_lines(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* "TIME LINE\tSTREAM NAME", in the order of time. */
-static void print_lines(struct strv *lines, struct invocation *in) {
-    const struct logs_options *o = in->options;
-    size_t width = 0;
-    bool colour = cli_colour(1);
-    for (int i = 0; i < in->args_n; i++)
-        width = MAX(width, strlen(in->args[i]));
-    width = MIN(width, (size_t)NAME_CELLS);
-    qsort(lines->items, lines->n, sizeof *lines->items, compare_lines);
-    for (size_t i = 0; i < lines->n; i++) {
-        struct str line = str_of(lines->items[i]), time, text;
-        ssize_t tab = str_rfind(line, '\t');
-        const char *name = line.p + tab + 2;
-        int which = 0;
-        str_cut(str_sub(line, 0, (size_t)tab), ' ', &time, &text);
-        while (which < in->args_n && strcmp(in->args[which], name) != 0)
-            which++;
-        if (colour)
-            printf("\033[3%dm%-*s |\033[0m ", 1 + which % 6, (int)width, name);
-        else
-            printf("%-*s | ", (int)width, name);
-        if (o->timestamps)
-            printf("%.*s ", STR_ARG(time));
-        printf("%.*s\n", STR_ARG(text));
-    }
-}
-
-static struct err many(struct client *c, struct invocation *in, struct sink *s) {
-    CLEAN_STRV struct strv lines = {0};
-    s->lines = &lines;
-    for (int i = 0; i < in->args_n; i++) {
-        s->name = in->args[i];
-        TRY(one(c, in, in->args[i], true, s));
-        sink_end(s);
-    }
-    print_lines(&lines, in);
+/* Reads once. *ret_written: -errno of our output. */
+static struct err pull(struct log_view *v, struct log_source *s, int *ret_written) {
+    char bytes[65536];
+    ssize_t n = client_read(s->client, bytes, sizeof bytes);
+    if (n < 0)
+        return err_errno((int)-n, "corten: read logs");
+    s->ended = n == 0;
+    *ret_written = n ? log_feed(v, s, bytes, (size_t)n) : log_end(v, s);
     return OK;
+}
+
+static struct err written(int r) {
+    return r < 0 ? err_errno(-r, "corten: write") : OK;
+}
+
+/* All of it, one after the other. */
+static struct err read_all(struct log_view *v, struct log_sources *all, const struct span *span) {
+    int r = 0;
+    for (size_t i = 0; i < all->n && r == 0; i++) {
+        TRY(begin(&all->items[i], v, span));
+        while (!all->items[i].ended && r == 0)
+            TRY(pull(v, &all->items[i], &r));
+    }
+    return written(r);
+}
+
+/* All at the same time, as it comes. */
+static struct err read_together(struct log_view *v, struct log_sources *all,
+                                const struct span *span) {
+    CLEAN_FREE struct pollfd *fds = mem_array(all->n, sizeof *fds);
+    size_t open = all->n;
+    int r = 0;
+    for (size_t i = 0; i < all->n; i++)
+        TRY(begin(&all->items[i], v, span));
+    while (open > 0 && r == 0) {
+        bool ready = false;
+        for (size_t i = 0; i < all->n; i++) {
+            struct log_source *s = &all->items[i];
+            fds[i] = (struct pollfd){s->ended ? -1 : client_fd(s->client), POLLIN, 0};
+            ready |= !s->ended && client_buffered(s->client);
+        }
+        if (poll(fds, all->n, ready ? 0 : -1) < 0 && errno != EINTR)
+            return err_errno(errno, "corten: poll");
+        for (size_t i = 0; i < all->n && r == 0; i++) {
+            struct log_source *s = &all->items[i];
+            if (s->ended || (!fds[i].revents && !client_buffered(s->client)))
+                continue;
+            TRY(pull(v, s, &r));
+            open -= s->ended;
+        }
+    }
+    return written(r);
+}
+
+/* The daemon's clock, in whole seconds: where what was ends and what comes begins. */
+static const char *daemon_time(struct client *c, struct arena *a) {
+    struct tm tm = {0};
+    struct str date = client_header(c, "Date");
+    const char *end = strptime(arena_str(a, date), "%a, %d %b %Y %T GMT", &tm);
+    int64_t t = end ? (int64_t)timegm(&tm) : time_now() / NSEC_PER_SEC;
+    return arena_printf(a, "%lld", (long long)t);
+}
+
+/* Of several that are followed: first what was, in the order of time, then what comes. */
+static struct err history_then_follow(struct log_view *v, struct log_sources *all,
+                                      const struct span *span, const char *now) {
+    CLEAN_STRV struct strv kept = {0};
+    struct span past = *span, future = {.follow = true, .since = now};
+    past.follow = false;
+    past.until = now;
+    v->keep = &kept;
+    TRY(read_all(v, all, &past));
+    v->keep = NULL;
+    TRY(written(log_print_kept(v, &kept)));
+    return read_together(v, all, &future);
+}
+
+static struct err find(struct client *c, struct log_view *v, struct log_sources *all) {
+    struct invocation *in = v->in;
+    for (int i = 0; i < in->args_n; i++) {
+        struct api_container k = {0};
+        TRY(client_container_inspect(c, in->args[i], &in->arena, &k));
+        struct log_source *s = vec_add(all);
+        *s = (struct log_source){.name = in->args[i], .id = k.id, .tty = k.config && k.config->tty};
+        TRY(client_open_like(c, &s->client));
+        v->width = MAX(v->width, strlen(s->name));
+    }
+    v->width = MIN(v->width, (size_t)NAME_CELLS);
+    return OK;
+}
+
+static struct err show(struct client *c, struct log_view *v) {
+    const struct logs_options *o = v->in->options;
+    OWN(sources_done) struct log_sources all = {0};
+    CLEAN_STRV struct strv kept = {0};
+    struct arena *a = &v->in->arena;
+    struct span span = {.follow = o->follow,
+                        .tail = o->tail,
+                        .since = cli_time_option(o->since, a),
+                        .until = cli_time_option(o->until, a)};
+    TRY(find(c, v, &all));
+    if (all.n == 1)
+        return read_together(v, &all, &span);
+    if (o->follow && !o->until)
+        return history_then_follow(v, &all, &span, daemon_time(c, a));
+    v->keep = &kept;
+    TRY(read_all(v, &all, &span));
+    return written(log_print_kept(v, &kept));
 }
 
 static int logs_run(struct invocation *in) {
     const struct logs_options *o = in->options;
-    CLEAN_CLIENT struct client *c = NULL;
     regex_t pattern;
-    struct sink s = {.o = o};
+    bool many = in->args_n > 1;
+    struct log_view v = {.in = in,
+                         .named = many,
+                         .colour = cli_colour(1),
+                         .whole_lines = many || o->grep || in->json};
     int bad = 0;
-    if (o->follow && in->args_n > 1)
-        return cli_usage(in, "--follow: one container at a time");
     if (o->grep && (bad = regcomp(&pattern, o->grep,
                                   REG_EXTENDED | REG_NOSUB | (o->ignore_case ? REG_ICASE : 0)))) {
         char words[128];
         regerror(bad, &pattern, words, sizeof words);
         return cli_usage(in, "--grep '%s': %s", o->grep, words);
     }
-    s.pattern = o->grep ? &pattern : NULL;
-    struct err e = OK;
-    int status = 1;
-    if ((c = cli_connect(in))) {
-        e = in->args_n > 1 ? many(c, in, &s) : one(c, in, in->args[0], o->timestamps, &s);
-        sink_end(&s);
-        status = err_failed(e) ? cli_fail(e, 1) : 0;
-    }
-    if (s.pattern)
+    v.pattern = o->grep ? &pattern : NULL;
+    CLEAN_CLIENT struct client *c = cli_connect(in);
+    struct err e = c ? show(c, &v) : OK;
+    if (v.pattern)
         regfree(&pattern);
-    return status;
+    if (!c)
+        return 1;
+    return err_failed(e) ? cli_fail(e, 1) : 0;
 }
 
 const struct command command_logs = {
@@ -200,9 +198,11 @@ const struct command command_logs = {
     .usage = "logs [OPTIONS] CONTAINER [CONTAINER...]",
     .summary = "Show what a container wrote",
     .examples = "corten logs -f --tail 20 web\tthe last lines, and what follows\n"
-                "corten logs --since 10m --grep 'error|warn' web db\tof two, in the order of time",
+                "corten logs --since 10m --grep 'error|warn' web db\tof two, in the order of time\n"
+                "corten logs -f web db\tof two, as it comes, each with its name",
     OPTIONS_OF(logs_rows, struct logs_options),
     .args_min = 1,
     .args_max = -1,
+    .json = true,
     .names = "container",
     .run = logs_run};

@@ -1,6 +1,7 @@
 /* Global options, the way to the command, errors. */
 #include "cli/cli.h"
 #include "cli/host.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,8 +114,8 @@ static int run_command(const struct command *c, struct globals *g, char **argv) 
         status = err_failed(e) ? cli_fail(e, 1) : c->run(&in);
     }
     options_done(c, &in);
-    if (fflush(stdout) != 0 && status == 0)
-        status = 1;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0)
+        status = cli_fail(err_errno(errno, "corten: write to standard output"), 1);
     return status;
 }
 

@@ -78,6 +78,8 @@ struct err client_begin(struct client *c, const struct client_call *call);
 /* A header of the answer that was begun last; borrowed until the next call. */
 struct str client_header(const struct client *c, const char *name);
 ssize_t client_read(struct client *c, void *p, size_t n);
+/* Has client_read bytes that poll(2) of client_fd does not tell of? */
+bool client_buffered(const struct client *c);
 /* Calls fn for every line of the body (without the newline) until it ends or fn fails. */
 struct err client_lines(struct client *c, struct err (*fn)(void *arg, struct str line), void *arg);
 

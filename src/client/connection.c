@@ -171,6 +171,10 @@ ssize_t client_read(struct client *c, void *p, size_t n) {
     return http_call_read(c->http, p, n);
 }
 
+bool client_buffered(const struct client *c) {
+    return http_call_buffered(c->http);
+}
+
 static struct err drain(struct client *c) {
     char p[4096];
     ssize_t n;

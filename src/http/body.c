@@ -46,6 +46,10 @@ bool http_body_ended(const struct http_body *b) {
     return b->ended;
 }
 
+bool http_body_buffered(const struct http_body *b) {
+    return b->early_at < b->early_len;
+}
+
 /* Raw bytes: the early ones, then the socket's. */
 static ssize_t raw_read(struct http_body *b, void *p, size_t n) {
     size_t early = MIN(n, b->early_len - b->early_at);

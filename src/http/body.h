@@ -13,6 +13,7 @@ void http_body_free(struct http_body *b);
 ssize_t http_body_read(struct http_body *b, void *p, size_t n);
 /* True when nothing of the body is left to read. */
 bool http_body_ended(const struct http_body *b);
+bool http_body_buffered(const struct http_body *b); /* bytes that need no read(2) */
 /* Serialises state + early for a message between processes, and back. */
 void http_body_pack(const struct http_body_state *state, struct str early, struct buf *out);
 struct err http_body_unpack(struct str packed, struct http_body_state *ret_state,

@@ -358,6 +358,12 @@ ssize_t http_call_read(struct http_client *c, void *p, size_t n) {
     return rc;
 }
 
+bool http_call_buffered(const struct http_client *c) {
+    if (c->until_close)
+        return c->in.len > 0;
+    return !c->body || http_body_buffered(c->body) || http_body_ended(c->body);
+}
+
 struct err http_call_read_all(struct http_client *c, size_t max, struct buf *ret) {
     CLEAN_BUF struct buf b = {0};
     for (;;) {

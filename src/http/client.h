@@ -42,6 +42,8 @@ struct str http_answer_header(const struct http_answer *a, const char *name);
 struct err http_call(struct http_client *c, const struct http_call *call, struct http_answer *ret);
 /* Body of the answer: up to n bytes, 0 at its end, -errno. */
 ssize_t http_call_read(struct http_client *c, void *p, size_t n);
+/* Is there some of the body that was read already, so that poll need not tell? */
+bool http_call_buffered(const struct http_client *c);
 /* Whole body, bounded. */
 struct err http_call_read_all(struct http_client *c, size_t max, struct buf *ret);
 /* Takes the socket after an upgraded answer; *ret_early holds bytes already read. c is then empty.
