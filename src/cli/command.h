@@ -108,6 +108,8 @@ const struct command *command_find(char *const *argv, int *ret_words);
 const struct command_group *group_find(const char *name);
 /* The nearest known word below this one ("" for the top), or NULL. */
 const char *command_meant(const char *group, const char *word, struct arena *a);
+/* Makes name the best when it is fewer edits away from word than *least (start with 3). */
+void name_nearer(const char *word, const char *name, size_t *least, const char **best);
 
 /* --- what commands share ---------------------------------------------------------------------- */
 /* Opens the connection; on failure prints why and returns NULL. */

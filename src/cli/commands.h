@@ -8,9 +8,11 @@
     X(build)              \
     X(container_inspect)  \
     X(create)             \
+    X(debug)              \
     X(debug_tree)         \
     X(events)             \
     X(exec)               \
+    X(generate_systemd)   \
     X(history)            \
     X(image_inspect)      \
     X(images)             \
@@ -79,7 +81,9 @@
     X(complete)           \
     X(docs)               \
     X(wait)               \
-    X(why_dead)
+    X(why_dead)           \
+    X(why_disk)           \
+    X(why_name)
 
 #define CLI_DECLARE(name) extern const struct command command_##name;
 CLI_COMMANDS(CLI_DECLARE)

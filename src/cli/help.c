@@ -61,14 +61,17 @@ static size_t distance(const char *a, const char *b) {
     return rows[(i + 2) % 3][n];
 }
 
-static void nearer(const char *word, struct str name, struct arena *a, size_t *least,
-                   const char **best) {
-    const char *z = arena_str(a, name);
-    size_t d = strlen(word) < 60 ? distance(word, z) : 99;
+void name_nearer(const char *word, const char *name, size_t *least, const char **best) {
+    size_t d = strlen(word) < 60 ? distance(word, name) : 99;
     if (d < *least && d < strlen(word)) {
         *least = d;
-        *best = z;
+        *best = name;
     }
+}
+
+static void nearer(const char *word, struct str name, struct arena *a, size_t *least,
+                   const char **best) {
+    name_nearer(word, arena_str(a, name), least, best);
 }
 
 const char *command_meant(const char *group, const char *word, struct arena *a) {

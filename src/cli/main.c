@@ -39,7 +39,7 @@ struct client *cli_connect(struct invocation *in) {
         if (err_kind(e) == ERR_FORBIDDEN)
             fprintf(stderr, "Run it as root, or as a member of the group that owns the socket.\n");
         else if (err_kind(e) == ERR_UNAVAILABLE && !strncmp(in->host, "unix://", 7))
-            fprintf(stderr, "Start it with 'systemctl start cortend', or say where it listens "
+            fprintf(stderr, "Start it with 'systemctl start corten', or say where it listens "
                             "(-H, CORTEN_HOST, 'corten context use').\n");
         err_free(e);
         return NULL;

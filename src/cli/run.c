@@ -1,6 +1,7 @@
 /* run and create. */
 #include "base/file.h"
 #include "cli/create.h"
+#include "cli/systemd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -134,6 +135,8 @@ static const struct option_row run_rows[] = {
     FLAG(R, detach, 'd', "detach", "In the background; print the container's ID"),
     FLAG_ON(R, sig_proxy, 0, "sig-proxy", "Forward signals to the process"),
     TEXT(R, detach_keys, 0, "detach-keys", "KEYS", "Keys that leave it running (ctrl-p,ctrl-q)"),
+    TEXT(R, systemd_unit, 0, "systemd-unit", "NAME|PATH",
+         "Create it, and let a unit of systemd start it; a path is only written"),
     RUN_ROWS};
 #undef R
 
@@ -151,6 +154,9 @@ static struct err make_document(struct invocation *in, struct api_container_crea
     if (!o->disable_trust)
         return err_new(ERR_UNSUPPORTED, "corten: --disable-content-trust=false is not supported: "
                                         "there is no notary");
+    if (o->systemd_unit && (o->rm || (o->restart && *o->restart && strcmp(o->restart, "no") != 0)))
+        return err_new(ERR_INVALID, "corten: conflicting options: with --systemd-unit, systemd "
+                                    "starts it again, and it must stay (--rm, --restart)");
     if (o->use_api_socket)
         return err_new(ERR_UNSUPPORTED, "corten: --use-api-socket is not supported; use -v "
                                         "/run/corten/corten.sock:/var/run/docker.sock");
@@ -320,7 +326,7 @@ static int run_run(struct invocation *in) {
     CLEAN_CLIENT struct client *c = cli_connect(in);
     if (!c)
         return 125;
-    bool attached = at.streams.in || at.streams.out || at.streams.err;
+    bool attached = !o->systemd_unit && (at.streams.in || at.streams.out || at.streams.err);
     if (!err_failed(e) && o->tty && at.streams.in && o->interactive && !isatty(0)) {
         fprintf(stderr, "the input device is not a TTY\n");
         return 1;
@@ -329,6 +335,14 @@ static int run_run(struct invocation *in) {
         e = err_new(ERR_INVALID, "corten: --json: only with --detach");
     if (!err_failed(e))
         e = create(in, c, &doc, &id);
+    if (!err_failed(e) && o->systemd_unit) {
+        e = systemd_install(in, c, id, o->systemd_unit);
+        if (err_failed(e))
+            err_ignore(client_container_remove(c, id, true, true)); /* the first error counts */
+        else
+            cli_say(in, "id", id);
+        return err_failed(e) ? fail(e) : 0;
+    }
     if (!err_failed(e) && attached)
         e = join(in, c, id, &at);
     if (!err_failed(e))

@@ -10,6 +10,7 @@ const struct command_group cli_groups[] = {
     {"builder", "Builds and their cache"},
     {"container", "Containers"},
     {"context", "Daemons that commands can be sent to"},
+    {"generate", "Files for other programs"},
     {"image", "Images"},
     {"manifest", "Lists of images for several platforms"},
     {"network", "Networks"},

@@ -38,5 +38,28 @@ ct run --name eater -m 8m --memory-swap 8m busybox sh -c 'x=a; while :; do x=$x$
 }
 expect_eq "$(ct why dead --json fresh)" '{"subject":"dead","of":"fresh","cause":"fresh was created, and never started","facts":[],"next":["corten start fresh"]}'
 expect_fails 'No such container: nobody' ct why dead nobody
+
+step "name: on the wrong network, not running, not there, nearly there"
+ct network create back >/dev/null
+ct run -d --name web --network back busybox sleep 1000 >/dev/null
+ct run -d --name base --network back --network-alias store busybox sleep 1000 >/dev/null
+ct run -d --name other busybox sleep 1000 >/dev/null
+ct create --name later --network back busybox true >/dev/null
+expect_match "$(ct why name web base)" "^'base' should be found from web: both run on network 'back'$"
+expect_match "$(ct why name web other)" '^web and other share no network$'
+expect_match "$(ct why name alive other)" "^alive and other share only 'bridge', where containers have no names$"
+expect_match "$(ct why name web later)" '^later does not run'
+expect_match "$(ct why name web bse)" "^there is no container 'bse'; is 'base' meant\?$"
+expect_match "$(ct why name other store)" "^'store' is another name of base, but on network 'back'"
+expect_match "$(ct why name web www.example.com)" "^'www.example.com' is no container: the name servers of web"
+ct network connect --alias store back other && expect_match "$(ct why name other base)" '^.base. should be found'
+
+step "disk: the largest first, and what gives it back"
+ct volume create heap >/dev/null && dd if=/dev/zero of="$(ct volume inspect -f '{{.Mountpoint}}' heap)/x" bs=1M count=9 status=none
+expect_match "$(ct why disk)" '^  volume heap: 9[.0-9]*MB, unused$'
+expect_match "$(ct why disk)" '^  corten volume rm heap$'
+expect_match "$(ct why disk --json)" '"subject":"disk"'
+ct volume rm heap >/dev/null
+ct rm -f web base other later >/dev/null
 ct rm -f fresh alive shell seven nothing crashed inner stopped struck hit eater >/dev/null
 pass
