@@ -39,6 +39,9 @@ bool api_query_bool(struct api_call *c, const char *name, bool otherwise);
 struct err api_query_i64(struct api_call *c, const char *name, int64_t min, int64_t max,
                          int64_t *ret);
 
+/* Of logs, attach and exec: multiplexed streams have a type of their own since 1.42. */
+const char *api_stream_type(bool tty, int minor);
+
 /* h and w of the resize calls. */
 struct err api_read_size(struct api_call *c, unsigned *ret_rows, unsigned *ret_columns);
 

@@ -141,6 +141,7 @@ bool container_filter_wants(const struct container_filter *f, const struct conta
     const struct strs *status = api_filter(&f->given, "status");
     const struct strs *task = api_filter(&f->given, "is-task");
     const struct strs *health = api_filter(&f->given, "health");
+    const struct strs *isolation = api_filter(&f->given, "isolation");
     bool alive = k->state == CONTAINER_RUNNING || k->state == CONTAINER_PAUSED ||
                  k->state == CONTAINER_RESTARTING;
     return (alive || f->all) && container_filter_pattern(api_filter(&f->given, "id"), k->id) &&
@@ -148,9 +149,11 @@ bool container_filter_wants(const struct container_filter *f, const struct conta
            api_filter_labels(api_filter(&f->given, "label"), &k->config->labels) &&
            (!status || strs_has(status, container_state_name(k->state))) &&
            (!health || strs_has(health, container_health_name(k))) &&
-           (!task || strs_has(task, "false")) && ancestor_matches(f, k) && exit_matches(f, k) &&
-           network_matches(f, k) && mount_matches(api_filter(&f->given, "volume"), k) &&
-           ports_match(f, k) && (f->before == INT64_MIN || k->created < f->before) &&
+           (!isolation || strs_has(isolation, "default")) &&
+           (!task || strs_has(task, "false") || strs_has(task, "0")) && ancestor_matches(f, k) &&
+           exit_matches(f, k) && network_matches(f, k) &&
+           mount_matches(api_filter(&f->given, "volume"), k) && ports_match(f, k) &&
+           (f->before == INT64_MIN || k->created < f->before) &&
            (f->since == INT64_MIN || k->created > f->since);
 }
 
@@ -176,6 +179,18 @@ static struct err read_status(const struct strs *status) {
     }
     return OK;
 }
+
+static struct err read_words(const struct strs *given, const char *name, const char *const *known) {
+    for (size_t i = 0; given && i < given->n; i++) {
+        size_t k = 0;
+        while (known[k] && strcmp(known[k], given->items[i]) != 0)
+            k++;
+        if (!known[k])
+            return err_new(ERR_INVALID, "invalid filter '%s=%s'", name, given->items[i]);
+    }
+    return OK;
+}
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 /* An unknown ancestor matches nothing. */
 static struct err read_ancestors(struct api_call *c, struct container_filter *f) {
@@ -230,6 +245,11 @@ struct err container_filter_read(struct api_call *c, struct container_filter *re
     f.all = api_query_bool(c, "all", false) || f.limit > 0 || status || before || since ||
             api_filter(&f.given, "exited");
     TRY(read_status(status));
+    TRY(read_words(api_filter(&f.given, "health"), "health",
+                   WORDS("none", "starting", "healthy", "unhealthy")));
+    TRY(read_words(api_filter(&f.given, "is-task"), "is-task", WORDS("true", "false", "1", "0")));
+    TRY(read_words(api_filter(&f.given, "isolation"), "isolation",
+                   WORDS("default", "process", "hyperv")));
     TRY(read_ancestors(c, &f));
     TRY(read_exits(c, &f));
     TRY(read_ports(c, api_filter(&f.given, "publish"), &f.publish));

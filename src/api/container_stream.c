@@ -29,8 +29,8 @@ void api_container_wait(struct api_call *c) {
         container_wait(k, what, &taken);
 }
 
-static const char *stream_type(const struct container *k, int minor) {
-    if (k->config->tty || minor < 42)
+const char *api_stream_type(bool tty, int minor) {
+    if (tty || minor < 42)
         return "application/vnd.docker.raw-stream";
     return "application/vnd.docker.multiplexed-stream";
 }
@@ -54,7 +54,7 @@ void api_container_attach(struct api_call *c) {
         .err = stream && api_query_bool(c, "stderr", false),
         .detach_keys = detach_keys,
     };
-    const char *type = stream_type(k, c->minor);
+    const char *type = api_stream_type(k->config->tty, c->minor);
     CLEAN_ERR struct err unreadable = container_logs_check(k); /* then there is nothing to replay */
     bool logs = api_query_bool(c, "logs", false) && !err_failed(unreadable);
     bool out = api_query_bool(c, "stdout", false), err = api_query_bool(c, "stderr", false);
@@ -107,6 +107,7 @@ void api_container_logs(struct api_call *c) {
         e = read_logs(c, &o);
     if (!err_failed(e))
         e = container_logs_check(k);
+    o.content_type = !err_failed(e) ? api_stream_type(k->config->tty, c->minor) : NULL;
     if (err_failed(e))
         api_reply_err(c, e);
     else if (api_take_socket(c, &taken))

@@ -55,10 +55,11 @@ static void exec_start_body(struct api_call *c, void *body) {
     }
     unsigned rows = doc->console_size[0], columns = doc->console_size[1];
     bool tty = doc->tty;
+    const char *type = api_stream_type(tty, c->minor); /* the call ends with the taking */
     if (doc->detach)
-        container_exec_start(x, tty, rows, columns, NULL, exec_detached, c);
+        container_exec_start(x, tty, rows, columns, NULL, NULL, exec_detached, c);
     else if (api_take_socket(c, &taken))
-        container_exec_start(x, tty, rows, columns, &taken, exec_attached, NULL);
+        container_exec_start(x, tty, rows, columns, type, &taken, exec_attached, NULL);
 }
 
 void api_exec_start(struct api_call *c) {

@@ -132,6 +132,16 @@ struct container_exec {
     pid_t pid;
 };
 
+/* What the daemon's settings say for containers that leave it open; taken at create. Of host only
+ * Ulimits, ShmSize, Dns, DnsOptions, DnsSearch, LogConfig, Init, SecurityOpt, IpcMode, CgroupnsMode
+ * and CgroupParent. */
+struct container_defaults {
+    struct api_host_config host;
+    const char *seccomp; /* a profile's JSON, "unconfined", or NULL: ours */
+};
+/* Judges them as a create call would be. */
+struct err container_defaults_check(const struct container_defaults *d);
+
 struct containers_config {
     struct loop *loop;
     struct store *store;
@@ -139,6 +149,7 @@ struct containers_config {
     struct networks *networks;
     struct volumes *volumes;
     const char *data_root, *run_root, *instance, *monitor_program, *worker_program;
+    const struct container_defaults *defaults; /* NULL: none */
 };
 struct containers;
 /* Loads all rows, adopts living monitors, then lets restart policies act. */
@@ -277,6 +288,7 @@ struct container_logs {
     bool follow, out, err, timestamps, details;
     int64_t since, until; /* wall ns, 0: unbounded */
     int64_t tail;         /* lines, -1: all */
+    const char *content_type;
 };
 void container_logs(struct container *c, const struct container_logs *o, struct http_taken *taken);
 
@@ -286,7 +298,8 @@ struct err container_exec_find(struct containers *cs, const char *id, struct con
 /* taken NULL: detached; then done is called when exec(2) succeeded or failed. With a socket the
  * monitor answers the client and done only informs. */
 void container_exec_start(struct container_exec *x, bool tty, unsigned rows, unsigned columns,
-                          struct http_taken *taken, container_done *done, void *arg);
+                          const char *content_type, struct http_taken *taken, container_done *done,
+                          void *arg);
 /* SIGKILL reaches everything that the exec started, other signals its first process. */
 void container_exec_signal(struct container_exec *x, int signo, container_done *done, void *arg);
 void container_exec_resize(struct container_exec *x, unsigned rows, unsigned columns,

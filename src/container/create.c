@@ -150,6 +150,10 @@ static struct err compose(struct create_job *j, const struct api_container_creat
     if (!doc.host)
         doc.host = &no_host;
     TRY(find_image(j, doc.config.image, &image));
+    struct api_host_config host = *doc.host;
+    if (j->cs->config.defaults)
+        container_defaults_apply(j->cs->config.defaults, &j->arena, &host);
+    doc.host = &host;
     if (doc.host->init && *doc.host->init && j->cs->init_fd < 0)
         return err_new(ERR_UNSUPPORTED, "HostConfig.Init: corten-init is not installed beside %s",
                        j->cs->config.monitor_program);
@@ -159,7 +163,6 @@ static struct err compose(struct create_job *j, const struct api_container_creat
     if (doc.config.entrypoint.n + doc.config.cmd.n == 0)
         return err_new(ERR_INVALID, "no command specified");
     TRY(host_name(j, &doc));
-    struct api_host_config host = *doc.host;
     if (!host.log_config.type || !*host.log_config.type)
         host.log_config.type = arena_strz(&j->arena, "json-file");
     if (!host.network_mode || !*host.network_mode || !strcmp(host.network_mode, "default"))

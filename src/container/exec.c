@@ -141,7 +141,8 @@ static bool label_says_kill(const struct container *c) {
 }
 
 void container_exec_start(struct container_exec *x, bool tty, unsigned rows, unsigned columns,
-                          struct http_taken *taken, container_done *done, void *arg) {
+                          const char *content_type, struct http_taken *taken, container_done *done,
+                          void *arg) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_BUF struct buf process = {0};
     struct container *c = x->container;
@@ -172,9 +173,7 @@ void container_exec_start(struct container_exec *x, bool tty, unsigned rows, uns
         .rows = rows,
         .columns = columns,
         .kill_with_client = config->kill_with_client || label_says_kill(c),
-        .client = {.taken = taken,
-                   .content_type = tty ? "application/vnd.docker.raw-stream"
-                                       : "application/vnd.docker.multiplexed-stream"},
+        .client = {.taken = taken, .content_type = content_type},
     };
     monitor_exec(c->monitor, &m, exec_started, j);
 }

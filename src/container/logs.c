@@ -105,6 +105,7 @@ void container_logs(struct container *c, const struct container_logs *o, struct 
     CLEAN_FD int run_fd = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct json_out jo = {.out = &args};
     write_args(c, o, &a, &jo);
+    jo_kstr(&jo, "content_type", o->content_type);
     jo_obj_end(&jo);
     int fds[3] = {taken->fd, log_fd, run_fd};
     if (log_fd >= 0 && o->follow && container_is_alive(c)) {

@@ -98,6 +98,10 @@ void container_cancel_restart(struct container *c);
 void container_remove_now(struct container *c, bool volumes, struct op_run *run,
                           container_done *done, void *arg);
 
+/* defaults.c */
+void container_defaults_apply(const struct container_defaults *d, struct arena *a,
+                              struct api_host_config *h);
+
 /* validate.c: refuses by name what is not supported or is wrong; collects warnings. */
 struct err container_validate(const struct api_container_create *doc, struct arena *a,
                               struct strs *ret_warnings);

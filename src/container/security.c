@@ -182,8 +182,13 @@ static struct err compile_profile(const struct container *c, struct str text, in
 struct err container_seccomp_open(const struct container *c, int *ret_fd) {
     CLEAN_ARENA struct arena a = {0};
     struct str value;
+    const struct container_defaults *d = c->all->config.defaults;
     bool said = find(&c->host->security_opt, "seccomp", &value);
     *ret_fd = -1;
+    if (!said && !c->host->privileged && d && d->seccomp) {
+        value = str_of(d->seccomp);
+        said = true;
+    }
     if (said ? str_eqz(value, "unconfined") : c->host->privileged)
         return OK;
     if (said && str_starts(value, STR("{")))

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "daemon/daemon.h"
+#include "daemon/defaults.h"
 #include "daemon/setting.h"
 #include "registry/registry.h"
 #include <assert.h>
@@ -46,7 +47,7 @@ static void print_help(void) {
     for (size_t i = 0; i < settings_n; i++) {
         const struct setting *s = &settings[i];
         char left[64];
-        if (!s->option)
+        if (!s->option || s->kind == SETTING_FIXED)
             continue;
         snprintf(left, sizeof left, "%c%c%c --%s %s", s->letter ? '-' : ' ',
                  s->letter ? s->letter : ' ', s->letter ? ',' : ' ', s->option,
@@ -194,6 +195,9 @@ static struct err complete(struct daemon_config *c) {
                                         "is not supported");
     TRY(check_labels(c->labels));
     TRY(complete_registries(c));
+    CLEAN_ARENA struct arena scratch = {0};
+    struct container_defaults defaults;
+    TRY(defaults_read(c, &scratch, &defaults));
     if (c->userland_proxy == DAEMON_ON)
         return err_new(ERR_UNSUPPORTED, "--userland-proxy: there is none; published ports work "
                                         "without, on 127.0.0.1 too");

@@ -45,6 +45,11 @@ struct daemon_config {
     int64_t gc_max_bytes, gc_min_free, gc_max_age;
     char *gc_keep; /* JSON array of patterns, or NULL */
     enum daemon_flag gc_images;
+    /* For containers that leave it open (daemon/defaults.h); JSON texts: lists, ulimits, options. */
+    char *default_ulimit, *default_ulimits, *default_shm_size, *dns, *dns_options, *dns_search;
+    char *log_driver, *log_options, *default_ipc_mode, *default_cgroupns_mode, *cgroup_parent;
+    char *seccomp_profile; /* builtin, unconfined, or a file's absolute path */
+    enum daemon_flag init, no_new_privileges;
     /* Derived: names of things outside our roots. "corten" for the default data root, else
      * "corten-<4 hex of a hash of the data root>". */
     char *instance;

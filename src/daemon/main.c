@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "container/container.h"
 #include "daemon/daemon.h"
+#include "daemon/defaults.h"
 #include "daemon/listen.h"
 #include "daemon/notify.h"
 #include "runtime/runtime.h"
@@ -32,6 +33,7 @@ struct daemon {
     struct loop *loop;
     struct api api;
     struct listeners *listeners;
+    struct container_defaults defaults;
     int argc;
     char **argv;
     const char *parent_cgroup;
@@ -159,7 +161,9 @@ static struct err open_nouns(struct daemon *d) {
         .instance = c->instance,
         .monitor_program = monitor,
         .worker_program = a->worker_program,
+        .defaults = &d->defaults,
     };
+    TRY(defaults_read(c, &d->arena, &d->defaults));
     return err_wrap(containers_open(&containers, &a->containers), "containers");
 }
 

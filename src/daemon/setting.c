@@ -6,6 +6,9 @@
 #define SETTING(member, ...) \
     { .offset = offsetof(struct daemon_config, member), __VA_ARGS__ }
 
+#define FIXED(option_, key_, allowed_, why) \
+    { .option = option_, .key = key_, .kind = SETTING_FIXED, .allowed = allowed_, .help = why }
+
 const struct setting settings[] = {
     SETTING(hosts, .option = "host", .key = "hosts", .argument = "URL", .letter = 'H',
             .kind = SETTING_LIST,
@@ -81,6 +84,59 @@ const struct setting settings[] = {
             .help = "named images may be removed as well, not only dangling ones and build cache"),
     SETTING(labels, .option = "label", .key = "labels", .argument = "KEY=VALUE",
             .kind = SETTING_LIST, .live = true, .help = "label of the daemon (repeatable)"),
+    SETTING(default_ulimit, .option = "default-ulimit", .key = "default-ulimit",
+            .argument = "NAME=SOFT[:HARD]", .kind = SETTING_LIST,
+            .help = "ulimit of containers that name none of this kind (repeatable)"),
+    SETTING(default_ulimits, .key = "default-ulimits", .kind = SETTING_RAW),
+    SETTING(default_shm_size, .option = "default-shm-size", .key = "default-shm-size",
+            .argument = "SIZE", .help = "size of /dev/shm of containers (default 64m)"),
+    SETTING(dns, .option = "dns", .key = "dns", .argument = "ADDRESS", .kind = SETTING_LIST,
+            .help = "name server of containers (repeatable; default: the host's)"),
+    SETTING(dns_options, .option = "dns-opt", .key = "dns-opts", .argument = "OPTION",
+            .kind = SETTING_LIST, .help = "option of containers' resolv.conf (repeatable)"),
+    SETTING(dns_search, .option = "dns-search", .key = "dns-search", .argument = "DOMAIN",
+            .kind = SETTING_LIST, .help = "domain that containers search in (repeatable)"),
+    SETTING(log_driver, .option = "log-driver", .key = "log-driver", .argument = "DRIVER",
+            .help = "log driver of containers (default json-file)"),
+    SETTING(log_options, .option = "log-opt", .key = "log-opts", .argument = "NAME=VALUE",
+            .kind = SETTING_MAP, .help = "option of that log driver (repeatable)"),
+    SETTING(init, .option = "init", .key = "init", .kind = SETTING_BOOL,
+            .help = "an init runs as the first process of containers"),
+    SETTING(no_new_privileges, .option = "no-new-privileges", .key = "no-new-privileges",
+            .kind = SETTING_BOOL, .help = "containers cannot gain privileges by exec"),
+    SETTING(default_ipc_mode, .option = "default-ipc-mode", .key = "default-ipc-mode",
+            .argument = "MODE", .help = "private or shareable (default private)"),
+    SETTING(default_cgroupns_mode, .option = "default-cgroupns-mode",
+            .key = "default-cgroupns-mode", .argument = "MODE",
+            .help = "private or host (default private)"),
+    SETTING(cgroup_parent, .option = "cgroup-parent", .key = "cgroup-parent", .argument = "PATH",
+            .help = "cgroup that containers' cgroups lie in"),
+    SETTING(seccomp_profile, .option = "seccomp-profile", .key = "seccomp-profile",
+            .argument = "FILE", .help = "profile of containers; builtin (default) or unconfined"),
+    FIXED("storage-driver", "storage-driver", "overlay2", "layers are joined by overlay always"),
+    FIXED("exec-opt", "exec-opts", "native.cgroupdriver=cgroupfs",
+          "cgroups are made without a manager"),
+    FIXED("default-runtime", "default-runtime", "corten runc",
+          "there is one runtime, corten's own"),
+    FIXED("add-runtime", "runtimes", NULL, "there is one runtime, corten's own"),
+    FIXED("userns-remap", "userns-remap", NULL, "ids in containers are the host's"),
+    FIXED("cpu-rt-period", "cpu-rt-period", "0", "real-time scheduling is not given to containers"),
+    FIXED("cpu-rt-runtime", "cpu-rt-runtime", "0",
+          "real-time scheduling is not given to containers"),
+    FIXED("experimental", "experimental", "false", "there is nothing experimental"),
+    FIXED("iptables", "iptables", "true", "published ports need the packet filter"),
+    FIXED("ip6tables", "ip6tables", "true", "published ports need the packet filter"),
+    FIXED("selinux-enabled", "selinux-enabled", "false", "there are no labels of SELinux"),
+    FIXED("rootless", "rootless", "false", "the daemon needs root"),
+    FIXED("raw-logs", "raw-logs", "true false", "the daemon's log never has colours"),
+    FIXED("feature", "features", "buildkit=true", "it is no feature that can be switched"),
+    FIXED("authorization-plugin", "authorization-plugins", NULL,
+          "there are no plugins; a listener can have a policy"),
+    FIXED("containerd", "containerd", NULL, "there is no containerd"),
+    FIXED("exec-root", "exec-root", NULL, "here it is run-root"),
+    FIXED("shutdown-timeout", "shutdown-timeout", NULL, "containers outlive the daemon"),
+    FIXED("init-path", "init-path", NULL, "--init runs corten-init"),
+    FIXED("userland-proxy-path", "userland-proxy-path", NULL, "there is no proxy"),
     SETTING(live_restore, .option = "live-restore", .key = "live-restore", .kind = SETTING_BOOL,
             .help = "always on: containers outlive the daemon"),
     SETTING(metrics_addr, .option = "metrics-addr", .key = "metrics-addr", .argument = "HOST:PORT",
@@ -137,6 +193,15 @@ static struct err set_bool(struct daemon_config *c, const struct setting *s, str
     return OK;
 }
 
+static struct err check_fixed(const struct setting *s, const char *name, struct str value) {
+    struct str rest = str_of(s->allowed ? s->allowed : ""), word;
+    while (str_next(&rest, ' ', &word))
+        if (str_eq(word, value))
+            return OK;
+    return err_new(ERR_UNSUPPORTED, "%s: '%.*s' is not supported: %s", name, STR_ARG(value),
+                   s->help);
+}
+
 struct err setting_set(struct daemon_config *c, const struct setting *s, struct str value) {
     if (value.len == 0 || str_has_nul(value))
         return err_new(ERR_INVALID, "%s: empty value", name_of(s));
@@ -148,6 +213,8 @@ struct err setting_set(struct daemon_config *c, const struct setting *s, struct 
         return err_wrap(str_to_i64(value, s->min, s->max, at(c, s)), "%s", name_of(s));
     case SETTING_MAP:
         return err_wrap(add_to_map(c, s, value), "%s", name_of(s));
+    case SETTING_FIXED:
+        return check_fixed(s, s->option, value);
     case SETTING_LIST:
         json_quote(&member, value);
         *(char **)at(c, s) = with_member(&c->arena, *(char **)at(c, s), "[]", buf_str(&member));
@@ -187,8 +254,31 @@ static struct err scalar(struct daemon_config *c, const struct setting *s, const
     return setting_set(c, s, buf_str(&text));
 }
 
+/* Text, a number, an array of them, or an object (NAME=VALUE each); nothing in it is nothing said.
+ */
+static struct err fixed_json(const struct setting *s, const struct json *j) {
+    struct json_iter it = {0};
+    CLEAN_BUF struct buf text = {0};
+    for (size_t i = 0; json_type(j) == JSON_ARRAY && i < json_len(j); i++)
+        TRY(check_fixed(s, s->key, json_str(json_at(j, i))));
+    while (json_type(j) == JSON_OBJECT && json_each(j, &it)) {
+        buf_truncate(&text, 0);
+        buf_addf(&text, "%.*s=", STR_ARG(it.key));
+        json_print(it.value, &text);
+        TRY(check_fixed(s, s->key, buf_str(&text)));
+    }
+    if (json_type(j) == JSON_ARRAY || json_type(j) == JSON_OBJECT)
+        return OK;
+    if (json_type(j) == JSON_STRING)
+        return json_str(j).len ? check_fixed(s, s->key, json_str(j)) : OK;
+    json_print(j, &text);
+    return check_fixed(s, s->key, buf_str(&text));
+}
+
 struct err setting_set_json(struct daemon_config *c, const struct setting *s,
                             const struct json *j) {
+    if (s->kind == SETTING_FIXED)
+        return fixed_json(s, j);
     if (s->kind < SETTING_LIST)
         return scalar(c, s, j);
     if (s->kind != SETTING_RAW)
@@ -200,6 +290,8 @@ struct err setting_set_json(struct daemon_config *c, const struct setting *s,
 }
 
 bool setting_is_set(const struct daemon_config *c, const struct setting *s) {
+    if (s->kind == SETTING_FIXED)
+        return false;
     return s->kind == SETTING_INT    ? *(int64_t *)at(c, s) != 0
            : s->kind == SETTING_BOOL ? *(enum daemon_flag *)at(c, s) != DAEMON_UNSET
                                      : *(char **)at(c, s) != NULL;
@@ -217,6 +309,8 @@ void setting_copy(struct daemon_config *to, const struct daemon_config *from,
 
 bool setting_equal(const struct daemon_config *a, const struct daemon_config *b,
                    const struct setting *s) {
+    if (s->kind == SETTING_FIXED)
+        return true;
     if (s->kind == SETTING_INT)
         return *(int64_t *)at(a, s) == *(int64_t *)at(b, s);
     if (s->kind == SETTING_BOOL)

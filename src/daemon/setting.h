@@ -13,6 +13,7 @@ enum setting_kind {
     SETTING_LIST,   /* char *: the text of a JSON array of strings; the option adds one */
     SETTING_MAP,    /* char *: the text of a JSON object of strings; the option adds NAME=VALUE */
     SETTING_RAW,    /* char *: the text of JSON of its own shape; no option */
+    SETTING_FIXED, /* no member: of what dockerd knows under this name, only `allowed` is so here */
 };
 
 struct setting {
@@ -21,7 +22,8 @@ struct setting {
     int64_t min, max;
     enum setting_kind kind;
     char letter;
-    bool live; /* SIGHUP puts a changed value into force */
+    const char *allowed; /* SETTING_FIXED: values that say what is so anyway, by blanks; or NULL */
+    bool live;           /* SIGHUP puts a changed value into force */
 };
 
 extern const struct setting settings[];

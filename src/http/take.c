@@ -36,7 +36,7 @@ void http_taken_done(struct http_taken *t) {
 void http_hijack_head(struct buf *out, bool upgrade, const char *content_type) {
     buf_adds(out, upgrade ? "HTTP/1.1 101 UPGRADED\r\n" : "HTTP/1.1 200 OK\r\n");
     buf_adds(out, "Content-Type: ");
-    buf_adds(out, content_type);
+    buf_adds(out, upgrade ? content_type : "application/vnd.docker.raw-stream");
     buf_adds(out, upgrade ? "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n" : "\r\n\r\n");
 }
 

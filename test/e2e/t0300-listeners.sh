@@ -85,7 +85,7 @@ expect_eq "$(at few POST '/containers/web/stop?t=0')" 204
 
 step "reload"
 expect_eq "$(dk info -f '{{.Labels}}')" "[rack=1]"
-dk events --since 0s --filter type=daemon --format '{{.Action}}' >"$TEST_TMP/events" &
+dk events --since 1m --filter type=daemon --format '{{.Action}}' >"$TEST_TMP/events" &
 events_pid=$!
 at_end "kill $events_pid 2>/dev/null"
 sed -i 's/"rack=1"/"rack=2", "row=b"/; s/"log-format"/"debug": true, "log-format"/' "$TEST_TMP/daemon.json"

@@ -43,6 +43,22 @@ expect_match "$api_status $output" "^400 .*needs API version 1.46"
 post 46 '/containers/create?name=v46' '{"Image":"busybox","Cmd":["sleep","1000"],"HostConfig":{"Mounts":[{"Type":"tmpfs","Target":"/t","TmpfsOptions":{"Options":[["noexec"],["size","1m"]]}}],"Annotations":{"a":"b"}}}'
 expect_eq "$api_status" 201
 
+step "types of streams"
+dk run -d --name plain busybox sleep 1000 > /dev/null
+dk run -dt --name term busybox sleep 1000 > /dev/null
+type_of() { # VERSION METHOD PATH [HEADER]
+    curl -s -i --max-time 0.5 --unix-socket "$SOCKET" -X "$2" ${4:+-H "Connection: Upgrade" -H "Upgrade: tcp"} "http://x/v1.$1$3" | tr -d '\r' | awk -F': ' '/^Content-Type/ {print $2}'
+}
+raw=application/vnd.docker.raw-stream frames=application/vnd.docker.multiplexed-stream
+for path in '/containers/%s/logs?stdout=1' '/containers/%s/attach?stream=1&stdout=1'; do
+    method=GET; [[ $path == *attach* ]] && method=POST
+    upgrade=; [[ $path == *attach* ]] && upgrade=1
+    # shellcheck disable=SC2059
+    expect_eq "$(for v in 41 42; do for name in plain term; do type_of $v $method "$(printf "$path" $name)" $upgrade; done; done | tr '\n' ' ')" "$raw $raw $frames $raw "
+done
+expect_eq "$(type_of 51 POST '/containers/plain/attach?stream=1&stdout=1')" "$raw"
+dk rm -f plain term > /dev/null
+
 step "inspect and list"
 dk start v24 > /dev/null
 expect_eq "$(val 43 /containers/v24/json 'd["Config"]["MacAddress"] == d["NetworkSettings"]["Networks"]["bridge"]["MacAddress"] != ""')" "True"
