@@ -1,7 +1,10 @@
 /* What gives the client's socket away: wait, attach, logs. */
 #include "api/handlers.h"
 #include "base/time.h"
+#include "http/websocket.h"
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* --- streams
  * -------------------------------------------------------------------------------------------------
@@ -35,35 +38,87 @@ const char *api_stream_type(bool tty, int minor) {
     return "application/vnd.docker.multiplexed-stream";
 }
 
+struct attach_call {
+    struct container *container;
+    struct monitor_attach what;
+    char *detach_keys; /* owned */
+    bool logs, out, err;
+};
+
+static struct err read_attach(struct api_call *c, struct attach_call *ret) {
+    struct attach_call a = {0};
+    TRY(container_find(c->api->containers, c->arg[0], &a.container));
+    TRY(container_attach_check(a.container));
+    const char *keys = api_query(c, "detachKeys");
+    bool stream = api_query_bool(c, "stream", false);
+    CLEAN_ERR struct err unreadable = container_logs_check(a.container); /* nothing to replay */
+    a.logs = api_query_bool(c, "logs", false) && !err_failed(unreadable);
+    a.out = api_query_bool(c, "stdout", false);
+    a.err = api_query_bool(c, "stderr", false);
+    a.detach_keys = mem_strdup(keys ? keys : "");
+    a.what = (struct monitor_attach){
+        .in = stream && api_query_bool(c, "stdin", false) && a.container->config->open_stdin,
+        .out = stream && a.out,
+        .err = stream && a.err,
+        .detach_keys = a.detach_keys,
+    };
+    *ret = a;
+    return OK;
+}
+
+static void attach(const struct attach_call *a, const char *type, struct http_taken *taken) {
+    if (a->logs)
+        container_attach_log(a->container, &a->what, a->out, a->err, type, taken);
+    else
+        container_attach(a->container, &a->what, type, taken);
+}
+
 void api_container_attach(struct api_call *c) {
-    struct container *k = NULL;
+    struct attach_call a;
     struct http_taken taken;
-    struct err e = container_find(c->api->containers, c->arg[0], &k);
-    if (!err_failed(e))
-        e = container_attach_check(k);
+    struct err e = read_attach(c, &a);
     if (err_failed(e)) {
         api_reply_err(c, e);
         return;
     }
-    const char *keys = api_query(c, "detachKeys");
-    CLEAN_FREE char *detach_keys = mem_strdup(keys ? keys : "");
-    bool stream = api_query_bool(c, "stream", false);
-    struct monitor_attach a = {
-        .in = stream && api_query_bool(c, "stdin", false) && k->config->open_stdin,
-        .out = stream && api_query_bool(c, "stdout", false),
-        .err = stream && api_query_bool(c, "stderr", false),
-        .detach_keys = detach_keys,
-    };
-    const char *type = api_stream_type(k->config->tty, c->minor);
-    CLEAN_ERR struct err unreadable = container_logs_check(k); /* then there is nothing to replay */
-    bool logs = api_query_bool(c, "logs", false) && !err_failed(unreadable);
-    bool out = api_query_bool(c, "stdout", false), err = api_query_bool(c, "stderr", false);
-    if (!api_take_socket(c, &taken))
+    const char *type = api_stream_type(a.container->config->tty, c->minor);
+    if (api_take_socket(c, &taken))
+        attach(&a, type, &taken);
+    free(a.detach_keys);
+}
+
+static void refuse(struct http_taken *taken, struct err e) {
+    CLEAN_BUF struct buf out = {0};
+    http_error_answer(&out, http_error_status(err_kind(e)), err_msg(e));
+    (void)send(taken->fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT); /* or it has left */
+    err_free(e);
+    http_taken_done(taken);
+}
+
+void api_container_attach_ws(struct api_call *c) {
+    struct attach_call a;
+    struct http_taken taken, inner;
+    char accept[WEBSOCKET_ACCEPT_LEN + 1];
+    struct err e = websocket_check(c->r, accept);
+    if (!err_failed(e))
+        e = read_attach(c, &a);
+    if (err_failed(e)) {
+        api_reply_err(c, e);
         return;
-    if (logs)
-        container_attach_log(k, &a, out, err, type, &taken);
-    else
-        container_attach(k, &a, type, &taken);
+    }
+    struct containers *cs = c->api->containers;
+    bool tty = a.container->config->tty;
+    struct container_websocket o = {.accept = accept, .multiplexed = !tty, .text = c->minor < 28};
+    if (api_take_socket(c, &taken)) {
+        e = container_websocket(cs, &o, &taken, &inner);
+        if (err_failed(e)) {
+            refuse(&taken, e);
+        } else {
+            http_taken_done(&taken);
+            attach(&a, api_stream_type(tty, API_MINOR_MAX), &inner);
+        }
+    }
+    free(a.detach_keys);
 }
 
 static struct err read_tail(struct api_call *c, int64_t *ret) {

@@ -29,6 +29,7 @@ const struct api_route api_routes[] = {
     {"POST", "/containers/{}/resize", api_container_resize},
     {"POST", "/containers/{}/wait", api_container_wait},
     {"POST", "/containers/{}/attach", api_container_attach},
+    {"GET", "/containers/{}/attach/ws", api_container_attach_ws},
     {"GET", "/containers/{}/logs", api_container_logs},
     {"DELETE", "/containers/{}/checkpoints/{}", api_checkpoint_unsupported},
     {"DELETE", "/containers/{*}", api_container_remove},

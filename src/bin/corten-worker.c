@@ -19,9 +19,11 @@ static size_t add(struct worker_job *all, size_t n, const struct worker_job *mor
 int main(void) {
     struct worker_job all[JOBS_MAX] = {{"logs-read", monitor_logs_job},
                                        {"logs-serve", monitor_serve_logs_job}};
+    size_t n = 2;
     fd_sanitize_std();
     signal(SIGPIPE, SIG_IGN);
-    size_t n = add(all, 2, image_jobs);
+    all[n++] = container_websocket_job;
+    n = add(all, n, image_jobs);
     n = add(all, n, registry_jobs);
     n = add(all, n, container_jobs);
     n = add(all, n, volume_jobs);

@@ -266,6 +266,7 @@ void container_export(struct container *c, struct http_taken *taken);
 void container_changes(struct container *c, struct http_taken *taken);
 /* The jobs of this folder for corten-worker; the last one is all NULL. */
 extern const struct worker_job container_jobs[];
+extern const struct worker_job container_websocket_job;
 
 enum container_wait {
     CONTAINER_WAIT_NOT_RUNNING,
@@ -281,6 +282,16 @@ void container_attach(struct container *c, const struct monitor_attach *a, const
 /* With the log first (logs=1; out, err: of it). What a wants follows, if anything. */
 void container_attach_log(struct container *c, const struct monitor_attach *a, bool out, bool err,
                           const char *content_type, struct http_taken *taken);
+/* The client's socket goes to a worker that speaks WebSocket with it; *ret is what to attach
+ * instead, with frames of both streams when multiplexed. On an error taken is still the caller's.
+ */
+struct container_websocket {
+    const char *accept; /* websocket_check's */
+    bool multiplexed;
+    bool text; /* output in text frames, as before API 1.28 */
+};
+struct err container_websocket(struct containers *cs, const struct container_websocket *o,
+                               struct http_taken *taken, struct http_taken *ret);
 /* Log reader in a worker on the client's socket. args: JSON of the reader's options (logs/logs.h).
  */
 struct err container_logs_check(const struct container *c);

@@ -21,6 +21,7 @@ struct containers {
     int run_fd;                  /* <run-root>/container */
     char *resolv_conf;           /* path of the host's */
     struct followers *followers; /* of logs; NULL: none yet */
+    int websockets;              /* that workers serve */
 };
 
 /* A client that came before the start, or waits for the removal: its socket is held here, its head

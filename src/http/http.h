@@ -112,8 +112,8 @@ void http_take(struct http_exchange *x, struct http_taken *ret);
 void http_taken_done(struct http_taken *t);
 /* The head for a hijacked stream, as the peer writes it: "HTTP/1.1 101 UPGRADED\r\nContent-Type:
  * …\r\n Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n" or "HTTP/1.1 200 OK\r\nContent-Type:
- * application/vnd.docker.raw-stream\r\n\r\n", whatever the type. The new owner writes it once it knows that it can serve; before that errors are still
- * HTTP errors. */
+ * application/vnd.docker.raw-stream\r\n\r\n", whatever the type. The new owner writes it once it
+ * knows that it can serve; before that errors are still HTTP errors. */
 void http_hijack_head(struct buf *out, bool upgrade, const char *content_type);
 /* A complete plain answer with Connection: close, for a new owner that must refuse. */
 void http_plain_answer(struct buf *out, int status, const char *content_type, struct str body);
