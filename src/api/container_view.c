@@ -285,12 +285,14 @@ void view_container(const struct container *c, int minor, struct arena *a,
     ret->log_missing = view_missing(c, a);
     ret->name = arena_printf(a, "/%s", c->name);
     ret->restart_count = c->restart_count;
-    ret->driver = arena_strz(a, "overlay2");
+    ret->driver = arena_strz(a, IMAGE_DRIVER);
     ret->platform = arena_strz(a, "linux");
     ret->mount_label = ret->process_label = ret->apparmor_profile = arena_strz(a, "");
     view_execs(c, a, &ret->exec_ids);
     fill_host(c, a, ret);
-    ret->graph_driver.name = arena_strz(a, "overlay2");
+    ret->graph_driver.name = arena_strz(a, IMAGE_DRIVER);
+    if (c->hold.image)
+        strmap_set(&ret->graph_driver.data, a, "LowerDir", image_layer_paths(c->hold.image, 0, a));
     strmap_set(&ret->graph_driver.data, a, "UpperDir", arena_printf(a, "%s/upper", c->directory));
     strmap_set(&ret->graph_driver.data, a, "WorkDir", arena_printf(a, "%s/work", c->directory));
     view_mounts(c, a, &ret->mounts);

@@ -2,6 +2,7 @@
 #include "api/filter.h"
 #include "api/handlers.h"
 #include "api/view.h"
+#include "base/mem.h"
 #include "base/time.h"
 #include "spec/api_image.h"
 #include <stdlib.h>
@@ -107,10 +108,17 @@ static void view_image(struct image *i, int minor, struct arena *a, struct api_i
         .os_version = config->os_version,
         .size = (int64_t)i->size,
         .virtual_size = (int64_t)i->size,
-        .graph_driver.name = arena_strz(a, "overlay2"),
+        .graph_driver.name = arena_strz(a, IMAGE_DRIVER),
         .rootfs = {.type = arena_strz(a, "layers"), .layers = config->rootfs.diff_ids},
         .metadata.last_tag_time = i->tagged_at,
     };
+    if (i->layers_n > 0) {
+        const char *all = image_layer_paths(i, 0, a);
+        struct strmap *data = &ret->graph_driver.data;
+        if (i->layers_n > 1)
+            strmap_set(data, a, "LowerDir", image_layer_paths(i, 1, a));
+        strmap_set(data, a, "UpperDir", arena_printf(a, "%.*s", (int)strcspn(all, ":"), all));
+    }
     if (minor < 44 && (!ret->created || !*ret->created))
         ret->created = arena_strz(a, "0001-01-01T00:00:00Z");
     view_names(i, NULL, a, &ret->repo_tags, &ret->repo_digests);
@@ -151,7 +159,7 @@ static struct err read_limits(struct api_call *c, const struct api_filters *f,
 
 /* What the peer shows: nameless images only when nothing was built on them, or with `all`. */
 static bool wanted(struct image *i, const struct api_filters *f, const struct list_limits *l) {
-    const struct strmap *labels = &image_config(i)->config.labels;
+    const struct strs *with = api_filter(f, "label"), *without = api_filter(f, "label!");
     bool tagged = false, named = !list_empty(&i->tags);
     if (i->step)
         return false;
@@ -163,14 +171,31 @@ static bool wanted(struct image *i, const struct api_filters *f, const struct li
         return false;
     if (!named && ((l->dangling_asked && !l->dangling) || (i->children > 0 && !l->all)))
         return false;
-    return api_filter_labels(api_filter(f, "label"), labels) &&
-           !api_filter_any_label(api_filter(f, "label!"), labels);
+    if (!with && !without)
+        return true; /* the config need not be read */
+    const struct strmap *labels = &image_config(i)->config.labels;
+    return api_filter_labels(with, labels) && !api_filter_any_label(without, labels);
 }
 
 static int newest_first(const void *a, const void *b) {
     const struct image *x = *(struct image *const *)a, *y = *(struct image *const *)b;
     return x->created != y->created ? (x->created < y->created ? 1 : -1)
                                     : strcmp(x->id_text, y->id_text);
+}
+
+/* Ten thousand of them are asked for again and again: an entry is kept as text with its image. */
+static struct str summary_text(struct image *i, int minor) {
+    struct image_summary *s = &i->summary;
+    if (!s->text || s->minor != minor || s->holds_n != i->holds_n) {
+        CLEAN_ARENA struct arena a = {0};
+        CLEAN_BUF struct buf out = {0};
+        struct api_image_summary doc;
+        view_image_summary(i, NULL, NULL, minor, &a, &doc);
+        fields_encode(&api_image_summary_fields, &doc, minor, &(struct json_out){.out = &out});
+        free(s->text);
+        *s = (struct image_summary){mem_dup(out.data, out.len), out.len, minor, i->holds_n};
+    }
+    return str_n(s->text, s->len);
 }
 
 static void write_list(struct api_call *c, struct image **images, size_t n,
@@ -181,6 +206,10 @@ static void write_list(struct api_call *c, struct image **images, size_t n,
     for (size_t i = 0; i < n; i++) {
         CLEAN_ARENA struct arena a = {0};
         struct api_image_summary doc;
+        if (!reference && !users) {
+            jo_raw(&jo, summary_text(images[i], c->minor));
+            continue;
+        }
         view_image_summary(images[i], reference, users, c->minor, &a, &doc);
         if (!reference || doc.repo_tags.n + doc.repo_digests.n > 0)
             fields_encode(&api_image_summary_fields, &doc, c->minor, &jo);

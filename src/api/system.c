@@ -198,7 +198,7 @@ void api_info(struct api_call *c) {
     struct api_firewall firewall = {.driver = borrow("nftables")};
     struct api_info doc = {
         .id = borrow(api->id),
-        .driver = borrow("overlay2"),
+        .driver = borrow(IMAGE_DRIVER),
         .system_time = time_now(),
         .n_fd = count_descriptors(),
         .n_events_listener = (int64_t)events_listeners(api->events),

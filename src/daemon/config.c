@@ -5,6 +5,7 @@
 #include "daemon/daemon.h"
 #include "daemon/defaults.h"
 #include "daemon/setting.h"
+#include "image/image.h"
 #include "registry/registry.h"
 #include <assert.h>
 #include <getopt.h>
@@ -194,6 +195,8 @@ static struct err complete(struct daemon_config *c) {
         return err_new(ERR_UNSUPPORTED, "live-restore: containers always outlive the daemon; false "
                                         "is not supported");
     TRY(check_labels(c->labels));
+    if (c->storage_driver)
+        TRYF(image_driver_check(c->storage_driver), "--storage-driver");
     TRY(complete_registries(c));
     CLEAN_ARENA struct arena scratch = {0};
     struct container_defaults defaults;

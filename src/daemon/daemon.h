@@ -28,19 +28,20 @@ struct daemon_config {
     char *bip;        /* "172.20.0.1/16"; NULL: first free pool */
     char *fixed_cidr; /* part of bip's subnet; NULL: all of it */
     char *address_pools, *address_pools_json; /* JSON arrays of "base=…,size=…", of objects */
-    char *default_ip; /* host address that ports bind to; "0.0.0.0" */
+    char *default_ip;                         /* host address that ports bind to; "0.0.0.0" */
     char *tls_ca, *tls_cert, *tls_key;
     enum daemon_flag tls, tls_verify, live_restore, debug;
     /* Of registries (docs/registries.md): JSON texts, or NULL; `registries` is all of them as
      * registry_options.settings. */
     char *registry_mirrors, *insecure_registries, *certs_dirs, *registry_rules, *proxies;
     char *registries;
-    char *labels;       /* JSON array of "key=value" */
-    char *metrics_addr; /* "127.0.0.1:9323"; NULL: not served */
-    char *log_level;    /* debug info warn error */
-    char *log_format;   /* text json */
+    char *storage_driver; /* as it was asked for, checked; NULL: nobody did */
+    char *labels;         /* JSON array of "key=value" */
+    char *metrics_addr;   /* "127.0.0.1:9323"; NULL: not served */
+    char *log_level;      /* debug info warn error */
+    char *log_format;     /* text json */
     enum daemon_flag icc, ip_masq, ip_forward, userland_proxy;
-    int64_t mtu;        /* of the default bridge; 0: the kernel's default */
+    int64_t mtu; /* of the default bridge; 0: the kernel's default */
     /* Of garbage collection (docs/images.md); 0: not set. */
     int64_t gc_max_bytes, gc_min_free, gc_max_age;
     char *gc_keep; /* JSON array of patterns, or NULL */

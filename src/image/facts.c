@@ -47,7 +47,13 @@ void image_fact_index(struct images *im, struct image_fact *f) {
         im->visible++;
 }
 
+void image_changed(struct image *i) {
+    free(i->summary.text);
+    i->summary = (struct image_summary){0};
+}
+
 void image_set_parent(struct image_fact *f, struct image *parent) {
+    image_changed(&f->image);
     if (f->image.parent)
         f->image.parent->children--;
     f->image.parent = parent;
@@ -74,6 +80,7 @@ void image_fact_free(struct images *im, struct image_fact *f) {
         tag_free(im, CONTAINER_OF(n, struct image_tag, link));
     map_del(&im->by_id, digest_key(&f->image.id));
     documents_unlink(f);
+    image_changed(&f->image);
     for (size_t n = 0; n < f->image.layers_n; n++)
         layer_fact_of(f->image.layers[n])->refs--;
     free(f->image.layers);
@@ -88,6 +95,7 @@ struct image_tag *tag_link(struct images *im, struct image *i, const struct refe
     t->ref = *ref;
     t->image = i;
     list_push(&i->tags, &t->link);
+    image_changed(i);
     map_set(&im->by_ref, str_of(reference_text(ref, text)), t);
     return t;
 }
@@ -95,6 +103,7 @@ struct image_tag *tag_link(struct images *im, struct image *i, const struct refe
 void tag_free(struct images *im, struct image_tag *t) {
     char text[REFERENCE_TEXT_MAX];
     list_remove(&t->link);
+    image_changed(t->image);
     map_del(&im->by_ref, str_of(reference_text(&t->ref, text)));
     free(t);
 }

@@ -119,6 +119,8 @@ void image_fact_free(struct images *im, struct image_fact *f);
 /* Hides: out of the counts, tags must be gone. */
 void image_fact_hide(struct images *im, struct image_fact *f);
 void image_set_parent(struct image_fact *f, struct image *parent);
+/* What lists show of it is another now. */
+void image_changed(struct image *i);
 /* Links key → image in memory, taking the key from whoever has it. */
 void cache_link(struct images *im, struct str key, struct image_fact *f);
 struct image_tag *tag_link(struct images *im, struct image *i, const struct reference *ref);

@@ -52,10 +52,11 @@
 #else
 #error "name this machine's architecture as GOARCH spells it"
 #endif
-#define IMAGE_ID_SHORT 12                              /* digits in messages and tables */
-#define IMAGE_GC_INTERVAL (INT64_C(30) * 1000000000)   /* ns */
-#define IMAGE_GC_GRACE (INT64_C(10) * 60 * 1000000000) /* ns: what was used since stays, unasked \
-                                                        */
+#define IMAGE_ID_SHORT 12                            /* digits in messages and tables */
+#define IMAGE_GC_INTERVAL (INT64_C(30) * 1000000000) /* ns */
+#define IMAGE_GC_GRACE                                                        \
+    (INT64_C(10) * 60 * 1000000000) /* ns: what was used since stays, unasked \
+                                     */
 
 #define IMAGE_PARTIAL_KEEP (INT64_C(24) * 3600 * 1000000000) /* ns: parts of cut pulls stay */
 
@@ -120,6 +121,14 @@ struct image {
     unsigned children;    /* images that have it as parent */
     struct list holds;    /* struct image_hold */
     unsigned holds_n;
+    /* For api/, which fills it: the image's entry of a list as JSON, for that minor version and
+     * that number of holds. Emptied when tags or the parent change. */
+    struct image_summary {
+        char *text; /* owned by the image; NULL: none */
+        size_t len;
+        int minor;
+        unsigned holds_n;
+    } summary;
     bool removed; /* hidden: only holds keep it */
     bool step;    /* of the builder: config with layers alone; lists leave it out */
 };
@@ -160,6 +169,14 @@ int images_layers_dirfd(const struct images *im);
  * after an unclean boot. */
 struct err image_layer_names(const struct image *i, struct arena *a, const char *const **ret_names,
                              size_t *ret_n);
+
+/* The one way in which root filesystems are made of layers, by the name that clients know. */
+#define IMAGE_DRIVER "overlay2"
+/* A storage driver that somebody asked for: ERR_UNSUPPORTED with the reason, or ERR_INVALID. */
+struct err image_driver_check(const char *name);
+/* Absolute paths of the directories of i's layers, top first, without the first `skip`, joined by
+ * colons as overlay's lowerdir. */
+char *image_layer_paths(const struct image *i, size_t skip, struct arena *a);
 
 /* --- changes ---------------------------------------------------------------------------------- */
 typedef void image_done(void *arg, struct err e);

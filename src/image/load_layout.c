@@ -1,6 +1,7 @@
 /* load_layout.c - OCI image layout (image-spec "Image Layout"): index.json, blobs/. */
 #include "image/load_job.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* The name in the annotations; one that is no reference names nothing. */
 static void add_name(const struct oci_descriptor *d, struct loaded *l) {
@@ -23,15 +24,32 @@ static void add_name(const struct oci_descriptor *d, struct loaded *l) {
     }
 }
 
+/* Artifacts (an SBOM, a chart) are manifests, too; they are no images and stay out of the store. */
+static bool is_artifact(const struct oci_manifest *m) {
+    const char *type = m->config.media_type;
+    return strcmp(type, OCI_CONFIG) != 0 && strcmp(type, DOCKER_CONFIG) != 0;
+}
+
+static bool is_schema1(const char *media_type) {
+    return strcmp(media_type, DOCKER_SCHEMA1) == 0 ||
+           strcmp(media_type, DOCKER_SCHEMA1_SIGNED) == 0;
+}
+
 static struct err load_manifest(const struct spool *s, const struct oci_descriptor *d,
                                 struct loads *ret) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_BUF struct buf text = {0};
     struct oci_manifest manifest;
     struct member *m;
+    if (is_schema1(d->media_type))
+        return err_new(ERR_UNSUPPORTED, "manifest %s: schema 1 is not supported", d->digest);
     TRY(spool_blob(s, d->digest, d->size, &m));
     TRY(spool_text(s, m, OCI_MANIFEST_MAX, &text));
     TRYF(oci_manifest_parse(buf_str(&text), &a, &manifest), "manifest %s", d->digest);
+    if (is_artifact(&manifest))
+        return answer_stream_line(
+            s->in, "Left out: %.71s is an artifact (%.128s), not an image\n", d->digest,
+            manifest.artifact_type ? manifest.artifact_type : manifest.config.media_type);
     struct loaded *l = vec_add(ret);
     struct strs diff_ids;
     TRY(spool_blob(s, manifest.config.digest, manifest.config.size, &m));
@@ -41,6 +59,11 @@ static struct err load_manifest(const struct spool *s, const struct oci_descript
                        manifest.layers.n, diff_ids.n);
     const struct oci_descriptor *layers = manifest.layers.items;
     for (size_t i = 0; i < diff_ids.n; i++) {
+        enum oci_compression kind; /* the bytes tell it */
+        if (!oci_layer_compression(layers[i].media_type, &kind))
+            return err_new(ERR_UNSUPPORTED,
+                           "manifest %s: layer media type '%.128s' is not supported", d->digest,
+                           layers[i].media_type);
         TRY(spool_blob(s, layers[i].digest, layers[i].size, &m));
         TRY(loaded_layer_add(l, diff_ids.items[i], m));
     }

@@ -114,6 +114,7 @@ static void free_facts(struct images *im) {
             free(f->cache_keys.items[i]);
         vec_done(&f->cache_keys);
         vec_done(&f->documents);
+        image_changed(&f->image);
         free(f->image.layers);
         free((char *)f->image.config_text.p);
         arena_done(&f->arena);

@@ -158,6 +158,7 @@ static struct err commit_config(struct question *q, struct str text) {
     if (text.len > IMAGE_CONFIG_MAX)
         return err_new(ERR_INVALID, "image config is larger than %u bytes", IMAGE_CONFIG_MAX);
     digest_of(text, &q->id);
+    TRYF(oci_check_unique(text), "image config");
     TRYF(oci_image_config_parse(text, &q->arena, &q->config), "image config");
     if (q->config.rootfs.diff_ids.n > IMAGE_LAYERS_MAX)
         return err_new(ERR_INVALID, "image has %zu layers, more than %d",

@@ -135,6 +135,10 @@ extern const struct fields oci_layout_fields;
 /* Decode and check; ERR_INVALID names the field, ERR_UNSUPPORTED the media type or algorithm. A
  * manifest that has "manifests", or an index that has "layers", is refused: one document must have
  * one meaning (image-spec, security advisory on content type confusion). */
+/* Parsers differ in which of two members of the same name they believe: ERR_INVALID when there are
+ * any. The parse functions for manifests, indexes and manifest.json ask this themselves; who takes
+ * a config in asks it for that. */
+struct err oci_check_unique(struct str text);
 struct err oci_manifest_parse(struct str text, struct arena *a, struct oci_manifest *ret);
 struct err oci_index_parse(struct str text, struct arena *a, struct oci_index *ret);
 /* history is information only: its non-empty entries may be fewer or more than diff_ids (images

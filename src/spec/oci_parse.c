@@ -69,6 +69,49 @@ const char *oci_media_type_of(struct str text) {
     return err_failed(e) ? NULL : media_of(j);
 }
 
+/* --- one meaning -------------------------------------------------------------------------------
+ */
+/* Members of all objects below; json_parse has bounded the depth. */
+static size_t count_members(const struct json *j) {
+    size_t n = 0;
+    struct json_iter it = {0};
+    if (json_type(j) == JSON_OBJECT)
+        while (json_each(j, &it))
+            n += 1 + count_members(it.value);
+    else if (json_type(j) == JSON_ARRAY)
+        for (size_t i = 0; i < json_len(j); i++)
+            n += count_members(json_at(j, i));
+    return n;
+}
+
+/* Each member is one colon outside of strings. */
+static size_t count_colons(struct str text) {
+    size_t n = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (quoted && text.p[i] == '\\')
+            i++;
+        else if (text.p[i] == '"')
+            quoted = !quoted;
+        else if (text.p[i] == ':' && !quoted)
+            n++;
+    }
+    return n;
+}
+
+/* The tree has each name once: fewer members than the text means that a name came twice. */
+static struct err check_unique(struct str text, const struct json *j) {
+    if (count_colons(text) != count_members(j))
+        return err_new(ERR_INVALID, "a member of an object is there twice");
+    return OK;
+}
+
+struct err oci_check_unique(struct str text) {
+    CLEAN_JSON struct json *j = NULL;
+    TRY(json_parse(text, &j));
+    return check_unique(text, j);
+}
+
 static struct err check_size(struct str text, size_t max, const char *what) {
     if (text.len > max)
         return err_new(ERR_INVALID, "%s is larger than %zu bytes", what, max);
@@ -127,6 +170,7 @@ struct err oci_manifest_parse(struct str text, struct arena *a, struct oci_manif
     struct oci_manifest m;
     TRY(check_size(text, OCI_MANIFEST_MAX, "manifest"));
     TRYF(json_parse(text, &j), "manifest");
+    TRYF(check_unique(text, j), "manifest");
     TRYF(check_document(j, false), "manifest");
     TRYF(fields_decode_json(&oci_manifest_fields, j, "", a, &m), "manifest");
     TRYF(check_descriptor(&m.config), "manifest: config");
@@ -140,6 +184,7 @@ struct err oci_index_parse(struct str text, struct arena *a, struct oci_index *r
     struct oci_index x;
     TRY(check_size(text, OCI_MANIFEST_MAX, "index"));
     TRYF(json_parse(text, &j), "index");
+    TRYF(check_unique(text, j), "index");
     TRYF(check_document(j, true), "index");
     TRYF(fields_decode_json(&oci_index_fields, j, "", a, &x), "index");
     TRYF(check_descriptors(&x.manifests, OCI_INDEX_ENTRIES_MAX, "manifests"), "index");
@@ -171,6 +216,7 @@ struct err oci_image_config_parse(struct str text, struct arena *a, struct oci_i
 struct err oci_archive_parse(struct str text, struct arena *a, struct objs *ret) {
     struct objs v;
     TRY(check_size(text, OCI_MANIFEST_MAX, "manifest.json"));
+    TRYF(oci_check_unique(text), "manifest.json");
     TRYF(fields_decode_objs(&oci_archive_item_fields, text, a, &v), "manifest.json");
     const struct oci_archive_item *item = v.items;
     for (size_t i = 0; i < v.n; i++)

@@ -37,6 +37,19 @@ expect_fails 'No such image: nothing' dk tag nothing x
 expect_fails 'invalid reference format' dk tag box 'UPPER CASE'
 expect_fails 'No such image' dk inspect --type image nothing
 
+step "storage driver"
+expect_eq "$(dk info -f '{{.Driver}}')" overlay2
+for driver in aufs devicemapper btrfs zfs vfs; do
+    expect_fails "storage-driver: '$driver' is not supported: " "$bin/cortend" --validate --storage-driver $driver
+done
+expect_fails "'nonsense' is not a storage driver" "$bin/cortend" --validate -s nonsense
+expect_eq "$("$bin/cortend" --validate -s overlay2)" "$("$bin/cortend" --validate)"
+directory=$(dk inspect -f '{{.GraphDriver.Name}} {{.GraphDriver.Data.UpperDir}}' box)
+[ -x "${directory#overlay2 }/bin/busybox" ] || fail "the image's directory: $directory"
+cid=$(dk create box true)
+expect_eq "$(dk inspect -f '{{.GraphDriver.Data.LowerDir}}' "$cid")" "${directory#overlay2 }"
+dk rm "$cid" >/dev/null
+
 step "history"
 expect_match "$(dk history empty:1 2>&1)" 'from nothing'
 expect_eq "$(dk history --no-trunc -q box)" "$id"
