@@ -134,6 +134,16 @@ static int rm_run(struct invocation *in) {
     return status;
 }
 
+static void wait_json(const char *name, int64_t code) {
+    CLEAN_BUF struct buf text = {0};
+    struct json_out jo = {.out = &text};
+    jo_obj(&jo);
+    jo_kstr(&jo, "name", name);
+    jo_ki64(&jo, "status", code);
+    jo_obj_end(&jo);
+    printf("%s\n", buf_cstr(&text));
+}
+
 static int wait_run(struct invocation *in) {
     CLEAN_CLIENT struct client *c = cli_connect(in);
     int status = 0;
@@ -144,6 +154,8 @@ static int wait_run(struct invocation *in) {
         struct err e = client_container_wait(c, in->args[i], "not-running", &code);
         if (err_failed(e))
             status = cli_fail(e, 1);
+        else if (in->json)
+            wait_json(in->args[i], code);
         else
             printf("%lld\n", (long long)code);
     }
@@ -328,6 +340,7 @@ const struct command command_wait = {
     .names = "container",
     .alias = "container wait",
     .usage = "wait CONTAINER [CONTAINER...]",
+    .json = true,
     .summary = "Wait for the end of containers, and print their exit codes",
     MANY,
     .run = wait_run};

@@ -1,16 +1,19 @@
 /* system df: what takes the disk's space. */
 #include "base/time.h"
 #include "cli/commands.h"
+#include "cli/df_owner.h"
 #include "spec/api_image.h"
 #include <stdio.h>
 #include <string.h>
 
 struct df_options {
     bool verbose;
-    const char *format;
+    const char *format, *by;
 };
 static const struct option_row df_rows[] = {
     FLAG(struct df_options, verbose, 'v', "verbose", "One by one"),
+    TEXT(struct df_options, by, 0, "by", "OWNER",
+         "What each project, image or container has for itself"),
     FORMAT(struct df_options, format),
 };
 
@@ -186,6 +189,9 @@ static void verbose(const struct api_disk_usage *d, struct arena *a) {
 
 static int df_run(struct invocation *in) {
     const struct df_options *o = in->options;
+    if (o->by && strcmp(o->by, "project") != 0 && strcmp(o->by, "image") != 0 &&
+        strcmp(o->by, "container") != 0)
+        return cli_usage(in, "--by '%s': want project, image or container", o->by);
     CLEAN_CLIENT struct client *c = cli_connect(in);
     struct api_disk_usage d = {0};
     struct listing l = {0};
@@ -197,6 +203,8 @@ static int df_run(struct invocation *in) {
                                .out = &d,
                                .arena = &in->arena};
     TRYF_STATUS(client_do(c, &call));
+    if (o->by)
+        return df_by_owner(in, &d, o->by, o->format);
     if (o->verbose && o->format)
         return cli_usage(in, "--verbose and --format exclude each other");
     if (o->verbose) {
@@ -216,5 +224,8 @@ static int df_run(struct invocation *in) {
 const struct command command_system_df = {.name = "system df",
                                           .usage = "system df [OPTIONS]",
                                           .summary = "Show what takes space on the disk",
+                                          .examples =
+                                              "corten system df --by project\twhat each compose "
+                                              "project has for itself",
                                           OPTIONS_OF(df_rows, struct df_options),
                                           .run = df_run};

@@ -100,10 +100,35 @@ void docs_man(const struct command *c, struct buf *out) {
     buf_adds(out, ".SH SEE ALSO\n.BR corten (1)\n");
 }
 
+/* corten(1): the way to the others. */
+static void docs_man_program(const struct command *const *all, size_t n, struct buf *out) {
+    CLEAN_BUF struct buf help = {0};
+    buf_adds(out, ".TH corten 1\n.SH NAME\ncorten \\- builds, ships and runs containers\n"
+                  ".SH SYNOPSIS\n.B corten\n[OPTIONS] COMMAND\n.SH DESCRIPTION\n.nf\n");
+    program_help(&help);
+    roff(out, buf_str(&help));
+    buf_adds(out, ".fi\n.SH SEE ALSO\n");
+    for (size_t i = 0; i < n; i++) {
+        CLEAN_FREE char *name = mem_printf("corten-%s", all[i]->name);
+        for (char *p = name; *p; p++)
+            if (*p == ' ')
+                *p = '-';
+        buf_adds(out, ".BR ");
+        roff(out, str_of(name));
+        buf_addf(out, " (1)%s\n", i + 1 < n ? "," : "");
+    }
+}
+
 static struct err write_man(const char *dir) {
     size_t n;
     const struct command **all = sorted(&n);
     struct err e = dir_make(dir, 0755);
+    if (!err_failed(e)) {
+        CLEAN_BUF struct buf text = {0};
+        CLEAN_FREE char *path = mem_printf("%s/corten.1", dir);
+        docs_man_program(all, n, &text);
+        e = file_replace(path, buf_str(&text), 0644, false);
+    }
     for (size_t i = 0; i < n && !err_failed(e); i++) {
         CLEAN_BUF struct buf text = {0};
         CLEAN_FREE char *path = mem_printf("%s/corten-%s.1", dir, all[i]->name);

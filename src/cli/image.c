@@ -19,8 +19,10 @@ static int tag_run(struct invocation *in) {
     if (!c)
         return 1;
     cli_split_tag(in->args[1], &in->arena, &repo, &tag);
-    struct err e = client_image_tag(c, in->args[0], repo, tag);
-    return err_failed(e) ? cli_fail(e, 1) : 0;
+    TRYF_STATUS(client_image_tag(c, in->args[0], repo, tag));
+    if (in->json)
+        cli_say(in, "name", in->args[1]);
+    return 0;
 }
 
 struct rmi_options {
@@ -33,7 +35,8 @@ static const struct option_row rmi_rows[] = {
     FLAG(struct rmi_options, no_prune, 0, "no-prune", "Do not delete untagged parents"),
 };
 
-static struct err delete_image(struct client *c, const struct rmi_options *o, const char *name) {
+static struct err delete_image(struct client *c, const struct invocation *in, const char *name) {
+    const struct rmi_options *o = in->options;
     CLEAN_ARENA struct arena a = {0};
     CLEAN_BUF struct buf target = {0}, body = {0};
     CLEAN_JSON struct json *root = NULL;
@@ -49,7 +52,10 @@ static struct err delete_image(struct client *c, const struct rmi_options *o, co
     for (size_t i = 0; i < json_len(root); i++) {
         struct api_image_deleted d;
         TRY(fields_decode_json(&api_image_deleted_fields, json_at(root, i), "", &a, &d));
-        if (d.untagged && *d.untagged)
+        if (in->json)
+            cli_say(in, d.untagged && *d.untagged ? "untagged" : "deleted",
+                    d.untagged && *d.untagged ? d.untagged : d.deleted);
+        else if (d.untagged && *d.untagged)
             printf("Untagged: %s\n", d.untagged);
         else if (d.deleted)
             printf("Deleted: %s\n", d.deleted);
@@ -64,7 +70,7 @@ static int rmi_run(struct invocation *in) {
         return 1;
     for (int i = 0; i < in->args_n; i++) {
         const struct rmi_options *o = in->options;
-        struct err e = delete_image(c, o, in->args[i]);
+        struct err e = delete_image(c, in, in->args[i]);
         bool was_gone = o->force && err_kind(e) == ERR_NOT_FOUND;
         if (err_failed(e))
             status = cli_fail(e, was_gone ? status : 1);
@@ -103,9 +109,10 @@ static int pull_run(struct invocation *in) {
     if (!c)
         return 1;
     TRYF_STATUS(config_auth(in->config, in->args[0], &in->arena, &auth));
-    if (name != in->args[0] && !o->quiet)
+    bool quiet = o->quiet || in->json;
+    if (name != in->args[0] && !quiet)
         printf("Using default tag: latest\n");
-    struct progress p = {.quiet = o->quiet, .tty = isatty(1)};
+    struct progress p = {.quiet = quiet, .tty = isatty(1)};
     struct err e = client_image_pull(c, name, auth, platform, progress_show, &p);
     progress_done(&p);
     if (err_failed(e))
@@ -113,7 +120,12 @@ static int pull_run(struct invocation *in) {
     ssize_t slash = str_find(str_of(name), '/');
     bool has_host = slash > 0 &&
                     (strcspn(name, ".:") < (size_t)slash || !strncmp(name, "localhost/", 10));
-    printf("%s%s\n", has_host ? "" : slash > 0 ? "docker.io/" : "docker.io/library/", name);
+    cli_say(in, "name",
+            arena_printf(&in->arena, "%s%s",
+                         has_host    ? ""
+                         : slash > 0 ? "docker.io/"
+                                     : "docker.io/library/",
+                         name));
     return 0;
 }
 
@@ -131,13 +143,14 @@ static int push_run(struct invocation *in) {
         return cli_usage(in, "tag can't be used with --all-tags/-a");
     if (!(c = cli_connect(in)))
         return 1;
-    if (!*tag && !o->all_tags && !o->quiet)
+    bool quiet = o->quiet || in->json;
+    if (!*tag && !o->all_tags && !quiet)
         printf("Using default tag: latest\n");
     TRYF_STATUS(config_auth(in->config, in->args[0], &in->arena, &auth));
     client_path(&target, "/images/", repo, "/push");
     client_query(&target, "tag", *tag ? tag : o->all_tags ? NULL : "latest");
     client_query(&target, "platform", o->platform);
-    struct progress p = {.quiet = o->quiet, .tty = isatty(1)};
+    struct progress p = {.quiet = quiet, .tty = isatty(1)};
     struct client_call call = {
         .method = "POST",
         .target = buf_cstr(&target),
@@ -148,8 +161,8 @@ static int push_run(struct invocation *in) {
     progress_done(&p);
     if (err_failed(e))
         return cli_fail(e, 1);
-    if (o->quiet)
-        printf("%s\n", in->args[0]);
+    if (quiet)
+        cli_say(in, "name", in->args[0]);
     return 0;
 }
 
@@ -278,6 +291,7 @@ const struct command command_tag = {.name = "tag",
                                     .summary = "Give an image one more name",
                                     .args_min = 2,
                                     .args_max = 2,
+                                    .json = true,
                                     .run = tag_run};
 const struct command command_rmi = {.name = "rmi",
                                     .names = "image",
@@ -287,6 +301,7 @@ const struct command command_rmi = {.name = "rmi",
                                     OPTIONS_OF(rmi_rows, struct rmi_options),
                                     .args_min = 1,
                                     .args_max = -1,
+                                    .json = true,
                                     .run = rmi_run};
 const struct command command_pull = {.name = "pull",
                                      .alias = "image pull",
@@ -295,6 +310,7 @@ const struct command command_pull = {.name = "pull",
                                      OPTIONS_OF(pull_rows, struct pull_options),
                                      .args_min = 1,
                                      .args_max = 1,
+                                     .json = true,
                                      .run = pull_run};
 const struct command command_push = {.name = "push",
                                      .names = "image",
@@ -304,6 +320,7 @@ const struct command command_push = {.name = "push",
                                      OPTIONS_OF(push_rows, struct pull_options),
                                      .args_min = 1,
                                      .args_max = 1,
+                                     .json = true,
                                      .run = push_run};
 const struct command command_load = {.name = "load",
                                      .alias = "image load",

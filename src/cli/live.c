@@ -104,8 +104,10 @@ static void draw(struct live *v) {
     table_align(buf_str(&table), columns, &text);
     CLEAN_BUF struct buf used = {0};
     human_bytes_binary(memory, 3, &used);
-    printf("\033[H%zu containers, CPU %.1f%%, memory %s%s%s\033[K\r\n", v->shown_n, cpu,
-           buf_cstr(&used), *v->filter || v->filtering ? ", filter: " : "", v->filter);
+    CLEAN_FREE char *title = mem_printf("%zu containers, CPU %.1f%%, memory %s%s%s", v->shown_n,
+                                        cpu, buf_cstr(&used),
+                                        *v->filter || v->filtering ? ", filter: " : "", v->filter);
+    printf("\033[H%.*s\033[K\r\n", columns ? (int)columns - 1 : 120, title);
     struct str rest = buf_str(&text), line;
     size_t room = rows > 3 ? rows - 3 : 20, first = v->chosen + 2 > room ? v->chosen + 2 - room : 0;
     for (size_t i = 0; str_next(&rest, '\n', &line) && i <= room + first; i++) {
@@ -120,7 +122,8 @@ static void draw(struct live *v) {
                                      : "",
                STR_ARG(line), colour ? "\033[0m" : "");
     }
-    printf("\033[J\033[%u;1H%s\033[K", rows ? rows : 24,
+    /* A line that wraps at the bottom would push the first one out at the top. */
+    printf("\033[J\033[%u;1H%.*s\033[K", rows ? rows : 24, columns ? (int)columns - 1 : 120,
            v->filtering ? "type to filter, Enter ends"
                         : "q quit  c m n d p a sort  r reverse  / filter  arrows  Enter logs  t "
                           "processes  e shell");

@@ -23,6 +23,11 @@ static int top_one(struct invocation *in) {
                                .out = &top,
                                .arena = &in->arena};
     TRYF_STATUS(client_do(c, &call));
+    if (in->json) {
+        fields_print(&api_top_fields, &top, &out);
+        printf("%s\n", buf_cstr(&out));
+        return 0;
+    }
     for (size_t i = 0; i < top.titles.n; i++)
         buf_addf(&out, "%s%s", i ? "\t" : "", top.titles.items[i]);
     buf_addc(&out, '\n');
@@ -44,6 +49,17 @@ static void print_binding(const struct api_port_binding *b) {
     bool six = b->host_ip && strchr(b->host_ip, ':');
     printf("%s%s%s:%s\n", six ? "[" : "", b->host_ip ? b->host_ip : "", six ? "]" : "",
            b->host_port ? b->host_port : "");
+}
+
+static void binding_json(const char *port, const struct api_port_binding *b) {
+    CLEAN_BUF struct buf text = {0};
+    struct json_out jo = {.out = &text};
+    jo_obj(&jo);
+    jo_kstr(&jo, "port", port);
+    jo_kstr(&jo, "host_ip", b->host_ip ? b->host_ip : "");
+    jo_kstr(&jo, "host_port", b->host_port ? b->host_port : "");
+    jo_obj_end(&jo);
+    printf("%s\n", buf_cstr(&text));
 }
 
 static int compare_lines(const void *a, const void *b) {
@@ -68,8 +84,13 @@ static int port_run(struct invocation *in) {
                                     "corten: Error: No public port '%s' published for %s", wanted,
                                     in->args[0]),
                             1);
-        for (size_t i = 0; i < list->n; i++)
-            print_binding((const struct api_port_binding *)list->items + i);
+        for (size_t i = 0; i < list->n; i++) {
+            const struct api_port_binding *b = (const struct api_port_binding *)list->items + i;
+            if (in->json)
+                binding_json(wanted, b);
+            else
+                print_binding(b);
+        }
         return 0;
     }
     for (size_t i = 0; i < ports->n; i++) {
@@ -77,8 +98,11 @@ static int port_run(struct invocation *in) {
         for (size_t b = 0; list && b < list->n; b++) {
             const struct api_port_binding *x = (const struct api_port_binding *)list->items + b;
             bool six = x->host_ip && strchr(x->host_ip, ':');
-            strv_addf(&lines, "%s -> %s%s%s:%s", ports->items[i].key, six ? "[" : "",
-                      x->host_ip ? x->host_ip : "", six ? "]" : "", x->host_port);
+            if (in->json)
+                binding_json(ports->items[i].key, x);
+            else
+                strv_addf(&lines, "%s -> %s%s%s:%s", ports->items[i].key, six ? "[" : "",
+                          x->host_ip ? x->host_ip : "", six ? "]" : "", x->host_port);
         }
     }
     if (lines.n)
@@ -185,6 +209,7 @@ const struct command command_top = {
                 "corten top web -o pid,comm\tprocesses of one, as ps shows them",
     .args_max = -1,
     .stop_at_args = true,
+    .json = true,
     .names = "container",
     .run = top_run};
 const struct command command_port = {.name = "port",
@@ -193,6 +218,7 @@ const struct command command_port = {.name = "port",
                                      .summary = "Show where a container's ports are published",
                                      .args_min = 1,
                                      .args_max = 2,
+                                     .json = true,
                                      .names = "container",
                                      .run = port_run};
 const struct command command_update = {

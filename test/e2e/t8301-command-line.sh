@@ -7,7 +7,14 @@ ct run -d --name web busybox sh -c 'while :; do echo beat; sleep 1; done' >/dev/
 
 step "the reference page is what the table says"
 ct __docs markdown | diff - "$root/docs/cli.md" || fail "docs/cli.md is old: corten __docs markdown > docs/cli.md"
-ct __docs man "$TEST_TMP/man" && [ -s "$TEST_TMP/man/corten-run.1" ] || fail "no manual pages"
+"$root/dist/debian/install-from-table" "$TEST_TMP/package" "$bin/corten" || fail "install-from-table"
+[ -s "$TEST_TMP/package/usr/share/fish/vendor_completions.d/corten.fish" ] || fail "no completions in the package"
+man1=$TEST_TMP/package/usr/share/man/man1
+expect_eq "$(ls "$man1" | wc -l)" "$(($(grep -c '^## ' "$root/docs/cli.md") + 1))"
+if command -v man >/dev/null; then
+    LC_ALL=C.UTF-8 MANROFFSEQ='' man --warnings -l "$man1"/*.1 2>&1 >/dev/null | grep -v "can't break line\|cannot adjust" && fail "man warns"
+    expect_match "$(man -l "$man1/corten-run.1" 2>/dev/null)" '--systemd-unit'
+fi
 expect_match "$(ct run --help)" '^Usage:  corten run'
 expect_match "$(ct help volume ls)" 'corten volume list'
 
@@ -94,6 +101,33 @@ expect_fails 'unable to parse logging level: loud$' ct -l loud ps
 
 step "json, colours, confirmations"
 expect_eq "$(ct stop -t 0 --json web)" '{"name":"web"}'
+expect_eq "$(ct wait --json web)" '{"name":"web","status":137}'
+expect_eq "$(ct tag --json busybox other:1)" '{"name":"other:1"}'
+expect_eq "$(ct rmi --json other:1)" '{"untagged":"other:1"}'
+ct run -d --name pub -p 127.0.0.1:8098:80 busybox sleep 1000 >/dev/null
+expect_eq "$(ct port --json pub)" '{"port":"80/tcp","host_ip":"127.0.0.1","host_port":"8098"}'
+expect_match "$(ct top --json pub)" '^\{"Titles":\["UID",.*"sleep 1000"'
+ct rm -f pub >/dev/null
+ct create --name waste busybox true >/dev/null
+ct network create waste-net >/dev/null
+expect_fails '--json: only with --force' ct system prune --json
+expect_match "$(ct system prune --dry-run)" '- 2 containers that do not run .*waste'
+expect_match "$(ct system prune --dry-run)" '- 1 networks that no container uses .*: waste-net$'
+expect_eq "$(ct network prune -f --json)" '{"networks":["waste-net"],"reclaimed":0}'
+id=$(ct inspect -f '{{.Id}}' waste)
+expect_match "$(ct container prune -f --json --filter label=none)" '^\{"containers":\[\],"reclaimed":0\}$'
+expect_eq "$(ct rm --json waste)" '{"name":"waste"}'
+expect_match "$(ct system prune -f --json --filter label=none)" '^\{"containers":\[\],"networks":\[\],"images":\[\],"build_cache":\[\],"reclaimed":0\}$'
+
+step "disk use by owner"
+ct run -d --name store --label com.docker.compose.project=shop -v stock:/data busybox sh -c 'head -c 3000000 /dev/zero >/data/x; head -c 2000000 /dev/zero >/y; sleep 1000' >/dev/null
+eventually 5 eval 'ct exec store test -s /y'
+expect_match "$(ct system df --by project --format '{{.Owner}} {{.Containers}} {{.ContainerFiles}} {{.Volumes}}')" '^shop 1 2[.0-9]*MB 3[.0-9]*MB$'
+expect_match "$(ct system df --by container --format '{{.Owner}} {{.Volumes}}')" '^store 3[.0-9]*MB$'
+expect_match "$(ct system df --by image --format '{{.Owner}} {{.Containers}}')" '^busybox:latest 2$'
+expect_match "$(ct system df --by image --json)" '"Owner":"busybox:latest"'
+expect_fails "^corten: --by 'x': want project, image or container" ct system df --by x
+ct rm -f store >/dev/null; ct volume rm stock >/dev/null
 expect_match "$(ct ps -a --json)" '"Names":"web"'
 expect_fails 'exclude each other' ct ps --json --format x
 expect_eq "$(NO_COLOR=1 ct ps -a | grep -c $'\033')" 0
