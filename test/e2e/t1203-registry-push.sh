@@ -42,11 +42,24 @@ asked 'PATCH /v2/pieces/blobs/uploads/.* status=202'
 asked 'PUT /v2/pieces/blobs/uploads/.* status=201'
 back $r/pieces:1
 
+step "every tag of a repository, and none"
+for t in a b c; do dk tag $r/pieces:1 "$r/every:$t"; done
+faults '{}'
+expect_status 0 dk push -a $r/every
+for t in a b c; do
+    expect_match "$output" "^$t: digest: sha256:[0-9a-f]{64} size: [0-9]+\$"
+    asked "PUT /v2/every/manifests/$t status=201"
+done
+dk rmi $r/every:b >/dev/null
+expect_fails "tag does not exist: $r/every:b" dk push $r/every:b
+expect_match "$output" "^The push refers to repository \[$r/every\]"
+expect_fails "An image does not exist locally with the tag: $r/nothing" dk push $r/nothing:b
+
 step "mounted from another repository; there already; busy; refused"
 dk tag $r/pieces:1 $r/mounted:1
 faults '{"status": [["POST /v2/mounted/", 503, 1], ["PUT /v2/mounted/manifests", 500, 1]]}'
 expect_status 0 dk push $r/mounted:1
-expect_match "$output" 'Mounted from pieces$'
+expect_match "$output" 'Mounted from every$'
 expect_status 0 dk push $r/mounted:1
 expect_match "$output" 'Layer already exists$'
 dk tag $r/mounted:1 $r/no:1

@@ -97,6 +97,41 @@ nothing_half
 dk image prune -f >/dev/null
 eventually 5 no_parts
 
+step "two pulls of one image at once"
+faults '{"slow": 0.005}'
+"$docker" -H "unix://$SOCKET" pull $r/big:1 >"$TEST_TMP/out" 2>&1 &
+pull=$!
+expect_status 0 dk pull $r/big:1
+wait $pull || fail "the other pull: $(cat "$TEST_TMP/out")"
+expect_eq "$(dk inspect -f '{{.Id}}' $r/big:1)" "$id"
+eventually 10 no_parts
+eventually 10 eval '[ -z "$(ls -A "$DATA_ROOT/image/ingest")" ]'
+expect_match "$(ct system check 2>&1)" 'all is well'
+fresh
+
+if [ -n "${CORTEN_FULL-}" ]; then
+    step "kill -9 at any moment"
+    for i in $(seq 60); do
+        faults '{"slow": 0.003}'
+        "$docker" -H "unix://$SOCKET" pull $r/big:1 >"$TEST_TMP/out" 2>&1 &
+        pull=$!
+        sleep "0.$(printf '%03d' $((RANDOM % 900)))"
+        case $((i % 3)) in
+        0) kill -9 $pull ;;
+        1) kill_daemon ;;
+        2) kill -9 $(workers) 2>/dev/null ;;
+        esac
+        wait $pull 2>/dev/null
+        [ $((i % 3)) = 1 ] && spawn_daemon
+        eventually 10 eval '[ -z "$(ls -A "$DATA_ROOT/image/ingest")" ]'
+        expect_match "$(ct system check 2>&1)" 'all is well'
+        faults '{}'
+        expect_status 0 dk pull $r/big:1
+        expect_eq "$(dk inspect -f '{{.Id}}' $r/big:1)" "$id"
+        fresh
+    done
+fi
+
 step "a full disk: a clear word, no bytes kept, and with room again it works"
 for left in 5000 15000; do
     n=$(($(df --output=avail -k "$DATA_ROOT" | tail -1) - left))
