@@ -15,11 +15,14 @@
  * (security rule 11): sent to the registry's own host alone, and to the token server that it names
  * when that is https or on the same loopback host; never along a redirect. Redirects and token
  * servers on private, link-local or loopback addresses are refused unless the registry is there.
+ * Manifests, indexes and attestations are kept as they came and handed on unchanged
+ * (push_manifest.h); what came of a layer outlives the job (image/ingest.h ingest_partial).
  * Budget: REGISTRY_ATTEMPTS per transfer with growing pauses (or what Retry-After says, up to 30
  * s), a minimum speed, resumed by ranges.
  *
  * Thread: registry_pull and registry_push on the loop. Tests: test/unit/registry,
- * test/e2e/t1*-registry*.sh against Debian's docker-registry; fuzz: registry-challenge.
+ * test/e2e/t12*.sh against Debian's docker-registry, one that misbehaves, and other engines; fuzz:
+ * registry-challenge, image-manifest.
  */
 #pragma once
 #include "image/image.h"
