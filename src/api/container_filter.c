@@ -67,10 +67,10 @@ struct err port_range_parse(const char *text, struct port_range *ret) {
     return OK;
 }
 
-static bool in_ranges(const struct objs *ranges, uint8_t proto, uint16_t port) {
+static bool in_ranges(const struct objs *ranges, uint8_t proto, unsigned port, unsigned count) {
     const struct port_range *r = ranges->items;
     for (size_t i = 0; i < ranges->n; i++)
-        if (port && r[i].proto == proto && port >= r[i].from && port <= r[i].to)
+        if (port && r[i].proto == proto && port + count > r[i].from && port <= r[i].to)
             return true;
     return false;
 }
@@ -84,15 +84,15 @@ static bool ports_match(const struct container_filter *f, const struct container
         return false;
     for (size_t i = 0; i < p->ports.n; i++) {
         const struct port_mapping *m = &p->ports.items[i];
-        if (in_ranges(&f->publish, m->proto, m->host_port) ||
-            in_ranges(&f->expose, m->proto, m->container_port))
+        if (in_ranges(&f->publish, m->proto, m->host_port, m->count) ||
+            in_ranges(&f->expose, m->proto, m->container_port, m->count))
             return true;
     }
     for (size_t i = 0; i < k->config->exposed_ports.n; i++) {
         uint8_t proto = 0;
         uint16_t port = 0;
         struct err e = port_parse(str_of(k->config->exposed_ports.items[i]), &proto, &port);
-        if (!err_failed(e) && in_ranges(&f->expose, proto, port))
+        if (!err_failed(e) && in_ranges(&f->expose, proto, port, 1))
             return true;
         err_ignore(e); /* checked at create */
     }

@@ -94,36 +94,57 @@ static void view_endpoints(const struct container *c, int minor, struct arena *a
                                                     view_endpoint(c, mode, NULL, minor, a)};
 }
 
+static char *text_of_host(const struct host_address *ip, struct arena *a) {
+    char text[HOST_ADDRESS_LEN];
+    return arena_strz(a, host_address_format(ip, text));
+}
+
+/* The list of a key "80/tcp", made when it is new; found by `index`: a range may be long. */
+static struct objs *port_list(struct objmap *ret, struct map *index, const char *key,
+                              struct arena *a) {
+    struct objs *list = map_getz(index, key);
+    if (!list) {
+        list = objmap_add(ret, a, key, sizeof *list);
+        map_set(index, str_of(key), list);
+    }
+    return list;
+}
+
+static void view_mapping(const struct port_mapping *m, struct objmap *ret, struct map *index,
+                         struct arena *a) {
+    char text[HOST_ADDRESS_LEN + 4];
+    struct strs from = {0};
+    char *ip = text_of_host(&m->host_ip, a);
+    for (uint8_t i = 0; i < m->from.n; i++)
+        strs_add(&from, a, arena_strz(a, source_format(&m->from.items[i], text)));
+    for (unsigned i = 0; i < m->count; i++) {
+        const char *key = arena_printf(a, "%u/%s", m->container_port + i,
+                                       port_proto_name(m->proto));
+        struct objs *list = port_list(ret, index, key, a);
+        list->present = true;
+        struct api_port_binding *b = objs_add(list, a, sizeof *b);
+        b->host_ip = ip;
+        b->host_port = arena_printf(a, "%u", m->host_port + i);
+        b->from = from;
+    }
+}
+
 static void view_ports(const struct container *c, struct arena *a, struct objmap *ret) {
     const struct endpoint_plan *p = container_endpoint(c);
+    CLEAN_MAP struct map index = {0};
     ret->present = true;
     if (!p)
         return;
     for (size_t i = 0; i < c->config->exposed_ports.n; i++) {
         const char *port = c->config->exposed_ports.items[i];
         const char *key = strchr(port, '/') ? port : arena_printf(a, "%s/tcp", port);
-        objmap_add(ret, a, key, sizeof(struct objs));
-        ret->items[ret->n - 1].value = NULL;
+        (void)port_list(ret, &index, key, a);
     }
-    for (size_t i = 0; i < p->ports.n; i++) {
-        const struct port_mapping *m = &p->ports.items[i];
-        const char *key = arena_printf(a, "%u/%s", m->container_port, port_proto_name(m->proto));
-        struct objs *list = objmap_get(ret, key);
-        if (!list) {
-            list = arena_alloc(a, sizeof *list);
-            size_t k = 0;
-            while (k < ret->n && strcmp(ret->items[k].key, key) != 0)
-                k++;
-            if (k == ret->n)
-                list = objmap_add(ret, a, key, sizeof *list);
-            else
-                ret->items[k].value = list;
-            list->present = true;
-        }
-        struct api_port_binding *b = objs_add(list, a, sizeof *b);
-        b->host_ip = text_of_address(m->host_ip, a);
-        b->host_port = arena_printf(a, "%u", m->host_port);
-    }
+    for (size_t i = 0; i < p->ports.n; i++)
+        view_mapping(&p->ports.items[i], ret, &index, a);
+    for (size_t i = 0; i < ret->n; i++) /* exposed, not published */
+        if (!((struct objs *)ret->items[i].value)->present)
+            ret->items[i].value = NULL;
 }
 
 static void view_network(const struct container *c, int minor, struct arena *a,
@@ -319,27 +340,37 @@ static char *view_command(const struct container *c, struct arena *a) {
     return arena_str(a, buf_str(&text));
 }
 
+static bool is_published(const struct endpoint_plan *p, uint8_t proto, uint16_t port) {
+    for (size_t i = 0; i < p->ports.n; i++) {
+        const struct port_mapping *m = &p->ports.items[i];
+        if (m->proto == proto && port >= m->container_port && port - m->container_port < m->count)
+            return true;
+    }
+    return false;
+}
+
 static void view_port_list(const struct container *c, struct arena *a, struct objs *ret) {
     const struct endpoint_plan *p = container_endpoint(c);
     ret->present = true;
     for (size_t i = 0; p && i < p->ports.n; i++) {
         const struct port_mapping *m = &p->ports.items[i];
-        struct api_port *port = objs_add(ret, a, sizeof *port);
-        *port = (struct api_port){.ip = text_of_address(m->host_ip, a),
-                                  .private_port = m->container_port,
-                                  .public_port = m->host_port,
-                                  .type = arena_strz(a, port_proto_name(m->proto))};
+        char *ip = text_of_host(&m->host_ip, a);
+        char *type = arena_strz(a, port_proto_name(m->proto));
+        for (unsigned k = 0; k < m->count; k++) {
+            struct api_port *port = objs_add(ret, a, sizeof *port);
+            *port = (struct api_port){.ip = ip,
+                                      .private_port = (uint16_t)(m->container_port + k),
+                                      .public_port = (uint16_t)(m->host_port + k),
+                                      .type = type};
+        }
     }
     for (size_t i = 0; p && i < c->config->exposed_ports.n; i++) {
         uint8_t proto = 0;
         uint16_t number = 0;
         struct err e = port_parse(str_of(c->config->exposed_ports.items[i]), &proto, &number);
-        bool published = err_failed(e);
+        bool skip = err_failed(e) || is_published(p, proto, number);
         err_ignore(e); /* checked at create */
-        for (size_t k = 0; k < p->ports.n; k++)
-            published |= p->ports.items[k].container_port == number &&
-                         p->ports.items[k].proto == proto;
-        if (published)
+        if (skip)
             continue;
         struct api_port *port = objs_add(ret, a, sizeof *port);
         port->private_port = number;

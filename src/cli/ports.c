@@ -1,4 +1,5 @@
 /* Texts of `run`: ports, sizes, CPU numbers. */
+#include "base/map.h"
 #include "cli/command.h"
 #include <string.h>
 
@@ -39,23 +40,61 @@ static void split(struct str text, struct str *ip, struct str *host, struct str 
         *ip = str_sub(*ip, 1, ip->len - 1);
 }
 
-static void add_binding(struct objmap *bindings, struct strs *exposed, struct arena *a,
-                        const char *key, struct str ip, const char *host_port) {
-    struct objs *list = objmap_get(bindings, key);
-    if (!list)
-        list = objmap_add(bindings, a, key, sizeof *list);
-    struct api_port_binding *b = objs_add(list, a, sizeof *b);
-    b->host_ip = arena_str(a, ip);
-    b->host_port = arena_strz(a, host_port);
-    if (!strs_has(exposed, key))
-        strs_add(exposed, a, key);
+/* Keys of the bindings by text: a range has tens of thousands. */
+static void index_keys(const struct objmap *bindings, const struct strs *exposed,
+                       struct map *ret_bindings, struct map *ret_exposed) {
+    for (size_t i = 0; i < bindings->n; i++)
+        map_set(ret_bindings, str_of(bindings->items[i].key), bindings->items[i].value);
+    for (size_t i = 0; i < exposed->n; i++)
+        map_set(ret_exposed, str_of(exposed->items[i]), exposed->items[i]);
 }
 
-struct err port_option(const char *text, struct objmap *bindings, struct strs *exposed,
-                       struct arena *a) {
+struct target {
+    struct objmap *bindings;
+    struct strs *exposed;
+    struct map by_key, is_exposed;
+    struct arena *arena;
+    struct strs from;
+    const char *ip;
+};
+
+static void add_binding(struct target *t, const char *key, const char *host_port) {
+    struct objs *list = map_getz(&t->by_key, key);
+    if (!list) {
+        list = objmap_add(t->bindings, t->arena, key, sizeof *list);
+        map_set(&t->by_key, str_of(key), list);
+    }
+    struct api_port_binding *b = objs_add(list, t->arena, sizeof *b);
+    b->host_ip = arena_strz(t->arena, t->ip);
+    b->host_port = arena_strz(t->arena, host_port);
+    b->from = t->from;
+    if (map_getz(&t->is_exposed, key))
+        return;
+    strs_add(t->exposed, t->arena, key);
+    map_set(&t->is_exposed, str_of(key), t->exposed);
+}
+
+/* ",from=10.0.0.0/8,from=fd00::/8" behind it all. */
+static struct err cut_sources(const char *text, struct str *rest, struct target *t) {
+    struct str options, one, value;
+    str_cut(*rest, ',', rest, &options);
+    while (options.len) {
+        str_cut(options, ',', &one, &options);
+        if (!str_starts(one, STR("from=")))
+            return err_new(ERR_INVALID, "corten: invalid port '%s': unknown option '%.*s'", text,
+                           STR_ARG(one));
+        value = str_from(one, strlen("from="));
+        strs_add(&t->from, t->arena, arena_str(t->arena, value));
+    }
+    return OK;
+}
+
+static struct err add_ports(const char *text, struct str port, struct target *t) {
     struct str ip, host, container, proto;
     struct range from, to = {0, 0};
-    split(str_of(text), &ip, &host, &container);
+    struct arena *a = t->arena;
+    split(port, &ip, &host, &container);
+    t->ip = arena_str(a, ip);
     if (!str_cut(container, '/', &container, &proto))
         proto = STR("tcp");
     if (!str_eqz(proto, "tcp") && !str_eqz(proto, "udp") && !str_eqz(proto, "sctp"))
@@ -71,13 +110,26 @@ struct err port_option(const char *text, struct objmap *bindings, struct strs *e
     for (uint64_t i = 0; i <= from.last - from.first; i++) {
         const char *key = arena_printf(a, "%llu/%.*s", (unsigned long long)(from.first + i),
                                        STR_ARG(proto));
-        const char *port = !host.len ? ""
-                           : one_of_range
-                               ? arena_str(a, host)
-                               : arena_printf(a, "%llu", (unsigned long long)(to.first + i));
-        add_binding(bindings, exposed, a, key, ip, port);
+        const char *number = !host.len ? ""
+                             : one_of_range
+                                 ? arena_str(a, host)
+                                 : arena_printf(a, "%llu", (unsigned long long)(to.first + i));
+        add_binding(t, key, number);
     }
     return OK;
+}
+
+struct err port_option(const char *text, struct objmap *bindings, struct strs *exposed,
+                       struct arena *a) {
+    struct target t = {.bindings = bindings, .exposed = exposed, .arena = a};
+    struct str rest = str_of(text);
+    index_keys(bindings, exposed, &t.by_key, &t.is_exposed);
+    struct err e = cut_sources(text, &rest, &t);
+    if (!err_failed(e))
+        e = add_ports(text, rest, &t);
+    map_done(&t.by_key);
+    map_done(&t.is_exposed);
+    return e;
 }
 
 struct err expose_option(const char *text, struct strs *exposed, struct arena *a) {

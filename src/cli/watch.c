@@ -45,10 +45,19 @@ static int top_one(struct invocation *in) {
 
 /* --- port ------------------------------------------------------------------------------------- */
 
-static void print_binding(const struct api_port_binding *b) {
+/* "0.0.0.0:8080", and who may use it when not everybody may. */
+static void add_binding(const struct api_port_binding *b, struct buf *out) {
     bool six = b->host_ip && strchr(b->host_ip, ':');
-    printf("%s%s%s:%s\n", six ? "[" : "", b->host_ip ? b->host_ip : "", six ? "]" : "",
-           b->host_port ? b->host_port : "");
+    buf_addf(out, "%s%s%s:%s", six ? "[" : "", b->host_ip ? b->host_ip : "", six ? "]" : "",
+             b->host_port ? b->host_port : "");
+    for (size_t i = 0; i < b->from.n; i++)
+        buf_addf(out, "%s%s", i ? ", " : " from ", b->from.items[i]);
+}
+
+static void print_binding(const struct api_port_binding *b) {
+    CLEAN_BUF struct buf line = {0};
+    add_binding(b, &line);
+    printf("%s\n", buf_cstr(&line));
 }
 
 static void binding_json(const char *port, const struct api_port_binding *b) {
@@ -58,6 +67,13 @@ static void binding_json(const char *port, const struct api_port_binding *b) {
     jo_kstr(&jo, "port", port);
     jo_kstr(&jo, "host_ip", b->host_ip ? b->host_ip : "");
     jo_kstr(&jo, "host_port", b->host_port ? b->host_port : "");
+    if (b->from.n) {
+        jo_key(&jo, "from");
+        jo_arr(&jo);
+        for (size_t i = 0; i < b->from.n; i++)
+            jo_strz(&jo, b->from.items[i]);
+        jo_arr_end(&jo);
+    }
     jo_obj_end(&jo);
     printf("%s\n", buf_cstr(&text));
 }
@@ -97,12 +113,12 @@ static int port_run(struct invocation *in) {
         const struct objs *list = ports->items[i].value;
         for (size_t b = 0; list && b < list->n; b++) {
             const struct api_port_binding *x = (const struct api_port_binding *)list->items + b;
-            bool six = x->host_ip && strchr(x->host_ip, ':');
+            CLEAN_BUF struct buf binding = {0};
+            add_binding(x, &binding);
             if (in->json)
                 binding_json(ports->items[i].key, x);
             else
-                strv_addf(&lines, "%s -> %s%s%s:%s", ports->items[i].key, six ? "[" : "",
-                          x->host_ip ? x->host_ip : "", six ? "]" : "", x->host_port);
+                strv_addf(&lines, "%s -> %s", ports->items[i].key, buf_cstr(&binding));
         }
     }
     if (lines.n)

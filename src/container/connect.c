@@ -59,6 +59,7 @@ static struct endpoint_plan *copy_plan(const struct endpoint_plan *p) {
     err_ignore(endpoint_decode(buf_str(&text), &copy)); /* our own text: it can be read */
     assert(copy);
     copy->sockets = p->sockets;
+    copy->relay = p->relay;
     copy->user_defined = p->user_defined;
     return copy;
 }
@@ -320,6 +321,19 @@ static void names_given(void *arg UNUSED, struct err e) {
     log_err(LOG_WARN, e, "hand over the sockets for names");
 }
 
+static void relay_told(void *arg UNUSED, struct err e) {
+    log_err(LOG_WARN, e, "tell where published ports lead to");
+}
+
+/* corten-relay, too, leads to the way out. */
+static void tell_relay(struct container *c, const struct endpoint_plan *way_out) {
+    char address[INET_ADDRSTRLEN];
+    const struct endpoint_live none = {0};
+    struct monitor_ports p = container_ports_held(c, &none, way_out, address);
+    if (c->monitor && p.relay_path)
+        monitor_hold(c->monitor, &p, relay_told, NULL);
+}
+
 /* The facts as the kernel has them now. */
 static void take_over(struct connect_job *j) {
     struct container *c = j->c;
@@ -341,6 +355,7 @@ static void take_over(struct connect_job *j) {
     if (!j->moves)
         return;
     endpoint_ports_moved(n, j->next, j->from);
+    tell_relay(c, j->next);
     c->idle = endpoint_plan_free(c->idle);
     if (j->from && j->from->ports.n) /* bound, but nowhere to lead to */
         c->idle = TAKE(j->from);

@@ -8,12 +8,31 @@ const struct api_endpoint *container_endpoint_settings(const struct container *c
     return c->networking ? objmap_get(&c->networking->endpoints, network) : NULL;
 }
 
+/* Doubles: tens of thousands come from one range. */
 static void add(struct port_requests *v, struct arena *a, const struct port_request *r) {
-    struct port_request *items = arena_array(a, v->n + 1, sizeof *items);
-    if (v->n)
-        memcpy(items, v->items, v->n * sizeof *items);
-    items[v->n++] = *r;
-    v->items = items;
+    if (v->n == v->cap) {
+        v->cap = v->cap ? v->cap * 2 : 8;
+        struct port_request *items = arena_array(a, v->cap, sizeof *items);
+        if (v->n)
+            memcpy(items, v->items, v->n * sizeof *items);
+        v->items = items;
+    }
+    v->items[v->n++] = *r;
+}
+
+static struct err add_exposed(const struct container *c, const struct network *w, struct arena *a,
+                              struct port_requests *ret) {
+    const struct objmap *bindings = &c->host->port_bindings;
+    for (size_t i = 0; i < c->config->exposed_ports.n; i++) {
+        const char *port = c->config->exposed_ports.items[i];
+        const struct objs *given = objmap_get(bindings, port);
+        struct port_request r;
+        if (given && given->n)
+            continue;
+        TRY(port_request_parse(port, "", "", w->bind_ip, NULL, &r));
+        add(ret, a, &r);
+    }
+    return OK;
 }
 
 struct err container_port_requests(const struct container *c, const struct network *w,
@@ -25,20 +44,30 @@ struct err container_port_requests(const struct container *c, const struct netwo
             const struct api_port_binding *b = (const struct api_port_binding *)list->items + k;
             struct port_request r;
             TRY(port_request_parse(bindings->items[i].key, b->host_ip ? b->host_ip : "",
-                                   b->host_port ? b->host_port : "", w->bind_ip, &r));
+                                   b->host_port ? b->host_port : "", w->bind_ip, &b->from, &r));
             add(ret, a, &r);
         }
     }
-    if (!c->host->publish_all_ports)
-        return OK;
-    for (size_t i = 0; i < c->config->exposed_ports.n; i++) {
-        const char *port = c->config->exposed_ports.items[i];
-        const struct objs *given = objmap_get(bindings, port);
-        struct port_request r;
-        if (given && given->n)
-            continue;
-        TRY(port_request_parse(port, "", "", w->bind_ip, &r));
-        add(ret, a, &r);
-    }
+    if (c->host->publish_all_ports)
+        TRY(add_exposed(c, w, a, ret));
+    port_requests_merge(ret);
     return OK;
+}
+
+struct monitor_ports container_ports_held(const struct container *c,
+                                          const struct endpoint_live *live,
+                                          const struct endpoint_plan *way_out,
+                                          char address[INET_ADDRSTRLEN]) {
+    *address = '\0';
+    if (way_out && !way_out->internal)
+        inet_ntop(AF_INET, &way_out->address, address, INET_ADDRSTRLEN);
+    return (struct monitor_ports){
+        .held_fds = live->held_fds,
+        .held_n = live->held_n,
+        .relay_fds = live->relay_fds,
+        .relay_n = live->relay_n,
+        .relay_lines = buf_str(&live->relay_lines),
+        .relay_path = networks_relay_socket(c->all->config.networks),
+        .relay_address = address,
+    };
 }

@@ -187,6 +187,11 @@ struct err container_seccomp_open(const struct container *c, int *ret_fd);
 struct err container_seccomp_prepare(struct containers *cs);
 
 /* ports.c: what the container asks its network for. Memory in a. */
+/* What the monitor is to hold; `address` is the text that it points to. way_out NULL: none. */
+struct monitor_ports container_ports_held(const struct container *c,
+                                          const struct endpoint_live *live,
+                                          const struct endpoint_plan *way_out,
+                                          char address[INET_ADDRSTRLEN]);
 struct err container_port_requests(const struct container *c, const struct network *w,
                                    struct arena *a, struct port_requests *ret);
 /* Settings given for this network in the create call; NULL: none. */

@@ -205,6 +205,8 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
     CLEAN_FD int seccomp = -1;
     TRY(dir_open(c->directory, &data));
     CLEAN_FD int shm = -1;
+    char address[INET_ADDRSTRLEN];
+    const struct endpoint_plan *way_out = j->net.plans.n ? j->net.plans.items[0] : NULL;
     TRY(container_seccomp_open(c, &seccomp));
     TRY(container_shm_open(&j->joined, &shm));
     struct monitor_start s = {
@@ -226,8 +228,7 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .trees_n = j->trees.n,
         .keeps = j->trees.keeps,
         .keeps_n = j->trees.keeps_n,
-        .held_fds = live->held_fds,
-        .held_fds_n = live->held_n,
+        .ports = container_ports_held(c, live, way_out, address),
         .terminal = c->config->tty,
         .user = c->config->user,
         .groups = (const char *const *)c->host->group_add.items,

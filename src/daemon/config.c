@@ -201,9 +201,6 @@ static struct err complete(struct daemon_config *c) {
     CLEAN_ARENA struct arena scratch = {0};
     struct container_defaults defaults;
     TRY(defaults_read(c, &scratch, &defaults));
-    if (c->userland_proxy == DAEMON_ON)
-        return err_new(ERR_UNSUPPORTED, "--userland-proxy: there is none; published ports work "
-                                        "without, on 127.0.0.1 too");
     if (!c->default_ip)
         c->default_ip = arena_strz(&c->arena, "0.0.0.0");
     if (!c->log_level)

@@ -118,12 +118,13 @@ static struct err gc_policy(struct daemon *d, struct image_gc_policy *ret) {
 static struct err open_nouns(struct daemon *d) {
     const struct daemon_config *c = &d->config;
     struct api *a = &d->api;
-    const char *monitor, *dns;
+    const char *monitor, *dns, *relay;
     TRY(program_path(d, "corten-worker", &a->worker_program));
     a->registries = d->config.registries;
     TRY(program_path(d, "corten-build", &a->build_program));
     TRY(program_path(d, "corten-monitor", &monitor));
     TRY(program_path(d, "corten-dns", &dns));
+    TRY(program_path(d, "corten-relay", &relay));
     TRYF(store_open(c->data_root, d->loop, &a->store), "state database");
     TRY(load_id(d));
     struct images_options images = {.store = a->store,
@@ -148,6 +149,7 @@ static struct err open_nouns(struct daemon *d) {
         .forward_off = c->ip_forward == DAEMON_OFF,
         .pools = {c->address_pools, c->address_pools_json},
         .dns_program = dns,
+        .relay_program = c->userland_proxy == DAEMON_OFF ? NULL : relay,
     };
     TRYF(networks_open(a->store, d->loop, &networks, &a->networks), "networks");
     struct containers_config containers = {

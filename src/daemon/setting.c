@@ -56,7 +56,7 @@ const struct setting settings[] = {
     SETTING(address_pools_json, .key = "default-address-pools", .kind = SETTING_RAW),
     SETTING(userland_proxy, .option = "userland-proxy", .key = "userland-proxy",
             .kind = SETTING_BOOL,
-            .help = "always off: the kernel alone translates published ports"),
+            .help = "corten-relay serves published ports on ::1 and of IPv6 (default true)"),
     SETTING(registry_mirrors, .option = "registry-mirror", .key = "registry-mirrors",
             .argument = "URL", .kind = SETTING_LIST, .help = "asked before docker.io (repeatable)"),
     SETTING(insecure_registries, .option = "insecure-registry", .key = "insecure-registries",

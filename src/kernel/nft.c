@@ -31,7 +31,8 @@ static void close_list(struct nft_batch *b) {
 }
 
 static void open_list(struct nft_batch *b, uint16_t type, const char *table, const char *set) {
-    if (b->now.open && b->now.type == type && strcmp(b->now.table, table) == 0 &&
+    if (b->now.open && b->now.type == type && b->now.family == b->family &&
+        strcmp(b->now.table, table) == 0 &&
         strcmp(b->now.set, set) == 0 && b->batch.bytes.len - b->now.list < LIST_BYTES_MAX)
         return;
     close_list(b);
@@ -45,6 +46,7 @@ static void open_list(struct nft_batch *b, uint16_t type, const char *table, con
     b->now.list = netlink_nest(&b->batch, NFTA_SET_ELEM_LIST_ELEMENTS);
     b->now.open = true;
     b->now.type = type;
+    b->now.family = b->family;
     assert(strlen(table) < sizeof(b->now.table) && strlen(set) < sizeof(b->now.set));
     memcpy(b->now.table, table, strlen(table) + 1);
     memcpy(b->now.set, set, strlen(set) + 1);
@@ -176,10 +178,10 @@ static struct err read_elements(void *arg, const struct nlmsghdr *h) {
     return OK;
 }
 
-struct err nft_list(struct netlink *nl, const char *table, const char *set,
+struct err nft_list(struct netlink *nl, bool six, const char *table, const char *set,
                     struct nft_elements *ret) {
     CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
-    request(&b, NFT_MSG_GETSETELEM, NLM_F_DUMP, NFPROTO_IPV4);
+    request(&b, NFT_MSG_GETSETELEM, NLM_F_DUMP, six ? NFPROTO_IPV6 : NFPROTO_IPV4);
     netlink_attr_z(&b, NFTA_SET_ELEM_LIST_TABLE, table);
     netlink_attr_z(&b, NFTA_SET_ELEM_LIST_SET, set);
     struct nft_elements out = {0};

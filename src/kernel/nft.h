@@ -20,8 +20,9 @@
 
 struct nft_batch {
     struct netlink_batch batch;
-    uint8_t family; /* of all its tables; 0: NFPROTO_IPV4 */
+    uint8_t family; /* of the tables that come next; 0: NFPROTO_IPV4 */
     struct {
+        uint8_t family;
         char table[32], set[32];
         uint16_t type;
         size_t list, bytes; /* open list of elements */
@@ -46,7 +47,7 @@ struct err nft_commit(struct netlink *nl, struct nft_batch *b);
 
 /* Every element of a set or map. ERR_NOT_FOUND when table or set is missing. */
 struct nft_elements VEC_BODY(struct nft_element);
-struct err nft_list(struct netlink *nl, const char *table, const char *set,
+struct err nft_list(struct netlink *nl, bool six, const char *table, const char *set,
                     struct nft_elements *ret);
 struct err nft_table_exists(struct netlink *nl, const char *table, bool *ret);
 /* six: a table of family ip6. */

@@ -276,6 +276,31 @@ void monitor_names(struct monitor *m, const char *names_path, const int fds[2], 
     request_send(m, request_new(m, done, arg), PROTOCOL_NAMES, &body, fds, 2);
 }
 
+/* Of all but the last message of several: the last one's reply is the answer. */
+static void ignore_reply(void *arg UNUSED, struct err e) {
+    err_ignore(e);
+}
+
+void monitor_hold(struct monitor *m, const struct monitor_ports *ports, monitor_reply *done,
+                  void *arg) {
+    struct protocol_ports p, look;
+    size_t left = 0;
+    protocol_ports_begin(ports, &look);
+    while (protocol_ports_next(&look))
+        left++;
+    protocol_ports_begin(ports, &p);
+    while (protocol_ports_next(&p)) {
+        struct request *r = --left ? request_new(m, ignore_reply, NULL) : request_new(m, done, arg);
+        request_send(m, r, PROTOCOL_HOLD, &p.body, p.fds, p.n);
+    }
+}
+
+void monitor_release(struct monitor *m, struct str lines, monitor_reply *done, void *arg) {
+    CLEAN_BUF struct buf body = {0};
+    msg_put(&body, TAG_PORT_LINES, lines);
+    request_send(m, request_new(m, done, arg), PROTOCOL_RELEASE, &body, NULL, 0);
+}
+
 static unsigned attach_flags(const struct monitor_attach *a) {
     return (a->in ? CLIENT_IN : 0u) | (a->out ? CLIENT_OUT : 0u) | (a->err ? CLIENT_ERR : 0u);
 }
@@ -326,8 +351,7 @@ void monitor_exec(struct monitor *m, const struct monitor_exec *x, exec_reply *d
     msg_put_u64(&body, TAG_COLUMNS, x->columns);
     unsigned flags = (x->in ? CLIENT_IN : 0u) | (x->out ? CLIENT_OUT : 0u) |
                      (x->err ? CLIENT_ERR : 0u) | (x->terminal ? CLIENT_TERMINAL : 0u) |
-                     (x->kill_with_client ? CLIENT_KILL : 0u) |
-                     (x->framed ? CLIENT_FRAMED : 0u);
+                     (x->kill_with_client ? CLIENT_KILL : 0u) | (x->framed ? CLIENT_FRAMED : 0u);
     struct request *r = request_new(m, NULL, arg);
     r->exec_done = done;
     if (x->client.taken == NULL) {

@@ -162,9 +162,7 @@ static void on_child(void *arg, int signo) {
  */
 
 static void held_close(struct keeper *k) {
-    for (size_t i = 0; i < k->held_n; i++)
-        fd_close(k->held[i]);
-    k->held_n = 0;
+    k->ports = ports_free(k->ports);
     protocol_keeps_done(TAKE(k->keeps), k->keeps_n);
     k->keeps_n = 0;
 }

@@ -107,10 +107,9 @@ struct keeper {
     struct list followers;      /* struct follower of follow.c */
     struct list settling;       /* struct settling of follow.c */
     struct list clients_ending; /* clients of sessions that are gone, being flushed */
-    int *held;
-    size_t held_n;
     struct monitor_keep *keeps; /* volumes that are mounts */
     size_t keeps_n;
+    struct ports *ports;
     struct names *names; /* NULL: none */
     char *user;          /* of the container, for execs without one */
     struct strv groups;
@@ -142,6 +141,24 @@ struct keeper {
  */
 /* Something moved: buffers are kept for now. */
 void keeper_active(struct keeper *k);
+
+/* --- handing.c ----------------------------------------------------------------------------------
+ */
+/* send is called with a new connection to the socket at path, again after each end of one. */
+struct handing *handing_new(struct loop *l, const char *path,
+                            struct err (*send)(void *arg, int conn), void *arg);
+int handing_conn(const struct handing *h); /* -1: none; NULL allowed */
+struct handing *handing_free(struct handing *h);
+
+/* --- ports.c ------------------------------------------------------------------------------------
+ */
+struct ports *ports_new(void);
+struct ports *ports_free(struct ports *p);
+/* PROTOCOL_HELD and PROTOCOL_HOLD. Takes the descriptors over. */
+struct err ports_add(struct ports *p, struct msg *m);
+/* Hands over what is corten-relay's; before, nothing is sent. */
+void ports_start(struct ports *p, struct loop *l);
+struct err ports_release(struct ports *p, struct str lines);
 
 /* --- names.c ------------------------------------------------------------------------------------
  */

@@ -29,9 +29,10 @@ struct held VEC_BODY(int);
 /* What arrived before and with START. */
 struct arrival {
     struct prestarts clients;
-    struct held held, trees;
+    struct held trees;
     struct monitor_keep *keeps;
     size_t keeps_n;
+    struct ports *ports;
     struct msg start;
 };
 
@@ -113,7 +114,7 @@ static struct err receive(struct arrival *a) {
         TRY(msg_recv(DAEMON_FD, -1, &m));
         switch (m.type) {
         case PROTOCOL_HELD:
-            TRY(add_held(&a->held, PROTOCOL_HELD_MAX, &m));
+            TRY(ports_add(a->ports, &m));
             break;
         case PROTOCOL_TREES:
             TRY(add_held(&a->trees, PROTOCOL_TREES_MAX, &m));
@@ -148,10 +149,9 @@ static struct err keeper_init(struct keeper *k, struct arrival *a, const struct 
     if (k->run_dir_fd < 0)
         return err_errno(errno, "duplicate the run directory");
     k->terminal_fd = -1;
-    k->held = a->held.items;
-    k->held_n = a->held.n;
     k->keeps = a->keeps;
     k->keeps_n = a->keeps_n;
+    k->ports = TAKE(a->ports);
     list_init(&k->execs);
     list_init(&k->waiters);
     list_init(&k->followers);
@@ -207,6 +207,7 @@ static struct err start(struct keeper *k, struct arrival *a) {
     if (s.names_path && s.fds[START_NAMES_UDP] >= 0 && s.fds[START_NAMES_TCP] >= 0)
         names_keep(k, s.names_path, TAKE_FD(s.fds[START_NAMES_UDP]),
                    TAKE_FD(s.fds[START_NAMES_TCP]));
+    ports_start(k->ports, k->loop);
     welcome(k, a); /* before the program runs: they get its first byte */
     struct err e = runtime_start(k->box);
     if (err_failed(e)) {
@@ -257,7 +258,7 @@ int monitor_main(int argc, char **argv) {
         report_failure(e);
     (void)!fcntl(DAEMON_FD, F_SETFD,
                  FD_CLOEXEC); /* after runtime_protect, which may execute us again */
-    struct arrival a = {0};
+    struct arrival a = {.ports = ports_new()};
     e = receive(&a);
     if (err_failed(e)) {
         err_ignore(e); /* the daemon went away before the start: nothing has happened */

@@ -84,6 +84,18 @@ struct monitor_health_state {
 };
 
 #define MONITOR_KEEPS_MAX 32
+
+/* Sockets of published ports (network/network.h), held while the container lives; borrowed. */
+struct monitor_ports {
+    const int *held_fds; /* bound; nobody reads them */
+    size_t held_n;
+    const int *relay_fds; /* corten-relay's, handed to it again and again */
+    size_t relay_n;
+    struct str relay_lines;    /* a line for each */
+    const char *relay_path;    /* its socket; NULL: there is no relay */
+    const char *relay_address; /* where the ports lead to; "": nowhere; NULL: as it was */
+};
+
 struct monitor_start {
     const char *program; /* absolute path of corten-monitor */
     const char *id;
@@ -106,10 +118,9 @@ struct monitor_start {
         char *name;
         int fd;
     } * keeps;
-    size_t keeps_n;      /* at most MONITOR_KEEPS_MAX */
-    int seccomp_fd;      /* raw BPF for config.linux.seccomp == default; -1: none */
-    const int *held_fds; /* published ports' bound sockets, held while the container lives */
-    size_t held_fds_n;
+    size_t keeps_n; /* at most MONITOR_KEEPS_MAX */
+    int seccomp_fd; /* raw BPF for config.linux.seccomp == default; -1: none */
+    struct monitor_ports ports;
     /* corten-dns (network/network.h, "names"): its socket and those made for it; NULL: none. */
     const char *names_path;
     int names_fds[2];
@@ -198,6 +209,10 @@ void monitor_resize(struct monitor *m, const char *exec_id, unsigned rows, unsig
 /* A running container is to be answered names: sockets as in monitor_start, borrowed. */
 void monitor_names(struct monitor *m, const char *names_path, const int fds[2], monitor_reply *done,
                    void *arg);
+/* A running container publishes more ports, or has another address: sockets as in monitor_start. */
+void monitor_hold(struct monitor *m, const struct monitor_ports *p, monitor_reply *done, void *arg);
+/* Closes sockets: "tcp 0.0.0.0 8080" a line. Those that are not there are no error. */
+void monitor_release(struct monitor *m, struct str lines, monitor_reply *done, void *arg);
 /* The monitor writes the head and serves; on refusal it answers the HTTP error itself and done gets
  * it. */
 void monitor_attach(struct monitor *m, struct monitor_client c, const struct monitor_attach *a,

@@ -52,6 +52,38 @@ void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds
     *ret_fds_n = n;
 }
 
+void protocol_ports_begin(const struct monitor_ports *from, struct protocol_ports *p) {
+    *p = (struct protocol_ports){.from = from, .lines = from->relay_lines};
+}
+
+bool protocol_ports_next(struct protocol_ports *p) {
+    const struct monitor_ports *from = p->from;
+    struct str line;
+    bool first = !p->begun && from->relay_path;
+    p->begun = true;
+    buf_done(&p->body);
+    if (p->held == from->held_n && p->relayed == from->relay_n && !(first && from->relay_address))
+        return false;
+    if (first) {
+        msg_putz(&p->body, TAG_RELAY_PATH, from->relay_path);
+        msg_putz(&p->body, TAG_RELAY_ADDRESS, from->relay_address);
+    }
+    if (p->held < from->held_n) {
+        p->fds = from->held_fds + p->held;
+        p->n = MIN(from->held_n - p->held, (size_t)MSG_FDS_MAX);
+        p->held += p->n;
+        return true;
+    }
+    CLEAN_BUF struct buf lines = {0};
+    p->fds = from->relay_fds + p->relayed;
+    p->n = MIN(from->relay_n - p->relayed, (size_t)MSG_FDS_MAX);
+    p->relayed += p->n;
+    for (size_t i = 0; i < p->n && str_next(&p->lines, '\n', &line); i++)
+        buf_addf(&lines, "%.*s\n", STR_ARG(line));
+    msg_put(&p->body, TAG_PORT_LINES, buf_str(&lines));
+    return true;
+}
+
 static const char **strings(struct str body, uint16_t wanted, struct arena *a, size_t *ret_n) {
     uint16_t tag;
     struct str value, rest = body;

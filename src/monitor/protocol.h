@@ -29,8 +29,8 @@
 
 enum protocol_type {
     /* daemon → monitor */
-    PROTOCOL_START = 1,    /* the fields of struct monitor_start, fds by TAG_START_FDS */
-    PROTOCOL_HELD = 2,     /* fds only */
+    PROTOCOL_START = 1, /* the fields of struct monitor_start, fds by TAG_START_FDS */
+    PROTOCOL_HELD = 2,  /* fds of published ports; TAG_RELAY_…, TAG_PORT_LINES: corten-relay's */
     PROTOCOL_PRESTART = 3, /* a client; fd */
     PROTOCOL_HELLO = 4,
     PROTOCOL_TAKEN = 5, /* facts so far are known: send what is not acknowledged from now on */
@@ -48,6 +48,8 @@ enum protocol_type {
     PROTOCOL_NAMES = 30,       /* TAG_NAMES_PATH; fds: UDP, TCP */
     PROTOCOL_TREES = 31,       /* before START; fds: "fd:1" … in the configuration */
     PROTOCOL_KEEPS = 32,       /* before START; TAG_KEEP per fd */
+    PROTOCOL_HOLD = 33,        /* as HELD, while it runs */
+    PROTOCOL_RELEASE = 34,     /* TAG_PORT_LINES: sockets to close, "tcp 0.0.0.0 8080" each */
     /* monitor → daemon */
     PROTOCOL_STARTED = 100,     /* TAG_MONITOR_PID, TAG_PID, TAG_START_TIME, TAG_STARTED_AT */
     PROTOCOL_FAILED = 101,      /* TAG_ERR */
@@ -124,6 +126,9 @@ enum protocol_tag {
     TAG_REPLAY_UNTIL = 62, /* in REPLY to an ATTACH with CLIENT_REPLAY: wall ns */
     TAG_NAMES_PATH = 70,
     TAG_KEEP = 71, /* a volume's name; one per descriptor, also in HELLO_REPLY */
+    TAG_RELAY_PATH = 72,
+    TAG_RELAY_ADDRESS = 73, /* of the container; "": nowhere to lead to */
+    TAG_PORT_LINES = 74,    /* a line for each fd */
 };
 
 enum start_fd {
@@ -182,6 +187,20 @@ void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds
 /* Takes descriptors out of m. ERR_INVALID when the message does not add up. */
 struct err protocol_get_start(struct msg *m, struct arena *a, struct protocol_start *ret);
 void protocol_start_done(struct protocol_start *s);
+
+/* Ports in messages of up to MSG_FDS_MAX descriptors: `begin; while (next) send(body, fds, n)`.
+ * There is at least one when the address is to change. */
+struct protocol_ports {
+    const struct monitor_ports *from;
+    size_t held, relayed; /* done */
+    struct str lines;
+    bool begun;
+    struct buf body;
+    const int *fds;
+    size_t n;
+};
+void protocol_ports_begin(const struct monitor_ports *from, struct protocol_ports *p);
+bool protocol_ports_next(struct protocol_ports *p); /* false: p is done */
 
 /* A client as it arrives at the monitor. */
 struct protocol_client {

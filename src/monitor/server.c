@@ -143,6 +143,14 @@ static struct err names(struct keeper *k, struct msg *m) {
     return OK;
 }
 
+static struct err hold(struct keeper *k, struct msg *m) {
+    if (k->exited)
+        return err_new(ERR_CONFLICT, "container %s is not running", k->id);
+    TRY(ports_add(k->ports, m));
+    ports_start(k->ports, k->loop);
+    return OK;
+}
+
 static void request(struct peer *p, struct msg *m) {
     struct keeper *k = p->keeper;
     struct err e = OK;
@@ -170,6 +178,13 @@ static void request(struct peer *p, struct msg *m) {
     }
     case PROTOCOL_NAMES:
         e = names(k, m);
+        break;
+    case PROTOCOL_HOLD:
+        e = hold(k, m);
+        break;
+    case PROTOCOL_RELEASE:
+        if (k->ports)
+            e = ports_release(k->ports, msg_get(m->body, TAG_PORT_LINES));
         break;
     case PROTOCOL_WAIT:
         e = wait(k, m);

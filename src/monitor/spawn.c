@@ -15,9 +15,10 @@
 #include <unistd.h>
 
 static struct err send_held(int fd, const struct monitor_start *s) {
-    for (size_t i = 0; i < s->held_fds_n; i += MSG_FDS_MAX)
-        TRY(msg_send(fd, PROTOCOL_HELD, 0, STR_NONE, s->held_fds + i,
-                     MIN(s->held_fds_n - i, (size_t)MSG_FDS_MAX)));
+    struct protocol_ports p;
+    protocol_ports_begin(&s->ports, &p);
+    while (protocol_ports_next(&p))
+        TRY(msg_send(fd, PROTOCOL_HELD, 0, buf_str(&p.body), p.fds, p.n));
     return OK;
 }
 

@@ -1,27 +1,59 @@
 /* A bound socket per published port: other programs see that the port is taken, and we see that
- * they have it. Nobody ever reads from these sockets: packets are translated before they could
- * arrive. */
+ * they have it. Nobody ever reads from the IPv4 ones: packets are translated before they could
+ * arrive. Those of IPv6 listen for corten-relay, which serves what the kernel cannot translate.
+ * Ranges of more than NETWORK_BOUND_MAX ports are only looked up. */
+#include "kernel/diag.h"
 #include "network/private.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int open_bound(const struct port_request *r, uint16_t port, bool reuse, int *ret_fd) {
-    bool udp = r->proto == IPPROTO_UDP;
+#define BACKLOG 512
+#define DRAWS_MAX 16 /* of a random port that is free for both families */
+
+struct binding {
+    const struct port_request *r;
+    struct host_address ip;
+    bool relay; /* IPv6 sockets are for corten-relay */
+};
+
+static int type_of(uint8_t proto) {
+    return proto == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
+}
+
+static int bind_to(int fd, const struct host_address *ip, uint16_t port) {
+    struct sockaddr_in four = {
+        .sin_family = AF_INET, .sin_addr = ip->four, .sin_port = htons(port)};
+    struct sockaddr_in6 six = {
+        .sin6_family = AF_INET6, .sin6_addr = ip->v6, .sin6_port = htons(port)};
+    const struct sockaddr *a = ip->six ? (const void *)&six : (const void *)&four;
+    return bind(fd, a, ip->six ? sizeof(six) : sizeof(four)) < 0 ? -errno : 0;
+}
+
+static int open_bound(const struct binding *b, uint16_t port, bool reuse, int *ret_fd) {
+    uint8_t proto = b->r->proto;
+    bool listens = b->relay && b->ip.six && proto == IPPROTO_TCP;
     CLEAN_FD
-    int fd = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    int fd = socket(b->ip.six ? AF_INET6 : AF_INET, type_of(proto) | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                    proto);
+    int on = 1, off = 0;
     if (fd < 0)
         return -errno;
-    int on = 1, off = 0;
+    if (b->ip.six && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+        return -errno;
     if (reuse && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
         return -errno;
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = r->host_ip, .sin_port = htons(port)};
-    if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+    int e = bind_to(fd, &b->ip, port);
+    if (e < 0)
+        return e;
+    if (listens && listen(fd, BACKLOG) < 0)
         return -errno;
     /* With reuse two sockets that do not listen may share a port: listening for a moment is the
      * question whether anybody else has it, shutdown ends it and keeps the port. */
-    if (reuse && (listen(fd, 0) < 0 || shutdown(fd, SHUT_RDWR) < 0 ||
-                  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof(off)) < 0))
+    if (reuse && !listens &&
+        (listen(fd, 0) < 0 || shutdown(fd, SHUT_RDWR) < 0 ||
+         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof(off)) < 0))
         return -errno;
     *ret_fd = TAKE_FD(fd);
     return 0;
@@ -29,65 +61,246 @@ static int open_bound(const struct port_request *r, uint16_t port, bool reuse, i
 
 /* The plain way is what makes the port visibly taken for everybody. Connections of an earlier owner
  * that linger in TIME_WAIT are in its way, but not in that of the second. */
-static int bind_one(const struct port_request *r, uint16_t port, int *ret_fd) {
-    int e = open_bound(r, port, false, ret_fd);
-    if (e == -EADDRINUSE && r->proto == IPPROTO_TCP && port != 0)
-        e = open_bound(r, port, true, ret_fd);
+static int bind_one(const struct binding *b, uint16_t port, int *ret_fd) {
+    int e = open_bound(b, port, false, ret_fd);
+    if (e == -EADDRINUSE && b->r->proto == IPPROTO_TCP && port != 0)
+        e = open_bound(b, port, true, ret_fd);
     return e;
 }
 
-static struct err bound_port(int fd, uint16_t *ret) {
-    struct sockaddr_in a;
+static uint16_t bound_port(int fd) {
+    struct sockaddr_in6 a = {0};
     socklen_t len = sizeof(a);
-    if (getsockname(fd, (struct sockaddr *)&a, &len) < 0)
-        return err_errno(errno, "address of a published port");
-    *ret = ntohs(a.sin_port);
-    return OK;
+    getsockname(fd, (struct sockaddr *)&a, &len); /* of a bound socket: cannot fail */
+    return ntohs(a.sin6_port);                    /* where sin_port is */
 }
 
-static struct err bind_request(const struct port_request *r, int *ret_fd, uint16_t *ret_port) {
-    char ip[INET_ADDRSTRLEN];
-    int e = -EADDRINUSE;
-    CLEAN_FD
-    int fd = -1;
-    for (unsigned port = r->host_first; port <= r->host_last && e == -EADDRINUSE; port++)
-        e = bind_one(r, (uint16_t)port, &fd);
-    if (e == -EADDRINUSE && r->host_first != r->host_last)
-        return err_new(ERR_SYSTEM, "Bind for %s:%u-%u failed: all ports are allocated",
-                       address_format(r->host_ip, ip), r->host_first, r->host_last);
-    if (e < 0) {
-        /* Scripts look for the peer's words, which are not strerror's. */
-        const char *why = e == -EADDRINUSE      ? "address already in use"
-                          : e == -EADDRNOTAVAIL ? "cannot assign requested address"
-                                                : strerror(-e);
-        return err_new(ERR_SYSTEM, "listen %s4 %s:%u: bind: %s", port_proto_name(r->proto),
-                       address_format(r->host_ip, ip), r->host_first, why);
+/* --- who is in the way ---------------------------------------------------------------------------
+ */
+
+struct search {
+    const struct host_address *ip;
+    unsigned first, last;
+    uint32_t inode;
+    uint16_t port; /* 0: nobody */
+};
+
+static bool in_the_way(void *arg, const struct diag_socket *d) {
+    struct search *s = arg;
+    static const uint8_t any[16] = {0};
+    size_t n = d->six ? 16 : 4;
+    const void *ours = s->ip->six ? (const void *)&s->ip->v6 : (const void *)&s->ip->four;
+    if (d->port < s->first || d->port > s->last)
+        return true;
+    if (d->six != s->ip->six) { /* [::] takes IPv4 too unless it says otherwise */
+        if (!d->six || d->six_only || memcmp(d->address, any, 16) != 0)
+            return true;
+    } else if (memcmp(d->address, any, n) != 0 && !host_address_any(s->ip) &&
+               memcmp(d->address, ours, n) != 0) {
+        return true;
     }
-    TRY(bound_port(fd, ret_port));
-    *ret_fd = TAKE_FD(fd);
+    s->port = d->port;
+    s->inode = d->inode;
+    return false;
+}
+
+static void look_for(struct search *s, uint8_t proto) {
+    static const int families[] = {AF_INET, AF_INET6};
+    for (size_t i = 0; proto != IPPROTO_SCTP && i < 2 && !s->port; i++)
+        err_ignore(diag_sockets(families[i], proto, in_the_way, s)); /* a kernel without */
+}
+
+/* " (by nginx, pid 4711)", or nothing. */
+static char *holder_text(const struct search *s, char *out, size_t size) {
+    char who[128];
+    *out = '\0';
+    if (s->port && diag_holder(s->inode, who, sizeof(who)))
+        (void)snprintf(out, size, " (by %s)", who);
+    return out;
+}
+
+static struct err refused(const struct binding *b, unsigned port, int e) {
+    char ip[HOST_ADDRESS_LEN], by[160] = "";
+    struct search s = {.ip = &b->ip, .first = port, .last = port};
+    if (e == -EPROTONOSUPPORT || e == -ESOCKTNOSUPPORT)
+        return err_new(ERR_UNSUPPORTED, "publish port %u/%s: this kernel has no %s", port,
+                       port_proto_name(b->r->proto), port_proto_name(b->r->proto));
+    if (e == -EADDRINUSE) {
+        look_for(&s, b->r->proto);
+        holder_text(&s, by, sizeof(by));
+    }
+    /* Scripts look for the peer's words, which are not strerror's. */
+    const char *why = e == -EADDRINUSE      ? "address already in use"
+                      : e == -EADDRNOTAVAIL ? "cannot assign requested address"
+                                            : strerror(-e);
+    return err_new(ERR_SYSTEM, "listen %s%c %s:%u: bind: %s%s", port_proto_name(b->r->proto),
+                   b->ip.six ? '6' : '4', host_address_bracket(&b->ip, ip), port, why, by);
+}
+
+/* A range that is too long to be bound: the kernel is asked who listens there. */
+static struct err check_range(const struct binding *b) {
+    char ip[HOST_ADDRESS_LEN], by[160];
+    struct search s = {
+        .ip = &b->ip, .first = b->r->host_first, .last = b->r->host_first + b->r->count - 1U};
+    look_for(&s, b->r->proto);
+    if (!s.port)
+        return OK;
+    return err_new(ERR_SYSTEM, "listen %s%c %s:%u: bind: address already in use%s",
+                   port_proto_name(b->r->proto), b->ip.six ? '6' : '4',
+                   host_address_bracket(&b->ip, ip), s.port, holder_text(&s, by, sizeof(by)));
+}
+
+/* --- requests ------------------------------------------------------------------------------------
+ */
+
+/* All sockets of all requests, until they are handed out. */
+struct bound {
+    VEC(int) held;
+    VEC(int) relay;
+    struct buf lines;
+};
+
+static void bound_done(struct bound *b) {
+    for (size_t i = 0; i < b->held.n; i++)
+        fd_close(b->held.items[i]);
+    for (size_t i = 0; i < b->relay.n; i++)
+        fd_close(b->relay.items[i]);
+    vec_done(&b->held);
+    vec_done(&b->relay);
+    buf_done(&b->lines);
+}
+
+static void keep(struct bound *to, const struct binding *b, int fd, unsigned nth) {
+    char text[HOST_ADDRESS_LEN + 4];
+    if (!b->relay || !b->ip.six || b->r->proto == IPPROTO_SCTP) {
+        vec_push(&to->held, fd);
+        return;
+    }
+    vec_push(&to->relay, fd);
+    buf_addf(&to->lines, "%s %u", port_proto_name(b->r->proto), b->r->container_port + nth);
+    for (uint8_t i = 0; i < b->r->from.n; i++)
+        buf_addf(&to->lines, "%c%s", i ? ',' : ' ', source_format(&b->r->from.items[i], text));
+    buf_addc(&to->lines, '\n');
+}
+
+/* No IPv6 here: what was meant for both is IPv4 alone. */
+static bool no_six(int e) {
+    return e == -EAFNOSUPPORT || e == -EADDRNOTAVAIL || e == -EPROTONOSUPPORT;
+}
+
+/* The same port for the other family. */
+static int bind_other(const struct binding *b, uint16_t port, int *ret_fd) {
+    int e = bind_one(b, port, ret_fd);
+    if (no_six(e)) {
+        *ret_fd = -1;
+        return 0;
+    }
+    return e;
+}
+
+/* Port `port` (0: any) of one request, for one or both families. */
+static int bind_port(const struct binding *b, unsigned port, int ret_fds[2], uint16_t *ret_port) {
+    struct binding other = {b->r, {.six = true}, b->relay};
+    int e = -EADDRINUSE;
+    for (unsigned draw = 0; draw < (port ? 1 : DRAWS_MAX) && e == -EADDRINUSE; draw++) {
+        CLEAN_FD int first = -1;
+        CLEAN_FD int second = -1;
+        e = bind_one(b, (uint16_t)port, &first);
+        if (e < 0)
+            return e;
+        *ret_port = bound_port(first);
+        if (b->r->both)
+            e = bind_other(&other, *ret_port, &second);
+        if (e == 0) {
+            ret_fds[0] = TAKE_FD(first);
+            ret_fds[1] = TAKE_FD(second);
+        }
+    }
+    return e;
+}
+
+static void note(struct port_mappings *ports, const struct binding *b, uint16_t port, bool six) {
+    struct port_mapping m = {.proto = b->r->proto,
+                             .container_port = b->r->container_port,
+                             .host_ip = b->ip,
+                             .host_port = port,
+                             .count = b->r->count,
+                             .from = b->r->from};
+    vec_push(ports, m);
+    if (!six)
+        return;
+    m.host_ip = (struct host_address){.six = true};
+    vec_push(ports, m);
+}
+
+static struct err bind_fixed(const struct binding *b, struct port_mappings *ports,
+                             struct bound *to) {
+    struct binding other = {b->r, {.six = true}, b->relay};
+    bool six = false;
+    if (b->r->count > NETWORK_BOUND_MAX) {
+        TRY(check_range(b));
+        if (b->r->both)
+            TRY(check_range(&other));
+        note(ports, b, b->r->host_first, b->r->both);
+        return OK;
+    }
+    for (unsigned i = 0; i < b->r->count; i++) {
+        int fds[2] = {-1, -1};
+        unsigned port = b->r->host_first + i;
+        uint16_t got = 0;
+        int e = bind_port(b, port, fds, &got);
+        if (e < 0)
+            return refused(b, port, e);
+        keep(to, b, fds[0], i);
+        if (fds[1] >= 0)
+            keep(to, &other, fds[1], i);
+        six |= fds[1] >= 0;
+    }
+    note(ports, b, b->r->host_first, six);
     return OK;
 }
 
-struct err ports_bind(const struct port_requests *requests, struct port_mappings *ports,
-                      int **ret_fds, size_t *ret_n) {
-    VEC(int) fds = {0};
+static struct err bind_request(const struct binding *b, struct port_mappings *ports,
+                               struct bound *to) {
+    const struct port_request *r = b->r;
+    struct binding other = {r, {.six = true}, b->relay};
+    char ip[HOST_ADDRESS_LEN];
+    int fds[2] = {-1, -1}, e = -EADDRINUSE;
+    uint16_t got = 0;
+    if (r->host_first && r->host_first == r->host_last)
+        return bind_fixed(b, ports, to);
+    for (unsigned port = r->host_first; port <= r->host_last && e == -EADDRINUSE; port++)
+        e = bind_port(b, port, fds, &got);
+    if (e == -EADDRINUSE)
+        return err_new(ERR_SYSTEM, "Bind for %s:%u-%u failed: all ports are allocated",
+                       host_address_bracket(&r->host_ip, ip), r->host_first, r->host_last);
+    if (e < 0)
+        return refused(b, r->host_first, e);
+    keep(to, b, fds[0], 0);
+    if (fds[1] >= 0)
+        keep(to, &other, fds[1], 0);
+    note(ports, b, got, fds[1] >= 0);
+    return OK;
+}
+
+struct err ports_bind(const struct port_requests *requests, bool relay, struct port_mappings *ports,
+                      struct endpoint_live *l) {
+    struct bound all = {0};
     ports->n = 0;
     for (size_t i = 0; i < requests->n; i++) {
-        const struct port_request *r = &requests->items[i];
-        int fd = -1;
-        uint16_t port = 0;
-        struct err e = bind_request(r, &fd, &port);
+        const struct binding b = {&requests->items[i], requests->items[i].host_ip, relay};
+        struct err e = bind_request(&b, ports, &all);
         if (err_failed(e)) {
-            for (size_t k = 0; k < fds.n; k++)
-                fd_close(fds.items[k]);
-            vec_done(&fds);
+            bound_done(&all);
             ports->n = 0;
             return e;
         }
-        vec_push(&fds, fd);
-        vec_push(ports, (struct port_mapping){r->proto, r->container_port, r->host_ip, port});
     }
-    *ret_fds = fds.items;
-    *ret_n = fds.n;
+    l->held_fds = all.held.items;
+    l->held_n = all.held.n;
+    l->relay_fds = all.relay.items;
+    l->relay_n = all.relay.n;
+    buf_done(&l->relay_lines);
+    l->relay_lines = all.lines;
     return OK;
 }

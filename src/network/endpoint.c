@@ -29,19 +29,33 @@ void endpoint_renamed(struct networks *n, const char *container_id, const char *
 /* --- reserve -----------------------------------------------------------------------------------
  */
 
+static struct err check_port(const struct networks *n, const struct port_request *r,
+                             const struct host_address *ip, unsigned port) {
+    char text[HOST_ADDRESS_LEN];
+    struct port_hold *h = hold_find(n, r->proto, ip, (uint16_t)port);
+    if (!h)
+        return OK;
+    return err_new(ERR_SYSTEM, "Bind for %s:%u failed: port is already allocated (by container %s)",
+                   host_address_bracket(ip, text), port, h->endpoint->container_name);
+}
+
 static struct err check_ports(const struct networks *n, const struct port_requests *ports) {
+    static const struct host_address any6 = {.six = true};
     if (ports->n > NETWORK_PORTS_MAX)
-        return err_new(ERR_INVALID, "more than %d published ports", NETWORK_PORTS_MAX);
+        return err_new(ERR_INVALID, "more than %d published ports that are no ranges",
+                       NETWORK_PORTS_MAX);
     for (size_t i = 0; i < ports->n; i++) {
         const struct port_request *r = &ports->items[i];
         if (r->host_first != r->host_last || r->host_first == 0)
             continue; /* chosen when it is bound */
-        struct port_hold *h = hold_find(n, r->proto, r->host_ip, r->host_first);
-        char ip[INET_ADDRSTRLEN];
-        if (h)
-            return err_new(
-                ERR_SYSTEM, "Bind for %s:%u failed: port is already allocated (by container %s)",
-                address_format(r->host_ip, ip), r->host_first, h->endpoint->container_name);
+        if (r->host_first + r->count > UINT16_MAX + 1 ||
+            r->container_port + r->count > UINT16_MAX + 1)
+            return err_new(ERR_INVALID, "a range of ports ends above %d", UINT16_MAX);
+        for (unsigned k = 0; k < r->count; k++) {
+            TRY(check_port(n, r, &r->host_ip, r->host_first + k));
+            if (r->both)
+                TRY(check_port(n, r, &any6, r->host_first + k));
+        }
     }
     return OK;
 }
@@ -96,7 +110,7 @@ static void set_ports(struct networks *n, struct endpoint *e, const struct port_
     for (size_t i = 0; i < ports->n; i++) {
         const struct port_mapping *m = &ports->items[i];
         vec_push(&e->ports, *m);
-        hold_add(n, e, m->proto, m->host_ip, m->host_port);
+        hold_add(n, e, m);
     }
 }
 
@@ -149,6 +163,7 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     p->icc = w->icc;
     p->masquerade = w->masquerade;
     p->forward = n->forward;
+    p->relay = n->relay != NULL;
     p->check_host = !w->host_ready && w->driver == NETWORK_BRIDGE;
     const char *parent = NULL;
     if (w->driver == NETWORK_MACVLAN) /* checked when the network was made */
@@ -224,9 +239,17 @@ struct err endpoint_reserve(struct networks *n, struct network *w, const struct 
     struct port_mappings known = {0};
     for (size_t i = 0; i < r->ports.n; i++) {
         const struct port_request *q = &r->ports.items[i];
-        if (q->host_first && q->host_first == q->host_last)
-            vec_push(&known,
-                     (struct port_mapping){q->proto, q->container_port, q->host_ip, q->host_first});
+        struct port_mapping m = {.proto = q->proto,
+                                 .container_port = q->container_port,
+                                 .host_ip = q->host_ip,
+                                 .host_port = q->host_first,
+                                 .count = q->count};
+        if (!q->host_first || q->host_first != q->host_last)
+            continue;
+        vec_push(&known, m);
+        m.host_ip = (struct host_address){.six = true};
+        if (q->both)
+            vec_push(&known, m);
     }
     set_ports(n, e, &known);
     vec_done(&known);
@@ -263,6 +286,7 @@ const struct endpoint *endpoint_settle(struct networks *n, const struct endpoint
         for (size_t i = 0; i < p->warnings.n; i++)
             strv_add(&n->warnings, p->warnings.items[i]);
     }
+    relay_need(n);
     networks_publish(n, "connect", e->network, e->container_id);
     /* Somebody had flushed the rules: what the others published is missing too. */
     if (p->table_loaded && another_lives(n, e))
@@ -305,6 +329,7 @@ void endpoint_release(struct networks *n, const char *endpoint_id) {
 
 struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p) {
     p->forward = n->forward;
+    p->relay = n->relay != NULL;
     p->sockets = n->sockets;
     struct network *w = map_getz(&n->by_id, p->network_id);
     if (!w || !network_has_endpoints(w))
@@ -325,5 +350,6 @@ struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p) {
     copy_names(&e->links, p->links.items, p->links.n);
     p->user_defined = !w->predefined;
     e->live = true;
+    relay_need(n);
     return OK;
 }

@@ -1,102 +1,26 @@
-/* The daemon's end of corten-dns: it is started with the first container that may ask for names,
- * told everything, told again what changes, and started anew when it ends. A daemon that starts
- * finds the one that is there. */
+/* The daemon's end of corten-dns, a companion that is wanted while a container may ask for names:
+ * it is told everything, and told again what changes. */
 #include "network/names.h"
-#include "base/log.h"
-#include "base/time.h"
-#include "kernel/spawn.h"
 #include "loop/msg.h"
-#include "loop/unix.h"
+#include "network/companion.h"
 #include "network/private.h"
 #include <arpa/inet.h>
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#define AGAIN_NS (200 * NSEC_PER_MSEC)
 
 struct names {
     struct networks *networks;
-    char *program, *path; /* the program; the socket */
-    struct map members;   /* container id → char *, its document */
-    struct msg_conn *conn;
-    struct child *child; /* ours; NULL: found, or none */
-    int pidfd;
-    struct timer *again;
-    struct names_start *starting;
+    struct map members; /* container id → char *, its document */
+    struct companion *dns;
 };
-
-struct names_start {     /* a job on the pool */
-    struct names *names; /* NULL: closed meanwhile */
-    char *program, *path;
-    int fd; /* connected */
-    struct spawned spawned;
-};
-
-/* --- starting ------------------------------------------------------------------------------------
- */
-
-static struct err start_program(struct names_start *s) {
-    CLEAN_FD int listener = -1;
-    TRY(unix_listen(AT_FDCWD, s->path, SOCK_SEQPACKET, 0600, (gid_t)-1, &listener));
-    const struct spawn_fd fds[] = {{listener, 3}, {STDERR_FILENO, 2}};
-    char *argv[] = {(char *)"corten-dns", NULL};
-    const struct spawn what = {.program = s->program,
-                               .argv = argv,
-                               .fds = fds,
-                               .fds_n = ARRAY_LEN(fds),
-                               .cwd = "/",
-                               .new_session = true};
-    return spawn(&what, &s->spawned);
-}
-
-static struct err start_work(void *arg) {
-    struct names_start *s = arg;
-    struct err e = unix_dial(AT_FDCWD, s->path, SOCK_SEQPACKET, &s->fd);
-    if (err_kind(e) != ERR_NOT_FOUND)
-        return e;
-    err_free(e); /* nobody is there */
-    TRY(start_program(s));
-    return unix_dial(AT_FDCWD, s->path, SOCK_SEQPACKET, &s->fd);
-}
 
 static void tell(struct names *n, enum names_type type, const char *text) {
     CLEAN_BUF struct buf body = {0};
     if (text)
         msg_putz(&body, NAMES_TAG_TEXT, text);
-    msg_conn_send(n->conn, type, 0, buf_str(&body), NULL, 0);
+    msg_conn_send(companion_conn(n->dns), type, 0, buf_str(&body), NULL, 0);
 }
 
-static void need(struct names *n);
-
-static void on_again(void *arg) {
+static void tell_all(void *arg) {
     struct names *n = arg;
-    n->again = timer_free(n->again);
-    need(n);
-}
-
-static void try_later(struct names *n) {
-    if (!n->again)
-        n->again = timer_new(n->networks->loop, AGAIN_NS, 0, on_again, n);
-}
-
-static void on_message(void *arg UNUSED, struct msg *m UNUSED) {
-}
-
-static void on_closed(void *arg) {
-    struct names *n = arg;
-    n->conn = msg_conn_free(n->conn);
-    if (n->members.n)
-        try_later(n);
-}
-
-static void on_child(void *arg, int status UNUSED) {
-    struct names *n = arg;
-    n->child = child_free(n->child);
-    n->pidfd = fd_close(n->pidfd);
-}
-
-static void tell_all(struct names *n) {
     size_t it = 0;
     void *text;
     tell(n, NAMES_RESET, NULL);
@@ -105,44 +29,8 @@ static void tell_all(struct names *n) {
     tell(n, NAMES_READY, NULL);
 }
 
-static void start_done(void *arg, struct err e) {
-    struct names_start *s = arg;
-    struct names *n = s->names;
-    if (n && s->spawned.pid) {
-        child_free(n->child);
-        fd_close(n->pidfd);
-        n->pidfd = s->spawned.pidfd;
-        n->child = child_watch(n->networks->loop, s->spawned.pid, n->pidfd, on_child, n);
-    }
-    if (n) {
-        n->starting = NULL;
-        bool failed = err_failed(e);
-        log_err(LOG_WARN, e, "start corten-dns");
-        if (!failed) {
-            n->conn = msg_conn_new(n->networks->loop, TAKE_FD(s->fd), on_message, on_closed, n);
-            tell_all(n);
-        } else if (n->members.n) {
-            try_later(n);
-        }
-    } else {
-        err_free(e);
-    }
-    fd_close(s->fd);
-    free(s->program);
-    free(s->path);
-    free(s);
-}
-
-static void need(struct names *n) {
-    if (n->conn || n->starting || n->again || !n->program || !n->members.n)
-        return;
-    struct names_start *s = NEW(struct names_start);
-    s->names = n;
-    s->program = mem_strdup(n->program);
-    s->path = mem_strdup(n->path);
-    s->fd = -1;
-    n->starting = s;
-    job_submit(n->networks->loop, start_work, start_done, s);
+static bool wanted(void *arg) {
+    return ((struct names *)arg)->members.n != 0;
 }
 
 /* --- the documents -------------------------------------------------------------------------------
@@ -200,22 +88,22 @@ void network_member_put(struct networks *networks, const struct network_member *
     }
     char *z = buf_take(&text);
     free(map_set(&n->members, str_of(m->id), z));
-    if (n->conn)
+    if (companion_conn(n->dns))
         tell(n, NAMES_MEMBER, z);
     else
-        need(n);
+        companion_need(n->dns);
 }
 
 void network_member_drop(struct networks *networks, const char *container_id) {
     struct names *n = networks->names;
     char *old = map_del(&n->members, str_of(container_id));
-    if (old && n->conn)
+    if (old && companion_conn(n->dns))
         tell(n, NAMES_DROP, container_id);
     free(old);
 }
 
 const char *networks_names_socket(const struct networks *n) {
-    return n->names->path;
+    return companion_path(n->names->dns);
 }
 
 /* --- life ----------------------------------------------------------------------------------------
@@ -224,28 +112,26 @@ const char *networks_names_socket(const struct networks *n) {
 struct names *names_new(struct networks *networks, const char *program) {
     struct names *n = NEW(struct names);
     n->networks = networks;
-    n->program = mem_strdup_opt(program);
-    n->path = mem_printf("%s/" NAMES_SOCKET, networks->run_dir);
-    n->pidfd = -1;
+    n->dns = companion_new(&(struct companion_config){.loop = networks->loop,
+                                                      .program = program,
+                                                      .name = "corten-dns",
+                                                      .run_dir = networks->run_dir,
+                                                      .socket = NAMES_SOCKET,
+                                                      .up = tell_all,
+                                                      .wanted = wanted,
+                                                      .arg = n});
     return n;
 }
 
 struct names *names_free(struct names *n) {
     if (!n)
         return NULL;
-    if (n->starting)
-        n->starting->names = NULL;
-    msg_conn_free(n->conn);
-    child_free(n->child);
-    fd_close(n->pidfd);
-    timer_free(n->again);
+    n->dns = companion_free(n->dns);
     size_t it = 0;
     void *text;
     while (map_next(&n->members, &it, NULL, &text))
         free(text);
     map_done(&n->members);
-    free(n->program);
-    free(n->path);
     free(n);
     return NULL;
 }

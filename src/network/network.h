@@ -36,7 +36,8 @@
  * and publishes its ports.
  *
  * IPv6: a second table (ruleset_six.nft), with the first network that asks for it: containers reach
- * each other and the outside; ports are published by IPv4 only.
+ * each other and the outside. Ports are published on IPv6 by translation where the container has
+ * IPv6, else, and on ::1, by corten-relay ("the relay" below).
  *
  * macvlan: an interface of the container's own on one of the host's (option parent), without
  * bridge, rules or published ports; subnet and gateway are those of the network out there.
@@ -57,35 +58,74 @@
 
 #define NETWORK_NAME_LEN_MAX 128
 #define NETWORK_NAMES_MAX 1024 /* aliases, or links, of one endpoint */
-#define NETWORK_PORTS_MAX 4096 /* published ports of one endpoint */
+#define NETWORK_PORTS_MAX 4096 /* published ports, or ranges of them, of one endpoint */
+#define NETWORK_BOUND_MAX 256  /* ports of one range that are bound; longer ones are looked up */
 
 /* --- ports --------------------------------------------------------------------------------- */
 
-/* What a container asks for. Addresses are in network byte order, ports in host order. */
+/* An address of this host, IPv4 or IPv6; the other field is zero. Network byte order. */
+struct host_address {
+    bool six;
+    struct in_addr four;
+    struct in6_addr v6;
+};
+#define HOST_ADDRESS_LEN (INET6_ADDRSTRLEN + 2)
+/* "10.1.2.3", "fd00::1"; in messages with a port, IPv6 wears brackets ("[fd00::1]"). */
+char *host_address_format(const struct host_address *a, char out[HOST_ADDRESS_LEN]);
+char *host_address_bracket(const struct host_address *a, char out[HOST_ADDRESS_LEN]);
+bool host_address_any(const struct host_address *a); /* 0.0.0.0 or :: */
+bool host_address_loopback(const struct host_address *a);
+bool host_address_equal(const struct host_address *a, const struct host_address *b);
+
+/* Who may use a published port: networks of other hosts and containers. None: everybody. The host
+ * itself always may: it reaches the container's own address as well. */
+#define NETWORK_SOURCES_MAX 16
+struct port_source {
+    bool six;
+    uint8_t prefix, base[16]; /* IPv4: the first four */
+};
+struct port_sources {
+    uint8_t n;
+    struct port_source items[NETWORK_SOURCES_MAX];
+};
+/* "10.0.0.0/8", "fd00::/8", "10.1.2.3". Networks within others are dropped. ERR_INVALID. */
+struct err sources_parse(const struct strs *texts, struct port_sources *ret);
+char *source_format(const struct port_source *s, char out[HOST_ADDRESS_LEN + 4]);
+/* May this address (sockaddr_in or sockaddr_in6)? True when the list is empty. */
+bool sources_allow(const struct port_sources *s, const struct host_address *a);
+
+/* What a container asks for. Ports are in host order. */
 struct port_request {
     uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
     uint16_t container_port;
-    struct in_addr host_ip;         /* 0.0.0.0: every local address */
+    uint16_t count;                 /* of consecutive ports, 1 or more; above 1 only fixed ones */
+    struct host_address host_ip;    /* 0.0.0.0, ::: every local address */
+    bool both;                      /* host_ip is 0.0.0.0, and :: is meant as well */
     uint16_t host_first, host_last; /* equal: that port; a range: the first free of it; 0,0: any */
+    struct port_sources from;
 };
 struct port_requests VEC_BODY(struct port_request);
+/* Consecutive fixed ports become one request: in place, the order changes. */
+void port_requests_merge(struct port_requests *v);
 
-/* What it has got. */
+/* What it has got: count ports from host_port lead to count ports from container_port. */
 struct port_mapping {
     uint8_t proto;
     uint16_t container_port;
-    struct in_addr host_ip;
-    uint16_t host_port;
+    struct host_address host_ip;
+    uint16_t host_port, count;
+    struct port_sources from;
 };
 struct port_mappings VEC_BODY(struct port_mapping);
 
 /* "80/tcp", "53/udp", "80" (tcp). ERR_INVALID names what is wrong; sctp is ERR_UNSUPPORTED. */
 struct err port_parse(struct str text, uint8_t *ret_proto, uint16_t *ret_port);
-/* One entry of HostConfig.PortBindings: key "80/tcp", HostIp ("" : the default bind address; IPv6
- * is ERR_UNSUPPORTED, except "::", which asks for what IPv4 cannot give and is refused by name
- * too), HostPort ("", "0": any; "8080"; "8000-8010"). */
+/* One entry of HostConfig.PortBindings: key "80/tcp", HostIp ("": the default bind address, and
+ * when that is 0.0.0.0, :: too), HostPort ("", "0": any; "8080"; "8000-8010"), From (may be NULL).
+ */
 struct err port_request_parse(const char *key, const char *host_ip, const char *host_port,
-                              struct in_addr default_ip, struct port_request *ret);
+                              struct in_addr default_ip, const struct strs *from,
+                              struct port_request *ret);
 /* "tcp", "udp". */
 const char *port_proto_name(uint8_t proto);
 
@@ -103,11 +143,12 @@ struct networks_config {
     /* Where subnets come from instead: JSON arrays of "base=10.0.0.0/8,size=24" and of
      * {"base": "10.0.0.0/8", "size": 24}, IPv4; NULL: none. */
     const char *pools[2];
-    const char *bind_ip;     /* default address for published ports; NULL: 0.0.0.0 */
-    const char *run_dir;     /* <run-root>/network, made here (mode 0700) */
-    unsigned mtu;            /* 0: 1500 */
-    const char *nft_program; /* NULL: /usr/sbin/nft */
-    const char *dns_program; /* corten-dns; NULL: names are not answered */
+    const char *bind_ip;       /* default address for published ports; NULL: 0.0.0.0 */
+    const char *run_dir;       /* <run-root>/network, made here (mode 0700) */
+    unsigned mtu;              /* 0: 1500 */
+    const char *nft_program;   /* NULL: /usr/sbin/nft */
+    const char *dns_program;   /* corten-dns; NULL: names are not answered */
+    const char *relay_program; /* corten-relay; NULL: ports are published by translation only */
 };
 
 struct networks;
@@ -238,6 +279,7 @@ struct endpoint_plan {
     uint8_t mac[6];
     bool internal, icc, masquerade;
     bool forward;             /* forwarding may be switched on */
+    bool relay;               /* corten-relay serves published ports on IPv6 */
     bool default_route;       /* the container's way out */
     bool user_defined;        /* names are answered here */
     char interface[IFNAMSIZ]; /* in the container */
@@ -268,6 +310,9 @@ struct endpoint_live {
     int netns_fd;  /* the container's network namespace; pass to monitor_start.netns_fd */
     int *held_fds; /* bound sockets; pass to monitor_start.held_fds, then close */
     size_t held_n;
+    int *relay_fds; /* IPv6 sockets for corten-relay; pass to monitor_start.relay_fds, then close */
+    size_t relay_n;
+    struct buf relay_lines; /* a line for each: see "the relay" */
 };
 void endpoint_live_done(struct endpoint_live *l);
 #define CLEAN_ENDPOINT_LIVE OWN(endpoint_live_done)
@@ -355,6 +400,28 @@ void network_member_drop(struct networks *n, const char *container_id);
 
 /* The program corten-dns (src/bin/corten-dns.c). Exit status of main. */
 int dns_main(void);
+
+/* --- the relay -------------------------------------------------------------------------------- */
+
+/* The kernel translates a published port of IPv4, and of IPv6 to a container that has IPv6. What
+ * remains is ::1, and IPv6 to containers without: one program, corten-relay, carries the bytes of
+ * all of them. The sockets are made with the container's ports (endpoint_live.relay_fds), held by
+ * the monitor, which hands copies over on a connection of its own (networks_relay_socket) and says
+ * where they lead. They listen while corten-relay is away; a daemon that is away is not missed.
+ *   RELAY_SOCKETS  up to MSG_FDS_MAX descriptors, RELAY_TAG_LINES: a line for each:
+ *                  "tcp 80 10.0.0.0/8,fd00::/8": protocol, port in the container, sources
+ *   RELAY_ADDRESS  RELAY_TAG_ADDRESS: IPv4 address of the container; "": nowhere to lead to. First.
+ *   RELAY_RELEASE  RELAY_TAG_LINES: "tcp :: 8080" of those that are given back
+ * The end of the connection is the end of the sockets and of what goes through them. */
+#define RELAY_SOCKETS 20
+#define RELAY_ADDRESS 21
+#define RELAY_RELEASE 22
+#define RELAY_TAG_ADDRESS 2
+#define RELAY_TAG_LINES 3
+/* Absolute path; borrowed. NULL: no relay is configured. */
+const char *networks_relay_socket(const struct networks *n);
+/* The program corten-relay (src/bin/corten-relay.c). Exit status of main. */
+int relay_main(void);
 
 /* --- files in the container ------------------------------------------------------------------ */
 

@@ -2,7 +2,7 @@
 #include "base/json.h"
 #include "network/private.h"
 
-#define PLAN_TEXT_MAX (1 << 20) /* 4,096 ports at about 80 bytes, and room */
+#define PLAN_TEXT_MAX (4 << 20) /* 4,096 ports of both families, with a few sources */
 
 struct endpoint_plan *endpoint_plan_free(struct endpoint_plan *p) {
     if (p) {
@@ -32,6 +32,22 @@ static void put_names(struct json_out *o, const char *key, const struct strv *v)
 static void put_address(struct json_out *o, const char *key, struct in_addr a) {
     char text[INET_ADDRSTRLEN];
     jo_kstr(o, key, address_format(a, text));
+}
+
+static void put_host_address(struct json_out *o, const char *key, const struct host_address *a) {
+    char text[HOST_ADDRESS_LEN];
+    jo_kstr(o, key, host_address_format(a, text));
+}
+
+static void put_sources(struct json_out *o, const struct port_sources *from) {
+    char text[HOST_ADDRESS_LEN + 4];
+    if (!from->n)
+        return;
+    jo_key(o, "from");
+    jo_arr(o);
+    for (uint8_t i = 0; i < from->n; i++)
+        jo_strz(o, source_format(&from->items[i], text));
+    jo_arr_end(o);
 }
 
 void endpoint_encode(const struct endpoint_plan *p, struct buf *out) {
@@ -76,8 +92,11 @@ void endpoint_encode(const struct endpoint_plan *p, struct buf *out) {
         jo_obj(&o);
         jo_ki64(&o, "proto", m->proto);
         jo_ki64(&o, "to", m->container_port);
-        put_address(&o, "ip", m->host_ip);
+        put_host_address(&o, "ip", &m->host_ip);
         jo_ki64(&o, "port", m->host_port);
+        if (m->count > 1)
+            jo_ki64(&o, "count", m->count);
+        put_sources(&o, &m->from);
         jo_obj_end(&o);
     }
     jo_arr_end(&o);
@@ -134,10 +153,35 @@ static unsigned get_number(struct reader *r, const char *key, unsigned max) {
     return (unsigned)v;
 }
 
+static void get_host_address(struct reader *r, const char *key, struct host_address *ret) {
+    char text[HOST_ADDRESS_LEN] = "";
+    get_text(r, key, text, sizeof(text));
+    struct err e = host_address_parse(text, ret);
+    if (err_failed(e))
+        wrong(r, key);
+    err_free(e);
+}
+
+static void get_sources(struct reader *r, struct port_sources *ret) {
+    const struct json *list = json_get(r->j, "from");
+    size_t n = json_len(list);
+    if (n > NETWORK_SOURCES_MAX) {
+        wrong(r, "from");
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        CLEAN_FREE char *text = str_dup(json_str(json_at(list, i)));
+        struct err e = source_parse(text, &ret->items[ret->n++]);
+        if (err_failed(e))
+            wrong(r, "from");
+        err_free(e);
+    }
+}
+
 static void get_ports(struct reader *r, struct port_mappings *out) {
     const struct json *list = json_get(r->j, "ports");
     size_t n = json_len(list);
-    if (n > NETWORK_PORTS_MAX) {
+    if (n > 2 * NETWORK_PORTS_MAX) { /* of both families */
         wrong(r, "ports");
         return;
     }
@@ -145,8 +189,15 @@ static void get_ports(struct reader *r, struct port_mappings *out) {
         struct reader one = {.j = json_at(list, i)};
         struct port_mapping m = {.proto = (uint8_t)get_number(&one, "proto", UINT8_MAX),
                                  .container_port = (uint16_t)get_number(&one, "to", UINT16_MAX),
-                                 .host_ip = get_address(&one, "ip"),
-                                 .host_port = (uint16_t)get_number(&one, "port", UINT16_MAX)};
+                                 .host_port = (uint16_t)get_number(&one, "port", UINT16_MAX),
+                                 .count = 1};
+        get_host_address(&one, "ip", &m.host_ip);
+        if (json_get(one.j, "count"))
+            m.count = (uint16_t)get_number(&one, "count", UINT16_MAX);
+        get_sources(&one, &m.from);
+        if (!m.count || m.host_port + m.count > UINT16_MAX + 1 ||
+            m.container_port + m.count > UINT16_MAX + 1)
+            wrong(&one, "count");
         r->e = one.e;
         vec_push(out, m);
     }

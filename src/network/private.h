@@ -40,6 +40,14 @@ struct err subnet_sources_parse(const char *json, struct subnet_sources *to);
 bool subnet_choose(const struct subnet_sources *from, const struct subnets *taken,
                    struct subnet *ret);
 
+/* --- addresses of the host, sources: address.c -----------------------------------------------
+ */
+
+struct err host_address_parse(const char *text, struct host_address *ret);
+struct err source_parse(const char *text, struct port_source *ret);
+/* First and last address; IPv4: the first four bytes. */
+void source_range(const struct port_source *s, uint8_t ret_first[16], uint8_t ret_last[16]);
+
 /* --- IPv6: six.c -------------------------------------------------------------------------------
  */
 
@@ -77,9 +85,7 @@ void pool_give(struct network_pool *p, uint32_t address);
 /* One published port in the own table, for conflicts that name the holder. */
 struct port_hold {
     struct port_hold *next; /* same protocol and port, other address */
-    uint8_t proto;
-    uint16_t port;
-    struct in_addr ip;
+    struct host_address ip;
     struct endpoint *endpoint;
 };
 
@@ -104,12 +110,18 @@ struct networks {
     bool forwarding_ours;
     struct nft_sockets *sockets;
     struct names *names;
-    struct settle *settling; /* the job that is under way, or NULL */
+    struct relay_host *relay; /* NULL: not configured */
+    struct settle *settling;  /* the job that is under way, or NULL */
 };
 
 /* The daemon's end of corten-dns: names.c. */
 struct names *names_new(struct networks *n, const char *program);
 struct names *names_free(struct names *n);
+/* The daemon's end of corten-relay: relay_host.c. NULL program: NULL. */
+struct relay_host *relay_new(struct networks *n, const char *program);
+struct relay_host *relay_free(struct relay_host *h);
+/* A port may have been published on IPv6. */
+void relay_need(struct networks *n);
 /* The registry goes away under a job of networks_settle: settle.c. */
 void settle_forget(struct networks *n);
 struct network *network_new(void);
@@ -140,10 +152,9 @@ void network_row_delete(struct store_txn *t, const struct network *w);
 struct err network_rows_load(struct networks *n);
 
 /* the table of published ports: holds.c */
-struct port_hold *hold_find(const struct networks *n, uint8_t proto, struct in_addr ip,
+struct port_hold *hold_find(const struct networks *n, uint8_t proto, const struct host_address *ip,
                             uint16_t port);
-void hold_add(struct networks *n, struct endpoint *e, uint8_t proto, struct in_addr ip,
-              uint16_t port);
+void hold_add(struct networks *n, struct endpoint *e, const struct port_mapping *m);
 void hold_drop_all(struct networks *n, struct endpoint *e);
 
 /* --- pool thread: host.c, link.c, bind.c, rules.c ----------------------------------------------
@@ -212,9 +223,10 @@ struct err link_bridge_six(struct netlink *nl, const struct host_plan *h);
 struct err link_default_route(struct netlink *nl, const char *name, struct in_addr gateway);
 struct err link_lo_up(struct netlink *nl);
 
-/* Binds the asked ports; fills ports and fds (both owned by the caller). */
-struct err ports_bind(const struct port_requests *requests, struct port_mappings *ports,
-                      int **ret_fds, size_t *ret_n);
+/* Binds the asked ports; fills ports (owned by the caller) and the sockets and lines of l. relay:
+ * corten-relay serves what the kernel cannot translate. After an error l holds no sockets. */
+struct err ports_bind(const struct port_requests *requests, bool relay, struct port_mappings *ports,
+                      struct endpoint_live *l);
 
 /* Loads the table when it is missing. foreign_drop: see ruleset.nft. */
 struct err rules_load(const struct host_plan *h, bool foreign_drop, bool *ret_loaded);
@@ -222,9 +234,14 @@ struct err rules_load_six(const struct host_plan *h, bool foreign_drop);
 /* Elements that make the network known to the rules. */
 struct err rules_add_network(const struct host_plan *h);
 struct err rules_remove_network(const struct host_plan *h);
-void rules_port_element(const struct port_mapping *m, struct in_addr address,
-                        struct nft_element *ret);
-const char *rules_port_map(const struct port_mapping *m);
+/* elements.c: where published ports lead to, and what that is to the rules. */
+struct port_target {
+    struct in_addr address;
+    struct in6_addr address6; /* ::, none */
+};
+typedef void port_element_fn(void *arg, bool six, const char *set, const struct nft_element *e);
+void port_elements(const struct port_mappings *ports, const struct port_target *to,
+                   port_element_fn *fn, void *arg);
 /* Sockets to nf_tables that are kept: sockets.c. All three take NULL: nothing is kept. */
 struct nft_sockets *nft_sockets_new(void);
 struct nft_sockets *nft_sockets_free(struct nft_sockets *s);
@@ -235,7 +252,7 @@ void nft_socket_give(struct nft_sockets *s, struct netlink *nl);
 struct published {
     const char *table;
     const struct port_mappings *ports;
-    struct in_addr address;
+    struct port_target to;
     struct nft_sockets *sockets;
 };
 /* steal: an element that leads elsewhere is replaced; else it is ERR_CONFLICT. */

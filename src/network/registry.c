@@ -233,6 +233,7 @@ struct err networks_open(struct store *s, struct loop *l, const struct networks_
         return err_wrap(e, "networks");
     }
     n->names = names_new(n, config->dns_program);
+    n->relay = relay_new(n, config->relay_program);
     n->forwarding_ours = host_forwarding_ours(n->run_dir);
     *ret = n;
     return OK;
@@ -243,6 +244,7 @@ struct networks *networks_close(struct networks *n) {
         return NULL;
     settle_forget(n);
     n->names = names_free(n->names);
+    n->relay = relay_free(n->relay);
     size_t it = 0;
     void *value;
     while (map_next(&n->endpoints, &it, NULL, &value)) {

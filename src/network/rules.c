@@ -126,21 +126,32 @@ static void key_name(struct nft_element *e, const char *name) {
 typedef void element_fn(struct nft_batch *b, const char *table, const char *set,
                         const struct nft_element *e);
 
+static struct nft_element subnet_element(const struct host_plan *h, bool six) {
+    struct port_source s = {.six = six, .prefix = (uint8_t)(six ? h->prefix6 : h->prefix)};
+    uint8_t first[16], last[16];
+    size_t n = six ? sizeof(h->gateway6) : sizeof(h->subnet);
+    memcpy(s.base, six ? (const void *)&h->gateway6 : (const void *)&h->subnet, n);
+    for (unsigned i = s.prefix; i < n * 8; i++)
+        s.base[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+    source_range(&s, first, last);
+    struct nft_element e = {0}, end = {0};
+    key_bytes(&e, first, n);
+    key_name(&e, h->bridge);
+    key_bytes(&end, last, n);
+    key_name(&end, h->bridge);
+    memcpy(e.end, end.key, end.key_len);
+    e.end_len = end.key_len;
+    return e;
+}
+
 static void network_elements(struct nft_batch *b, const struct host_plan *h, element_fn *fn) {
     struct nft_element one = {0};
     key_name(&one, h->bridge);
     struct nft_element pair = one;
     key_name(&pair, h->bridge);
-    struct nft_element subnet = {0};
-    key_bytes(&subnet, &h->subnet, sizeof(h->subnet));
-    key_name(&subnet, h->bridge);
-    memcpy(subnet.end, subnet.key, subnet.key_len);
-    subnet.end_len = subnet.key_len;
-    uint32_t last = h->subnet.s_addr | htonl(~prefix_mask(h->prefix));
-    memcpy(subnet.end, &last, sizeof(last));
+    struct nft_element subnet = subnet_element(h, b->family == NFPROTO_IPV6);
     fn(b, h->table, "bridges", &one);
-    if (b->family != NFPROTO_IPV6)
-        fn(b, h->table, "subnets", &subnet);
+    fn(b, h->table, "subnets", &subnet);
     if (h->icc)
         fn(b, h->table, "within", &pair);
     if (h->internal)
@@ -184,39 +195,43 @@ struct err rules_remove_network(const struct host_plan *h) {
     return err_wrap(commit_removal(&nl, &six), "remove %s from the IPv6 rules", h->bridge);
 }
 
-const char *rules_port_map(const struct port_mapping *m) {
-    return m->host_ip.s_addr == INADDR_ANY ? "published" : "published_at";
-}
+struct change {
+    struct nft_batch *b;
+    const char *table;
+    element_fn *fn;
+};
 
-void rules_port_element(const struct port_mapping *m, struct in_addr address,
-                        struct nft_element *ret) {
-    *ret = (struct nft_element){0};
-    uint16_t from = htons(m->host_port), to = htons(m->container_port);
-    key_bytes(ret, &m->proto, sizeof(m->proto));
-    if (m->host_ip.s_addr != INADDR_ANY)
-        key_bytes(ret, &m->host_ip, sizeof(m->host_ip));
-    key_bytes(ret, &from, sizeof(from));
-    memcpy(ret->value, &address, sizeof(address));
-    memcpy(ret->value + sizeof(address), &to, sizeof(to));
-    ret->value_len = 8;
-}
-
-static void port_elements(struct nft_batch *b, const struct published *p, element_fn *fn) {
-    for (size_t i = 0; i < p->ports->n; i++) {
-        struct nft_element e;
-        rules_port_element(&p->ports->items[i], p->address, &e);
-        fn(b, p->table, rules_port_map(&p->ports->items[i]), &e);
-    }
+static void change_element(void *arg, bool six, const char *set, const struct nft_element *e) {
+    struct change *c = arg;
+    c->b->family = six ? NFPROTO_IPV6 : NFPROTO_IPV4;
+    c->fn(c->b, c->table, set, e);
 }
 
 static struct err change(struct netlink *nl, const struct published *p, element_fn *fn) {
     CLEAN_NFT_BATCH struct nft_batch b = {0};
-    port_elements(&b, p, fn);
+    struct change c = {&b, p->table, fn};
+    port_elements(p->ports, &p->to, change_element, &c);
     return nft_commit(nl, &b);
 }
 
 static bool is_errnum(struct err e, int errnum) {
     return err_failed(e) && err_errnum(e) == errnum;
+}
+
+/* One element in a transaction of its own; a missing one is no error. */
+struct removal {
+    struct netlink *nl;
+    const char *table;
+    struct err e;
+};
+
+static void remove_element(void *arg, bool six, const char *set, const struct nft_element *e) {
+    struct removal *r = arg;
+    if (err_failed(r->e))
+        return;
+    CLEAN_NFT_BATCH struct nft_batch b = {.family = six ? NFPROTO_IPV6 : NFPROTO_IPV4};
+    nft_delete(&b, r->table, set, e);
+    r->e = commit_removal(r->nl, &b);
 }
 
 static struct err unpublish(struct netlink *nl, const struct published *p) {
@@ -225,16 +240,9 @@ static struct err unpublish(struct netlink *nl, const struct published *p) {
         return e;
     err_free(e);
     /* Some are missing, and a batch is all or nothing: one by one. */
-    for (size_t i = 0; i < p->ports->n; i++) {
-        struct port_mappings only = {.items = &p->ports->items[i], .n = 1};
-        struct published one = *p;
-        one.ports = &only;
-        e = change(nl, &one, nft_delete);
-        if (err_failed(e) && err_errnum(e) != ENOENT)
-            return e;
-        err_free(e);
-    }
-    return OK;
+    struct removal r = {.nl = nl, .table = p->table};
+    port_elements(p->ports, &p->to, remove_element, &r);
+    return r.e;
 }
 
 static struct err publish(struct netlink *nl, const struct published *p, bool steal) {

@@ -2,10 +2,11 @@
  * the difference, element by element. Nothing that is right is touched, so connections live on.
  *
  * Two steps. On the pool: bridges, rules and switches of every network in use. Then on the loop,
- * where nobody can reserve or settle meanwhile: the elements of published ports, one list and one
- * batch for each map (a thousand ports take less than a millisecond). */
+ * where nobody can reserve or settle meanwhile: the elements of published ports, one list and two
+ * batches for each set (a thousand ports take less than a millisecond). */
 #include "base/log.h"
 #include "network/private.h"
+#include <linux/netfilter.h>
 
 struct settle {
     struct networks *networks; /* loop only; NULL: closed meanwhile */
@@ -32,85 +33,118 @@ static struct settle *settle_free(struct settle *s) {
 /* --- the elements: loop ------------------------------------------------------------------------
  */
 
-struct facts {
-    struct map wanted;    /* key → element that a living endpoint has */
-    struct map unsettled; /* addresses whose endpoint is just coming up: left alone */
-    struct nft_elements elements;
+struct wanted { /* an element that a living endpoint has */
+    bool six;
+    const char *set;
+    struct nft_element element;
 };
 
+struct facts {
+    VEC(struct wanted) all;
+    struct map wanted;    /* key of one set → element of `all` */
+    struct map unsettled; /* addresses whose endpoint is just coming up: left alone */
+};
+
+/* Both ends of the key, which are zero where they are not used. */
 static struct str key_of(const struct nft_element *e) {
-    return str_n(e->key, e->key_len);
+    return str_n(e->key, sizeof(e->key) + sizeof(e->end));
 }
 
 static bool same_value(const struct nft_element *a, const struct nft_element *b) {
     return a->value_len == b->value_len && memcmp(a->value, b->value, a->value_len) == 0;
 }
 
-/* The elements of one map; addresses of them are taken, so the room is made first. */
-static void collect(const struct networks *n, const char *map, struct facts *f) {
-    size_t it = 0, ports = 0;
+static void note(void *arg, bool six, const char *set, const struct nft_element *e) {
+    struct facts *f = arg;
+    vec_push(&f->all, (struct wanted){six, set, *e});
+}
+
+static void collect(const struct networks *n, struct facts *f) {
+    size_t it = 0;
     void *value;
-    while (map_next(&n->endpoints, &it, NULL, &value))
-        ports += ((struct endpoint *)value)->ports.n;
-    vec_reserve(&f->elements, ports + 1);
-    it = 0;
     while (map_next(&n->endpoints, &it, NULL, &value)) {
         const struct endpoint *e = value;
-        if (!e->live)
+        if (!e->live) {
             map_set(&f->unsettled, str_n(&e->address, sizeof(e->address)), value);
-        for (size_t i = 0; e->live && i < e->ports.n; i++) {
-            if (strcmp(rules_port_map(&e->ports.items[i]), map) != 0)
-                continue;
-            struct nft_element *x = vec_add(&f->elements);
-            rules_port_element(&e->ports.items[i], e->address, x);
-            map_set(&f->wanted, key_of(x), x);
+            if (six_is_set(&e->address6))
+                map_set(&f->unsettled, str_n(&e->address6, sizeof(e->address6)), value);
+            continue;
         }
+        struct port_target to = {e->address, e->address6};
+        port_elements(&e->ports, &to, note, f);
     }
 }
 
 static void facts_done(struct facts *f) {
     map_done(&f->wanted);
     map_done(&f->unsettled);
-    vec_done(&f->elements);
+    vec_done(&f->all);
 }
 
-static struct err mend_map(struct networks *n, struct netlink *nl, const char *map,
-                           unsigned *ret_changes) {
-    struct nft_elements have = {0};
-    TRY(nft_list(nl, n->table, map, &have));
-    struct facts f = {0};
-    collect(n, map, &f);
-    CLEAN_NFT_BATCH struct nft_batch b = {0};
-    for (size_t i = 0; i < have.n; i++) {
-        const struct nft_element *x = &have.items[i];
-        const struct nft_element *w = map_get(&f.wanted, key_of(x));
-        if (w && same_value(w, x)) {
-            (void)map_del(&f.wanted, key_of(x));
-            continue;
-        }
-        if (!w && map_get(&f.unsettled, str_n(x->value, sizeof(struct in_addr))))
-            continue;
-        nft_delete(&b, n->table, map, x);
-        ++*ret_changes;
-    }
+/* Of somebody who is just coming up? A set's elements name no address: any of them may be. */
+static bool may_be_coming(const struct facts *f, bool six, const struct nft_element *x) {
+    size_t n = six ? sizeof(struct in6_addr) : sizeof(struct in_addr);
+    return x->value_len ? map_get(&f->unsettled, str_n(x->value, n)) != NULL : f->unsettled.n != 0;
+}
+
+static void add_missing(struct facts *f, const struct networks *n, bool six, const char *set,
+                        struct nft_batch *b, unsigned *changes) {
     size_t it = 0;
     void *missing;
-    while (map_next(&f.wanted, &it, NULL, &missing)) {
-        nft_add(&b, n->table, map, missing);
-        ++*ret_changes;
+    b->family = six ? NFPROTO_IPV6 : NFPROTO_IPV4;
+    while (map_next(&f->wanted, &it, NULL, &missing)) {
+        nft_add(b, n->table, set, missing);
+        ++*changes;
+    }
+    map_done(&f->wanted);
+}
+
+/* Removals go first, in a transaction of their own: intervals that overlap cannot be replaced in
+ * one. */
+static struct err mend_set(const struct networks *n, struct netlink *nl, struct facts *f, bool six,
+                           const char *set, unsigned *changes) {
+    struct nft_elements have = {0};
+    struct err e = nft_list(nl, six, n->table, set, &have);
+    if (six && err_kind(e) == ERR_NOT_FOUND) {
+        err_free(e); /* no network with IPv6 has been used */
+        return OK;
+    }
+    TRY(e);
+    for (size_t i = 0; i < f->all.n; i++)
+        if (f->all.items[i].six == six && strcmp(f->all.items[i].set, set) == 0)
+            map_set(&f->wanted, key_of(&f->all.items[i].element), &f->all.items[i].element);
+    CLEAN_NFT_BATCH struct nft_batch add = {0};
+    CLEAN_NFT_BATCH struct nft_batch drop = {.family = six ? NFPROTO_IPV6 : NFPROTO_IPV4};
+    for (size_t i = 0; i < have.n; i++) {
+        const struct nft_element *x = &have.items[i];
+        const struct nft_element *w = map_get(&f->wanted, key_of(x));
+        if (w && same_value(w, x)) {
+            (void)map_del(&f->wanted, key_of(x));
+        } else if (w || !may_be_coming(f, six, x)) {
+            nft_delete(&drop, n->table, set, x);
+            ++*changes;
+        }
     }
     vec_done(&have);
-    facts_done(&f);
-    return nft_commit(nl, &b);
+    add_missing(f, n, six, set, &add, changes);
+    TRY(nft_commit(nl, &drop));
+    return nft_commit(nl, &add);
 }
+
+static const char *const port_sets[] = {"published", "published_at", "ranges",
+                                        "ranges_at", "limited",      "allowed"};
 
 static struct err mend(struct networks *n) {
     struct netlink nl = NETLINK_NONE;
     TRY(nft_socket_take(n->sockets, &nl));
     unsigned changes = 0;
-    struct err e = mend_map(n, &nl, "published", &changes);
-    if (!err_failed(e))
-        e = mend_map(n, &nl, "published_at", &changes);
+    struct err e = OK;
+    struct facts f = {0};
+    collect(n, &f);
+    /* Who may use a port is in force before the port leads anywhere: the list backwards. */
+    for (size_t i = ARRAY_LEN(port_sets) * 2; i-- > 0 && !err_failed(e);)
+        e = mend_set(n, &nl, &f, i % 2, port_sets[i / 2], &changes);
+    facts_done(&f);
     if (err_failed(e)) {
         netlink_done(&nl);
         return e;

@@ -14,9 +14,13 @@
 static void unbind(struct endpoint_live *l) {
     for (size_t i = 0; i < l->held_n; i++)
         fd_close(l->held_fds[i]);
+    for (size_t i = 0; i < l->relay_n; i++)
+        fd_close(l->relay_fds[i]);
     free(l->held_fds);
-    l->held_fds = NULL;
-    l->held_n = 0;
+    free(l->relay_fds);
+    l->held_fds = l->relay_fds = NULL;
+    l->held_n = l->relay_n = 0;
+    buf_done(&l->relay_lines);
 }
 
 void endpoint_live_done(struct endpoint_live *l) {
@@ -162,7 +166,7 @@ static bool draws(const struct endpoint_plan *p) {
 }
 
 static struct published published_of(const struct endpoint_plan *p) {
-    return (struct published){p->table, &p->ports, p->address, p->sockets};
+    return (struct published){p->table, &p->ports, {p->address, p->address6}, p->sockets};
 }
 
 static struct err publish_once(struct endpoint_plan *p, bool steal) {
@@ -182,7 +186,7 @@ static struct err publish(struct endpoint_plan *p, struct endpoint_live *l) {
             return e;
         err_free(e);
         unbind(l);
-        TRY(ports_bind(&p->requests, &p->ports, &l->held_fds, &l->held_n));
+        TRY(ports_bind(&p->requests, p->relay, &p->ports, l));
     }
     /* Asked for by number: the own table says that no living endpoint of ours has it. */
     return publish_once(p, true);
@@ -211,7 +215,7 @@ static void disconnect_pair(const struct endpoint_plan *p, int netns_fd) {
 
 static struct err bring_up(struct endpoint_plan *p, int netns_fd, struct endpoint_live *ret) {
     CLEAN_ENDPOINT_LIVE struct endpoint_live l = {.netns_fd = -1};
-    TRY(ports_bind(&p->requests, &p->ports, &l.held_fds, &l.held_n));
+    TRY(ports_bind(&p->requests, p->relay, &p->ports, &l));
     if (p->check_host)
         TRY(prepare(p));
     CLEAN_NETLINK struct netlink in = NETLINK_NONE;

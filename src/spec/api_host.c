@@ -52,7 +52,8 @@ FIELDS(api_log_config_fields, struct api_log_config,
 #define F(member, name, kind, ...) FIELD(struct api_port_binding, member, name, kind, ##__VA_ARGS__)
 FIELDS(api_port_binding_fields, struct api_port_binding,
        F(host_ip, "HostIp", F_STR),
-       F(host_port, "HostPort", F_STR));
+       F(host_port, "HostPort", F_STR),
+       F(from, "From", F_STRS, .flags = OMIT_EMPTY));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct api_resources, member, name, kind, ##__VA_ARGS__)

@@ -58,6 +58,7 @@ extern const struct fields api_log_config_fields;
 struct api_port_binding {
     char *host_ip;
     char *host_port; /* "", "8080" or "8000-8010" */
+    struct strs from; /* extension: networks that may use it; none: everybody */
 };
 extern const struct fields api_port_binding_fields;
 

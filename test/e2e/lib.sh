@@ -348,7 +348,7 @@ remains() {
     for pid in $(our_pids); do
         name=$(cat "/proc/$pid/comm" 2>/dev/null)
         case $name in
-        cortend | corten-dns | "") ;;
+        cortend | corten-dns | corten-relay | "") ;;
         *) [ "$pid" != "$daemon_pid" ] && echo "process $pid ($name)" ;;
         esac
     done

@@ -13,7 +13,7 @@ fetch() { in_net timeout 5 busybox wget -q -O - "http://$1/"; }
 # busybox linked statically cannot look up service names, so no wget in containers.
 get() { echo "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 5 nc $1 $2 | tail -n 1"; }
 serve='mkdir -p /w; hostname > /w/index.html; exec httpd -f -p 80 -h /w'
-bare_port() { dk port "$1" 80/tcp | sed 's/.*://'; }
+bare_port() { dk port "$1" 80/tcp | sed 's/.*://; q'; }
 
 step "nothing is made before the first container needs it"
 dk run --rm --network none busybox true
@@ -31,7 +31,7 @@ expect_match "$(dk run --rm --network host busybox ip -4 -o addr show ext0)" "19
 
 step "published ports"
 dk run -d --name web --hostname web -p 8080:80 busybox sh -c "$serve" > /dev/null
-expect_eq "$(dk port web)" "80/tcp -> 0.0.0.0:8080"
+expect_eq "$(dk port web | tr '\n' ' ')" "80/tcp -> 0.0.0.0:8080 80/tcp -> [::]:8080 "
 eventually 5 fetch 127.0.0.1:8080
 expect_eq "$(fetch 127.0.0.1:8080)" "web"
 expect_eq "$(fetch 198.51.100.1:8080)" "web"
@@ -59,7 +59,7 @@ kill_daemon
 expect_eq "$(fetch 127.0.0.1:8080)" "web"
 start_daemon
 expect_eq "$(fetch 127.0.0.1:8080)" "web"
-expect_eq "$(dk port web)" "80/tcp -> 0.0.0.0:8080"
+expect_eq "$(dk port web | tr '\n' ' ')" "80/tcp -> 0.0.0.0:8080 80/tcp -> [::]:8080 "
 expect_eq "$(bare_port random)" "$port"
 expect_fails "port is already allocated \(by container web\)" dk run --rm -p 8080:80 busybox true
 

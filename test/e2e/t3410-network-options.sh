@@ -38,7 +38,7 @@ expect_eq "$(dk exec other ping -c 1 -W 2 10.91.0.1 | grep -c ' 0% packet loss')
 
 step "what cannot be"
 stop_daemon
-for wrong in "--fixed-cidr 10.99.0.0/24" "--userland-proxy=true" "--default-address-pool base=10.0.0.0/8,size=4"; do
+for wrong in "--fixed-cidr 10.99.0.0/24" "--default-address-pool base=10.0.0.0/8,size=4"; do
     # shellcheck disable=SC2086
     if "$bin/cortend" --data-root "$TEST_TMP/w" --run-root "$TEST_TMP/wr" --bip 10.91.0.1/24 $wrong > "$TEST_TMP/out" 2>&1; then
         fail "accepted: $wrong"

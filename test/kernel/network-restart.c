@@ -65,7 +65,7 @@ static void created(void *arg, struct err e, struct network *w) {
 static struct endpoint_plan *reserve(struct daemon *d, const char *network, const char *container,
                                      const char *port) {
     struct port_request r;
-    assert_ok(port_request_parse("80/tcp", "", port, (struct in_addr){0}, &r));
+    assert_ok(port_request_parse("80/tcp", "", port, (struct in_addr){0}, NULL, &r));
     struct endpoint_request q = {
         .container_id = container, .container_name = container, .default_route = true};
     vec_push(&q.ports, r);
@@ -131,7 +131,7 @@ TEST(connections_survive_a_restart) {
     assert_true(c.plan->address.s_addr != a.plan->address.s_addr);
     assert_true(c.plan->address.s_addr != b.plan->address.s_addr);
     struct port_request r;
-    assert_ok(port_request_parse("80/tcp", "127.0.0.1", "8080", (struct in_addr){0}, &r));
+    assert_ok(port_request_parse("80/tcp", "127.0.0.1", "8080", (struct in_addr){0}, NULL, &r));
     struct endpoint_request q = {.container_id = "x", .container_name = "x"};
     vec_push(&q.ports, r);
     struct endpoint_plan *none = NULL;

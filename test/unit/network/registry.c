@@ -170,7 +170,7 @@ TEST(bad_networks_are_refused) {
 static struct err reserve(struct place *p, const char *container, const char *host_ip,
                           const char *port, struct endpoint_plan **ret) {
     struct port_request r;
-    assert_ok(port_request_parse("80/tcp", host_ip, port, (struct in_addr){0}, &r));
+    assert_ok(port_request_parse("80/tcp", host_ip, port, (struct in_addr){0}, NULL, &r));
     struct endpoint_request q = {.container_id = container, .container_name = container};
     vec_push(&q.ports, r);
     struct err e = endpoint_reserve(p->networks, network_find(p->networks, "bridge"), &q, ret);
@@ -205,7 +205,11 @@ TEST(ports_are_held_from_reserve_to_release) {
     assert_non_null(strstr(err_msg(e), "(by container web)"));
     err_free(e);
     assert_err(reserve(&p, "a", "", "8081", &b), ERR_FORBIDDEN); /* connected already */
-    vec_push(&a->ports, (struct port_mapping){IPPROTO_TCP, 80, a->requests.items[0].host_ip, 8080});
+    vec_push(&a->ports, (struct port_mapping){.proto = IPPROTO_TCP,
+                                              .container_port = 80,
+                                              .host_ip = a->requests.items[0].host_ip,
+                                              .host_port = 8080,
+                                              .count = 1});
     assert_non_null(endpoint_settle(p.networks, a));
     assert_int_equal(network_find(p.networks, "bridge")->endpoints_n, 1);
     assert_ptr_equal(endpoint_of(network_find(p.networks, "bridge"), "a"),
@@ -226,7 +230,9 @@ TEST(random_port_of_one_is_taken_for_another) {
     open_place(&p, NULL);
     struct endpoint_plan *a = NULL, *b = NULL;
     assert_ok(reserve(&p, "a", "", "", &a));
-    vec_push(&a->ports, (struct port_mapping){IPPROTO_TCP, 80, {0}, 40000});
+    vec_push(&a->ports,
+             (struct port_mapping){
+                 .proto = IPPROTO_TCP, .container_port = 80, .host_port = 40000, .count = 1});
     assert_non_null(endpoint_settle(p.networks, a));
     assert_err(reserve(&p, "b", "10.0.0.1", "40000", &b), ERR_SYSTEM);
     endpoint_release(p.networks, a->endpoint_id);
@@ -241,7 +247,9 @@ TEST(adopted_endpoints_are_facts) {
     open_place(&p, NULL);
     struct endpoint_plan *a = NULL, *b = NULL;
     assert_ok(reserve(&p, "a", "", "8080", &a));
-    vec_push(&a->ports, (struct port_mapping){IPPROTO_TCP, 80, {0}, 8080});
+    vec_push(&a->ports,
+             (struct port_mapping){
+                 .proto = IPPROTO_TCP, .container_port = 80, .host_port = 8080, .count = 1});
     close_place(&p, false);
     open_place(&p, NULL);
     assert_ok(endpoint_adopt(p.networks, a));

@@ -21,32 +21,37 @@ TEST(port_names) {
     assert_int_equal(port, 80);
     assert_ok(port_parse(STR("53/UDP"), &proto, &port));
     assert_int_equal(proto, IPPROTO_UDP);
-    assert_err(port_parse(STR("80/sctp"), &proto, &port), ERR_UNSUPPORTED);
+    assert_ok(port_parse(STR("80/sctp"), &proto, &port));
+    assert_int_equal(proto, IPPROTO_SCTP);
     static const char *const bad[] = {"", "0", "65536", "-1", "80x", "80/x", "/tcp", "8 0", "+80"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_err(port_parse(str_of(bad[i]), &proto, &port), ERR_INVALID);
-    assert_int_equal(port, 53);
+    assert_int_equal(port, 80);
 }
 
 TEST(port_requests) {
     struct port_request r;
-    assert_ok(port_request_parse("80/tcp", "", "8080", any, &r));
+    assert_ok(port_request_parse("80/tcp", "", "8080", any, NULL, &r));
     assert_int_equal(r.host_first, 8080);
     assert_int_equal(r.host_last, 8080);
-    assert_ok(port_request_parse("80", NULL, NULL, ip("10.0.0.1"), &r));
+    assert_ok(port_request_parse("80", NULL, NULL, ip("10.0.0.1"), NULL, &r));
     assert_int_equal(r.host_first, 0);
-    assert_int_equal(r.host_ip.s_addr, ip("10.0.0.1").s_addr);
-    assert_ok(port_request_parse("80", "127.0.0.1", "0", any, &r));
+    assert_int_equal(r.host_ip.four.s_addr, ip("10.0.0.1").s_addr);
+    assert_false(r.both);
+    assert_ok(port_request_parse("80", "127.0.0.1", "0", any, NULL, &r));
     assert_int_equal(r.host_first, 0);
-    assert_ok(port_request_parse("80", "", "8000-8010", any, &r));
+    assert_ok(port_request_parse("80", "", "8000-8010", any, NULL, &r));
     assert_int_equal(r.host_first, 8000);
     assert_int_equal(r.host_last, 8010);
-    assert_err(port_request_parse("80", "", "8010-8000", any, &r), ERR_INVALID);
-    assert_err(port_request_parse("80", "", "0-5", any, &r), ERR_INVALID);
-    assert_err(port_request_parse("80", "", "70000", any, &r), ERR_INVALID);
-    assert_err(port_request_parse("80", "1.2.3", "80", any, &r), ERR_INVALID);
-    assert_err(port_request_parse("80", "::", "80", any, &r), ERR_UNSUPPORTED);
-    assert_err(port_request_parse("80", "::1", "80", any, &r), ERR_UNSUPPORTED);
+    assert_err(port_request_parse("80", "", "8010-8000", any, NULL, &r), ERR_INVALID);
+    assert_err(port_request_parse("80", "", "0-5", any, NULL, &r), ERR_INVALID);
+    assert_err(port_request_parse("80", "", "70000", any, NULL, &r), ERR_INVALID);
+    assert_err(port_request_parse("80", "1.2.3", "80", any, NULL, &r), ERR_INVALID);
+    assert_ok(port_request_parse("80", "::", "80", any, NULL, &r));
+    assert_true(r.host_ip.six && host_address_any(&r.host_ip) && !r.both);
+    assert_ok(port_request_parse("80", "::ffff:10.0.0.1", "80", any, NULL, &r));
+    assert_false(r.host_ip.six);
+    assert_err(port_request_parse("80", "fe80::1", "80", any, NULL, &r), ERR_UNSUPPORTED);
 }
 
 TEST(subnets) {
@@ -177,7 +182,11 @@ TEST(record_of_an_endpoint) {
     memcpy(p->table, "corten", 7);
     p->nft_program = mem_strdup("/usr/sbin/nft");
     p->run_dir = mem_strdup("/run/x");
-    vec_push(&p->ports, (struct port_mapping){IPPROTO_UDP, 53, ip("127.0.0.1"), 5300});
+    vec_push(&p->ports, (struct port_mapping){.proto = IPPROTO_UDP,
+                                              .container_port = 53,
+                                              .host_ip.four = ip("127.0.0.1"),
+                                              .host_port = 5300,
+                                              .count = 1});
     CLEAN_BUF struct buf text = {0}, again = {0};
     endpoint_encode(p, &text);
     assert_ok(endpoint_decode(buf_str(&text), &q));
