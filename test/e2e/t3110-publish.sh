@@ -152,7 +152,7 @@ dk rm -f long > /dev/null
 expect_eq "$(in_net nft list ruleset | wc -l)" "$before"
 
 step "others that have the port"
-in_net perl "$TEST_TMP/serve.pl" 41000 "$TEST_TMP" 2> /dev/null &
+nsenter --net="/proc/$net_pid/ns/net" perl "$TEST_TMP/serve.pl" 41000 "$TEST_TMP" 2> /dev/null &
 foreign=$!
 at_end "kill $foreign 2> /dev/null"
 listens() { in_net ss -ltn | grep -q :41000; }
@@ -163,6 +163,7 @@ if ! perl -e 'use Socket; socket(my $s, AF_INET, SOCK_STREAM, 132) or exit 1'; t
     expect_fails "this kernel has no sctp" dk run --rm -p 41001:80/sctp busybox true
 fi
 
+kill "$foreign"
 dk network rm six > /dev/null
 in_net ip link del ext0
 expect_nothing_left
