@@ -102,6 +102,7 @@ static void view_image(struct image *i, int minor, struct arena *a, struct api_i
         .docker_version = config->docker_version,
         .author = config->author,
         .config = run,
+        .container_config = run,
         .architecture = config->architecture,
         .variant = config->variant,
         .os = config->os,
@@ -256,6 +257,13 @@ void api_image_list(struct api_call *c) {
 
 /* --- inspect, history ---------------------------------------------------------------------- */
 
+/* ContainerConfig went with 1.45, but docker-compose 1.29 asks for the newest version and cannot
+ * make a container anew without it. */
+static bool wants_container_config(const struct api_call *c) {
+    return c->minor < 45 ||
+           str_starts(http_header_get(c->r, "User-Agent"), STR("docker-compose/1."));
+}
+
 void api_image_inspect(struct api_call *c) {
     struct image *i = NULL;
     struct api_image doc;
@@ -264,6 +272,8 @@ void api_image_inspect(struct api_call *c) {
     if (!find(c, &i))
         return;
     view_image(i, c->minor, &c->arena, &doc);
+    if (!wants_container_config(c))
+        doc.container_config = NULL;
     api_reply_doc(c, 200, &api_image_fields, &doc);
 }
 

@@ -31,6 +31,8 @@ struct api_image {
     char *parent;
     char *comment;
     char *created; /* text of the config; before 1.44 Go's zero time when there is none */
+    char *container; /* that a commit made it of, not kept: absent */
+    struct api_config *container_config; /* before 1.45 */
     char *docker_version;
     char *author;
     struct api_config *config;

@@ -59,6 +59,10 @@ done
 expect_eq "$(type_of 51 POST '/containers/plain/attach?stream=1&stdout=1')" "$raw"
 dk rm -f plain term > /dev/null
 
+step "images"
+expect_eq "$(val 44 /images/busybox/json '"Container" in d, d["ContainerConfig"]["Volumes"]')" "True None"
+expect_eq "$(val 45 /images/busybox/json '"Container" in d, "ContainerConfig" in d')" "False False"
+
 step "inspect and list"
 dk start v24 > /dev/null
 expect_eq "$(val 43 /containers/v24/json 'd["Config"]["MacAddress"] == d["NetworkSettings"]["Networks"]["bridge"]["MacAddress"] != ""')" "True"
