@@ -39,6 +39,20 @@ void api_auth(struct api_call *c) {
     api_read_json(c, &api_auth_fields, login);
 }
 
+void api_manifest(struct api_call *c) {
+    const struct registry_options options = {.settings = str_of(c->api->registries)};
+    const char *name = api_query(c, "name"), *auth = auth_of(c);
+    struct images *images = c->api->images;
+    struct http_taken client;
+    if (!name || !*name) {
+        api_reply_err(c, err_new(ERR_INVALID, "query parameter 'name' is required"));
+        return;
+    }
+    CLEAN_ARENA struct arena kept = {0};
+    if (take(c, &kept, &client))
+        registry_manifest(images, &options, &client, name, auth, NULL, NULL);
+}
+
 void api_distribution(struct api_call *c) {
     const struct registry_options options = {.settings = str_of(c->api->registries)};
     const char *name = c->arg[0], *auth = auth_of(c);

@@ -14,6 +14,7 @@ const struct api_route api_routes[] = {
     {"GET", "/corten/metrics", api_metrics_get},
     {"POST", "/auth", api_auth},
     {"GET", "/distribution/{*}/json", api_distribution},
+    {"GET", "/corten/manifest", api_manifest},
     {"GET", "/system/df", api_disk_usage},
 
     {"POST", "/containers/create", api_container_create},

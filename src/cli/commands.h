@@ -21,6 +21,8 @@
     X(inspect)            \
     X(kill)               \
     X(load)               \
+    X(manifest_inspect)   \
+    X(plugin_ls)          \
     X(logs)               \
     X(network_connect)    \
     X(network_create)     \

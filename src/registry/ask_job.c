@@ -94,6 +94,11 @@ static struct err inspect_from(struct ingest *in, const struct job_settings *s,
         (struct oci_descriptor){.media_type = arena_strz(&a, oci_media_type_of(buf_str(&d.text))),
                                 .digest = digest_text(&d.digest, digest),
                                 .size = (int64_t)d.text.len};
+    if (json_bool(json_get(in->args, "text"), false)) {
+        struct api_manifest whole = {.descriptor = out.descriptor,
+                                     .text = arena_str(&a, buf_str(&d.text))};
+        return put_document(in, &api_manifest_fields, &whole);
+    }
     TRY(list_platforms(r, &d, &a, &out.platforms));
     return put_document(in, &api_distribution_fields, &out);
 }

@@ -66,6 +66,10 @@ void registry_login(struct images *im, const struct registry_options *o, struct 
 void registry_inspect(struct images *im, const struct registry_options *o,
                       struct http_taken *client, const char *name, const char *auth,
                       image_done *done, void *arg);
+/* GET /corten/manifest: descriptor and text of what name stands for. */
+void registry_manifest(struct images *im, const struct registry_options *o,
+                       struct http_taken *client, const char *name, const char *auth,
+                       image_done *done, void *arg);
 struct registry_search {
     const char *term;                 /* "[host[:port]/]words" */
     int64_t limit;                    /* 1..100; 0: the server's */

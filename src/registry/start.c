@@ -90,9 +90,9 @@ void registry_login(struct images *im, const struct registry_options *o, struct 
     ask(im, o, client, "registry-login", &j, auth, done, arg);
 }
 
-void registry_inspect(struct images *im, const struct registry_options *o,
-                      struct http_taken *client, const char *name, const char *auth,
-                      image_done *done, void *arg) {
+static void inspect(struct images *im, const struct registry_options *o, struct http_taken *client,
+                    const char *name, const char *auth, bool text_too, image_done *done,
+                    void *arg) {
     CLEAN_BUF struct buf args = {0};
     struct json_out j = {.out = &args};
     struct reference ref;
@@ -103,7 +103,20 @@ void registry_inspect(struct images *im, const struct registry_options *o,
         return;
     }
     jo_kstr(&j, "ref", reference_text(&ref, text));
+    jo_kbool(&j, "text", text_too);
     ask(im, o, client, "registry-inspect", &j, auth, done, arg);
+}
+
+void registry_inspect(struct images *im, const struct registry_options *o,
+                      struct http_taken *client, const char *name, const char *auth,
+                      image_done *done, void *arg) {
+    inspect(im, o, client, name, auth, false, done, arg);
+}
+
+void registry_manifest(struct images *im, const struct registry_options *o,
+                       struct http_taken *client, const char *name, const char *auth,
+                       image_done *done, void *arg) {
+    inspect(im, o, client, name, auth, true, done, arg);
 }
 
 /* "host/words" asks that host. */

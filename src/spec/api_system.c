@@ -219,3 +219,9 @@ FIELDS(api_distribution_fields, struct api_distribution,
        F(descriptor, "Descriptor", F_OBJ, .sub = &oci_descriptor_fields),
        F(platforms, "Platforms", F_ARRAY, .flags = F_NULLABLE, .sub = &oci_platform_fields));
 #undef F
+
+#define F(member, name, kind, ...) FIELD(struct api_manifest, member, name, kind, ##__VA_ARGS__)
+FIELDS(api_manifest_fields, struct api_manifest,
+       F(descriptor, "Descriptor", F_OBJ, .sub = &oci_descriptor_fields),
+       F(text, "Text", F_STR, .flags = F_REQUIRED));
+#undef F

@@ -229,3 +229,10 @@ struct api_distribution {
     struct objs platforms; /* struct oci_platform */
 };
 extern const struct fields api_distribution_fields;
+
+/* GET /corten/manifest?name=: ours. */
+struct api_manifest {
+    struct oci_descriptor descriptor;
+    char *text; /* the manifest or index, byte for byte as the registry has it */
+};
+extern const struct fields api_manifest_fields;

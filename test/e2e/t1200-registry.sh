@@ -41,6 +41,15 @@ expect_status 0 dk pull "127.0.0.1:5000/team/box@$digest"
 expect_match "$output" '^Status: Image is up to date'
 expect_eq "$(dk run --rm --network none 127.0.0.1:5000/team/box:v1 echo hello)" 'hello'
 
+step "a manifest without pulling"
+manifest=$(ct manifest inspect 127.0.0.1:5000/team/box:v1) || fail "manifest inspect"
+expect_eq "$(in_net curl -s -H 'Accept: application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json' \
+    http://127.0.0.1:5000/v2/team/box/manifests/v1 | tr -d ' \n\t')" "$(tr -d ' \n\t' <<<"$manifest")"
+expect_match "$manifest" $'^\t"config": \\{$'
+expect_fails 'manifest unknown' ct manifest inspect 127.0.0.1:5000/team/box:no
+expect_fails 'settings of the daemon' ct manifest inspect --insecure 127.0.0.1:5000/team/box:v1
+expect_eq "$(ct plugin ls)" "$(dk plugin ls)"
+
 step "what is not there, and what is damaged"
 expect_fails 'manifest for 127.0.0.1:5000/team/box:no not found: manifest unknown' dk pull 127.0.0.1:5000/team/box:no
 expect_fails 'tag does not exist: 127.0.0.1:5000/team/box:v9' dk push 127.0.0.1:5000/team/box:v9

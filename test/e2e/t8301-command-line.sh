@@ -99,6 +99,18 @@ expect_fails "^corten: API version 'x': want 1.24 to 1.51$" env DOCKER_API_VERSI
 expect_fails "want 1.24 to 1.51$" env DOCKER_API_VERSION=1.99 "$bin/corten" ps
 expect_fails 'unable to parse logging level: loud$' ct -l loud ps
 
+step "no daemon, no permission, no heavy library"
+expect_status 1 ct -H "unix://$TEST_TMP/nowhere" ps
+expect_match "$output" '^Cannot connect to the Docker daemon at unix://.*nowhere. Is the docker daemon running\?$'
+expect_match "$output" "^Start it with 'systemctl start corten'"
+expect_status 1 setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/ DOCKER_CONFIG=/nowhere "$bin/corten" ps
+expect_match "$output" '^permission denied while trying to connect to the Docker daemon socket at unix://'
+expect_match "$output" '^Run it as root, or as a member of the group that owns the socket.$'
+expect_status 125 ct ps --nope
+expect_status 1 ct ps --format '{{.Nope'
+expect_match "$output" '^corten: failed to parse template: template: :1:2: unclosed action$'
+expect_no_match "$(ldd "$bin/corten")" 'lib(ssl|crypto|curl|archive|uv|sqlite3|zstd|z|isal|ldns|seccomp|cap)\.so'
+
 step "json, colours, confirmations"
 expect_eq "$(ct stop -t 0 --json web)" '{"name":"web"}'
 expect_eq "$(ct wait --json web)" '{"name":"web","status":137}'
