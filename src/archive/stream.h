@@ -2,7 +2,7 @@
  *
  * A stream is pulled: each stage reads from the one before (descriptor → inflate → hash → tar). A
  * stage that shall run beside its reader is put behind stream_threaded(), which moves it to a
- * thread and joins the two by a small ring of buffers (a mebibyte) that needs no lock.
+ * thread and joins the two by a small ring of buffers (two mebibytes) that needs no lock.
  *
  * Used in worker processes only (blocking). A stream is used by one thread at a time. Whoever makes
  * a stage gives it the stage before; stream_free frees the whole chain. Errors are final: a stream

@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SLOTS 4
+#define SLOTS 8
 #define SLOT_SIZE (256u << 10)
 
 struct slot {
