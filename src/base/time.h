@@ -7,6 +7,7 @@
 
 #define NSEC_PER_SEC INT64_C(1000000000)
 #define NSEC_PER_MSEC INT64_C(1000000)
+#define NSEC_PER_USEC INT64_C(1000)
 #define TIME_TEXT_MAX 40
 
 int64_t time_now(void);       /* wall, ns */

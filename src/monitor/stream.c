@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -16,10 +17,13 @@
 #define INPUT_SIZE 16384
 #define GATE_TICKS 60 /* of the linger timer: a client that reads a long log first */
 /* Clients that read the head of the answer through a buffer (Python's http.client among them) lose
- * what that one read takes beyond it. So the first output waits until the head has been taken, in
- * steps of HEAD_STEP, HEAD_STEPS at most. */
-#define HEAD_STEP NSEC_PER_MSEC
-#define HEAD_STEPS 100
+ * what that one read takes beyond it. So the first output waits until the head has been taken. The
+ * kernel does not tell when that is: looks, soon at first because every short exec pays for this,
+ * HEAD_LOOKS at most. (The loop's own timers are too coarse.) */
+#define HEAD_SOON (100 * NSEC_PER_USEC)
+#define HEAD_SOON_LOOKS 20
+#define HEAD_LATER NSEC_PER_MSEC
+#define HEAD_LOOKS 120
 
 struct client {
     struct list link;        /* session.clients, or keeper.clients_ending */
@@ -39,8 +43,9 @@ struct client {
     unsigned char keys[DETACH_KEYS_MAX];
     size_t keys_n, keys_seen; /* 0: no detaching */
     unsigned idle_ticks;      /* of the linger timer, without progress */
-    struct timer *head_timer; /* not NULL: the head has not been taken, output waits */
-    unsigned head_steps;
+    struct watch *head_watch; /* not NULL: the head has not been taken, output waits */
+    int head_timer;           /* timerfd; -1: none */
+    unsigned head_looks;
 };
 
 struct client *client_of(struct list *link) {
@@ -63,7 +68,8 @@ static void client_free(struct client *c) {
     watch_free(c->watch);
     watch_free(c->gate_watch);
     fd_close(c->gate);
-    timer_free(c->head_timer);
+    watch_free(c->head_watch);
+    fd_close(c->head_timer);
     fd_close(c->fd);
     buf_done(&c->queue);
     free(c);
@@ -72,7 +78,7 @@ static void client_free(struct client *c) {
 
 /* Nothing is sent yet: the log comes first, or the head has not been taken. */
 static bool holds_back(const struct client *c) {
-    return c->gate >= 0 || c->head_timer;
+    return c->gate >= 0 || c->head_watch;
 }
 
 static void set_events(struct client *c) {
@@ -131,9 +137,10 @@ static void client_deafen(struct client *c) {
 
 /* --- output ----------------------------------------------------------------------------------- */
 
-/* Sends the queue; false: the client is gone or the socket is full. */
+/* Sends the queue; false: the client is gone, the socket is full, or it is too early. (The end of a
+ * stream without output need not wait for the head.) */
 static bool flush(struct client *c) {
-    if (holds_back(c))
+    if (c->gate >= 0 || (c->head_watch && client_queued(c) > 0))
         return false;
     while (client_queued(c) > 0) {
         ssize_t n = send(c->fd, c->queue.data + c->queue_done, client_queued(c),
@@ -293,11 +300,24 @@ static bool head_is_taken(const struct client *c) {
     return ioctl(c->fd, SIOCOUTQ, &held) != 0 || held == 0;
 }
 
-static void head_step(void *arg) {
+static void head_timer_set(int fd, int64_t step) {
+    const struct timespec ts = {.tv_nsec = step};
+    timerfd_settime(fd, 0, &(struct itimerspec){.it_interval = ts, .it_value = ts}, NULL);
+}
+
+static void on_head_timer(void *arg, unsigned events) {
+    (void)events;
     struct client *c = arg;
-    if (c->dropped || (!head_is_taken(c) && ++c->head_steps < HEAD_STEPS))
+    uint64_t ticks;
+    if (c->dropped || read(c->head_timer, &ticks, sizeof(ticks)) < 0)
         return;
-    c->head_timer = timer_free(c->head_timer);
+    if (!head_is_taken(c) && ++c->head_looks < HEAD_LOOKS) {
+        if (c->head_looks == HEAD_SOON_LOOKS)
+            head_timer_set(c->head_timer, HEAD_LATER);
+        return;
+    }
+    c->head_watch = watch_free(c->head_watch);
+    c->head_timer = fd_close(c->head_timer);
     if (flush(c) && c->ending) {
         finish(c);
         return;
@@ -310,8 +330,13 @@ static void head_step(void *arg) {
 }
 
 static void wait_for_head(struct client *c) {
-    if (!c->deaf && !c->dropped && !head_is_taken(c))
-        c->head_timer = timer_new(c->keeper->loop, HEAD_STEP, HEAD_STEP, head_step, c);
+    if (c->deaf || c->dropped || head_is_taken(c))
+        return;
+    c->head_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (c->head_timer < 0)
+        return; /* no descriptors left: most clients do not need it */
+    head_timer_set(c->head_timer, HEAD_SOON);
+    c->head_watch = watch_new(c->keeper->loop, c->head_timer, WATCH_READ, on_head_timer, c);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -324,7 +349,7 @@ static void queue_head(struct client *c, const struct protocol_client *from) {
 
 static struct client *client_make(struct session *s, struct protocol_client *from) {
     struct client *c = NEW(struct client);
-    c->gate = -1;
+    c->gate = c->head_timer = -1;
     c->session = s;
     c->keeper = s->keeper;
     c->in = from->flags & CLIENT_IN;
