@@ -1,6 +1,7 @@
 /* POST /build and the builder's extension routes (spec/corten_build.h). The daemon keeps the facts
  * of a build and reads none of its bytes: the client's socket goes to corten-build, layers to a
  * worker. */
+#include "api/build_lease.h"
 #include "api/handlers.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -27,28 +28,6 @@ struct build {
     char *temp_dir;
 };
 
-static void container_gone(void *arg UNUSED, struct err e) {
-    if (err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_CONFLICT)
-        err_ignore(e); /* the builder was removing it as well */
-    else
-        log_err(LOG_WARN, e, "remove a build's container");
-}
-
-/* What a builder that was killed has left behind. */
-static void sweep_containers(struct build *b) {
-    size_t n = 0;
-    struct container *const *all = containers_all(b->api->containers, &n);
-    VEC(struct container *) left = {0};
-    for (size_t i = 0; i < n; i++) {
-        const char *label = strmap_get(&all[i]->config->labels, BUILD_LABEL);
-        if (label && !strcmp(label, b->id))
-            vec_push(&left, all[i]);
-    }
-    for (size_t i = 0; i < left.n; i++)
-        container_remove(left.items[i], true, true, container_gone, NULL);
-    vec_done(&left);
-}
-
 static struct err sweep_work(void *arg) {
     struct build *b = arg;
     CLEAN_FD int dir = -1;
@@ -68,7 +47,7 @@ static void build_ended(void *arg, int status) {
     struct build *b = arg;
     if (!WIFEXITED(status))
         log_warn("build %.12s: the builder ended by signal %d", b->id, WTERMSIG(status));
-    sweep_containers(b);
+    build_sweep_containers(b->api, b->id);
     job_submit(b->api->loop, sweep_work, sweep_done, b);
 }
 
@@ -122,7 +101,7 @@ void api_build(struct api_call *c) {
     struct build *b = NEW(struct build);
     b->api = api;
     random_id(b->id);
-    b->temp_dir = mem_printf("%s/tmp", api->data_root);
+    b->temp_dir = mem_printf("%s/" BUILD_TEMP, api->data_root);
     struct build_job job = {
         .host = (char *)api->host,
         .id = b->id,

@@ -40,5 +40,7 @@ api_fn api_no_swarm, api_swarm_unsupported, api_swarm_leave, api_plugin_list, ap
 /* build.c */
 api_fn api_build, api_build_cache, api_build_record, api_build_base, api_build_image,
     api_build_commit, api_build_layer, api_build_tree, api_build_stat;
+/* build_lease.c */
+api_fn api_build_lease, api_build_secret, api_build_secret_remove;
 /* build_cache.c */
 api_fn api_build_prune;

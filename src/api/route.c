@@ -91,6 +91,9 @@ const struct api_route api_routes[] = {
     {"POST", "/corten/build/layer", api_build_layer},
     {"GET", "/corten/build/tree", api_build_tree},
     {"POST", "/corten/build/stat", api_build_stat},
+    {"POST", "/corten/build/lease", api_build_lease},
+    {"POST", "/corten/build/secret", api_build_secret},
+    {"DELETE", "/corten/build/secret", api_build_secret_remove},
 
     {"GET", "/swarm", api_no_swarm},
     {"POST", "/swarm/init", api_swarm_unsupported},

@@ -1,6 +1,7 @@
 /* _ping, version, info, events, auth. */
 #include "api/events.h"
 #include "api/filter.h"
+#include "api/build_lease.h"
 #include "api/handlers.h"
 #include "api/host.h"
 #include "api/metrics.h"
@@ -14,6 +15,7 @@ void api_open(struct api *api) {
     api->metrics = metrics_new();
     api->events = events_new(api);
     containers_announce(api->containers);
+    build_restore(api);
 }
 
 void api_close(struct api *api) {

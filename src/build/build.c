@@ -117,6 +117,15 @@ static struct err checks(struct build *b) {
                    STR_ARG(str_trim(buf_str(&found))), n, n == 1 ? "" : "s");
 }
 
+/* What the build owns at the daemon ends with this connection. */
+static struct err lease(struct build *b) {
+    const struct build_job *job = b->job;
+    bool ours = job->context && *job->context;
+    TRY(daemon_lease(b->client, job->id, ours ? job->temp_dir : NULL, &b->lease));
+    b->report->out->lease = client_fd(b->lease);
+    return OK;
+}
+
 /* Everything between the job and the answer. */
 static struct err build(struct build *b, struct context *c, struct buf *text) {
     const struct build_job *job = b->job;
@@ -147,6 +156,7 @@ static struct err build(struct build *b, struct context *c, struct buf *text) {
     TRY(checks(b));
     TRY(plan_make(file, b->request, b->arena, &b->plan));
     TRY(client_open(job->host, &b->client));
+    TRY(lease(b));
     TRY(execute(b, &image));
     return write_id(job, image);
 }
@@ -177,7 +187,7 @@ int build_main(int argc, char **argv) {
     struct build_job job = {0};
     struct request request = {0};
     CLEAN_LANES struct lanes lanes = {.turn = -1, .cancel = -1};
-    struct report_out out = {.socket = -1, .signals = stop_signals(), .cancel = -1};
+    struct report_out out = {.socket = -1, .signals = stop_signals(), .cancel = -1, .lease = -1};
     struct report report = {.out = &out};
     struct build b = {.arena = &arena,
                       .job = &job,
@@ -193,6 +203,8 @@ int build_main(int argc, char **argv) {
     }
     int status = err_failed(e) ? 1 : 0;
     client_close(b.client);
+    out.lease = -1;
+    client_close(b.lease);
     report_end(&out, e);
     return status;
 }

@@ -15,6 +15,51 @@ static struct err image_call(struct client *c, struct client_call *call, struct 
     return OK;
 }
 
+struct err daemon_lease(struct client *c, const char *id, const char *dir,
+                        struct client **ret_lease) {
+    CLEAN_BUF struct buf t = {0};
+    CLEAN_CLIENT struct client *lease = NULL;
+    TRY(client_open_like(c, &lease));
+    buf_adds(&t, "/corten/build/lease");
+    client_query(&t, "id", id);
+    client_query(&t, "dir", dir);
+    struct client_call call = {.method = "POST", .target = buf_cstr(&t), .upgrade = true};
+    TRYF(client_begin(lease, &call), "lease");
+    *ret_lease = TAKE(lease);
+    return OK;
+}
+
+struct err daemon_secret(struct client *c, const struct daemon_secret *s, struct str value,
+                         struct arena *a, char **ret_path) {
+    CLEAN_BUF struct buf t = {0};
+    struct build_secret_made reply = {0};
+    buf_adds(&t, "/corten/build/secret");
+    client_query(&t, "id", s->id);
+    client_query(&t, "name", s->name);
+    client_query_i64(&t, "uid", s->uid);
+    client_query_i64(&t, "gid", s->gid);
+    client_query_i64(&t, "mode", s->mode);
+    struct client_call call = {.method = "POST",
+                               .target = buf_cstr(&t),
+                               .body = value,
+                               .content_type = "application/octet-stream",
+                               .out_fields = &build_secret_made_fields,
+                               .out = &reply,
+                               .arena = a};
+    TRY(client_do(c, &call));
+    *ret_path = reply.path;
+    return OK;
+}
+
+struct err daemon_secret_remove(struct client *c, const char *id, const char *name) {
+    CLEAN_BUF struct buf t = {0};
+    buf_adds(&t, "/corten/build/secret");
+    client_query(&t, "id", id);
+    client_query(&t, "name", name);
+    struct client_call call = {.method = "DELETE", .target = buf_cstr(&t)};
+    return client_do(c, &call);
+}
+
 struct err daemon_cache_get(struct client *c, const char *key, struct arena *a, char **ret_image) {
     CLEAN_BUF struct buf t = {0};
     buf_adds(&t, "/corten/build/cache");

@@ -5,6 +5,18 @@
 #include "spec/corten_build.h"
 
 /* NULL: no record. */
+/* Takes the lease of this build on a connection of its own, *ret_lease: what the build owns goes
+ * when that is closed. dir: see the route. */
+struct err daemon_lease(struct client *c, const char *id, const char *dir,
+                        struct client **ret_lease);
+/* A secret's file; name is the build's own. */
+struct daemon_secret {
+    const char *id, *name;
+    uint32_t uid, gid, mode;
+};
+struct err daemon_secret(struct client *c, const struct daemon_secret *s, struct str value,
+                         struct arena *a, char **ret_path);
+struct err daemon_secret_remove(struct client *c, const char *id, const char *name);
 struct err daemon_cache_get(struct client *c, const char *key, struct arena *a, char **ret_image);
 /* Another key for a step image that exists. */
 struct err daemon_cache_put(struct client *c, const char *key, const char *image);

@@ -13,6 +13,7 @@ struct build {
     const struct dockerfile *file;
     struct plan *plan;
     struct client *client;
+    struct client *lease; /* open as long as the build runs */
     struct report *report;
     struct context *context;
     struct check_options checks;

@@ -31,7 +31,8 @@ static struct err look(const struct report_out *out, int fd, int timeout, bool *
     struct pollfd p[] = {{.fd = fd, .events = POLLIN},
                          {.fd = out->socket, .events = POLLRDHUP},
                          {.fd = out->signals, .events = POLLIN},
-                         {.fd = out->cancel, .events = POLLIN}};
+                         {.fd = out->cancel, .events = POLLIN},
+                         {.fd = out->lease, .events = POLLIN}};
     while (poll(p, ARRAY_LEN(p), timeout) < 0)
         if (errno != EINTR)
             return err_errno(errno, "wait for output");
@@ -41,6 +42,8 @@ static struct err look(const struct report_out *out, int fd, int timeout, bool *
         return err_new(ERR_CANCELLED, "stopped by a signal");
     if (p[3].revents)
         return err_new(ERR_CANCELLED, "another stage failed");
+    if (p[4].revents)
+        return err_new(ERR_CANCELLED, "the daemon is gone");
     *ret_ready = p[0].revents;
     return OK;
 }

@@ -18,6 +18,7 @@ struct report_out {
     int socket;  /* -1: descriptor 1 */
     int signals; /* signalfd of SIGINT and SIGTERM: asked to stop */
     int cancel;  /* eventfd, readable as soon as a stage has failed; -1: none */
+    int lease;   /* connection that ends with the daemon; -1: none yet */
     bool quiet, events;
     bool begun;
     struct report *front; /* whose text is shown now; NULL: everybody's */

@@ -244,6 +244,11 @@ struct err step_run(struct build *b, struct stage *stage, const struct instr *in
         if (err_failed(e) && r.container)
             /* The error counts; what stays behind is removed by the daemon at our end. */
             err_ignore(AWAIT(b, client_container_remove(b->client, r.container, true, true)));
+        struct err rest = step_mounts_end(b, &r.mounts);
+        if (err_failed(e))
+            err_ignore(rest); /* as above */
+        else
+            e = rest;
         TRY(e);
     }
     return step_done(b, s, image, text, true);

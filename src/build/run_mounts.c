@@ -18,14 +18,13 @@ void step_mounts_done(struct step_mounts *m) {
     for (size_t i = 0; i < m->locks.n; i++)
         fd_close(m->locks.items[i]);
     vec_done(&m->locks);
-    if (!m->secrets_dir)
-        return;
-    CLEAN_FD
-    int shm = open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (shm >= 0)
-        err_ignore(dir_remove(shm, strrchr(m->secrets_dir, '/') + 1)); /* nobody to tell */
-    free(m->secrets_dir);
-    m->secrets_dir = NULL;
+}
+
+struct err step_mounts_end(struct build *b, struct step_mounts *m) {
+    for (size_t i = 0; i < m->secrets.n; i++)
+        TRY(AWAIT(b, daemon_secret_remove(b->client, b->job->id, m->secrets.items[i])));
+    m->secrets.n = 0;
+    return OK;
 }
 
 /* --- what they are ------------------------------------------------------------------------------
@@ -166,31 +165,21 @@ static struct err make_tmpfs(struct build *b, const struct step_mount *s,
 
 /* --- secrets ------------------------------------------------------------------------------------
  */
-static struct err secret_file(struct step_mounts *all, const struct step_mount *s, struct str value,
-                              size_t number, struct arena *a, char **ret) {
-    if (!all->secrets_dir) {
-        CLEAN_FREE
-        char *dir = mem_strdup("/dev/shm/corten-build-XXXXXX");
-        if (!mkdtemp(dir))
-            return err_errno(errno, "make a directory in memory");
-        all->secrets_dir = TAKE(dir);
-    }
-    *ret = arena_printf(a, "%s/%zu", all->secrets_dir, number);
-    CLEAN_FD
-    int fd = open(*ret, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-    if (fd < 0)
-        return err_errno(errno, "make a secret's file");
-    int rc = fd_write_all(fd, value.p, value.len);
-    if (rc < 0)
-        return err_errno(rc, "write a secret's file");
-    if (fchown(fd, s->m.uid, s->m.gid) != 0 ||
-        fchmod(fd, s->m.mode_given ? s->m.mode & 07777 : 0400) != 0)
-        return err_errno(errno, "set the owner of a secret's file");
+/* The daemon keeps it in memory, and only while this build is connected. */
+static struct err secret_file(struct build *b, struct step_mounts *all, const struct step_mount *s,
+                              struct str value, char **ret) {
+    struct daemon_secret what = {.id = b->job->id,
+                                 .name = arena_printf(b->arena, "%u", context_serial(b->context)),
+                                 .uid = s->m.uid,
+                                 .gid = s->m.gid,
+                                 .mode = s->m.mode_given ? s->m.mode & 07777 : 0400};
+    TRY(AWAIT(b, daemon_secret(b->client, &what, value, b->arena, ret)));
+    strs_add(&all->secrets, b->arena, what.name);
     return OK;
 }
 
 static struct err make_secret(struct build *b, struct step_mounts *all, struct step_mount *s,
-                              size_t number, struct api_host_config *host, struct strs *env) {
+                              struct api_host_config *host, struct strs *env) {
     CLEAN_BUF struct buf value = {0};
     struct run_mount *m = &s->m;
     const char *base = s->target ? strrchr(s->target, '/') + 1 : NULL;
@@ -211,7 +200,7 @@ static struct err make_secret(struct build *b, struct step_mounts *all, struct s
     if (!s->target)
         s->target = arena_printf(b->arena, "/run/secrets/%.*s", STR_ARG(path_base(str_of(id))));
     char *path = NULL;
-    TRY(secret_file(all, s, buf_str(&value), number, b->arena, &path));
+    TRY(secret_file(b, all, s, buf_str(&value), &path));
     m->read_only = true;
     add(b, host, "bind", s)->source = path;
     return OK;
@@ -253,7 +242,7 @@ struct err step_mounts_make(struct build *b, const struct instr *in, struct step
             e = make_tmpfs(b, s, host);
             break;
         case MOUNT_SECRET:
-            e = make_secret(b, all, s, i, host, env);
+            e = make_secret(b, all, s, host, env);
             break;
         case MOUNT_SSH:
             e = make_ssh(b, s, i, host, env);

@@ -28,9 +28,11 @@ struct step_mount {
 struct step_mounts {
     struct step_mount *items;
     size_t n;
-    struct fds locks;  /* of caches */
-    char *secrets_dir; /* in memory; NULL: none was made */
+    struct fds locks;    /* of caches */
+    struct strs secrets; /* names of files that the daemon has made */
 };
+/* Secrets are gone before the next step begins. */
+struct err step_mounts_end(struct build *b, struct step_mounts *m);
 void step_mounts_done(struct step_mounts *m);
 #define CLEAN_STEP_MOUNTS OWN(step_mounts_done)
 /* Reads the flags with the stage's variables and adds them to the key. Stages that they name run.

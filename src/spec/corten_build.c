@@ -32,6 +32,12 @@ FIELDS(build_secret_fields, struct build_secret, F(id, "Id", F_STR, .flags = F_R
        F(path, "Path", F_STR, .flags = OMIT_EMPTY), F(env, "Env", F_STR, .flags = OMIT_EMPTY));
 #undef F
 
+#define F(member, name, kind, ...) \
+    FIELD(struct build_secret_made, member, name, kind, ##__VA_ARGS__)
+FIELDS(build_secret_made_fields, struct build_secret_made,
+       F(path, "Path", F_STR, .flags = F_REQUIRED));
+#undef F
+
 #define F(member, name, kind, ...) FIELD(struct build_image, member, name, kind, ##__VA_ARGS__)
 FIELDS(build_image_fields, struct build_image, F(image, "Image", F_STR, .flags = F_REQUIRED));
 #undef F

@@ -17,10 +17,13 @@
  * when not. Context != ""    `corten build`: a directory of the caller. Progress goes to descriptor
  * 1, errors to descriptor 2; exit status as above. Descriptors 4 and 5 are not used.
  *
- * Descriptors 0 to 2 must be open. A build is cancelled by killing the process. When it is gone
- * (pidfd, exit), the daemon removes every container that has the label BUILD_LABEL with this job's
- * Id, and the directory TempDir/<Id>; a client that disconnects is noticed by the builder, which
- * then exits by itself (status 1) and has removed both already.
+ * Descriptors 0 to 2 must be open. A build is cancelled by killing the process; a client that
+ * disconnects is noticed by the builder, which then exits by itself (status 1).
+ *
+ * Leases. The first thing a builder asks for is the lease of its Id; the connection stays open as
+ * long as it lives. When it ends, the daemon removes every container that has the label BUILD_LABEL
+ * with this Id, the secrets and the directory TempDir/<Id>. When the daemon ends, the builder does,
+ * too (status 1); the next daemon removes what both may have left before it serves anything.
  *
  *
  * 2. Extension routes (all below /corten/build, versioned like every route)
@@ -31,6 +34,17 @@
  * transaction; records are removed by POST /build/prune or when an image they name is removed.
  * A key is 64 lower-case hex digits, an image a full id "sha256:<64 hex>". An unknown image is
  * 404; a bad key, id or document 400. Errors have the usual body {"message"}.
+ *
+ * POST /corten/build/lease?id=ID[&dir=TEMP]     with Upgrade
+ *     101, then nothing more from either side. ID: 64 hex digits; dir: where TEMP/ID is removed at
+ * the end (a builder that the daemon started has one below the data root). 409: it is taken.
+ *
+ * POST /corten/build/secret?id=ID&name=N[&uid=U&gid=G&mode=M]     body: bytes, 512 KiB at most
+ *     A file in memory for a bind mount, below the lease ID. 201 struct build_secret_made. 404
+ * without a lease. M is decimal; without it 0400.
+ *
+ * DELETE /corten/build/secret?id=ID&name=N
+ *     204.
  *
  * GET /corten/build/cache?key=K
  *     200 struct build_image {"Image"}, 404 when there is no record. Marks it as used now.
@@ -123,6 +137,11 @@ struct build_secret {
     char *env;  /* name of an environment variable of the builder */
 };
 extern const struct fields build_secret_fields;
+
+struct build_secret_made {
+    char *path;
+};
+extern const struct fields build_secret_made_fields;
 
 struct build_image {
     char *image;
