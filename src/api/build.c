@@ -243,6 +243,17 @@ static void layer_done(void *arg UNUSED, struct err e) {
     log_err(LOG_INFO, e, "layer from the builder"); /* the worker has answered the client */
 }
 
+/* A layer that is here already, on another parent. */
+static void stack_layer(struct api_call *c, struct image_commit *commit) {
+    struct err e = image_parameter(c, "like", &commit->like);
+    if (!err_failed(e) && commit->like->layers_n == 0)
+        e = err_new(ERR_INVALID, "the image has no layer to take");
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        image_commit(c->api->images, commit, image_made, c);
+}
+
 void api_build_layer(struct api_call *c) {
     const char *key = api_query(c, "key"), *parent = api_query(c, "parent");
     struct image_commit commit = {.upper_dirfd = -1, .tar_fd = -1, .step = true};
@@ -257,6 +268,10 @@ void api_build_layer(struct api_call *c) {
     }
     CLEAN_FREE char *kept = mem_strdup(key);
     commit.cache_key = kept;
+    if (api_query(c, "like")) {
+        stack_layer(c, &commit);
+        return;
+    }
     if (api_take_socket(c, &taken))
         image_commit_body(images, &taken, &commit, layer_done, NULL);
 }

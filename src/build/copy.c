@@ -13,20 +13,44 @@ void copy_done(struct copy *c) {
     vec_done(&c->opened);
 }
 
-struct err copy_key(const struct copy *c, char key[KEY_TEXT]) {
+struct err copy_key(struct copy *c, char key[KEY_TEXT]) {
+    CLEAN_KEY struct key content = {0};
     CLEAN_KEY struct key k = {0};
-    key_begin(&k, c->add ? "add" : "copy", c->parent);
-    key_addz(&k, c->dest);
-    key_addz(&k, c->chown);
-    key_addz(&k, c->chmod);
-    key_addz(&k, c->link ? "link" : NULL);
-    key_add(&k, str_n(&c->latest, sizeof(c->latest)));
+    key_begin(&content, c->add ? "add" : "copy", NULL);
+    key_addz(&content, c->dest);
+    key_addz(&content, c->chown);
+    key_addz(&content, c->chmod);
+    key_addz(&content, c->link ? "link" : NULL);
+    key_add(&content, str_n(&c->latest, sizeof(c->latest)));
     for (size_t i = 0; i < c->items.n; i++) {
-        key_addz(&k, c->items.items[i].archive ? "archive" : NULL);
-        TRY(source_hash(&c->items.items[i], k.h));
+        key_addz(&content, c->items.items[i].archive ? "archive" : NULL);
+        TRY(source_hash(&c->items.items[i], content.h));
     }
+    key_end(&content, c->content);
+    key_begin(&k, "content", c->parent);
+    key_addz(&k, c->content);
     key_end(&k, key);
     return OK;
+}
+
+/* What a layer of this content depends on besides: what the image says about the destination. */
+static void layer_key(const struct copy *c, const struct place *at, const struct owner *owner,
+                      char key[KEY_TEXT]) {
+    CLEAN_KEY struct key k = {0};
+    key_begin(&k, "layer", c->content);
+    key_addz(&k, at->path);
+    key_addz(&k, at->type);
+    key_add(&k, owner ? str_n(owner, sizeof(*owner)) : STR(""));
+    const struct build_stat *known = at->parents.items;
+    for (size_t i = 0; i < at->parents.n; i++) {
+        const struct build_stat *st = &known[i];
+        uint32_t ids[] = {st->mode, st->uid, st->gid};
+        key_addz(&k, st->path);
+        key_addz(&k, st->type);
+        key_add(&k, str_n(ids, sizeof(ids)));
+        key_add(&k, str_n(&st->mtime, sizeof(st->mtime)));
+    }
+    key_end(&k, key);
 }
 
 /* "/a/b" → "a/b" */
@@ -269,6 +293,24 @@ static struct err send(const struct copy *c, const struct layer *l, const char *
     return cause;
 }
 
+static struct err send_or_take(const struct copy *c, const struct place *at,
+                               const struct owner *owner, const struct layer *l, const char *key,
+                               char **ret_image) {
+    char same[KEY_TEXT], *like = NULL;
+    layer_key(c, at, owner, same);
+    if (!c->fresh)
+        TRY(daemon_cache_get(c->client, same, c->arena, &like));
+    if (like) {
+        struct err e = daemon_stack(c->client, c->parent, key, like, c->arena, ret_image);
+        if (err_kind(e) != ERR_NOT_FOUND)
+            return e;
+        err_free(e); /* removed in this moment */
+    }
+    TRY(send(c, l, key, ret_image));
+    /* An empty layer leaves the parent as it is: its topmost layer is another one. */
+    return l->entries.n ? daemon_cache_put(c->client, same, *ret_image) : OK;
+}
+
 struct err copy_run(struct copy *c, const char *key, char **ret_image) {
     CLEAN_LAYER struct layer layer = {0};
     struct owner owner;
@@ -288,7 +330,7 @@ struct err copy_run(struct copy *c, const char *key, char **ret_image) {
     TRY(copy_entries(c, &at, c->chown ? &owner : NULL, &mode, &layer));
     if (!c->link)
         TRY(check(c, &at, &layer));
-    return send(c, &layer, key, ret_image);
+    return send_or_take(c, &at, c->chown ? &owner : NULL, &layer, key, ret_image);
 }
 
 struct err copy_make_dir(struct client *client, struct arena *a, const char *parent,

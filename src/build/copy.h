@@ -20,6 +20,8 @@ struct copy {
     bool add;                  /* ADD */
     int64_t latest;            /* no time is later, wall ns; INT64_MAX: any */
     bool link;                 /* nothing of the image is looked at: links, owners, kinds */
+    bool fresh;                /* no layer that was made before is taken */
+    char content[KEY_TEXT];    /* of the items and flags, whatever the parent; by copy_key */
     struct source_items items;
     int temp_fd;           /* directory for unpacked archives */
     unsigned *temp_serial; /* names in it */
@@ -28,8 +30,9 @@ struct copy {
 /* Releases items and opened. */
 void copy_done(struct copy *c);
 #define CLEAN_COPY OWN(copy_done)
-struct err copy_key(const struct copy *c, char key[KEY_TEXT]);
-/* Makes the layer and sends it. */
+struct err copy_key(struct copy *c, char key[KEY_TEXT]);
+/* Makes the layer and sends it. A layer of the same content for the same place that was made on
+ * another parent is taken instead. */
 struct err copy_run(struct copy *c, const char *key, char **ret_image);
 /* A layer that makes this directory (WORKDIR). *ret_image is the parent when it is there. */
 struct err copy_make_dir(struct client *client, struct arena *a, const char *parent,

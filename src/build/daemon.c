@@ -121,6 +121,17 @@ struct err daemon_commit(struct client *c, const char *container, const char *ke
     return image_call(c, &call, a, ret_image);
 }
 
+struct err daemon_stack(struct client *c, const char *parent, const char *key, const char *like,
+                        struct arena *a, char **ret_image) {
+    CLEAN_BUF struct buf t = {0};
+    buf_adds(&t, "/corten/build/layer");
+    client_query(&t, "parent", parent);
+    client_query(&t, "key", key);
+    client_query(&t, "like", like);
+    struct client_call call = {.method = "POST", .target = buf_cstr(&t)};
+    return image_call(c, &call, a, ret_image);
+}
+
 struct err daemon_layer(struct client *c, const char *parent, const char *key,
                         ssize_t (*body_read)(void *arg, void *p, size_t n), void *arg,
                         struct arena *a, char **ret_image) {

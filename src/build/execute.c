@@ -8,14 +8,14 @@ static struct err lookup(struct build *b, const char *key, char **ret_image) {
 }
 
 /* Is the stage of this lane one that shall not use the cache? */
-static bool fresh(const struct build *b) {
+bool step_fresh(const struct build *b) {
     const char *name = b->lane ? b->lane->stage->name : NULL;
     return b->request->no_cache || (name && strs_has(&b->job->fresh, name));
 }
 
 struct err step_cached(struct build *b, const char *key, char **ret_image) {
     *ret_image = NULL;
-    if (fresh(b))
+    if (step_fresh(b))
         return OK;
     TRY(lookup(b, key, ret_image));
     return *ret_image ? report_cached(b->report) : OK;

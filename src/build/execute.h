@@ -37,6 +37,8 @@ struct err step_run(struct build *b, struct stage *stage, const struct instr *in
 struct err step_copy(struct build *b, struct stage *stage, const struct instr *in);
 struct err step_workdir(struct build *b, struct state *s, const struct instr *in);
 
+/* Is the stage of this lane one that shall not use the cache? */
+bool step_fresh(const struct build *b);
 /* Looks the key up (unless nocache) and says so; *ret_image NULL: not there. */
 struct err step_cached(struct build *b, const char *key, char **ret_image);
 /* The result of a step: says " ---> id", adds the history entry, moves the state on. */

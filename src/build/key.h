@@ -7,7 +7,7 @@
 #include "base/sha256.h"
 #include "spec/fields.h"
 
-#define KEY_VERSION "corten-build-2"
+#define KEY_VERSION "corten-build-3"
 #define KEY_TEXT 65
 
 struct key {

@@ -287,6 +287,7 @@ struct err step_copy(struct build *b, struct stage *stage, const struct instr *i
                            .latest = b->request->latest,
                            /* As the peer: a mode makes an ordinary copy of it. */
                            .link = in->copy.link && !in->copy.chmod,
+                           .fresh = step_fresh(b),
                            .temp_fd = b->context->temp_fd,
                            .temp_serial = &b->context->serial};
     TRY(expand_all(&t));

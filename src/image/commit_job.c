@@ -185,11 +185,32 @@ static struct err commit_layer(struct ingest *in, struct ingest_layer *l, uint64
 
 /* --- the image
  * -------------------------------------------------------------------------------------------- */
+/* The image whose topmost layer is wanted comes after the parent. */
+static bool is_like(const struct ingest *in) {
+    return json_bool(json_get(in->args, "like"), false);
+}
+static bool has_parent(const struct ingest *in) {
+    return ingest_images_n(in) > is_like(in);
+}
+
+/* The layer is here already. */
+static struct err like_layer(struct ingest *in, struct ingest_layer *l) {
+    CLEAN_ARENA struct arena a = {0};
+    struct ingest_image like;
+    if (ingest_images_n(in) == 0)
+        return err_new(ERR_INVALID, "image commit without the image whose layer it wants");
+    TRY(ingest_image(in, ingest_images_n(in) - 1, &a, &like));
+    if (like.layers_n == 0)
+        return err_new(ERR_INVALID, "the image has no layer to take");
+    *l = (struct ingest_layer){.diff_id = like.layers[like.layers_n - 1].diff_id, .have = true};
+    return OK;
+}
+
 /* What the new image is made of, out of the arguments. */
 static struct err commit_recipe(struct ingest *in, struct arena *a, struct ingest_image *parent,
                                 struct compose *ret) {
     int64_t created = 0;
-    if (ingest_images_n(in) > 0)
+    if (has_parent(in))
         TRY(ingest_image(in, 0, a, parent));
     json_i64(json_get(in->args, "created"), &created);
     *ret = (struct compose){.parent = parent->config,
@@ -220,12 +241,11 @@ static struct err commit_image(struct ingest *in, struct ingest_layer *layer, bo
     struct ingest_image parent = {0};
     struct compose c;
     struct str key = ingest_arg(in, "cache_key");
-    bool has_parent = ingest_images_n(in) > 0;
     TRY(commit_recipe(in, &a, &parent, &c));
     c.layer = has_layer ? &layer->diff_id : NULL;
     struct ingest_commit k = {
         .layers = layer, .layers_n = has_layer, .cache_key = key.len ? arena_str(&a, key) : NULL};
-    if (c.step && !has_layer && has_parent) { /* nothing was written: nothing is new */
+    if (c.step && !has_layer && has_parent(in)) { /* nothing was written: nothing is new */
         k.same = &parent.id;
         *ret_id = parent.id;
         return ingest_commit(in, &k);
@@ -235,7 +255,7 @@ static struct err commit_image(struct ingest *in, struct ingest_layer *layer, bo
     if (has_layer && json_bool(json_get(in->args, "durable"), false) && syncfs(in->layer_fd) < 0)
         return err_errno(errno, "syncfs");
     k.config = buf_str(&config);
-    k.parent = has_parent ? &parent.id : NULL;
+    k.parent = has_parent(in) ? &parent.id : NULL;
     char name[REFERENCE_TEXT_MAX];
     if (k.tags_n > 0) {
         k.event = "tag";
@@ -263,6 +283,11 @@ static struct err commit_run(struct ingest *in) {
     struct digest id;
     uint64_t entries = 0;
     bool wanted = json_bool(json_get(in->args, "layer"), false);
+    if (is_like(in)) {
+        TRY(like_layer(in, &layer));
+        TRY(commit_image(in, &layer, true, &id));
+        return commit_answer(in, &id);
+    }
     if (wanted)
         TRY(commit_layer(in, &layer, &entries));
     bool dropped = entries == 0 && json_bool(json_get(in->args, "drop_empty"), false);

@@ -228,7 +228,8 @@ void image_import(struct images *im, struct http_taken *client, const struct ima
 /* --- commit: one more layer ------------------------------------------------------------------- */
 struct image_commit {
     struct image *parent; /* NULL: from scratch */
-    /* Where the layer comes from, at most one: neither gives no layer (metadata only). */
+    /* Where the layer comes from, at most one: none gives no layer (metadata only). */
+    struct image *like; /* its topmost layer; NULL: none. Only with step */
     int upper_dirfd;   /* directory that holds `upper`; borrowed; -1: none */
     const char *upper; /* name in it: an overlay upper directory */
     bool adopt;        /* rename it into place instead of copying (nobody may use it any more) */

@@ -188,6 +188,7 @@ static void commit_args(const struct image_commit *c, bool layer, struct buf *ou
     char text[REFERENCE_TEXT_MAX];
     jo_kbool(&o, "layer", layer);
     jo_kbool(&o, "step", c->step);
+    jo_kbool(&o, "like", c->like != NULL);
     put_optional(&o, "cache_key", c->cache_key);
     if (c->document.len > 0) {
         jo_key(&o, "document");
@@ -237,7 +238,13 @@ void image_commit(struct images *im, const struct image_commit *c,
                   void (*done)(void *arg, struct image *image, struct err e), void *arg) {
     CLEAN_BUF struct buf args = {0};
     bool layer = c->upper || c->tar_fd >= 0;
-    struct err e = commit_check(c, layer);
+    struct image *images[2];
+    size_t images_n = 0;
+    struct err e = commit_check(c, layer || c->like);
+    if (c->parent)
+        images[images_n++] = c->parent;
+    if (c->like)
+        images[images_n++] = c->like;
     if (err_failed(e)) {
         done(arg, NULL, e);
         return;
@@ -246,8 +253,8 @@ void image_commit(struct images *im, const struct image_commit *c,
     int fd = c->upper ? c->upper_dirfd : c->tar_fd;
     struct image_job_new n = {.job = "image-commit",
                               .args = buf_str(&args),
-                              .images = &c->parent,
-                              .images_n = c->parent != NULL,
+                              .images = images,
+                              .images_n = images_n,
                               .fds = &fd,
                               .fds_n = fd >= 0,
                               .committed_fn = done,

@@ -76,6 +76,9 @@
  *     Unpacks it (a worker, as with a pulled layer) and stores the step image with this layer on
  * top of parent's. 200 struct build_image.
  *
+ * POST /corten/build/layer?parent=ID&key=K&like=ID     no body
+ *     The same with the topmost layer of an image that is here. 400 when that has none.
+ *
  * GET /corten/build/tree?image=ID&path=P
  *     200 application/x-tar: what is at P in the image's root file system, made by a worker. P is
  *     absolute and resolved inside the root file system, the last link followed as well. A

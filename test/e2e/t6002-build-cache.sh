@@ -84,4 +84,21 @@ api GET /v1.45/system/df
 expect_no_match "$output" '"Type":"regular"'
 api POST '/v1.45/build/prune?keep-storage=5'
 expect_eq "$api_status" 501
+step "a layer of the same content is taken on another parent"
+mkdir -p again/one again/two
+echo 1 >again/one/f
+head -c 300000 /dev/urandom >again/two/g
+printf 'FROM busybox\nCOPY one /o/\nCOPY --chown=3:4 two /t/\nRUN cat /o/f /t/g | sha256sum >/sum\n' >again/Dockerfile
+layer() { dk inspect -f '{{index .RootFS.Layers 2}}' "$1"; }
+corten build -q -t again:1 again >/dev/null || fail "first"
+echo 2 >again/one/f
+corten build -q -t again:2 again >/dev/null || fail "second"
+expect_eq "$(layer again:1)" "$(layer again:2)"
+expect_eq "$(dk run --rm again:2 sh -c 'cat /o/f; stat -c "%u %g" /t/g')" "2
+3 4"
+expect_eq "$(dk run --rm again:2 sh -c '[ "$(cat /o/f /t/g | sha256sum)" = "$(cat /sum)" ] && echo same')" same
+printf 'FROM busybox\nRUN mkdir -m 700 /t\nCOPY --chown=3:4 two /t/\n' >again/Dockerfile
+corten build -q -t again:3 again >/dev/null || fail "another destination"
+expect_eq "$(dk run --rm again:3 stat -c %a /t)" 700
+expect_eq "$(dk run --rm again:1 stat -c %a /t)" 755
 pass
