@@ -99,6 +99,6 @@ expect_eq "$(dk run --rm again:2 sh -c 'cat /o/f; stat -c "%u %g" /t/g')" "2
 expect_eq "$(dk run --rm again:2 sh -c '[ "$(cat /o/f /t/g | sha256sum)" = "$(cat /sum)" ] && echo same')" same
 printf 'FROM busybox\nRUN mkdir -m 700 /t\nCOPY --chown=3:4 two /t/\n' >again/Dockerfile
 corten build -q -t again:3 again >/dev/null || fail "another destination"
-expect_eq "$(dk run --rm again:3 stat -c %a /t)" 700
-expect_eq "$(dk run --rm again:1 stat -c %a /t)" 755
+expect_eq "$(dk run --rm again:3 sh -c "stat -c %a /t")" 700
+expect_eq "$(dk run --rm again:1 sh -c "stat -c %a /t")" 755
 pass
