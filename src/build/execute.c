@@ -149,14 +149,33 @@ struct err stage_run(struct build *b, struct stage *st) {
     return OK;
 }
 
+#define ANCESTORS "corten.build.ancestors"
+
+/* What the base image says about its own build is not about this one. */
+static void inherited(struct strmap *labels) {
+    size_t kept = 0;
+    for (size_t i = 0; i < labels->n; i++)
+        if (!str_starts(str_of(labels->items[i].key), STR("corten.build.")))
+            labels->items[kept++] = labels->items[i];
+    labels->n = kept;
+}
+
 /* Where the image comes from, as far as the caller wants to say it. */
 static void provenance(struct build *b, struct state *s) {
     const struct strmap *l = &b->job->provenance;
     struct strmap *labels = &s->image.config.labels;
+    if (l->n == 0)
+        return;
+    const char *above = strmap_get(labels, ANCESTORS);
+    char *ancestors = !s->base_name ? NULL
+                      : above ? arena_printf(b->arena, "%s %s@%s", above, s->base_name, s->base_id)
+                              : arena_printf(b->arena, "%s@%s", s->base_name, s->base_id);
+    inherited(labels);
     for (size_t i = 0; i < l->n; i++)
         strmap_set(labels, b->arena, l->items[i].key, l->items[i].value);
-    if (l->n == 0 || !s->base_name)
+    if (!s->base_name)
         return;
+    strmap_set(labels, b->arena, ANCESTORS, ancestors);
     strmap_set(labels, b->arena, "org.opencontainers.image.base.name", s->base_name);
     strmap_set(labels, b->arena, "corten.build.base.id", s->base_id);
 }

@@ -375,7 +375,7 @@ static char *without_user(struct str url, struct arena *a) {
 
 static struct err provenance(const char *dir, const char *dockerfile, struct arena *a,
                              struct strmap *ret) {
-    CLEAN_BUF struct buf revision = {0}, remote = {0}, changes = {0};
+    CLEAN_BUF struct buf revision = {0}, remote = {0}, changes = {0}, branch = {0};
     CLEAN_FREE char *program = helper_path("git");
     char host[HOST_NAME_MAX + 1] = "";
     const char *cause = getenv("CORTEN_BUILD_CAUSE");
@@ -385,15 +385,21 @@ static struct err provenance(const char *dir, const char *dockerfile, struct are
         strmap_set(ret, a, "corten.build.host", arena_strz(a, host));
     if (cause && *cause)
         strmap_set(ret, a, "corten.build.cause", cause);
+    const char *ci = getenv("CI");
+    strmap_set(ret, a, "corten.build.ci", ci && *ci && strcmp(ci, "false") ? "true" : "false");
     if (!program || !below_git(dir))
         return OK;
     TRY(GIT_SAYS(&revision, (char *)"rev-parse", (char *)"HEAD"));
     TRY(GIT_SAYS(&remote, (char *)"remote", (char *)"get-url", (char *)"origin"));
+    TRY(GIT_SAYS(&branch, (char *)"rev-parse", (char *)"--abbrev-ref", (char *)"HEAD"));
     TRY(GIT_SAYS(&changes, (char *)"status", (char *)"--porcelain", (char *)"."));
     struct str r = str_trim(buf_str(&revision)), u = str_trim(buf_str(&remote));
     if (r.len == 0)
         return OK;
     strmap_set(ret, a, "org.opencontainers.image.revision", arena_str(a, r));
+    struct str b = str_trim(buf_str(&branch));
+    if (b.len && !str_eqz(b, "HEAD")) /* else none is checked out */
+        strmap_set(ret, a, "corten.build.branch", arena_str(a, b));
     strmap_set(ret, a, "corten.build.dirty", changes.len ? "true" : "false");
     if (u.len)
         strmap_set(ret, a, "org.opencontainers.image.source", without_user(u, a));

@@ -4,6 +4,7 @@
 start_daemon
 make_busybox_image
 mkdir -p ctx other elsewhere
+unset CI
 echo hello >ctx/f
 echo named >other/n
 echo '*.skip' >other/.dockerignore
@@ -32,6 +33,12 @@ expect_eq "$(ct build -q --build-arg WHO=me ctx)" "$(cat id)"
 out=$(ct build --progress rawjson --no-cache-filter one --build-arg WHO=me ctx 2>&1) || fail "$out"
 expect_match "$out" '^\{"Step":[0-9]+,"Log":"said by me'
 expect_eq "$(dk inspect -f '{{index .Config.Labels "org.opencontainers.image.base.name"}}' a:1)" busybox
+printf 'FROM a:1\nRUN true\n' >elsewhere/D
+CI=true corten build -q -t child -f elsewhere/D elsewhere >/dev/null || fail "child"
+label() { dk inspect -f "{{index .Config.Labels \"$2\"}}" "$1"; }
+expect_eq "$(label child corten.build.ancestors)" "busybox@$(dk inspect -f '{{.Id}}' busybox) a:1@$(dk inspect -f '{{.Id}}' a:1)"
+expect_eq "$(label a:1 corten.build.ancestors)" "busybox@$(dk inspect -f '{{.Id}}' busybox)"
+expect_eq "$(label child corten.build.ci) $(label a:1 corten.build.ci)" "true false"
 expect_fails 'mode .fancy.' ct build --progress fancy ctx
 
 step "outputs"
