@@ -17,6 +17,7 @@ struct runtime_box {
     uint64_t join; /* CLONE_NEW* that an exec enters by setns */
     struct seccomp_program seccomp;
     bool has_seccomp;
+    unsigned seccomp_flags;
     unsigned preserve_fds;
     bool keep_keyring;
     int oom_fd;          /* -1: not asked for, or not to be had */
@@ -52,6 +53,9 @@ struct err birth_choose(const struct runtime_create_options *o, struct init *i,
 struct err birth(struct init *i, struct runtime_box *b, pid_t *ret_pid, int *ret_pidfd);
 /* Child: enters what is left to it. */
 struct err birth_enter(const struct init *i);
+
+/* defaults.c: the program lies on a read-only mount or in sealed memory. */
+bool program_is_protected(void);
 
 /* userns.c */
 bool userns_is_new(const struct oci_config *c);

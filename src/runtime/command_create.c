@@ -18,7 +18,7 @@
 struct create {
     const char *id, *bundle, *config, *console_socket, *pid_file;
     unsigned preserve_fds, listen_fds;
-    bool detach, keep, no_subreaper, no_new_keyring;
+    bool detach, keep, no_subreaper, no_new_keyring, no_pivot;
     struct record record;
     struct runtime_box *box;
     struct runtime_process init;
@@ -56,8 +56,8 @@ static struct err set_option(struct create *o, int option) {
         o->preserve_fds = (unsigned)n;
         break;
     case 'P':
-        return err_new(ERR_UNSUPPORTED, "--no-pivot is not supported: the root is always left by "
-                                        "pivot_root, also on an initramfs");
+        o->no_pivot = true;
+        break;
     case 's':
         o->no_subreaper = true;
         break;
@@ -251,6 +251,7 @@ static struct err make(struct create *o, bool waits) {
     options.start_fd = listener;
     options.preserve_fds = o->preserve_fds;
     options.no_new_keyring = o->no_new_keyring;
+    options.no_pivot = o->no_pivot;
     TRY(runtime_create(&options, &o->box, &o->init));
     return publish(o, waits);
 }

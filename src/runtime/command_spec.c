@@ -43,14 +43,15 @@ struct place {
     const char *options[10];
 };
 
-static void write_mounts(struct json_out *o) {
-    static const struct place places[] = {
+static void write_mounts(struct json_out *o, bool rootless) {
+    const struct place places[] = {
         {"/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}},
         {"/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}},
         {"/dev/pts",
          "devpts",
          "devpts",
-         {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+         {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620",
+          rootless ? NULL : "gid=5"}}, /* a group that is not mapped */
         {"/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
         {"/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}},
         {"/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}},
@@ -120,7 +121,7 @@ static void compose(struct buf *text, bool rootless) {
     jo_key(&o, "root");
     jo_raw(&o, STR("{\"path\":\"rootfs\",\"readonly\":true}"));
     jo_kstr(&o, "hostname", "corten");
-    write_mounts(&o);
+    write_mounts(&o, rootless);
     write_linux(&o, rootless);
     jo_obj_end(&o);
     buf_addc(text, '\n');

@@ -55,7 +55,7 @@ static struct err check(const struct runtime_create_options *o) {
     TRY(sysctl_check(o));
     if (o->rootfs_fd < 0 && (!o->config->root->path || o->config->root->path[0] != '/'))
         return err_new(ERR_INVALID, "root.path is not an absolute path");
-    if (!mount_program_is_readonly())
+    if (!program_is_protected())
         return err_new(ERR_FORBIDDEN,
                        "the runtime's own program lies on a writable mount: a "
                        "container could overwrite it (runtime_protect was not called)");
@@ -75,20 +75,43 @@ static void cgroup_path_of(const struct runtime_create_options *o, char ret[CGRO
         snprintf(ret, CGROUP_PATH_MAX, "/corten/%s", o->id);
 }
 
+/* A user without rights over cgroups, and nothing that would need one. */
+static bool may_do_without(const struct oci_linux *l, struct err e) {
+    int errnum = err_errnum(e);
+    const struct oci_resources *r = l->resources;
+    bool limits = r && (r->memory || r->cpu || r->pids || r->block_io || r->network ||
+                        r->hugepage_limits.n || r->rdma.n || r->unified.n);
+    return geteuid() != 0 && !limits && (errnum == EACCES || errnum == EPERM || errnum == EROFS);
+}
+
+/* One that is in no hierarchy: there is nothing to enter and nothing to remove. */
+static void be_without_cgroup(struct runtime_box *b) {
+    struct cgroup_host none = {0};
+    memset(none.tree_of, -1, sizeof(none.tree_of));
+    cgroup_init(&b->cgroup, &none);
+    b->has_cgroup = true;
+}
+
 static struct err make_cgroup(const struct runtime_create_options *o, struct runtime_box *b) {
     const struct oci_linux *l = o->config->linux_;
     char path[CGROUP_PATH_MAX];
     cgroup_path_of(o, path);
     struct cgroup_host host;
     TRY(cgroup_detect(&host));
-    TRY(cgroup_make(&host, path, &b->cgroup));
+    struct err e = cgroup_make(&host, path, &b->cgroup);
+    if (err_failed(e) && may_do_without(l, e)) {
+        err_free(e);
+        be_without_cgroup(b);
+        return OK;
+    }
+    TRY(e);
     b->has_cgroup = true;
     TRY(limits_devices(&b->cgroup, l->resources));
     return l->resources ? limits_apply(&b->cgroup, l->resources) : OK;
 }
 
 static void undo_cgroup(struct runtime_box *b) {
-    if (!b || !b->has_cgroup)
+    if (!b || !b->has_cgroup || !b->cgroup.host.trees_n)
         return;
     /* The error that led here is the one to tell. */
     err_ignore(cgroup_kill(&b->cgroup));
@@ -218,6 +241,7 @@ static struct err create(const struct runtime_create_options *o, struct init *i,
     if (userns_is_new(o->config))
         userns_give_streams(o);
     i->launch.seccomp = b->has_seccomp ? &b->seccomp : NULL;
+    i->launch.seccomp_flags = b->seccomp_flags;
     return start_init(i, b, ret);
 }
 
@@ -260,7 +284,13 @@ static struct err open_box(const struct runtime_create_options *o, struct runtim
     cgroup_path_of(o, path);
     struct cgroup_host host;
     TRY(cgroup_detect(&host));
-    TRY(cgroup_open(&host, path, &b->cgroup));
+    struct err found = cgroup_open(&host, path, &b->cgroup);
+    if (err_kind(found) == ERR_NOT_FOUND && geteuid() != 0) {
+        err_free(found);
+        be_without_cgroup(b);
+        return OK;
+    }
+    TRY(found);
     b->has_cgroup = true;
     return OK;
 }
@@ -335,5 +365,5 @@ struct err runtime_delete(struct runtime_box *b) {
     char path[CGROUP_PATH_MAX];
     snprintf(path, sizeof(path), "%s", b->cgroup.path);
     box_free(&b);
-    return cgroup_remove(&host, path);
+    return host.trees_n ? cgroup_remove(&host, path) : OK;
 }

@@ -1,12 +1,14 @@
 /* What every container gets unless its configuration says otherwise; what this host offers; and the
  * protection of our own program. */
+#include "base/file.h"
 #include "kernel/cgroup.h"
 #include "kernel/mount.h"
-#include "runtime/runtime.h"
+#include "runtime/box.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -101,13 +103,44 @@ struct err runtime_detect(struct runtime_features *ret) {
 /* --- our own program
  * --------------------------------------------------------------------------------------------- */
 
-struct err runtime_protect(char *const argv[], char *const env[]) {
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-        return err_errno(errno, "prctl(PR_SET_DUMPABLE)");
+#define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
+#define PROGRAM_MAX (64 << 20)
+
+bool program_is_protected(void) {
     if (mount_program_is_readonly())
+        return true;
+    CLEAN_FD int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    int seals = fd < 0 ? -1 : fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & SEALS) == SEALS;
+}
+
+/* For those who may not clone a mount: nobody can write to a sealed file in memory. */
+static struct err sealed_program(int *ret_fd) {
+    CLEAN_BUF struct buf program = {0};
+    TRY(file_read("/proc/self/exe", PROGRAM_MAX, &program));
+    CLEAN_FD int fd = memfd_create("corten-runtime", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0 || fd_write_all(fd, program.data, program.len) < 0 ||
+        fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+        return err_errno(errno, "copy the program into sealed memory");
+    *ret_fd = TAKE_FD(fd);
+    return OK;
+}
+
+struct err runtime_protect(char *const argv[], char *const env[]) {
+    /* An unprivileged user writes the id maps of a process of its own, which a process that is not
+     * dumpable does not let it do: there the first process turns it off itself, before it meets
+     * anything of the container. */
+    if (geteuid() == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return err_errno(errno, "prctl(PR_SET_DUMPABLE)");
+    if (program_is_protected())
         return OK;
     CLEAN_FD int fd = -1;
-    TRY(mount_readonly_program("/proc/self/exe", &fd));
+    struct err e = mount_readonly_program("/proc/self/exe", &fd);
+    if (err_errnum(e) == EPERM) {
+        err_free(e);
+        e = sealed_program(&fd);
+    }
+    TRY(e);
     syscall(SYS_execveat, fd, "", argv, env, AT_EMPTY_PATH);
     return err_errno(errno, "execute the program from its read-only mount");
 }

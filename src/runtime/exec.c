@@ -147,6 +147,7 @@ struct err runtime_exec_begin(struct runtime_box *b, const char *track,
     l.personality = b->personality;
     l.cgroup = dir >= 0 ? &tracked : &b->cgroup;
     l.seccomp = b->has_seccomp ? &b->seccomp : NULL;
+    l.seccomp_flags = b->seccomp_flags;
     struct err e = start(b, &l, ret);
     if (err_failed(e) && dir >= 0)
         runtime_exec_forget(b, track);

@@ -97,12 +97,35 @@ static struct err add_rule(struct seccomp_filter *f, const char *arch,
     return OK;
 }
 
+/* seccomp(2). A process that is about to exec has one thread: TSYNC changes nothing for it. */
+static struct err filter_flags(const struct oci_seccomp *s, unsigned *ret) {
+    static const struct {
+        const char *name;
+        unsigned flag;
+    } known[] = {
+        {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+        {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
+        {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+    };
+    unsigned flags = 0;
+    for (size_t i = 0; i < s->flags.n; i++) {
+        size_t k = 0;
+        while (k < ARRAY_LEN(known) && strcmp(known[k].name, s->flags.items[i]) != 0)
+            k++;
+        if (k == ARRAY_LEN(known))
+            return err_new(ERR_UNSUPPORTED, "linux.seccomp.flags: '%s' is not supported",
+                           s->flags.items[i]);
+        flags |= known[k].flag;
+    }
+    *ret = flags;
+    return OK;
+}
+
 static struct err check_seccomp(const struct oci_seccomp *s) {
     if (s->listener_path && s->listener_path[0])
         return err_new(ERR_UNSUPPORTED, "linux.seccomp.listenerPath is not supported");
-    if (s->flags.n)
-        return err_new(ERR_UNSUPPORTED, "linux.seccomp.flags: '%s' is not supported",
-                       s->flags.items[0]);
+    unsigned flags;
+    TRY(filter_flags(s, &flags));
     if (s->syscalls.n > OCI_SECCOMP_RULES_MAX)
         return err_new(ERR_INVALID, "linux.seccomp.syscalls has more than %d entries",
                        OCI_SECCOMP_RULES_MAX);
@@ -165,6 +188,8 @@ struct err filter_load(const struct runtime_create_options *o, struct runtime_bo
         TRY(filter_compile(o->config->linux_->seccomp, &b->seccomp));
     else
         return OK;
+    if (o->config->linux_->seccomp)
+        TRY(filter_flags(o->config->linux_->seccomp, &b->seccomp_flags));
     b->has_seccomp = true;
     return OK;
 }

@@ -67,7 +67,7 @@ static struct err prepare(struct init *i) {
     TRY(write_proc(i, l));
     TRY(run_hooks(i));
     TRY(paths_protect(c, l->root));
-    TRY(rootfs_pivot(l->root));
+    TRY(i->options->no_pivot ? rootfs_change(l->root) : rootfs_pivot(l->root));
     return rootfs_propagation(c);
 }
 

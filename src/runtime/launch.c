@@ -129,7 +129,7 @@ static pid_t fork_with(uint64_t flags, int cgroup_dir, int *pidfd, bool *in_core
 struct err launch_clone(uint64_t flags, int cgroup_dir, pid_t *ret_pid, int *ret_pidfd,
                         bool *ret_in_core) {
     /* Before the child exists, so that there is no moment in which it can be looked into. */
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+    if (geteuid() == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return err_errno(errno, "prctl(PR_SET_DUMPABLE)");
     int pidfd = -1;
     pid_t pid = fork_with(flags, cgroup_dir, &pidfd, ret_in_core);

@@ -31,6 +31,7 @@ struct launch {
     gid_t *gids; /* owned */
     size_t gids_n;
     const struct seccomp_program *seccomp; /* borrowed; NULL: none */
+    unsigned seccomp_flags;                /* SECCOMP_FILTER_FLAG_* */
     int64_t oom_score_adj;
     bool set_oom_score_adj;
     enum launch_personality personality;

@@ -215,9 +215,21 @@ static struct err place_v1(const struct mount_plan *p, int root, const struct cg
     return p->set & MOUNT_ATTR_RDONLY ? mount_set(top, MOUNT_ATTR_RDONLY, 0, 0, false) : OK;
 }
 
+/* Without a cgroup of its own a container of an unprivileged user sees the host's, and may never
+ * write there, whatever the options say (CVE-2023-25809). */
+static struct err place_hosts(const struct mount_plan *p, int root) {
+    CLEAN_FD int tree = -1, target = -1;
+    TRY(mount_clone(AT_FDCWD, "/sys/fs/cgroup", true, &tree));
+    TRY(mount_set(tree, p->set | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, true));
+    TRY(open_target(p, root, tree, &target));
+    return mount_attach(tree, target);
+}
+
 static struct err place_cgroup(const struct mount_plan *p, int root, const struct cgroup *g) {
     if (!g)
         return err_new(ERR_INVALID, "the container has no cgroup (linux.cgroupsPath)");
+    if (!g->host.trees_n)
+        return place_hosts(p, root);
     if (g->host.trees_n > 1 || !g->host.trees[0].v2)
         return place_v1(p, root, g);
     CLEAN_FD int tree = -1, target = -1;

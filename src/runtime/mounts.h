@@ -71,5 +71,7 @@ struct err paths_protect(const struct oci_config *c, int root);
 struct err rootfs_attach(const struct runtime_create_options *o, int *ret_root);
 /* Makes root the process's "/" and unmounts all that was there before. */
 struct err rootfs_pivot(int root);
+/* The same without unmounting: root lies over "/" already and becomes what the process sees. */
+struct err rootfs_change(int root);
 /* linux.rootfsPropagation, after the pivot. */
 struct err rootfs_propagation(const struct oci_config *c);

@@ -128,7 +128,7 @@ static struct err set_ids(const struct launch *l) {
 static struct err load_filter(const struct launch *l) {
     if (!l->seccomp)
         return OK;
-    int r = seccomp_install(l->seccomp->items, l->seccomp->n, 0);
+    int r = seccomp_install(l->seccomp->items, l->seccomp->n, l->seccomp_flags);
     return r < 0 ? err_errno(r, "load seccomp filter") : OK;
 }
 

@@ -65,6 +65,12 @@ struct err rootfs_pivot(int root) {
     return OK;
 }
 
+struct err rootfs_change(int root) {
+    if (fchdir(root) < 0 || chroot(".") < 0)
+        return err_errno(errno, "enter root filesystem");
+    return OK;
+}
+
 /* --- masked and read-only paths
  * ------------------------------------------------------------------------ */
 

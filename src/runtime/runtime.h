@@ -68,6 +68,9 @@ struct runtime_create_options {
     unsigned preserve_fds;
     bool keep_groups;    /* the caller's additional groups instead of additionalGids */
     bool no_new_keyring; /* stays in the caller's session keyring */
+    /* The old root stays mounted below the new one, for a host whose root is an initramfs, which
+     * pivot_root(2) refuses. */
+    bool no_pivot;
 };
 
 /* Creates the container up to just before exec. On success *ret_box and *ret_init are set. */
@@ -190,7 +193,7 @@ struct err runtime_seccomp_default(const char *cache_dir, const struct strs *cap
 struct err runtime_seccomp_compile(const struct oci_seccomp *s, int *ret_fd);
 
 /* First in main of every program that calls runtime_create or runtime_exec (security reference,
- * rule 4): makes the process non-dumpable and, when the program was not executed from a read-only
+ * rule 4): makes the process non-dumpable (as root) and, when the program was not executed from a read-only
  * mount (as kernel/mount.h's mount_readonly_program gives one to spawn), executes it again from
  * one. Returns when all is well already; an error means that no container can be started. */
 struct err runtime_protect(char *const argv[], char *const env[]);

@@ -134,8 +134,39 @@ expect_match "$(cat "$TEST_TMP/log")" '^\{"level":"error","msg":".*nowhere.*","t
 expect_status 127 cr --log "$TEST_TMP/log.text" run -b "$bundle" box
 expect_match "$(cat "$TEST_TMP/log.text")" '^time="[^"]*" level=error msg=".*nowhere'
 expect_fails "command 'dance'" cr dance
-expect_fails 'no-pivot' cr create --no-pivot -b "$bundle" box
 expect_fails 'container id' cr create -b "$bundle" ../box
+
+step without pivot_root
+config '["sh","-c","ls / | tr \"\\n\" \" \""]'
+expect_eq "$(cr run --no-pivot -b "$bundle" box)" "bin dev etc proc sys "
+
+step flags of a seccomp filter
+config '["grep","Seccomp:","/proc/self/status"]' 's/"linux":\{/"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_LOG","SECCOMP_FILTER_FLAG_SPEC_ALLOW"]},/'
+ln -sf busybox "$bundle/rootfs/bin/grep"
+expect_match "$(cr run -b "$bundle" box)" '2$'
+config '["true"]' 's/"linux":\{/"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_DANCE"]},/'
+expect_fails 'SECCOMP_FILTER_FLAG_DANCE' cr run -b "$bundle" box
+
+step a user without any rights
+user() { (cd "$TEST_TMP/mine" && setpriv --reuid 1000 --regid 1000 --clear-groups env XDG_RUNTIME_DIR="$TEST_TMP/mine" "$TEST_TMP/mine/cr" "$@"); }
+if setpriv --reuid 1000 --regid 1000 --clear-groups unshare -U true 2>/dev/null; then
+    mkdir "$TEST_TMP/mine"
+    cp -r "$bundle/rootfs" "$TEST_TMP/mine/"
+    cp "$(readlink -f "$bin/corten-runtime")" "$TEST_TMP/mine/cr"
+    chown -R 1000:1000 "$TEST_TMP/mine"
+    chmod 711 "$TEST_TMP"
+    user spec --rootless || fail spec --rootless
+    perl -pi -e 's/"terminal":true/"terminal":false/; s/"args":\["sh"\]/"args":["sh","-c","id -u; touch \/sys\/fs\/cgroup\/x \/sys\/fs\/cgroup\/*\/cgroup.procs 2>\/dev\/null && echo wrote; (echo bad >\/proc\/1\/exe) 2>\/dev\/null && echo overwrote; sleep 0.2; exit 4"]/' "$TEST_TMP/mine/config.json"
+    expect_status 4 user run box
+    expect_eq "$output" 0
+    expect_eq "$(user list -q)" ""
+    perl -pi -e 's/"linux":\{/"linux":{"resources":{"pids":{"limit":7}},/' "$TEST_TMP/mine/config.json"
+    expect_fails 'cgroup' user run box
+    perl -pi -e 's/"resources":\{"pids":\{"limit":7\}\},//; s/sleep 0.2; exit 4/sleep 60/' "$TEST_TMP/mine/config.json"
+    user run -d box >/dev/null 2>&1 || fail run -d
+    expect_match "$(user state box)" '"status": ?"running"'
+    user delete -f box || fail delete -f
+fi
 
 step standard streams that are closed
 config '["true"]'

@@ -94,6 +94,16 @@ TEST(an_exec_is_in_the_container) {
     box_leave();
 }
 
+TEST(an_exec_has_no_inheritable_capabilities) { /* row 15: CVE-2022-24769 and kin */
+    box_enter();
+    struct box_run r;
+    start(&(struct box_options){.script = "sleep 100"}, &r);
+    expect_exec(&r, "grep -E 'Cap(Inh|Amb)' /proc/self/status", "",
+                "CapInh:\t0000000000000000\nCapAmb:\t0000000000000000\n");
+    finish(&r);
+    box_leave();
+}
+
 TEST(an_exec_has_the_identity_it_is_given) {
     box_enter();
     struct box_run r;

@@ -313,6 +313,39 @@ TEST(exchanged_directories_lead_nowhere) { /* rows 8, 9: CVE-2021-30465 */
     box_leave();
 }
 
+/* The same below paths that are to be masked or read-only. */
+TEST(masks_are_not_led_out) { /* rows 4, 11: CVE-2025-31133, CVE-2019-19921 */
+    box_enter();
+    make_host();
+    put_dir("shared/vol/dir");
+    put_file("shared/vol/dir/file", "inner");
+    assert_int_equal(symlink("/mnt/host", "shared/evil"), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        for (;;)
+            syscall(SYS_renameat2, AT_FDCWD, "shared/vol", AT_FDCWD, "shared/evil", 1 << 1);
+    }
+    for (int i = 0; i < 20; i++) {
+        char *out = NULL;
+        int status = 0;
+        struct err e =
+            box_try(&(struct box_options){.script = "cat /s/vol/dir/file /s/evil/dir/file",
+                                          .no_masks = true,
+                                          .linux_ = ",\"maskedPaths\":[\"/s/vol/dir/file\"],"
+                                                    "\"readonlyPaths\":[\"/s/vol/dir\"]",
+                                          .mounts = BIND("/mnt/shared", "/s", "\"rbind\"")},
+                    &out, &status);
+        /* Whatever it was masked as, it shows nothing of the host's. */
+        assert_true(err_failed(e) || !strstr(out, "host"));
+        err_free(e);
+        free(out);
+        check_host();
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    box_leave();
+}
+
 TEST(a_failed_create_leaves_nothing) {
     box_enter();
     size_t mounts = mount_count();
