@@ -47,7 +47,10 @@ static int open_bound(const struct binding *b, uint16_t port, bool reuse, int *r
     int e = bind_to(fd, &b->ip, port);
     if (e < 0)
         return e;
-    if (listens && listen(fd, BACKLOG) < 0)
+    /* What is accepted here is given this too: then lingering connections do not block the port's
+     * next owner, who asks the second way of bind_one. */
+    if (listens &&
+        (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 || listen(fd, BACKLOG) < 0))
         return -errno;
     /* With reuse two sockets that do not listen may share a port: listening for a moment is the
      * question whether anybody else has it, shutdown ends it and keeps the port. */
@@ -198,8 +201,10 @@ static int bind_other(const struct binding *b, uint16_t port, int *ret_fd) {
     return e;
 }
 
-/* Port `port` (0: any) of one request, for one or both families. */
-static int bind_port(const struct binding *b, unsigned port, int ret_fds[2], uint16_t *ret_port) {
+/* Port `port` (0: any) of one request, for one or both families. *ret_six: it failed for the other
+ * one. */
+static int bind_port(const struct binding *b, unsigned port, int ret_fds[2], uint16_t *ret_port,
+                     bool *ret_six) {
     struct binding other = {b->r, {.six = true}, b->relay};
     int e = -EADDRINUSE;
     for (unsigned draw = 0; draw < (port ? 1 : DRAWS_MAX) && e == -EADDRINUSE; draw++) {
@@ -211,6 +216,7 @@ static int bind_port(const struct binding *b, unsigned port, int ret_fds[2], uin
         *ret_port = bound_port(first);
         if (b->r->both)
             e = bind_other(&other, *ret_port, &second);
+        *ret_six = e < 0;
         if (e == 0) {
             ret_fds[0] = TAKE_FD(first);
             ret_fds[1] = TAKE_FD(second);
@@ -248,9 +254,10 @@ static struct err bind_fixed(const struct binding *b, struct port_mappings *port
         int fds[2] = {-1, -1};
         unsigned port = b->r->host_first + i;
         uint16_t got = 0;
-        int e = bind_port(b, port, fds, &got);
+        bool other_failed = false;
+        int e = bind_port(b, port, fds, &got, &other_failed);
         if (e < 0)
-            return refused(b, port, e);
+            return refused(other_failed ? &other : b, port, e);
         keep(to, b, fds[0], i);
         if (fds[1] >= 0)
             keep(to, &other, fds[1], i);
@@ -267,15 +274,16 @@ static struct err bind_request(const struct binding *b, struct port_mappings *po
     char ip[HOST_ADDRESS_LEN];
     int fds[2] = {-1, -1}, e = -EADDRINUSE;
     uint16_t got = 0;
+    bool other_failed = false;
     if (r->host_first && r->host_first == r->host_last)
         return bind_fixed(b, ports, to);
     for (unsigned port = r->host_first; port <= r->host_last && e == -EADDRINUSE; port++)
-        e = bind_port(b, port, fds, &got);
+        e = bind_port(b, port, fds, &got, &other_failed);
     if (e == -EADDRINUSE)
         return err_new(ERR_SYSTEM, "Bind for %s:%u-%u failed: all ports are allocated",
                        host_address_bracket(&r->host_ip, ip), r->host_first, r->host_last);
     if (e < 0)
-        return refused(b, r->host_first, e);
+        return refused(other_failed ? &other : b, r->host_first, e);
     keep(to, b, fds[0], 0);
     if (fds[1] >= 0)
         keep(to, &other, fds[1], 0);
