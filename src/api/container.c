@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 #include "api/older.h"
 #include "kernel/signal.h"
+#include "spec/api_ports.h"
 #include <string.h>
 
 static bool find(struct api_call *c, struct container **ret) {
@@ -141,6 +142,16 @@ static void update_body(struct api_call *c, void *doc) {
     struct container *k = NULL;
     if (find(c, &k))
         container_update(k, doc, updated, c);
+}
+
+static void ports_body(struct api_call *c, void *doc) {
+    struct container *k = NULL;
+    if (find(c, &k))
+        container_ports_change(k, doc, updated, c);
+}
+
+void api_container_ports(struct api_call *c) {
+    api_read_json(c, &api_ports_change_fields, ports_body);
 }
 
 void api_container_update(struct api_call *c) {

@@ -1,6 +1,7 @@
 /* top (of one container), port, update. */
 #include "cli/create.h"
 #include "cli/live.h"
+#include "spec/api_ports.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,7 @@ struct update_options {
     int64_t blkio_weight, cpu_period, cpu_quota, rt_period, rt_runtime, cpu_shares, memory,
         memory_reservation, kernel_memory, pids_limit;
     const char *cpus, *cpuset_cpus, *cpuset_mems, *memory_swap, *restart;
+    struct strv publish_add, publish_rm;
 };
 #define U struct update_options
 static const struct option_row update_rows[] = {
@@ -152,8 +154,31 @@ static const struct option_row update_rows[] = {
     BYTES(U, kernel_memory, 0, "kernel-memory", "BYTES", NULL),
     INT(U, pids_limit, 0, "pids-limit", "N", "Limit of processes; -1: no limit"),
     TEXT(U, restart, 0, "restart", "POLICY", "no, on-failure[:N], always, unless-stopped"),
+    LIST(U, publish_add, 0, "publish-add", "PORT", "Publish one more port, as run -p"),
+    LIST(U, publish_rm, 0, "publish-rm", "PORT", "Publish a container's port no more (80/tcp)"),
 };
 #undef U
+
+/* Removals first, in a call of their own: a port may go and come back with other sources. */
+static struct err change_ports(struct invocation *in, struct client *c, const char *name) {
+    const struct update_options *o = in->options;
+    CLEAN_BUF struct buf target = {0};
+    struct api_ports_change less = {0}, more = {0};
+    struct api_warnings w = {0};
+    struct strs exposed = {0};
+    for (size_t i = 0; i < o->publish_rm.n; i++)
+        strs_add(&less.remove, &in->arena, o->publish_rm.items[i]);
+    for (size_t i = 0; i < o->publish_add.n; i++)
+        TRY(port_option(o->publish_add.items[i], &more.add, &exposed, &in->arena));
+    client_path(&target, "/containers/", name, "/ports");
+    if (less.remove.n)
+        TRY(cli_post_document(c, buf_cstr(&target), &api_ports_change_fields, &less,
+                              &api_warnings_fields, &w, &in->arena));
+    if (!more.add.n)
+        return OK;
+    return cli_post_document(c, buf_cstr(&target), &api_ports_change_fields, &more,
+                             &api_warnings_fields, &w, &in->arena);
+}
 
 static struct err update_document(struct invocation *in, struct api_update *doc) {
     const struct update_options *o = in->options;
@@ -201,6 +226,8 @@ static int update_run(struct invocation *in) {
         client_path(&target, "/containers/", in->args[i], "/update");
         struct err e = cli_post_document(c, buf_cstr(&target), &api_update_fields, &doc,
                                          &api_warnings_fields, &w, &in->arena);
+        if (!err_failed(e))
+            e = change_ports(in, c, in->args[i]);
         if (err_failed(e)) {
             status = cli_fail(e, 1);
             continue;

@@ -52,7 +52,7 @@ static struct connect_job *job_free(struct connect_job *j) {
 /* --- prepare -------------------------------------------------------------------------------------
  */
 
-static struct endpoint_plan *copy_plan(const struct endpoint_plan *p) {
+struct endpoint_plan *container_plan_copy(const struct endpoint_plan *p) {
     CLEAN_BUF struct buf text = {0};
     struct endpoint_plan *copy = NULL;
     endpoint_encode(p, &text);
@@ -143,7 +143,7 @@ static struct err prepare_connect(struct connect_job *j) {
         return OK;
     j->moves = true;
     j->next = p;
-    j->from = c->idle ? copy_plan(c->idle) : now ? copy_plan(now) : NULL;
+    j->from = c->idle ? container_plan_copy(c->idle) : now ? container_plan_copy(now) : NULL;
     if (now) {
         now->default_route = false;
         now->ports.n = 0;
@@ -166,7 +166,7 @@ static struct err prepare_disconnect(struct connect_job *j) {
     if (!j->given || !j->given->default_route)
         return OK;
     j->moves = true;
-    j->from = copy_plan(j->given);
+    j->from = container_plan_copy(j->given);
     j->given->ports.n = 0;
     j->next = best(c, &j->plans);
     return OK;
@@ -191,7 +191,7 @@ static struct err prepare(void *arg) {
                                       .dns_search = c->host->dns_search,
                                       .dns_options = c->host->dns_options};
     for (size_t i = 0; i < c->endpoints.n; i++)
-        vec_push(&j->plans, copy_plan(c->endpoints.items[i]));
+        vec_push(&j->plans, container_plan_copy(c->endpoints.items[i]));
     TRY(j->disconnect ? prepare_disconnect(j) : prepare_connect(j));
     return OK;
 }

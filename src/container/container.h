@@ -231,6 +231,10 @@ void container_resize(struct container *c, unsigned rows, unsigned columns, cont
 /* Takes a link of c away: not from its files while it runs, but from its next start on. */
 void container_unlink(struct container *c, const char *alias, container_done *done, void *arg);
 /* Limits and restart policy, live when it runs. */
+/* Published ports, also of a running container; see spec/api_ports.h. */
+struct api_ports_change;
+void container_ports_change(struct container *c, const struct api_ports_change *doc,
+                            container_done *done, void *arg);
 void container_update(struct container *c, const struct api_update *doc, container_done *done,
                       void *arg);
 /* What the host's ps(1) says with these arguments (NULL or "": -ef) about its processes. doc is

@@ -35,19 +35,24 @@ static struct err add_exposed(const struct container *c, const struct network *w
     return OK;
 }
 
-struct err container_port_requests(const struct container *c, const struct network *w,
-                                   struct arena *a, struct port_requests *ret) {
-    const struct objmap *bindings = &c->host->port_bindings;
+struct err container_bindings_requests(const struct objmap *bindings, struct in_addr bind_ip,
+                                       struct arena *a, struct port_requests *ret) {
     for (size_t i = 0; i < bindings->n; i++) {
         const struct objs *list = bindings->items[i].value;
         for (size_t k = 0; list && k < list->n; k++) {
             const struct api_port_binding *b = (const struct api_port_binding *)list->items + k;
             struct port_request r;
             TRY(port_request_parse(bindings->items[i].key, b->host_ip ? b->host_ip : "",
-                                   b->host_port ? b->host_port : "", w->bind_ip, &b->from, &r));
+                                   b->host_port ? b->host_port : "", bind_ip, &b->from, &r));
             add(ret, a, &r);
         }
     }
+    return OK;
+}
+
+struct err container_port_requests(const struct container *c, const struct network *w,
+                                   struct arena *a, struct port_requests *ret) {
+    TRY(container_bindings_requests(&c->host->port_bindings, w->bind_ip, a, ret));
     if (c->host->publish_all_ports)
         TRY(add_exposed(c, w, a, ret));
     port_requests_merge(ret);

@@ -187,6 +187,15 @@ struct err container_seccomp_open(const struct container *c, int *ret_fd);
 struct err container_seccomp_prepare(struct containers *cs);
 
 /* ports.c: what the container asks its network for. Memory in a. */
+/* Bindings as requests, not merged. */
+struct err container_bindings_requests(const struct objmap *bindings, struct in_addr bind_ip,
+                                       struct arena *a, struct port_requests *ret);
+/* connect.c: a plan that another thread may work on. */
+struct endpoint_plan *container_plan_copy(const struct endpoint_plan *p);
+/* update.c: HostConfig changes: the row, then (after its commit) the fact, which is copied. */
+void container_host_record(struct container *c, const struct api_host_config *host,
+                           void (*done)(void *arg, struct err e), void *arg);
+void container_host_replace(struct container *c, const struct api_host_config *host);
 /* What the monitor is to hold; `address` is the text that it points to. way_out NULL: none. */
 struct monitor_ports container_ports_held(const struct container *c,
                                           const struct endpoint_live *live,

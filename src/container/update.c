@@ -143,19 +143,35 @@ static void update_end(struct update_job *j, struct err e) {
     free(j);
 }
 
+void container_host_replace(struct container *c, const struct api_host_config *to) {
+    CLEAN_BUF struct buf text = {0};
+    struct arena arena = {0};
+    struct api_host_config *host = arena_alloc(&arena, sizeof *host);
+    fields_print(&api_host_config_fields, to, &text);
+    struct err e = fields_decode(&api_host_config_fields, buf_str(&text), &arena, host);
+    assert(!err_failed(e)); /* it was printed from the same table */
+    c->host = host;
+    arena_done(&c->host_arena); /* of the update before */
+    c->host_arena = arena;
+}
+
+void container_host_record(struct container *c, const struct api_host_config *host,
+                           void (*done)(void *arg, struct err e), void *arg) {
+    CLEAN_BUF struct buf text = {0};
+    struct container_record record = {c->config,     (struct api_host_config *)(uintptr_t)host,
+                                      c->networking, c->image_ref,
+                                      c->image_id,   {c->mounts, c->mounts_n, true, 0}};
+    container_record_print(&record, &text);
+    struct store_txn *t = store_txn_new();
+    store_add(t, "UPDATE container SET config = ? WHERE id = ?", "ts", buf_str(&text), c->id);
+    store_commit(c->all->config.store, t, c->brief ? STORE_LAZY : STORE_DURABLE, done, arg);
+}
+
 static void update_recorded(void *arg, struct err e) {
     struct update_job *j = arg;
     struct container *c = j->c;
     if (!err_failed(e)) {
-        CLEAN_BUF struct buf text = {0};
-        struct arena arena = {0};
-        struct api_host_config *host = arena_alloc(&arena, sizeof *host);
-        fields_print(&api_host_config_fields, &j->host, &text);
-        e = fields_decode(&api_host_config_fields, buf_str(&text), &arena, host);
-        assert(!err_failed(e)); /* it was printed from the same table */
-        c->host = host;
-        arena_done(&c->host_arena); /* of the update before */
-        c->host_arena = arena;
+        container_host_replace(c, &j->host);
         if (!container_wants_restart(c) && c->state == CONTAINER_RESTARTING)
             container_cancel_restart(c);
         container_publish(c, "update", NULL, NULL);
@@ -171,14 +187,7 @@ static void update_finish(void *job, struct err e, struct op_run *run) {
         update_end(j, e);
         return;
     }
-    CLEAN_BUF struct buf text = {0};
-    struct container_record record = {c->config,    &j->host,    c->networking,
-                                      c->image_ref, c->image_id, {c->mounts, c->mounts_n, true, 0}};
-    container_record_print(&record, &text);
-    struct store_txn *t = store_txn_new();
-    store_add(t, "UPDATE container SET config = ? WHERE id = ?", "ts", buf_str(&text), c->id);
-    store_commit(c->all->config.store, t, c->brief ? STORE_LAZY : STORE_DURABLE, update_recorded,
-                 j);
+    container_host_record(c, &j->host, update_recorded, j);
 }
 
 static const struct op update_op = {"container update", update_prepare, update_work, update_finish};

@@ -180,6 +180,18 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     return p;
 }
 
+struct err endpoint_ports_check(const struct networks *n, const struct endpoint_plan *p,
+                                const struct port_requests *requests) {
+    if (!requests->n)
+        return OK;
+    if (*p->parent || p->internal)
+        return err_new(ERR_UNSUPPORTED, "publishing ports on %s is not supported",
+                       p->internal ? "an internal network" : "a macvlan network");
+    if (p->ports.n + requests->n > NETWORK_PORTS_MAX)
+        return err_new(ERR_INVALID, "more than %d published ports", NETWORK_PORTS_MAX);
+    return check_ports(n, requests);
+}
+
 static struct err check_network(struct networks *n, struct network *w,
                                 const struct endpoint_request *r) {
     if (!network_has_endpoints(w))
@@ -302,6 +314,7 @@ void endpoint_ports_moved(struct networks *n, const struct endpoint_plan *p,
         set_ports(n, old, &from->ports);
     if (e)
         set_ports(n, e, &p->ports);
+    relay_need(n);
 }
 
 struct err endpoint_options_check(const struct strmap *options, const char **ret_interface) {

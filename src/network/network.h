@@ -335,6 +335,17 @@ struct err endpoint_disconnect(const struct endpoint_plan *p, int netns_fd);
  * address: another network has become the first one. Both plans are changed accordingly; p NULL:
  * the route is taken away and the ports are not published any more. */
 struct err endpoint_make_default(struct endpoint_plan *p, struct endpoint_plan *from, int netns_fd);
+/* Loop: may p publish these as well? Errors as of endpoint_reserve. */
+struct err endpoint_ports_check(const struct networks *n, const struct endpoint_plan *p,
+                                const struct port_requests *requests);
+/* *Pool*. Publishes more ports of a container that runs; ret holds the sockets. After an error
+ * nothing has changed. */
+struct err endpoint_publish(struct endpoint_plan *p, const struct port_requests *requests,
+                            struct endpoint_live *ret);
+/* *Pool*. This port of the container is published nowhere any more; one that is not is no error.
+ * lines: sockets to be closed, for monitor_release. */
+struct err endpoint_unpublish(struct endpoint_plan *p, uint8_t proto, uint16_t port,
+                              struct buf *lines);
 /* Loop, after that: the facts follow. Both may be NULL. */
 void endpoint_ports_moved(struct networks *n, const struct endpoint_plan *p,
                           const struct endpoint_plan *from);

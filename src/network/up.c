@@ -300,3 +300,73 @@ struct err network_none_up(int *ret_netns_fd) {
     *ret_netns_fd = TAKE_FD(fd);
     return OK;
 }
+
+/* --- while it runs ------------------------------------------------------------------------------
+ */
+
+struct err endpoint_publish(struct endpoint_plan *p, const struct port_requests *requests,
+                            struct endpoint_live *ret) {
+    struct port_mappings more = {0};
+    struct endpoint_live l = {.netns_fd = -1};
+    struct err e = ports_bind(requests, p->relay, &more, &l);
+    struct published what = published_of(p);
+    what.ports = &more;
+    if (!err_failed(e))
+        e = rules_publish(&what, true);
+    if (err_failed(e)) {
+        endpoint_live_done(&l);
+    } else {
+        for (size_t i = 0; i < more.n; i++)
+            vec_push(&p->ports, more.items[i]);
+        *ret = l;
+    }
+    vec_done(&more);
+    return e;
+}
+
+static void name_socket(const struct port_mapping *m, unsigned nth, struct buf *lines) {
+    char ip[HOST_ADDRESS_LEN];
+    buf_addf(lines, "%s %s %u\n", port_proto_name(m->proto), host_address_format(&m->host_ip, ip),
+             m->host_port + nth);
+}
+
+/* What is left of a range on both sides of the port. */
+static void keep_rest(const struct port_mapping *m, unsigned nth, struct port_mappings *rest) {
+    struct port_mapping head = *m, tail = *m;
+    head.count = (uint16_t)nth;
+    tail.count = (uint16_t)(m->count - nth - 1);
+    tail.host_port = (uint16_t)(m->host_port + nth + 1);
+    tail.container_port = (uint16_t)(m->container_port + nth + 1);
+    if (head.count)
+        vec_push(rest, head);
+    if (tail.count)
+        vec_push(rest, tail);
+}
+
+struct err endpoint_unpublish(struct endpoint_plan *p, uint8_t proto, uint16_t port,
+                              struct buf *lines) {
+    struct port_mappings gone = {0}, rest = {0}, all = {0};
+    for (size_t i = 0; i < p->ports.n; i++) {
+        const struct port_mapping *m = &p->ports.items[i];
+        if (m->proto != proto || port < m->container_port || port - m->container_port >= m->count) {
+            vec_push(&all, *m);
+            continue;
+        }
+        vec_push(&gone, *m);
+        keep_rest(m, port - m->container_port, &rest);
+        name_socket(m, port - m->container_port, lines);
+    }
+    struct published what = published_of(p);
+    what.ports = &gone;
+    struct err e = rules_unpublish(&what);
+    what.ports = &rest;
+    if (!err_failed(e))
+        e = rules_publish(&what, true);
+    for (size_t i = 0; i < rest.n; i++)
+        vec_push(&all, rest.items[i]);
+    vec_done(&p->ports);
+    p->ports = all;
+    vec_done(&gone);
+    vec_done(&rest);
+    return e;
+}
