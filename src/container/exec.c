@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define EXEC_CODES_MAX (256 << 10) /* bytes of kept codes: some 3,700 */
+#define EXEC_MADE_MAX (1 << 20)    /* bytes of kept instances, before those that ran are left out */
 #define EXECS_MAX 10000            /* kept per daemon; ended ones go first */
 
 /* "exec_create: sh -c true": the command is part of the action. */
@@ -70,6 +71,49 @@ static struct err check_running(const struct container *c) {
     return OK;
 }
 
+/* Instances are kept under the run root, lines of "id document": one that is made may be started
+ * after this daemon's death, and one that runs keeps its face. */
+static int open_made(const struct container *c, int flags) {
+    char path[80];
+    snprintf(path, sizeof path, "%s/execs-made", c->id);
+    return openat(c->all->run_fd, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0600);
+}
+
+static void put_made(const struct container_exec *x, struct buf *out) {
+    buf_addf(out, "%s ", x->id);
+    fields_print(&api_exec_create_fields, x->config, out);
+    buf_addc(out, '\n');
+}
+
+static void write_made(const struct container *c, int fd, const struct buf *text) {
+    if (fd < 0 || write(fd, text->data, text->len) != (ssize_t)text->len)
+        log_warn("container %s: keep its execs: %s", c->id, strerror(errno));
+}
+
+/* Without those that have ended. */
+static void keep_made_anew(struct container *c) {
+    CLEAN_BUF struct buf text = {0};
+    CLEAN_FD int fd = open_made(c, O_TRUNC);
+    LIST_FOR (&c->execs, n) {
+        struct container_exec *x = CONTAINER_OF(n, struct container_exec, link);
+        if (!x->started || x->running)
+            put_made(x, &text);
+    }
+    write_made(c, fd, &text);
+}
+
+static void keep_made(struct container *c, const struct container_exec *x) {
+    struct stat st;
+    CLEAN_BUF struct buf text = {0};
+    CLEAN_FD int fd = open_made(c, 0);
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > EXEC_MADE_MAX) {
+        keep_made_anew(c);
+        return;
+    }
+    put_made(x, &text);
+    write_made(c, fd, &text);
+}
+
 struct err container_exec_create(struct container *c, const struct api_exec_create *doc,
                                  struct container_exec **ret) {
     char id[65];
@@ -91,6 +135,7 @@ struct err container_exec_create(struct container *c, const struct api_exec_crea
         exec_drop(x);
         return e;
     }
+    keep_made(c, x);
     publish_command(x, "exec_create");
     *ret = x;
     return OK;
@@ -181,25 +226,46 @@ void container_exec_start(struct container_exec *x, bool tty, unsigned rows, uns
 /* The code is kept under the run root before the monitor is told that we have it: a client asks for
  * it after its stream has ended, perhaps the next daemon. Lines of "id code", the newest last;
  * started anew when it grows. */
-static void keep_code(const struct container *c, const char *exec_id, int code) {
+static void keep_code(struct container *c, const char *exec_id, int code) {
     char path[80], line[80];
     struct stat st;
     snprintf(path, sizeof path, "%s/execs", c->id);
     CLEAN_FD int fd = openat(c->all->run_fd, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int n = snprintf(line, sizeof line, "%s %d\n", exec_id, code);
-    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > EXEC_CODES_MAX && ftruncate(fd, 0) != 0)
-        return;
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > EXEC_CODES_MAX) {
+        if (ftruncate(fd, 0) != 0)
+            return;
+        keep_made_anew(c); /* what has lost its code must not look as if it had never run */
+    }
     if (fd < 0 || write(fd, line, (size_t)n) != n)
         log_warn("container %s: keep the code of exec %s: %s", c->id, exec_id, strerror(errno));
 }
 
+/* The monitor has said what runs, the codes what has ended: the rest has not been started. */
+static void restore_made(struct container *c, int run_dir) {
+    CLEAN_BUF struct buf text = {0};
+    err_ignore(
+        file_read_at(run_dir, "execs-made", EXEC_MADE_MAX * 8, &text)); /* or none was made */
+    struct str rest = buf_str(&text), line, id, doc;
+    while (str_next(&rest, '\n', &line)) {
+        if (!str_cut(line, ' ', &id, &doc) || id.len != 64)
+            continue;
+        CLEAN_FREE char *name = str_dup(id);
+        struct container_exec *x = map_getz(&c->all->execs, name);
+        if (!x)
+            x = exec_new(c, name);
+        x->config = arena_alloc(&x->arena, sizeof *x->config);
+        struct err e = fields_decode(&api_exec_create_fields, doc, &x->arena, x->config);
+        if (err_failed(e)) {
+            log_err(LOG_WARN, e, "exec %s of an earlier daemon cannot be read", name);
+            exec_drop(x);
+        }
+    }
+}
+
 void container_execs_restore(struct container *c, int run_dir) {
     CLEAN_BUF struct buf text = {0};
-    struct err e = file_read_at(run_dir, "execs", EXEC_CODES_MAX * 2, &text);
-    if (err_failed(e)) {
-        err_ignore(e); /* none has ended yet */
-        return;
-    }
+    err_ignore(file_read_at(run_dir, "execs", EXEC_CODES_MAX * 2, &text)); /* or none has ended */
     struct str rest = buf_str(&text), line, id, code;
     while (str_next(&rest, '\n', &line)) {
         int64_t n;
@@ -211,6 +277,7 @@ void container_execs_restore(struct container *c, int run_dir) {
         if (!err_failed(bad))
             container_exec_adopt(c, &ended);
     }
+    restore_made(c, run_dir);
 }
 
 void container_exec_ended(struct container *c, const char *exec_id, int code) {
