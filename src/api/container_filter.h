@@ -1,7 +1,7 @@
 /* container_filter.h - which containers GET /containers/json shows. Private to api/.
  * Source: Engine API 1.51 ContainerList. Names and ids are patterns (POSIX extended, matched
  * anywhere, without intervals and back references, which could take for ever). Loop thread.
- * Tests: test/unit/api/container_filter.c, test/e2e/t2010-list.sh. */
+ * Tests: test/unit/api/container_filter.c, test/e2e/t0305-defaults.sh. */
 #pragma once
 #include "api/container_view.h"
 

@@ -6,7 +6,7 @@
  * no daemon was there is told by the next. No two events have the same time, and later ones have
  * later times, so that since=<time of the last one seen> loses and repeats nothing but that one.
  * Loop thread. A client that does not read is cut once it has a MiB waiting; it never holds up
- * anybody. Source: Engine API 1.51 SystemEvents. Tests: test/unit/api/events.c. */
+ * anybody. Source: Engine API 1.51 SystemEvents. Tests: test/unit/api/filter.c, test/e2e/t2040-events.sh. */
 #pragma once
 #include "api/call.h"
 #include "spec/api_system.h"

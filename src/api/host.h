@@ -1,6 +1,6 @@
 /* host.h - what this host is and can do, read once at the start. Private to api/.
  * Sources: uname(2), os-release(5), proc_meminfo(5), runtime_detect. Loop thread: the files are
- * small and in memory. Tests: test/unit/api/host.c. */
+ * small and in memory. Tests: test/unit/api/filter.c. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
