@@ -23,6 +23,9 @@ api_fn api_image_create, api_image_load, api_image_get, api_images_get, api_imag
 /* network.c */
 api_fn api_network_list, api_network_inspect, api_network_create, api_network_remove,
     api_network_prune, api_network_connect, api_network_disconnect;
+/* volume_more.c: what the peer does not have */
+api_fn api_volume_stat, api_volume_get, api_volume_put, api_volume_export, api_volume_rename,
+    api_volume_snapshot, api_volume_relabel;
 /* volume.c */
 api_fn api_volume_list, api_volume_inspect, api_volume_create, api_volume_remove, api_volume_prune;
 /* upkeep.c */

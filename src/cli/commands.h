@@ -49,9 +49,14 @@
     X(unpause)            \
     X(version)            \
     X(volume_create)      \
+    X(volume_export)      \
+    X(volume_import)      \
     X(volume_inspect)     \
     X(volume_ls)          \
+    X(volume_rename)      \
     X(volume_rm)          \
+    X(volume_snapshot)    \
+    X(volume_update)      \
     X(builder_prune)      \
     X(commit)             \
     X(container_prune)    \

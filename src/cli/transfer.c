@@ -28,7 +28,10 @@ static const struct option_row cp_rows[] = {
     FLAG(struct cp_options, quiet, 'q', "quiet", "No progress"),
 };
 
-/* "NAME:PATH" is in a container; "./a:b", "/a:b" and "-" are here. */
+#define IN_VOLUME "volume:" /* begins the name of what is no container */
+
+/* "NAME:PATH" is in a container, "volume:NAME/PATH" in a volume; "./a:b", "/a:b" and "-" are here.
+ */
 static bool in_container(const char *text, struct arena *a, const char **ret_name,
                          const char **ret_path) {
     struct str name, path;
@@ -36,7 +39,21 @@ static bool in_container(const char *text, struct arena *a, const char **ret_nam
         return false;
     *ret_name = arena_str(a, name);
     *ret_path = path.len ? path.p : "/";
+    if (!str_eqz(name, "volume"))
+        return true;
+    struct str below;
+    bool whole = !str_cut(path, '/', &name, &below);
+    *ret_name = arena_printf(a, IN_VOLUME "%.*s", STR_ARG(name));
+    *ret_path = whole ? "/" : below.p - 1;
     return true;
+}
+
+static void archive_target(struct buf *target, const char *name) {
+    size_t n = strlen(IN_VOLUME);
+    if (!strncmp(name, IN_VOLUME, n))
+        client_path(target, "/corten/volumes/", name + n, "/archive");
+    else
+        client_path(target, "/containers/", name, "/archive");
 }
 
 /* GNU tar does what a copy needs: names changed, numeric owners. fd is its stdin or stdout. */
@@ -122,13 +139,14 @@ static struct err stat_in(struct client *c, const char *name, const char *path, 
                           struct api_path_stat *ret) {
     CLEAN_BUF struct buf target = {0};
     CLEAN_BUF struct buf text = {0};
-    client_path(&target, "/containers/", name, "/archive");
+    archive_target(&target, name);
     client_query(&target, "path", path);
     struct client_call call = {.method = "HEAD", .target = buf_cstr(&target)};
     struct err e = client_begin(c, &call);
     if (err_kind(e) == ERR_NOT_FOUND) {
         err_free(e); /* the answer to HEAD has no words */
-        return err_new(ERR_NOT_FOUND, "Could not find the file %s in container %s", path, name);
+        return err_new(ERR_NOT_FOUND, "Could not find the file %s in %s%s", path,
+                       strncmp(name, IN_VOLUME, strlen(IN_VOLUME)) ? "container " : "", name);
     }
     TRY(e);
     struct str header = client_header(c, "X-Docker-Container-Path-Stat");
@@ -150,7 +168,7 @@ static struct err copy_from(struct invocation *in, struct client *c, const char 
         path = arena_strz(a, st.link_target);
         TRY(stat_in(c, name, path, a, &st));
     }
-    client_path(&target, "/containers/", name, "/archive");
+    archive_target(&target, name);
     client_query(&target, "path", path);
     bool to_stdout = !strcmp(to, "-"), contents = str_ends(str_of(path), STR("/."));
     if (!to_stdout)
@@ -183,7 +201,7 @@ static struct err copy_from(struct invocation *in, struct client *c, const char 
 
 static struct err put(struct client *c, const char *name, const char *dir, bool archive, int fd) {
     CLEAN_BUF struct buf target = {0};
-    client_path(&target, "/containers/", name, "/archive");
+    archive_target(&target, name);
     client_query(&target, "path", dir);
     client_query(&target, "noOverwriteDirNonDir", "true");
     client_query(&target, "copyUIDGID", archive ? "true" : NULL);
@@ -263,18 +281,54 @@ static struct err copy_to(struct invocation *in, struct client *c, const char *f
     return tar_end(&p, e);
 }
 
+/* From one to the other, through this process: an archive in, the same archive out. */
+static ssize_t read_answer(void *arg, void *p, size_t n) {
+    return client_read(arg, p, n);
+}
+
+static struct err copy_between(struct invocation *in, struct client *c, struct client *to,
+                               const char *const names[2], const char *const paths[2]) {
+    const struct cp_options *o = in->options;
+    CLEAN_BUF struct buf from = {0};
+    CLEAN_BUF struct buf into = {0};
+    struct api_path_stat st = {0};
+    TRY(stat_in(to, names[1], paths[1], &in->arena, &st));
+    if (!(st.mode & GO_MODE_DIR))
+        return err_new(ERR_INVALID,
+                       "corten: '%s' is no directory: what is copied between "
+                       "containers and volumes keeps its name",
+                       paths[1]);
+    archive_target(&from, names[0]);
+    client_query(&from, "path", paths[0]);
+    struct client_call get = {.method = "GET", .target = buf_cstr(&from)};
+    TRY(client_begin(c, &get));
+    archive_target(&into, names[1]);
+    client_query(&into, "path", paths[1]);
+    client_query(&into, "noOverwriteDirNonDir", "true");
+    client_query(&into, "copyUIDGID", o->archive ? "true" : NULL);
+    struct client_call put_call = {.method = "PUT",
+                                   .target = buf_cstr(&into),
+                                   .content_type = "application/x-tar",
+                                   .body_read = read_answer,
+                                   .body_arg = c};
+    return client_do(to, &put_call);
+}
+
 static int cp_run(struct invocation *in) {
     const char *from_name, *from_path, *to_name, *to_path;
     bool from = in_container(in->args[0], &in->arena, &from_name, &from_path),
          to = in_container(in->args[1], &in->arena, &to_name, &to_path);
-    if (from && to)
-        return cli_usage(in, "copying between containers is not supported; copy to '-' and from "
-                             "'-' through a pipe");
     if (!from && !to)
         return cli_usage(in, "must specify at least one container source");
     CLEAN_CLIENT struct client *c = cli_connect(in);
-    if (!c)
+    CLEAN_CLIENT struct client *other = c && from && to ? cli_connect(in) : NULL;
+    if (!c || (from && to && !other))
         return 1;
+    if (other) {
+        TRYF_STATUS(copy_between(in, c, other, (const char *const[]){from_name, to_name},
+                                 (const char *const[]){from_path, to_path}));
+        return 0;
+    }
     TRYF_STATUS(from ? copy_from(in, c, from_name, from_path, in->args[1])
                      : copy_to(in, c, in->args[0], to_name, to_path));
     return 0;
@@ -373,19 +427,22 @@ static int commit_run(struct invocation *in) {
     return 0;
 }
 
-const struct command command_cp = {
-    .name = "cp",
-    .alias = "container cp",
-    .usage = "cp [OPTIONS] CONTAINER:PATH PATH|- | PATH|- CONTAINER:PATH",
-    .summary = "Copy files into a container or out of it",
-    .examples = "corten cp web:/etc/nginx ./nginx\tout of it\n"
-                "corten cp -a ./site web:/var/www\tinto it, with owners\n"
-                "corten cp web:/var/log - | tar -t\tas an archive",
-    OPTIONS_OF(cp_rows, struct cp_options),
-    .args_min = 2,
-    .args_max = 2,
-    .names = "container",
-    .run = cp_run};
+const struct command command_cp = {.name = "cp",
+                                   .alias = "container cp",
+                                   .usage = "cp [OPTIONS] CONTAINER:PATH|volume:NAME/PATH|PATH|- "
+                                            "CONTAINER:PATH|volume:NAME/PATH|PATH|-",
+                                   .summary = "Copy files between containers, volumes and the host",
+                                   .examples =
+                                       "corten cp web:/etc/nginx ./nginx\tout of it\n"
+                                       "corten cp -a ./site web:/var/www\tinto it, with owners\n"
+                                       "corten cp web:/var/log - | tar -t\tas an archive\n"
+                                       "corten cp volume:data/dump.sql .\tout of a volume\n"
+                                       "corten cp web:/var/log volume:data/\tfrom one to the other",
+                                   OPTIONS_OF(cp_rows, struct cp_options),
+                                   .args_min = 2,
+                                   .args_max = 2,
+                                   .names = "container",
+                                   .run = cp_run};
 const struct command command_diff = {.name = "diff",
                                      .alias = "container diff",
                                      .usage = "diff [OPTIONS] CONTAINER",

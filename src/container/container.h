@@ -257,7 +257,12 @@ void containers_measure(struct containers *cs, struct container *const *list, si
 
 /* The file system from outside. Each serves the client's socket (taken is consumed) in a worker,
  * which writes the whole answer. */
-enum container_archive { CONTAINER_ARCHIVE_STAT, CONTAINER_ARCHIVE_GET, CONTAINER_ARCHIVE_PUT };
+enum container_archive {
+    CONTAINER_ARCHIVE_STAT,
+    CONTAINER_ARCHIVE_GET,
+    CONTAINER_ARCHIVE_PUT,
+    CONTAINER_ARCHIVE_ALL, /* of volumes: everything, named from its root */
+};
 struct container_files {
     const char *name; /* of the container as the client said it, for messages */
     const char *path; /* in the container; a closing "/" or "/." follows a link */
@@ -266,6 +271,9 @@ struct container_files {
 };
 void container_archive(struct container *c, enum container_archive what,
                        const struct container_files *o, struct http_taken *taken);
+/* The same for a volume, which cannot be removed meanwhile. */
+void container_volume_files(struct containers *cs, struct volume *v, enum container_archive what,
+                            const struct container_files *o, struct http_taken *taken);
 void container_export(struct container *c, struct http_taken *taken);
 void container_changes(struct container *c, struct http_taken *taken);
 /* The jobs of this folder for corten-worker; the last one is all NULL. */

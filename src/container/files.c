@@ -28,7 +28,7 @@ FIELDS(files_args_fields, struct files_args, F(what, "What", F_U32), F(name, "Na
        F(directory, "Directory", F_STR), F(place, "Place", F_STR), F(pid, "Pid", F_I64),
        F(start_time, "StartTime", F_U64), F(mounts, "Mounts", F_ARRAY, .sub = &mount_fields),
        F(read_only, "ReadOnly", F_BOOL), F(keep_kind, "KeepKind", F_BOOL), F(own, "Own", F_BOOL),
-       F(user, "User", F_STR));
+       F(volume, "Volume", F_BOOL, .flags = OMIT_EMPTY), F(user, "User", F_STR));
 #undef F
 
 struct files_job {
@@ -50,12 +50,16 @@ static void job_free(struct files_job *j) {
     free(j);
 }
 
-static void refuse(struct files_job *j, struct err e) {
+void files_refuse(int client, struct err e) {
     CLEAN_BUF struct buf out = {0};
     http_error_answer(&out, http_error_status(err_kind(e)), err_msg(e));
-    if (send(j->taken.fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    if (send(client, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         log_debug("the client has left");
     err_ignore(e); /* the client has it */
+}
+
+static void refuse(struct files_job *j, struct err e) {
+    files_refuse(j->taken.fd, e);
 }
 
 static void files_done(void *arg, struct str result UNUSED, struct err e) {
@@ -137,7 +141,7 @@ static struct err compose(const struct files_job *j, struct container *c, struct
     return OK;
 }
 
-static struct err pack_body(const struct http_taken *t, int *ret_fd) {
+struct err files_pack_body(const struct http_taken *t, int *ret_fd) {
     CLEAN_BUF struct buf packed = {0};
     http_body_pack(&t->body, buf_str(&t->early), &packed);
     CLEAN_FD int fd = memfd_create("corten-body", MFD_CLOEXEC);
@@ -156,7 +160,7 @@ static struct err run_worker(struct files_job *j, struct container *c) {
         return err_new(ERR_NOT_FOUND, "No such container: %s", j->name);
     struct files_fds fds = {.n = 3};
     TRY(compose(j, c, &a, &fds, &x));
-    TRY(pack_body(&j->taken, &body));
+    TRY(files_pack_body(&j->taken, &body));
     fields_print(&files_args_fields, &x, &text);
     fds.items[0] = j->taken.fd;
     fds.items[1] = images_layers_dirfd(c->all->config.images);

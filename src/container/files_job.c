@@ -101,8 +101,8 @@ static struct err not_found(const struct files_run *r, struct err e) {
     if (err_kind(e) != ERR_NOT_FOUND || err_errnum(e) == ENOTDIR)
         return err_kind(e) == ERR_NOT_FOUND ? err_as(e, ERR_INVALID) : e;
     err_free(e);
-    return err_new(ERR_NOT_FOUND, "Could not find the file %s in container %s", r->args.path,
-                   r->args.name);
+    return err_new(ERR_NOT_FOUND, "Could not find the file %s in %s %s", r->args.path,
+                   r->args.volume ? "volume" : "container", r->args.name);
 }
 
 static struct err find_target(struct files_run *r, struct target *t) {

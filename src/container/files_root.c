@@ -182,10 +182,23 @@ static struct err running(const struct files_args *a, int *ret_fd) {
     return OK;
 }
 
+static struct err volume_root(const struct files_args *a, const struct seen *seen, int *ret_fd) {
+    CLEAN_FD int tree = -1;
+    if (a->mounts.n != 1)
+        return err_new(ERR_INVALID, "a volume is one mount");
+    const struct files_mount *m = a->mounts.items;
+    if (!m->keep && !m->type)
+        return volume_open_dir(m->source, ret_fd);
+    TRY(open_mount(seen, m, &tree));
+    return open_dir_at(tree, ".", ret_fd);
+}
+
 struct err files_open_root(const struct files_args *a, int layers_fd, const int *keeps,
                            size_t keeps_n, int *ret_fd) {
     struct seen seen = {layers_fd, keeps, keeps_n};
     bool write = a->what == FILES_PUT;
+    if (a->volume)
+        return volume_root(a, &seen, ret_fd);
     if (a->pid)
         return running(a, ret_fd);
     if (a->mounts.n)

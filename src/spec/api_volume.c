@@ -11,6 +11,9 @@ FIELDS(api_volume_create_fields, struct api_volume_create,
        F(cluster_spec, "ClusterVolumeSpec", F_RAW, .flags = OMIT_EMPTY));
 #undef F
 
+FIELDS(api_volume_labels_fields, struct api_volume_labels,
+       FIELD(struct api_volume_labels, labels, "Labels", F_STRMAP, .flags = F_REQUIRED));
+
 #define F(member, name, kind, ...) FIELD(struct api_volume_usage, member, name, kind, ##__VA_ARGS__)
 FIELDS(api_volume_usage_fields, struct api_volume_usage,
        F(ref_count, "RefCount", F_I64),

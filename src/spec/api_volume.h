@@ -13,6 +13,12 @@ struct api_volume_create {
 };
 extern const struct fields api_volume_create_fields;
 
+/* POST /corten/volumes/{}/labels: they replace what is there. */
+struct api_volume_labels {
+    struct strmap labels;
+};
+extern const struct fields api_volume_labels_fields;
+
 /* -1: not known. Only in system df. */
 struct api_volume_usage {
     int64_t ref_count;

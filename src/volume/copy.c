@@ -266,7 +266,7 @@ static struct err walk(struct copy *c) {
     return OK;
 }
 
-static struct err copy_tree(int from, int volume_fd) {
+struct err volume_copy_tree(int from, int volume_fd) {
     struct stat st;
     CLEAN_FD
     int source = TAKE_FD(from);
@@ -338,7 +338,7 @@ struct err volume_copy_up(int rootfs_fd, const char *path, int volume_fd, int ma
     }
     TRYF(e, "image directory '%s'", path);
     TRY(set_mark(mark_fd));
-    e = copy_tree(TAKE_FD(from), volume_fd);
+    e = volume_copy_tree(TAKE_FD(from), volume_fd);
     if (err_failed(e)) {
         /* The mark stays when even this fails: the next start tries again. */
         struct err again = volume_empty_dir(volume_fd);

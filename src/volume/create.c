@@ -25,7 +25,7 @@ static void answer_now(void *arg) {
     free(a);
 }
 
-static void answer_later(struct volumes *v, struct err e, const char *name,
+void volume_answer_later(struct volumes *v, struct err e, const char *name,
                          void (*done)(void *arg, struct err e, struct volume *x), void *arg) {
     struct answer *a = NEW(struct answer);
     *a = (struct answer){e, v, mem_strdup_opt(name), done, arg};
@@ -115,6 +115,7 @@ static struct volume *begin(struct volumes *v, const char *name, const struct vo
     x->anonymous = !r->name || !*r->name;
     x->created = time_now();
     x->own->lazy = r->lazy;
+    x->own->unfinished = r->unfinished;
     x->labels.present = r->labels.present;
     for (size_t i = 0; i < r->labels.n; i++)
         strmap_set(&x->labels, &x->own->arena, r->labels.items[i].key, r->labels.items[i].value);
@@ -134,7 +135,7 @@ void volume_create(struct volumes *v, const struct volume_request *r,
     struct err e = check(r);
     if (err_failed(e)) {
         e = err_wrap(e, "create %s", name && *name ? name : "volume");
-        answer_later(v, e, NULL, done, arg);
+        volume_answer_later(v, e, NULL, done, arg);
         return;
     }
     if (!name || !*name) {
@@ -144,11 +145,11 @@ void volume_create(struct volumes *v, const struct volume_request *r,
     struct volume *x = volumes_lookup(v, name);
     if (x && x->state == VOLUME_REMOVING) {
         e = err_new(ERR_CONFLICT, "create %s: a volume of this name is being removed", name);
-        answer_later(v, e, NULL, done, arg);
+        volume_answer_later(v, e, NULL, done, arg);
         return;
     }
     if (x && x->state == VOLUME_READY) {
-        answer_later(v, OK, name, done, arg);
+        volume_answer_later(v, OK, name, done, arg);
         return;
     }
     bool fresh = x == NULL;

@@ -135,7 +135,8 @@ static struct err mount_job(struct worker_ctx *ctx, struct str args, const int *
     return OK;
 }
 
-const struct worker_job volume_jobs[] = {{"volume-mount", mount_job}, {NULL, NULL}};
+const struct worker_job volume_jobs[] = {
+    {"volume-mount", mount_job}, {"volume-copy", volume_copy_job}, {NULL, NULL}};
 
 struct err volume_mount_once(const char *type, const char *device, const char *options,
                              const char *mountpoint, int *ret_keep) {

@@ -12,6 +12,7 @@ struct volumes {
     const char *worker;         /* program; NULL: none */
     VEC(struct volume *) items; /* sorted by name */
     struct bus bus;
+    struct strv sweep; /* snapshots that were cut short: removed at the start */
 };
 
 /* Who waits for a volume that is being created. */
@@ -28,6 +29,8 @@ struct volume_private {
     struct volumes *all;
     struct arena arena; /* labels, options, driver */
     bool lazy;
+    bool unfinished; /* a snapshot on its way */
+    char *was;       /* its directory may still have this name (rename); in arena */
     VEC(struct volume_waiter) waiters;
     int keep; /* -1: not mounted */
     bool mounting;
@@ -71,6 +74,17 @@ extern const struct fields volume_mount_fields;
 bool volume_mount_is_local(const struct volume_mount *m);
 /* Pool or worker. */
 struct err volume_mount_make(const struct volume_mount *m, int layers_fd, int *ret_keep);
+
+/* create.c: an answer that comes after the call has returned. name NULL: e failed. */
+void volume_answer_later(struct volumes *v, struct err e, const char *name,
+                         void (*done)(void *arg, struct err e, struct volume *x), void *arg);
+/* copy.c. Pool or worker: everything below from (taken over), into the empty directory to. */
+struct err volume_copy_tree(int from, int to);
+/* change.c: the worker's job "volume-copy". */
+struct err volume_copy_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                           struct buf *ret_result);
+/* change.c: what an earlier daemon had begun. */
+void volumes_finish_begun(struct volumes *v);
 
 /* --- directories: pool --- */
 struct err volume_make_dir(const char *mountpoint);

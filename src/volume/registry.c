@@ -137,6 +137,8 @@ struct err volumes_open(struct store *s, struct loop *l, const char *data_root,
     struct err e = dir_make(v->root, 0711);
     if (!err_failed(e))
         e = volume_rows_load(v);
+    if (!err_failed(e))
+        volumes_finish_begun(v);
     if (err_failed(e)) {
         volumes_close(v);
         return err_wrap(e, "volumes");
@@ -155,6 +157,7 @@ struct volumes *volumes_close(struct volumes *v) {
     for (size_t i = 0; i < v->items.n; i++)
         volume_free(v->items.items[i]);
     vec_done(&v->items);
+    strv_done(&v->sweep);
     free(v->root);
     free(v);
     return NULL;

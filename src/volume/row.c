@@ -3,14 +3,21 @@
 
 struct volume_row {
     struct strmap labels, options;
+    bool unfinished;
+    char *was;
 };
 
 FIELDS(volume_row_fields, struct volume_row,
        FIELD(struct volume_row, labels, "labels", F_STRMAP, OMIT_EMPTY),
-       FIELD(struct volume_row, options, "options", F_STRMAP, OMIT_EMPTY));
+       FIELD(struct volume_row, options, "options", F_STRMAP, OMIT_EMPTY),
+       FIELD(struct volume_row, unfinished, "unfinished", F_BOOL, OMIT_EMPTY),
+       FIELD(struct volume_row, was, "was", F_STR, OMIT_EMPTY));
 
 void volume_row_put(struct store_txn *t, const struct volume *x) {
-    struct volume_row r = {.labels = x->labels, .options = x->options};
+    struct volume_row r = {.labels = x->labels,
+                           .options = x->options,
+                           .unfinished = x->own->unfinished,
+                           .was = x->own->was};
     CLEAN_BUF struct buf data = {0};
     fields_print(&volume_row_fields, &r, &data);
     store_add(t,
@@ -42,6 +49,10 @@ static struct err load_row(void *arg, struct store_row *row) {
     }
     x->labels = r.labels;
     x->options = r.options;
+    x->own->unfinished = r.unfinished;
+    x->own->was = r.was;
+    if (r.was)
+        TRYF(volume_name_check(r.was), "volume row in the store");
     if (row_text(row, 4))
         x->driver = arena_strz(&x->own->arena, row_text(row, 4));
     volumes_insert(v, x);

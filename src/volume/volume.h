@@ -66,7 +66,8 @@ struct volume_request {
     const char *name;   /* NULL or "": anonymous, 64 hex digits */
     const char *driver; /* NULL, "" or "local" */
     struct strmap labels, options;
-    bool lazy; /* belongs to an auto-removed container: no fsync */
+    bool lazy;       /* belongs to an auto-removed container: no fsync */
+    bool unfinished; /* of a snapshot */
 };
 /* A volume that exists already is success and comes back unchanged (as the peer does). */
 void volume_create(struct volumes *v, const struct volume_request *r,
@@ -114,6 +115,18 @@ struct err volume_mount_once(const char *type, const char *device, const char *o
                              const char *mountpoint, int *ret_keep);
 /* *Pool*. The same below a directory that is in our own mount namespace. */
 struct err volume_dir_clone(int dir_fd, const char *subpath, int *ret_tree);
+
+/* A new name for a volume that no container has. ERR_CONFLICT: one has it, or the name is taken. */
+void volume_rename(struct volumes *v, const char *name, const char *to,
+                   void (*done)(void *arg, struct err e, struct volume *x), void *arg);
+/* A new plain volume with what is in this one now (shared blocks where the file system can), and
+ * its labels. ERR_CONFLICT: the name is taken. to "": anonymous. A copy that a crash cut short is
+ * removed by the next start. */
+void volume_snapshot(struct volumes *v, const char *name, const char *to,
+                     void (*done)(void *arg, struct err e, struct volume *x), void *arg);
+/* Replaces the labels. */
+void volume_relabel(struct volumes *v, const char *name, const struct strmap *labels,
+                    void (*done)(void *arg, struct err e, struct volume *x), void *arg);
 
 /* ERR_CONFLICT "remove X: volume is in use - [id, id]". Deletes the data in a job. */
 void volume_remove(struct volumes *v, const char *name, void (*done)(void *arg, struct err e),
