@@ -5,6 +5,9 @@
 #include "volume/private.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 struct change {
@@ -148,11 +151,25 @@ struct copy_args {
 FIELDS(copy_args_fields, struct copy_args, FIELD(struct copy_args, from, "From", F_STR),
        FIELD(struct copy_args, into, "Into", F_STR));
 
+/* A copy ends with the daemon that asked for it: the next one removes what is unfinished. The lock,
+ * given back by the kernel after the last write, is what that one waits for. */
+static struct err die_with_the_daemon(struct worker_ctx *ctx, int into, int *ret_lock) {
+    CLEAN_FD int lock = openat(into, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0 || flock(lock, LOCK_SH | LOCK_NB) < 0)
+        return err_errno(errno, "lock the snapshot");
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return err_errno(errno, "ask to end with the daemon");
+    if (worker_orphaned(ctx))
+        return err_new(ERR_CANCELLED, "the daemon is gone");
+    *ret_lock = TAKE_FD(lock);
+    return OK;
+}
+
 /* Worker. fds: the keep of a volume that is a mount, or none. */
-struct err volume_copy_job(struct worker_ctx *ctx UNUSED, struct str args, const int *fds,
-                           size_t fds_n, struct buf *ret_result UNUSED) {
+struct err volume_copy_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                           struct buf *ret_result UNUSED) {
     CLEAN_ARENA struct arena a = {0};
-    CLEAN_FD int tree = -1, from = -1, into = -1;
+    CLEAN_FD int tree = -1, from = -1, into = -1, lock = -1;
     struct copy_args x;
     TRY(fields_decode(&copy_args_fields, args, &a, &x));
     if (fds_n) {
@@ -164,6 +181,7 @@ struct err volume_copy_job(struct worker_ctx *ctx UNUSED, struct str args, const
         TRY(volume_open_dir(x.from, &from));
     }
     TRY(volume_open_dir(x.into, &into));
+    TRY(die_with_the_daemon(ctx, into, &lock));
     TRY(volume_copy_tree(TAKE_FD(from), into));
     return syncfs(into) < 0 ? err_errno(errno, "write it to the disk") : OK;
 }

@@ -6,8 +6,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define WRITER_WAIT_MS 5000
 
 /* 0701 and 0755: a process in a container reaches its volume whatever its uid; others on the host
  * do not list what lies beside it. chmod, because umask has a say in mkdir. */
@@ -31,17 +34,24 @@ struct err volume_open_dir(const char *mountpoint, int *ret_fd) {
     return dir_open(mountpoint, ret_fd);
 }
 
+/* The copy that a killed daemon had begun is dying; see change.c. */
+static void await_writer(int own) {
+    for (int ms = 0; flock(own, LOCK_EX | LOCK_NB) < 0 && ms < WRITER_WAIT_MS; ms += 10)
+        usleep(10000);
+}
+
 struct err volume_remove_dir(const char *root, const char *name, uint64_t *ret_bytes) {
     CLEAN_FD
     int dir = -1;
     TRY(dir_open(root, &dir));
-    if (ret_bytes) {
-        CLEAN_FD
-        int own = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEAN_FD
+    int own = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (ret_bytes)
         *ret_bytes = 0;
-        if (own >= 0)
-            TRY(volume_usage(own, ret_bytes));
-    }
+    if (own >= 0 && ret_bytes)
+        TRY(volume_usage(own, ret_bytes));
+    if (own >= 0)
+        await_writer(own);
     return dir_remove(dir, name);
 }
 
