@@ -112,9 +112,7 @@ class Handler(BaseHTTPRequestHandler):
             return None
         cut = f.get("cut_upload")
         if cut and n > cut[0] and once("cut_upload", cut[1]):
-            data = self.rfile.read(cut[0])
-            self.hang_up()
-            self.kept = data
+            self.kept = self.rfile.read(cut[0])  # hung up by the caller, once it is stored
             return None
         return self.rfile.read(n)
 
@@ -260,7 +258,9 @@ class Handler(BaseHTTPRequestHandler):
         self.kept = None
         data = self.body()
         if data is None:
-            uploads[uid] += self.kept or b""
+            if self.kept is not None:
+                uploads[uid] += self.kept
+                self.hang_up()
             return None
         uploads[uid] += data
         if self.command == "PATCH":
