@@ -163,6 +163,6 @@ struct err build_check(struct str dockerfile, const char *name, const struct bui
     TRY(dockerfile_parse(dockerfile, name, &a, &f));
     TRY(check_options(how->directive ? how->directive : f->check, &o));
     if (how->context_fd >= 0)
-        TRY(context_ignore(how->context_fd, name, &ignore));
+        TRY(ignore_read(how->context_fd, name, &ignore));
     return check_run(f, &o, ignore.n ? &ignore : NULL, &a, out, ret_warnings);
 }

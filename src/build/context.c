@@ -88,23 +88,6 @@ struct err context_local(struct context *c, const char *path) {
     return OK;
 }
 
-struct err context_ignore(int dir, const char *dockerfile, struct ignore *ret) {
-    CLEAN_FREE
-    char *own = mem_printf("%s.dockerignore", dockerfile);
-    const char *const names[] = {own, ".dockerignore"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        CLEAN_BUF struct buf text = {0};
-        struct err e = beneath_read(dir, names[i], IGNORE_SIZE_MAX, &text);
-        if (err_kind(e) == ERR_NOT_FOUND) {
-            err_free(e); /* the next one, or no rules */
-            continue;
-        }
-        TRYF(e, "%s", names[i]);
-        return ignore_parse(buf_str(&text), names[i], ret);
-    }
-    return OK;
-}
-
 struct err context_read(struct context *c, const char *dockerfile, struct buf *ret_text) {
     struct err e = beneath_read(c->root_fd, dockerfile, DOCKERFILE_SIZE_MAX, ret_text);
     if (err_kind(e) == ERR_NOT_FOUND) {
@@ -130,7 +113,7 @@ struct err context_stdin(struct context *c, const char *dockerfile) {
 }
 
 struct err context_rules(struct context *c, const char *dockerfile) {
-    TRY(context_ignore(c->root_fd, dockerfile, &c->ignore));
+    TRY(ignore_read(c->root_fd, dockerfile, &c->ignore));
     c->root = (struct source_root){
         .fd = c->root_fd, .ignore = c->ignore.n ? &c->ignore : NULL, .digests = c->digests};
     return OK;

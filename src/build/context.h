@@ -38,7 +38,5 @@ struct err context_local(struct context *c, const char *path);
 struct err context_read(struct context *c, const char *dockerfile, struct buf *ret_text);
 /* The same when the text came another way: the ignore rules only. */
 struct err context_rules(struct context *c, const char *dockerfile);
-/* The rules themselves; none when there is no file. */
-struct err context_ignore(int dir, const char *dockerfile, struct ignore *ret);
 /* An archive, or a Dockerfile alone, from descriptor 0. */
 struct err context_stdin(struct context *c, const char *dockerfile);

@@ -109,7 +109,7 @@ expect_match "$output" '^Run it as root, or as a member of the group that owns t
 expect_status 125 ct ps --nope
 expect_status 1 ct ps --format '{{.Nope'
 expect_match "$output" '^corten: failed to parse template: template: :1:2: unclosed action$'
-expect_no_match "$(ldd "$bin/corten")" 'lib(ssl|curl|archive|uv|sqlite3|ldns|seccomp|cap)\.so'
+expect_no_match "$(ldd "$bin/corten")" 'lib(ssl|crypto|curl|archive|uv|sqlite3|zstd|z|isal|lzma|bz2|ldns|seccomp|cap)\.so'
 
 step "json, colours, confirmations"
 expect_eq "$(ct stop -t 0 --json web)" '{"name":"web"}'
