@@ -6,7 +6,7 @@
  * bytes after the end that are not zero padding are ERR_INVALID. xz and bzip2 are refused by name.
  * Bombs: beyond INFLATE_FREE bytes more than INFLATE_RATIO times the input is refused. zstd windows
  * above 128 MiB are refused.
- * Tests: test/unit/archive/inflate.c; fuzz: test/fuzz/inflate.c.
+ * Tests: test/unit/archive/inflate.c; fuzz: test/fuzz/tar.c.
  */
 #pragma once
 #include "archive/stream.h"

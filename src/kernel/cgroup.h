@@ -9,7 +9,7 @@
  * are not yet.
  *
  * Owns: the directories, from cgroup_make to cgroup_remove. Any thread; keeps no state.
- * Files are written with one write(2) each. Tests: test/kernel/cgroup.c (hybrid here, v2 in the
+ * Files are written with one write(2) each. Tests: test/kernel/runtime-limits.c (hybrid here, v2 in the
  * VM).
  */
 #pragma once

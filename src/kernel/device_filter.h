@@ -5,7 +5,7 @@
  * The v2 program says exactly that. The v1 controller knows only a list of permissions, so an order
  * that it cannot express (a denial inside a wider permission) is ERR_UNSUPPORTED there, never
  * silently wider (GHSA-g54h-m393-cpwq). Any thread. Tests: test/unit/kernel/device_filter.c,
- * test/kernel/runtime-devices.c.
+ * test/kernel/runtime-isolation.c.
  */
 #pragma once
 #include "base/vec.h"

@@ -2,7 +2,7 @@
  *
  * Any thread; blocks shortly; looks into the namespace of the calling thread. TCP: sockets that
  * listen, and from Linux 6.8 those that are bound and do nothing; UDP: all that are bound. Tests:
- * test/kernel/network-ports.c.
+ * test/e2e/t3110-publish.sh.
  */
 #pragma once
 #include "base/err.h"

@@ -9,7 +9,7 @@
  *
  * Any thread; a socket belongs to one thread at a time and to the network namespace it was made in.
  * Sizes: a nested attribute holds at most 65,535 bytes (16-bit length, checked by assert: it is
- * built by us). Tests: test/kernel/network-netlink.c, test/unit/network (building).
+ * built by us). Tests: test/kernel/network-endpoints.c.
  */
 #pragma once
 #include "base/buf.h"

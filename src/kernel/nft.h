@@ -10,7 +10,7 @@
  * Tables of family `ip` (NFPROTO_IPV4) unless a batch says otherwise.
  *
  * Source: include/uapi/linux/netfilter/nf_tables.h, nfnetlink.h. Any thread; blocks shortly.
- * Tests: test/kernel/network-nft.c.
+ * Tests: test/kernel/network-endpoints.c, network-restart.c.
  */
 #pragma once
 #include "base/vec.h"

@@ -4,7 +4,7 @@
  *
  * Messages are added between nft_begin and nft_end; the batch takes effect as a whole. Registers:
  * NFT_REG32_00 + n. Data is given as it stands in packets (network byte order).
- * Source: include/uapi/linux/netfilter/nf_tables.h. Any thread. Tests: test/kernel/network-names.c.
+ * Source: include/uapi/linux/netfilter/nf_tables.h. Any thread. Tests: test/kernel/network-endpoints.c.
  */
 #pragma once
 #include "kernel/netlink.h"

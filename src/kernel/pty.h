@@ -3,7 +3,7 @@
  * A container's terminal comes from the container's own devpts, which the container controls: the
  * master is opened below a verified root and the slave is had from the master (TIOCGPTPEER), never
  * by its name (CVE-2025-52565). Descriptors are CLOEXEC. Any thread.
- * Tests: test/kernel/pty.c.
+ * Tests: test/kernel/monitor-exec.c.
  */
 #pragma once
 #include "base/err.h"

@@ -9,7 +9,7 @@
  *
  * Numbers come from libseccomp's tables (seccomp_number); nothing else of that library is used.
  * Compiling happens in the daemon, once; loading happens in the container's first process.
- * Tests: test/unit/kernel/seccomp.c (interpreted), test/kernel/runtime-seccomp.c (in the kernel).
+ * Tests: test/unit/kernel/seccomp.c (interpreted), test/kernel/runtime-filtered.c (in the kernel).
  */
 #pragma once
 #include "base/str.h"

@@ -2,7 +2,7 @@
  *
  * fd: an open descriptor, or O_PATH (then through /proc/self/fd, which never follows a link: the
  * descriptor is the object). Names and values come from layers: their sizes are the kernel's limits
- * and are checked before allocation. Any thread. Tests: test/kernel/xattr.c.
+ * and are checked before allocation. Any thread. Tests: test/unit/archive/extract.c, test/kernel/volume-copy.c.
  */
 #pragma once
 #include "base/buf.h"

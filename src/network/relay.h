@@ -9,7 +9,7 @@
  * RELAY_IDLE. The list of sources of a port is looked at here; the host itself is always let in.
  *
  * Limits: RELAY_FLOWS_MAX connections and as many exchanges, all containers together; one that is
- * too many is closed at once. Tests: test/e2e/t3110-publish-six.sh.
+ * too many is closed at once. Tests: test/e2e/t3110-publish.sh.
  */
 #pragma once
 #include "base/list.h"

@@ -7,7 +7,7 @@
  * init_fd), so nothing of the image is needed or trusted. Exit status as a shell says it: that of
  * the program, 128 + signal, 127 when there is no such program, 126 when it cannot be executed. The
  * program gets a process group of its own, and the terminal's foreground where there is one, so
- * that ^C reaches it once. Tests: test/e2e/t8101-init.sh. */
+ * that ^C reaches it once. Tests: test/e2e/t2030-create-fields.sh. */
 
 #include "runtime/runtime.h"
 #include <errno.h>

@@ -11,7 +11,7 @@
 
 struct oci_state {
     char *oci_version, *id, *status; /* creating created running stopped (paused) */
-    int64_t pid;                     /* 0 when stopped: left out */
+    int64_t pid;                     /* 0 when stopped */
     char *bundle;
     struct strmap annotations;
     char *rootfs, *created, *owner; /* as runc prints it, beyond the specification */

@@ -187,6 +187,9 @@ E2
 plant "unfinished work" unfinished src/image/a.c <<'E2'
 /* TODO later */
 E2
+plant "a test that does not exist" no-test src/image/a.c <<'E2'
+/* Tests: test/unit/image/nowhere.c. */
+E2
 
 violation='static int counter;'
 fresh
