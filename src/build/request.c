@@ -6,6 +6,7 @@
 struct reader {
     struct request *r;
     struct arena *a;
+    uint64_t seen; /* bit i: parameters[i] */
     const char *key;
     struct str value;
 };
@@ -282,10 +283,23 @@ static const struct {
     {"session", refuse_if_given},
 };
 
+static bool is_list(read_fn *read) {
+    return read == read_tag || read == read_hosts || read == read_security;
+}
+
+/* Of what is no list the first counts, as with the peer (docker-py sends "dockerfile" twice, and
+ * only the first is a name). */
 static struct err parameter(struct reader *x) {
-    for (size_t i = 0; i < ARRAY_LEN(parameters); i++)
-        if (str_eqz(str_of(parameters[i].key), x->key))
-            return parameters[i].read ? parameters[i].read(x) : OK;
+    _Static_assert(ARRAY_LEN(parameters) <= 64, "a bit each");
+    for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
+        if (!str_eqz(str_of(parameters[i].key), x->key))
+            continue;
+        bool again = x->seen & UINT64_C(1) << i;
+        x->seen |= UINT64_C(1) << i;
+        if (!parameters[i].read || (again && !is_list(parameters[i].read)))
+            return OK;
+        return parameters[i].read(x);
+    }
     return OK;
 }
 

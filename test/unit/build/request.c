@@ -23,7 +23,8 @@ TEST(everything_the_stock_client_sends) {
         "memory=1048576&memswap=-1&networkmode=none&rm=1&shmsize=65536&t=a%3A1&t=b&target=two&"
         "ulimits=%5B%7B%22Name%22%3A%22nofile%22%2C%22Hard%22%3A20%2C%22Soft%22%3A10%7D%5D&version="
         "1&q=1&nocache=1&"
-        "extrahosts=h%3A1.2.3.4&extrahosts=i%3A%3A%3A1&unknown=x";
+        "extrahosts=h%3A1.2.3.4&extrahosts=i%3A%3A%3A1&unknown=x&"
+        "dockerfile=FROM+x&target=three&nocache=0";
     assert_ok(request_parse(str_of(q), &a, &r));
     assert_int_equal(r.tags.n, 2);
     assert_string_equal(r.tags.items[0], "a:1");
