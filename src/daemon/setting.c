@@ -115,7 +115,6 @@ const struct setting settings[] = {
             .help = "cgroup that containers' cgroups lie in"),
     SETTING(seccomp_profile, .option = "seccomp-profile", .key = "seccomp-profile",
             .argument = "FILE", .help = "profile of containers; builtin (default) or unconfined"),
-    FIXED("storage-driver", "storage-driver", "overlay2", "layers are joined by overlay always"),
     FIXED("exec-opt", "exec-opts", "native.cgroupdriver=cgroupfs",
           "cgroups are made without a manager"),
     FIXED("default-runtime", "default-runtime", "corten runc",
