@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "daemon/daemon.h"
 #include "daemon/listen.h"
+#include "daemon/setting.h"
 #include "test.h"
 #include <unistd.h>
 
@@ -144,4 +145,16 @@ TEST(reload_takes_what_can_change) {
     assert_int_equal(c.debug, DAEMON_ON);
     unlink(path);
     daemon_config_done(&c);
+}
+
+/* A second row for a name would never be read. */
+TEST(every_setting_has_its_own_names) {
+    for (size_t i = 0; i < settings_n; i++)
+        for (size_t k = i + 1; k < settings_n; k++) {
+            const struct setting *a = &settings[i], *b = &settings[k];
+            if (a->option && b->option && strcmp(a->option, b->option) == 0)
+                fail_msg("--%s is there twice", a->option);
+            if (a->key && b->key && strcmp(a->key, b->key) == 0)
+                fail_msg("'%s' is there twice", a->key);
+        }
 }
