@@ -58,8 +58,10 @@ far_ask() { far perl "$TEST_TMP/ask.pl" "$@"; }
 serve() { # CONTAINER PORT…: this machine's perl in the container's network
     local name=$1; shift
     nsenter --net="/proc/$(dk inspect -f '{{.State.Pid}}' "$name")/ns/net" perl "$TEST_TMP/serve.pl" "$@" "$TEST_TMP" 2> /dev/null &
+    servers+=($!)
     at_end "kill $! 2> /dev/null"
 }
+servers=()
 box() { dk run -d "$@" busybox sleep 1000 > /dev/null; }
 table=$(in_net true; echo "corten-${instance#corten-}")
 elements() { in_net nft -j list map "$1" "$table" "$2" | grep -o '"elem": \[.*' | grep -o '\[\["concat\|{"concat' | wc -l; }
@@ -163,7 +165,8 @@ if ! perl -e 'use Socket; socket(my $s, AF_INET, SOCK_STREAM, 132) or exit 1'; t
     expect_fails "this kernel has no sctp" dk run --rm -p 41001:80/sctp busybox true
 fi
 
-kill "$foreign"
+kill "$foreign" "${servers[@]}" 2> /dev/null # they hold the network of a container that is gone
+wait "$foreign" "${servers[@]}" 2> /dev/null
 dk network rm six > /dev/null
 in_net ip link del ext0
 expect_nothing_left
