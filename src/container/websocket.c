@@ -198,11 +198,12 @@ static void read_client(struct bridge *b) {
 
 /* false: the other end is gone. */
 static bool flush(int fd, struct buf *out) {
-    ssize_t n = out->len ? send(fd, out->data, out->len, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
+    if (out->len == 0)
+        return true;
+    ssize_t n = send(fd, out->data, out->len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0)
         return errno == EAGAIN || errno == EINTR;
-    memmove(out->data, out->data + n, out->len - (size_t)n);
-    buf_truncate(out, out->len - (size_t)n);
+    buf_drop(out, (size_t)n);
     return true;
 }
 

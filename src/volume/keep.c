@@ -28,7 +28,7 @@ static int make_in_child(void *arg) {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return -errno;
     j->what = "open the namespace";
-    j->result = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    j->result = open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC);
     if (j->result < 0)
         return -errno;
     j->what = "attach";

@@ -31,7 +31,7 @@ expect_eq "$(dk run --rm --ulimit nofile=100:200 busybox sh -c 'ulimit -Sn; ulim
 expect_match "$(dk run --rm --shm-size 8m busybox grep ' /dev/shm ' /proc/mounts)" "size=8192k"
 expect_eq "$(dk run --rm --dns 192.0.2.1 busybox grep -c 192.0.2.53 /etc/resolv.conf)" "0"
 expect_eq "$(dk run --rm --init=false busybox cat /proc/1/comm)" "cat"
-expect_eq "$(dk run --rm --security-opt seccomp=builtin busybox sh -c 'mkdir /x && echo made')" "made"
+expect_eq "$(ct run --rm --security-opt seccomp=builtin busybox sh -c 'mkdir /x && echo made')" "made"
 expect_eq "$(dk run --rm --security-opt no-new-privileges=false busybox grep NoNewPrivs /proc/self/status | awk '{print $2}')" "0"
 expect_eq "$(dk run --rm --log-driver none busybox echo none)" "none"
 expect_eq "$(dk run --rm --privileged busybox sh -c 'mkdir /x && echo made')" "made"

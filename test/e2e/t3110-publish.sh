@@ -69,7 +69,7 @@ elements() { in_net nft -j list map "$1" "$table" "$2" | grep -o '"elem": \[.*' 
 step "an IPv4 container: translated by IPv4, carried by IPv6"
 box --name plain -p 8080:80 -p 8080:80/udp
 serve plain 80
-expect_eq "$(dk port plain 80/tcp | tr '\n' ' ')" "0.0.0.0:8080 [::]:8080 "
+expect_eq "$(ct port plain 80/tcp | tr '\n' ' ')" "0.0.0.0:8080 [::]:8080 "
 eventually 5 say tcp 127.0.0.1 8080
 expect_eq "$(say tcp ::1 8080)" "80 tcp 172.17.0.1"
 expect_eq "$(say udp ::1 8080)" "80 udp 172.17.0.1"
@@ -91,13 +91,13 @@ kill_daemon
 expect_eq "$(say tcp ::1 8080)" "80 tcp 172.17.0.1"
 restart_daemon
 expect_eq "$(say tcp ::1 8080)" "80 tcp 172.17.0.1"
-expect_eq "$(dk port plain 80/tcp | tr '\n' ' ')" "0.0.0.0:8080 [::]:8080 "
+expect_eq "$(ct port plain 80/tcp | tr '\n' ' ')" "0.0.0.0:8080 [::]:8080 "
 
 step "a container with IPv6: translated by both"
 dk network create --ipv6 --subnet 10.83.0.0/24 --subnet fd83::/64 six > /dev/null
 box --name six --network six -p 8081:80 -p '[2001:db8:1::1]:8082:80' -p '[::1]:8083:80'
 serve six 80
-expect_eq "$(dk port six 80/tcp | sort | tr '\n' ' ')" "0.0.0.0:8081 [2001:db8:1::1]:8082 [::1]:8083 [::]:8081 "
+expect_eq "$(ct port six 80/tcp | sort | tr '\n' ' ')" "0.0.0.0:8081 [2001:db8:1::1]:8082 [::1]:8083 [::]:8081 "
 eventually 5 say tcp 127.0.0.1 8081
 expect_eq "$(far_ask tcp 2001:db8:1::1 8081)" "80 tcp 2001:db8:1::2"
 expect_eq "$(say tcp 2001:db8:1::1 8081)" "80 tcp 2001:db8:1::1"

@@ -35,18 +35,18 @@ expect_eq "$(cat "$TEST_TMP/out")" shared
 expect_eq "$(dk exec two cat /other/h)" more
 
 step "a part of it; links do not lead out"
-expect_eq "$(dk run --rm --mount type=volume,src=mem,dst=/m,volume-subpath=sub/dir busybox cat /m/g)" below
-dk run --rm -v mem:/mem busybox ln -s /etc /mem/out
-expect_fails 'cannot access path out|No such file' dk run --rm --mount type=volume,src=mem,dst=/m,volume-subpath=out/passwd busybox true
-expect_fails 'cannot access path none' dk run --rm --mount type=volume,src=mem,dst=/m,volume-subpath=none busybox true
-expect_fails 'subpath must be a relative path within the volume' dk run --rm --mount type=volume,src=mem,dst=/m,volume-subpath=a/../../b busybox true
+expect_eq "$(ct run --rm --mount type=volume,src=mem,dst=/m,volume-subpath=sub/dir busybox cat /m/g)" below
+ct run --rm -v mem:/mem busybox ln -s /etc /mem/out
+expect_fails 'cannot access path out|No such file' ct run --rm --mount type=volume,src=mem,dst=/m,volume-subpath=out/passwd busybox true
+expect_fails 'cannot access path none' ct run --rm --mount type=volume,src=mem,dst=/m,volume-subpath=none busybox true
+expect_fails 'subpath must be a relative path within the volume' ct run --rm --mount type=volume,src=mem,dst=/m,volume-subpath=a/../../b busybox true
 
 step "cp sees it, running or not, used or not"
 dk create --name still -v mem:/mem busybox true > /dev/null
 dk cp still:/mem/f "$TEST_TMP/f"
 expect_eq "$(cat "$TEST_TMP/f")" shared
 dk rm -f two > /dev/null
-expect_fails 'No such file|Could not find' dk cp still:/mem/f "$TEST_TMP/f2"
+expect_fails 'No such file|Could not find|No such container:path' dk cp still:/mem/f "$TEST_TMP/f2"
 expect_eq "$(dk run --rm -v mem:/mem busybox ls /mem)" ""
 dk rm still > /dev/null
 

@@ -46,7 +46,7 @@ expect_fails 'exists already' ct volume rename data copy
 expect_fails 'invalid characters|too short' ct volume rename data x/y
 expect_eq "$(ct volume rename data other)" other
 expect_eq "$(dk run --rm -v other:/d busybox cat /d/sub/f)" hello
-expect_fails 'no such volume' dk volume inspect data
+expect_fails '[Nn]o such volume' dk volume inspect data
 [ ! -e "$DATA_ROOT/volume/data" ] || fail "the old directory is still there"
 
 step "snapshot: what is there now"
