@@ -15,7 +15,7 @@
 
 static int open_own_net(void *arg) {
     int *ret = arg;
-    /* The child is a process of its own: "self" is the child, not the thread that waits for it. */
+    /* "self" could be the whole process, with ThreadSanitizer: see spawn_call. */
     int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;

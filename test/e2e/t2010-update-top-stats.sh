@@ -101,7 +101,7 @@ done
 api POST /swarm/leave
 expect_eq "$api_status" 503
 expect_eq "$(dk plugin ls -q)" ""
-expect_fails "not found" dk plugin inspect a/b:c
+expect_fails "not found|No such plugin" dk plugin inspect a/b:c
 for path in /session /grpc /plugins/pull /swarm/init; do
     api POST "$path"
     expect_eq "$path $api_status" "$path 501"

@@ -81,8 +81,8 @@ expect_fails "Read-only" dk run --rm --volumes-from source:ro busybox touch /n/g
 expect_fails "No such container" dk run --rm --volumes-from nosuch busybox true
 expect_match "$(dk run --rm --tmpfs /t:size=1m,mode=700,exec busybox grep ' /t ' /proc/mounts)" "size=1024k,mode=700"
 expect_fails "Invalid tmpfs option" dk run --rm --tmpfs /t:nosuch busybox true
-dk create --name noted --annotation a.b=c busybox true > /dev/null
-expect_eq "$(dk inspect -f '{{index .HostConfig.Annotations "a.b"}}' noted)" "c"
+ct create --name noted --annotation a.b=c busybox true > /dev/null
+expect_eq "$(ct inspect -f '{{index .HostConfig.Annotations "a.b"}}' noted)" "c"
 dk create --name env -e A -e B=2 busybox env > /dev/null
 expect_eq "$(dk start -a env | grep -c '^B=2$')" "1"
 

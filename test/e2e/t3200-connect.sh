@@ -93,7 +93,7 @@ dk rm -f plain > /dev/null
 dk run -d --name lonely --network none busybox sleep 1000 > /dev/null
 expect_fails "private \(none\) mode" dk network connect one lonely
 dk rm -f lonely > /dev/null
-expect_fails "user-defined networks|user defined networks" dk run --rm --network-alias x busybox true
+expect_fails "user-defined networks|user defined networks" ct run --rm --network-alias x busybox true
 
 expect_eq "$(dk network rm one two in | tr '\n' ' ')" "one two in "
 expect_nothing_left

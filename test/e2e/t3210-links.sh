@@ -30,7 +30,7 @@ step "what cannot be"
 expect_fails "could not get container for nobody" dk run --rm --link nobody busybox true
 dk stop -t 0 db > /dev/null
 expect_fails "Cannot link to a non running container: /db AS /w2/db" dk run --name w2 --link db busybox true
-expect_fails "host type networking" dk run --rm --network host --link db busybox true
+expect_fails "host type networking|only supported for user-defined networks" dk run --rm --network host --link db busybox true
 dk start db > /dev/null
 
 step "on a user-defined network"

@@ -1,6 +1,10 @@
 #!/bin/bash
 # A long list of command lines with the stock docker CLI and with corten: stdout, exit status, and whether stderr speaks.
 . "$(dirname "$0")/lib.sh"
+# corten follows the client of today; those before 25 print addresses, warnings and refusals in their own way.
+case $("$docker" --version) in
+*' version 1'?.* | *' version 2'[0-4].*) skip "the stock docker CLI here is older than what corten is compared with" ;;
+esac
 start_daemon
 make_busybox_image
 
@@ -23,14 +27,9 @@ run_lines() { # CLI TRANSCRIPT
     done <"$TEST_TMP/lines"
 }
 
-# What the stock client of Debian 12 does not know, or warns about in its own way.
-: >"$TEST_TMP/unknown"
-case $(dk version -f '{{.Client.Version}}') in
-1?.* | 20.*) printf '%s\n' 'context show' 'system info' >"$TEST_TMP/unknown" ;;
-esac
 compare() { # WORDS
     step "$@"
-    grep -v -x -F -f "$TEST_TMP/unknown" >"$TEST_TMP/lines"
+    cat >"$TEST_TMP/lines"
     run_lines dk "$TEST_TMP/docker.txt"
     [ -n "${between-}" ] && eval "$between"
     run_lines ct "$TEST_TMP/corten.txt"
