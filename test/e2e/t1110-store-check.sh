@@ -72,7 +72,7 @@ truncate -s -1 "$blob"
 expect_status 1 ct system check --json
 expect_eq "$(jq -r '.Problems[0].Kind' <<<"$output")" blob-truncated
 cp "$TEST_TMP/blob" "$blob"
-printf '\377' | dd of="$blob" bs=1 seek=1000 conv=notrunc status=none
+perl -e 'open my $f, "+<", $ARGV[0] or die; seek $f, 1000, 0; read $f, my $c, 1; seek $f, 1000, 0; print $f ~$c' "$blob"
 expect_status 1 ct system check
 expect_match "$output" 'blob-damaged sha256:.*another digest'
 expect_no_match "$output" layer-
