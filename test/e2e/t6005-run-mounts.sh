@@ -81,6 +81,7 @@ out=$(ct build -t s --secret id=s,src=secret.txt --secret id=v,env=NAME_OF ctx 2
 expect_eq "$(dk run --rm s cat /seen)" "top-secret
 9 440"
 expect_eq "$(dk run --rm s find /run -type f)" ""
-expect_eq "$(ls -d /dev/shm/corten-build-* 2>/dev/null)" ""
+# Other daemons, of tests beside this one, may have theirs there.
+expect_eq "$(grep -rl top-secret /dev/shm/corten-build-* 2>/dev/null)" ""
 grep -rq from-env "$DATA_ROOT/layer" 2>/dev/null && fail "the value is in a layer"
 pass
