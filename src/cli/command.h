@@ -166,6 +166,8 @@ const char *cli_with_tag(const char *name, struct arena *a);
 ssize_t cli_read_fd(void *arg, void *p, size_t n); /* body_read; arg: int * */
 /* Copies the rest of an answer to fd. */
 struct err cli_copy_out(struct client *c, int fd);
+/* GET collection/ARGUMENT/export into a file; NULL: stdout, which may be no terminal. The status. */
+int cli_export(struct invocation *in, const char *collection, const char *output);
 
 /* show.c, table.c: tables, human sizes and times, progress. */
 /* Cells separated by tabs, rows by newlines → aligned columns, three blanks between, at least ten

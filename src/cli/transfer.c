@@ -365,23 +365,27 @@ static const struct option_row export_rows[] = {
     TEXT(struct export_options, output, 'o', "output", "FILE", "Write to this file"),
 };
 
-static int export_run(struct invocation *in) {
-    const struct export_options *o = in->options;
+int cli_export(struct invocation *in, const char *collection, const char *output) {
     CLEAN_CLIENT struct client *c = NULL;
     CLEAN_BUF struct buf target = {0};
-    if (!o->output && isatty(1))
+    if (!output && isatty(1))
         return cli_usage(in, "cowardly refusing to save to a terminal: use -o, or redirect");
     if (!(c = cli_connect(in)))
         return 1;
-    client_path(&target, "/containers/", in->args[0], "/export");
+    client_path(&target, collection, in->args[0], "/export");
     struct client_call call = {.method = "GET", .target = buf_cstr(&target)};
     TRYF_STATUS(client_begin(c, &call));
-    CLEAN_FD int fd = o->output ? open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
-                                : fcntl(1, F_DUPFD_CLOEXEC, 3);
+    CLEAN_FD int fd = output ? open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
+                             : fcntl(1, F_DUPFD_CLOEXEC, 3);
     if (fd < 0)
-        return cli_fail(err_errno(errno, "corten: open %s", o->output), 1);
+        return cli_fail(err_errno(errno, "corten: open %s", output), 1);
     TRYF_STATUS(cli_copy_out(c, fd));
     return 0;
+}
+
+static int export_run(struct invocation *in) {
+    const struct export_options *o = in->options;
+    return cli_export(in, "/containers/", o->output);
 }
 
 struct commit_options {

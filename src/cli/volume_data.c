@@ -19,21 +19,7 @@ static const struct option_row export_rows[] = {
 
 static int export_run(struct invocation *in) {
     const struct volume_export_options *o = in->options;
-    CLEAN_CLIENT struct client *c = NULL;
-    CLEAN_BUF struct buf target = {0};
-    if (!o->output && isatty(1))
-        return cli_usage(in, "cowardly refusing to save to a terminal: use -o, or redirect");
-    if (!(c = cli_connect(in)))
-        return 1;
-    client_path(&target, "/corten/volumes/", in->args[0], "/export");
-    struct client_call call = {.method = "GET", .target = buf_cstr(&target)};
-    TRYF_STATUS(client_begin(c, &call));
-    CLEAN_FD int fd = o->output ? open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
-                                : fcntl(1, F_DUPFD_CLOEXEC, 3);
-    if (fd < 0)
-        return cli_fail(err_errno(errno, "corten: open %s", o->output), 1);
-    TRYF_STATUS(cli_copy_out(c, fd));
-    return 0;
+    return cli_export(in, "/corten/volumes/", o->output);
 }
 
 static struct err make_volume(struct client *c, const char *name, struct arena *a) {

@@ -340,11 +340,7 @@ static void take_over(struct connect_job *j) {
     struct networks *n = container_networks(c);
     if (!j->alive || !j->given)
         return;
-    for (size_t i = 0; i < c->endpoints.n; i++)
-        endpoint_plan_free(c->endpoints.items[i]);
-    vec_done(&c->endpoints);
-    c->endpoints = (struct endpoint_plans){j->plans.items, j->plans.n, j->plans.cap};
-    j->plans = (struct endpoint_plans){0};
+    container_net_take(c, &j->plans);
     if (j->disconnect)
         endpoint_release(n, j->given->endpoint_id);
     else

@@ -228,6 +228,14 @@ struct err container_netns_open(pid_t pid, uint64_t start_time, int *ret_fd) {
     return OK;
 }
 
+void container_net_take(struct container *c, struct endpoint_plans *plans) {
+    for (size_t i = 0; i < c->endpoints.n; i++)
+        endpoint_plan_free(c->endpoints.items[i]);
+    vec_done(&c->endpoints);
+    c->endpoints = (struct endpoint_plans){plans->items, plans->n, plans->cap};
+    *plans = (struct endpoint_plans){0};
+}
+
 struct err container_net_write(const struct endpoint_plans *plans, int run_dir) {
     CLEAN_BUF struct buf text = {0};
     for (size_t i = 0; i < plans->n; i++) {

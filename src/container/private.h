@@ -245,6 +245,8 @@ struct err container_reserve_endpoint(struct container *c, struct network *w,
                                       bool publishes, struct arena *a, struct endpoint_plan **ret);
 /* The network namespace of a running container; never that of another process. Pool. */
 struct err container_netns_open(pid_t pid, uint64_t start_time, int *ret_fd);
+/* The container's endpoints are these from now on; *plans is empty. Loop. */
+void container_net_take(struct container *c, struct endpoint_plans *plans);
 struct err container_net_write(const struct endpoint_plans *plans, int run_dir);
 /* The end of a run: pool, then loop. */
 struct err container_endpoints_down(const struct endpoint_plans *v);

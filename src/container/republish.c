@@ -157,11 +157,7 @@ static void take_over(struct port_job *j) {
     struct container *c = j->c;
     if (!j->way_out)
         return;
-    for (size_t i = 0; i < c->endpoints.n; i++)
-        endpoint_plan_free(c->endpoints.items[i]);
-    vec_done(&c->endpoints);
-    c->endpoints = (struct endpoint_plans){j->plans.items, j->plans.n, j->plans.cap};
-    j->plans = (struct endpoint_plans){0};
+    container_net_take(c, &j->plans);
     endpoint_ports_moved(container_networks(c), j->way_out, NULL);
     tell_monitor(j);
 }
