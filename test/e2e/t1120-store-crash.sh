@@ -1,6 +1,7 @@
 #!/bin/bash
 # kill -9 of the daemon and its workers, and a full disk, at any moment of load, import, commit, rmi and prune: what was
 # answered is there, nothing else is, nothing leaks, and the next try works. `corten system check` is the judge.
+# limit: 900
 . "$(dirname "$0")/lib.sh"
 rounds=8
 [ -n "${CORTEN_FULL-}" ] && rounds=150

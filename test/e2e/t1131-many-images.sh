@@ -60,7 +60,8 @@ for _ in 1 2 3 4 5; do
     [ "$used" -lt "$cpu" ] && cpu=$used
 done
 echo "up in $least us, $cpu ms of CPU"
-[ "$least" -lt 100000 ] || fail "the start takes $least us, $cpu ms of CPU"
+# Judged by CPU: on a busy machine the wall time, printed above, says nothing.
+[ "$cpu" -lt 100 ] || fail "the start takes $cpu ms of CPU, $least us"
 
 step "the time of a list"
 list 1.51 >/dev/null

@@ -2,6 +2,7 @@
 # 400 open connections through a published port, over the bridge and by 127.0.0.1, outlive the daemon and its
 # restart; cycles of create and remove on two networks leave no interface, rule, address or process.
 # CORTEN_FULL: 1,000 cycles.
+# limit: 900
 . "$(dirname "$0")/lib.sh"
 start_daemon
 make_busybox_image
