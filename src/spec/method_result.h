@@ -5,7 +5,7 @@
  *   plugin  monitoring plugins: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN; "text | perfdata"
  *           (Monitoring Plugins Development Guidelines, "Plugin Output for Nagios", "Performance
  *           data")
- *   tap     Test Anything Protocol 12 to 14: plan, ok, not ok, SKIP, TODO, Bail out!
+ *   tap     Test Anything Protocol 12 to 14: plan, ok, not ok, skip, todo, Bail out!
  *   junit   JUnit XML: testcase elements, and failure, error, skipped in them; what the attributes
  *           of testsuite claim is not believed
  *

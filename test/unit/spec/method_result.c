@@ -54,7 +54,7 @@ TEST(plugins_with_performance_data) {
 
 TEST(tap_is_counted) {
     CLEAN_ARENA struct arena a = {0};
-    struct method_result r = READ(0, "TAP version 13\n1..4\nok 1 - a\nnot ok 2 # TODO later\n"
+    struct method_result r = READ(0, "TAP version 13\n1..4\nok 1 - a\nnot ok 2 # todo later\n"
                                      "ok 3 # SKIP none\nok 4\n");
     assert_string_equal(r.reading, "tap");
     assert_string_equal(r.status, "ok");
