@@ -1,6 +1,6 @@
 /* create.h - the options of run and create, and the document that they become. Private to cli/.
- * Files: run.c (rows, run, create), create_config.c (Config), create_host.c (HostConfig, networks),
- * mount_option.c (--mount). */
+ * Files: run.c (rows, run, create), create_config.c (Config), create_host.c (HostConfig),
+ * create_network.c, create_check.c (what is refused here), mount_option.c (--mount). */
 #pragma once
 #include "cli/commands.h"
 
@@ -29,6 +29,9 @@ struct attached_streams {
 struct err create_streams(const struct run_options *o, struct attached_streams *ret);
 struct err create_config(struct invocation *in, struct api_config *c);
 struct err create_host(struct invocation *in, struct api_container_create *doc);
+struct err create_networks(struct invocation *in, struct api_container_create *doc);
+/* An absolute, clean path for one that is relative to where we are. */
+char *path_here(const char *path, struct arena *a);
 /* type=bind,source=…,target=… */
 struct err mount_option(const char *text, struct api_mount *ret, struct arena *a);
 /* name[:max] of --restart. */
@@ -37,6 +40,25 @@ struct err restart_option(const char *text, struct api_restart_policy *ret, stru
 struct err ulimit_options(const struct strv *from, struct objs *to, struct arena *a);
 /* NAME=VALUE lines of a file, NAME alone takes the environment's (env) or nothing (label). */
 struct err env_file_option(const char *path, struct strs *env, struct arena *a);
-void env_option(const char *text, struct strs *env, struct arena *a);
+/* -e: NAME=VALUE; NAME takes our own value, and takes the variable away when we have none. The last
+ * one of a name counts. */
+struct err env_options(const struct strv *from, struct strs *env, struct arena *a);
+/* create_check.c: OK, or ERR_INVALID that names option and text. */
+struct err env_check(const char *text);
+struct err dns_check(const struct run_options *o); /* warns of servers on the loopback */
+struct err sysctl_check(const struct strv *sysctls);
+struct err device_rules_check(const struct strv *rules);
+struct err mac_check(const char *text);
+struct err modes_check(const struct run_options *o);
+struct err volume_check(const char *text);
+struct err links_check(const struct strv *links);
+bool device_is_cdi(const char *text); /* vendor/class=name */
+/* NAME:ADDRESS, as the daemon takes it. */
+struct err host_option(const char *text, struct strs *to, struct arena *a);
+/* CAP_…, sorted, once each. */
+void capability_options(const struct run_options *o, struct strs *add, struct strs *drop,
+                        struct arena *a);
+/* By key, as the peer writes maps. */
+void strmap_sort(struct strmap *m);
 /* "ctrl-p,ctrl-q" → bytes; what is given, else the configuration's, else that. ERR_INVALID. */
 struct err detach_keys_option(const char *given, const struct invocation *in, struct buf *ret);

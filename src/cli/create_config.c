@@ -10,12 +10,31 @@
 #define ENV_LINE_NAMES " \t"
 
 /* NAME alone takes the value of our own environment; not set there: left out. */
-void env_option(const char *text, struct strs *env, struct arena *a) {
+static void env_line(const char *text, struct strs *env, struct arena *a) {
     const char *value = strchr(text, '=') ? NULL : getenv(text);
     if (strchr(text, '='))
         strs_add(env, a, text);
     else if (value)
         strs_add(env, a, arena_printf(a, "%s=%s", text, value));
+}
+
+struct err env_options(const struct strv *from, struct strs *env, struct arena *a) {
+    size_t before = env->n;
+    for (size_t i = 0; i < from->n; i++) {
+        char *text = from->items[i];
+        size_t name = strcspn(text, "="), k = before;
+        TRY(env_check(text));
+        if (!text[name] && getenv(text))
+            text = arena_printf(a, "%s=%s", text, getenv(text));
+        while (k < env->n &&
+               (strncmp(env->items[k], text, name) != 0 || strcspn(env->items[k], "=") != name))
+            k++;
+        if (k < env->n)
+            env->items[k] = arena_strz(a, text);
+        else
+            strs_add(env, a, text);
+    }
+    return OK;
 }
 
 struct err env_file_option(const char *path, struct strs *env, struct arena *a) {
@@ -40,7 +59,7 @@ struct err env_file_option(const char *path, struct strs *env, struct arena *a) 
             return err_new(ERR_INVALID,
                            "corten: invalid env file (%s): variable '%.*s' contains whitespaces",
                            path, STR_ARG(name));
-        env_option(arena_str(a, line), env, a);
+        env_line(arena_str(a, line), env, a);
     }
     return OK;
 }
@@ -144,6 +163,7 @@ static struct err fill_labels(const struct run_options *o, struct api_config *c,
         }
     }
     cli_pairs(&o->labels, &c->labels, a);
+    strmap_sort(&c->labels);
     return OK;
 }
 
@@ -170,9 +190,10 @@ struct err create_config(struct invocation *in, struct api_config *c) {
         strs_add(&c->entrypoint, a, o->entrypoint);
     for (size_t i = 0; i < o->env_file.n; i++)
         TRY(env_file_option(o->env_file.items[i], &c->env, a));
-    for (size_t i = 0; i < o->env.n; i++)
-        env_option(o->env.items[i], &c->env, a);
+    TRY(env_options(&o->env, &c->env, a));
     add_proxies(in, &c->env);
+    for (size_t i = 0; i < o->volumes.n; i++)
+        TRY(volume_check(o->volumes.items[i]));
     for (size_t i = 0; i < o->volumes.n; i++)
         if (!strchr(o->volumes.items[i], ':'))
             strs_add(&c->volumes, a, o->volumes.items[i]);

@@ -1,7 +1,9 @@
 /* create_host.c - options of run and create → HostConfig and networks. */
 #include "base/file.h"
+#include "base/path.h"
 #include "cli/create.h"
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,12 +14,32 @@ static void copy_list(const struct strv *from, struct strs *to, struct arena *a)
         strs_add(to, a, from->items[i]);
 }
 
+static int compare_ulimits(const void *a, const void *b) {
+    return strcmp(((const struct api_ulimit *)a)->name, ((const struct api_ulimit *)b)->name);
+}
+
+static bool is_ulimit(struct str name) {
+    static const char *const names[] = {"core",    "cpu",      "data",   "fsize",      "locks",
+                                        "memlock", "msgqueue", "nice",   "nofile",     "nproc",
+                                        "rss",     "rtprio",   "rttime", "sigpending", "stack"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eqz(name, names[i]))
+            return true;
+    return false;
+}
+
 struct err ulimit_options(const struct strv *from, struct objs *to, struct arena *a) {
     for (size_t i = 0; i < from->n; i++) {
         struct str name, value, soft, hard;
-        struct api_ulimit *u = objs_add(to, a, sizeof *u);
+        struct api_ulimit *u = to->items;
         if (!str_cut(str_of(from->items[i]), '=', &name, &value))
             return err_new(ERR_INVALID, "corten: invalid ulimit argument: %s", from->items[i]);
+        if (!is_ulimit(name))
+            return err_new(ERR_INVALID, "corten: invalid ulimit type: %.*s", STR_ARG(name));
+        size_t k = 0;
+        while (k < to->n && !str_eqz(name, u[k].name))
+            k++;
+        u = k < to->n ? u + k : objs_add(to, a, sizeof *u);
         bool has_hard = str_cut(value, ':', &soft, &hard);
         u->name = arena_str(a, name);
         TRYF(str_to_i64(soft, -1, INT64_MAX, &u->soft), "corten: --ulimit %s", from->items[i]);
@@ -29,6 +51,8 @@ struct err ulimit_options(const struct strv *from, struct objs *to, struct arena
                            "corten: ulimit soft limit must be less than or equal to hard limit: %s",
                            from->items[i]);
     }
+    if (to->n > 1)
+        qsort(to->items, to->n, sizeof(struct api_ulimit), compare_ulimits);
     return OK;
 }
 
@@ -36,6 +60,8 @@ struct err restart_option(const char *text, struct api_restart_policy *ret, stru
     struct str name, count;
     bool has_count = str_cut(str_of(text), ':', &name, &count);
     ret->name = arena_str(a, name);
+    if (!*text || (has_count && !count.len && name.len))
+        return OK;
     if (!name.len)
         return err_new(ERR_INVALID,
                        "corten: invalid restart policy format: no policy provided before colon");
@@ -46,21 +72,26 @@ struct err restart_option(const char *text, struct api_restart_policy *ret, stru
                      : OK;
 }
 
+char *path_here(const char *path, struct arena *a) {
+    char cwd[PATH_MAX];
+    if (!getcwd(cwd, sizeof cwd))
+        return arena_strz(a, path);
+    CLEAN_FREE char *clean = path_clean(str_of(arena_printf(a, "%s/%s", cwd, path)));
+    return arena_strz(a, clean);
+}
+
 /* Relative sources are relative to where we are. */
 static void add_volume(struct strs *binds, struct arena *a, const char *text) {
-    char cwd[PATH_MAX];
-    if (text[0] == '.' && getcwd(cwd, sizeof cwd)) {
-        const char *rest = !strncmp(text, "./", 2) ? text + 2 : text[1] == ':' ? text + 1 : text;
-        strs_add(binds, a,
-                 rest[0] == ':' ? arena_printf(a, "%s%s", cwd, rest)
-                                : arena_printf(a, "%s/%s", cwd, rest));
-    } else {
-        strs_add(binds, a, text);
-    }
+    struct str source, rest;
+    str_cut(str_of(text), ':', &source, &rest);
+    if (text[0] == '.')
+        text = arena_printf(a, "%s:%.*s", path_here(arena_str(a, source), a), STR_ARG(rest));
+    strs_add(binds, a, text);
 }
 
 /* A seccomp profile is a file here and its text there. */
-static struct err add_security(struct strs *to, struct arena *a, const char *text) {
+static struct err add_security(struct api_host_config *h, struct arena *a, const char *text) {
+    struct strs *to = &h->security_opt;
     struct str key, value;
     CLEAN_BUF struct buf profile = {0};
     CLEAN_JSON struct json *root = NULL;
@@ -69,6 +100,10 @@ static struct err add_security(struct strs *to, struct arena *a, const char *tex
         equals = str_cut(str_of(text), ':', &key, &value);
     if (!equals && strcmp(text, "no-new-privileges") != 0)
         return err_new(ERR_INVALID, "corten: invalid --security-opt: \"%s\"", text);
+    if (str_eqz(key, "systempaths") && str_eqz(value, "unconfined")) {
+        h->masked_paths.present = h->readonly_paths.present = h->security_opt.present = true;
+        return OK;
+    }
     if (!str_eqz(key, "seccomp") || str_eqz(value, "unconfined") || str_eqz(value, "builtin")) {
         strs_add(to, a, text);
         return OK;
@@ -94,7 +129,7 @@ static bool is_mode(struct str s) {
 
 static struct err add_device(struct api_resources *r, const char *text, struct arena *a) {
     struct str host, inside, mode = STR("rwm"), rest;
-    if (text[0] != '/') { /* a CDI name: vendor/class=name */
+    if (device_is_cdi(text)) {
         struct api_device_request *q = objs_add(&r->device_requests, a, sizeof *q);
         q->driver = arena_strz(a, "cdi");
         strs_add(&q->device_ids, a, text);
@@ -111,6 +146,9 @@ static struct err add_device(struct api_resources *r, const char *text, struct a
     } else {
         mode = STR("rwm");
     }
+    if (inside.len == 0 || inside.p[0] != '/')
+        return err_new(ERR_INVALID, "corten: --device: %.*s is not an absolute path",
+                       STR_ARG(inside.len ? inside : host));
     struct api_device *d = objs_add(&r->devices, a, sizeof *d);
     d->path_on_host = arena_str(a, host);
     d->path_in_container = arena_str(a, inside);
@@ -166,17 +204,22 @@ static struct err add_throttles(const struct strv *from, bool bytes, struct objs
 
 static struct err fill_blkio(const struct run_options *o, struct api_resources *r,
                              struct arena *a) {
-    if (o->blkio_weight < 0 || o->blkio_weight > 1000)
+    if (o->blkio_weight < 0 || o->blkio_weight > UINT16_MAX)
         return err_new(ERR_INVALID, "corten: --blkio-weight is 10 to 1000, or 0 for none");
     r->blkio_weight = (uint16_t)o->blkio_weight;
     for (size_t i = 0; i < o->blkio_device.n; i++) {
         struct str path, value;
         uint64_t n = 0;
         struct api_blkio_weight *w = objs_add(&r->blkio_weight_device, a, sizeof *w);
-        if (!str_cut(str_of(o->blkio_device.items[i]), ':', &path, &value))
+        if (!str_cut(str_of(o->blkio_device.items[i]), ':', &path, &value) ||
+            !str_starts(path, STR("/dev/")))
             return err_new(ERR_INVALID, "corten: --blkio-weight-device: bad format: %s",
                            o->blkio_device.items[i]);
         TRYF(str_to_u64(value, 1000, &n), "corten: --blkio-weight-device");
+        if (n > 0 && n < 10)
+            return err_new(ERR_INVALID,
+                           "corten: --blkio-weight-device: %s: the weight is 10 to 1000",
+                           o->blkio_device.items[i]);
         w->path = arena_str(a, path);
         w->weight = (uint16_t)n;
     }
@@ -185,10 +228,6 @@ static struct err fill_blkio(const struct run_options *o, struct api_resources *
     TRY(add_throttles(&o->read_iops, false, &r->blkio_device_read_iops, "device-read-iops", a));
     return add_throttles(&o->write_iops, false, &r->blkio_device_write_iops, "device-write-iops",
                          a);
-}
-
-static int64_t *given_i64(struct invocation *in, const char *name, int64_t value) {
-    return option_given(in, name) ? cli_copy(&in->arena, &value, sizeof value) : NULL;
 }
 
 static struct err fill_resources(struct invocation *in, struct api_resources *r) {
@@ -215,10 +254,13 @@ static struct err fill_resources(struct invocation *in, struct api_resources *r)
     r->cpu_percent = o->cpu_percent;
     r->io_maximum_bandwidth = (uint64_t)o->io_bandwidth;
     r->io_maximum_iops = (uint64_t)o->io_iops;
-    r->memory_swappiness = given_i64(in, "memory-swappiness", o->swappiness);
-    r->pids_limit = given_i64(in, "pids-limit", o->pids_limit);
-    if (option_given(in, "oom-kill-disable"))
-        r->oom_kill_disable = cli_copy(a, &o->oom_kill_disable, sizeof(bool));
+    if (o->swappiness < -1 || o->swappiness > 100)
+        return err_new(ERR_INVALID, "corten: --memory-swappiness %lld: want 0 to 100, or -1",
+                       (long long)o->swappiness);
+    r->memory_swappiness = cli_copy(a, &o->swappiness, sizeof o->swappiness);
+    r->pids_limit = cli_copy(a, &o->pids_limit, sizeof o->pids_limit);
+    r->oom_kill_disable = cli_copy(a, &o->oom_kill_disable, sizeof o->oom_kill_disable);
+    TRY(device_rules_check(&o->device_rule));
     copy_list(&o->device_rule, &r->device_cgroup_rules, a);
     for (size_t i = 0; i < o->device.n; i++)
         TRY(add_device(r, o->device.items[i], a));
@@ -226,79 +268,6 @@ static struct err fill_resources(struct invocation *in, struct api_resources *r)
         TRY(add_gpus(r, o->gpus, a));
     TRY(fill_blkio(o, r, a));
     return ulimit_options(&o->ulimit, &r->ulimits, a);
-}
-
-/* --- networks --------------------------------------------------------------------------------- */
-
-/* name=…,alias=…,ip=…,mac-address=…,driver-opt=…, or a name. */
-static struct err add_network(struct api_container_create *doc, const char *text, bool first,
-                              struct arena *a) {
-    struct str rest = str_of(text), one, key, value;
-    struct api_endpoint e = {0};
-    struct api_endpoint_ipam *ipam = arena_alloc(a, sizeof *ipam);
-    const char *name = strchr(text, '=') ? "" : text;
-    while (strchr(text, '=') && str_next(&rest, ',', &one)) {
-        str_cut(str_trim(one), '=', &key, &value);
-        char *z = arena_str(a, value);
-        if (str_eqz(key, "name"))
-            name = z;
-        else if (str_eqz(key, "alias"))
-            strs_add(&e.aliases, a, z);
-        else if (str_eqz(key, "mac-address"))
-            e.mac_address = z;
-        else if (str_eqz(key, "gw-priority"))
-            TRYF(str_to_i64(value, INT32_MIN, INT32_MAX, &e.gw_priority), "corten: --network");
-        else if (str_eqz(key, "driver-opt"))
-            cli_pairs(&(struct strv){.items = &z, .n = 1}, &e.driver_opts, a);
-        else if (str_eqz(key, "ip") || str_eqz(key, "ip6") || str_eqz(key, "link-local-ip")) {
-            e.ipam_config = ipam;
-            if (str_eqz(key, "ip"))
-                ipam->ipv4_address = z;
-            else if (str_eqz(key, "ip6"))
-                ipam->ipv6_address = z;
-            else
-                strs_add(&ipam->link_local_ips, a, z);
-        } else
-            return err_new(ERR_INVALID, "corten: --network: invalid field '%.*s'", STR_ARG(one));
-    }
-    if (!*name)
-        return err_new(ERR_INVALID, "corten: --network: network name/id is not specified");
-    if (objmap_get(&doc->networking->endpoints, name))
-        return err_new(ERR_INVALID, "corten: network \"%s\" is specified multiple times", name);
-    if (first)
-        doc->host->network_mode = arena_strz(a, name);
-    struct api_endpoint *to = objmap_add(&doc->networking->endpoints, a, name, sizeof *to);
-    *to = e;
-    return OK;
-}
-
-static struct err fill_networks(struct invocation *in, struct api_container_create *doc) {
-    const struct run_options *o = in->options;
-    struct arena *a = &in->arena;
-    bool special = o->ip || o->ip6 || o->mac_address || o->alias.n || o->link_local.n;
-    bool fields = false;
-    for (size_t i = 0; i < o->network.n; i++)
-        fields |= strchr(o->network.items[i], '=') != NULL;
-    doc->host->network_mode = arena_strz(a, o->network.n ? o->network.items[0] : "default");
-    if (o->network.n <= 1 && !special && !fields)
-        return OK;
-    doc->networking = arena_alloc(a, sizeof *doc->networking);
-    for (size_t i = 0; i < MAX(o->network.n, (size_t)1); i++)
-        TRY(add_network(doc, o->network.n ? o->network.items[i] : "default", i == 0, a));
-    if (!special)
-        return OK;
-    struct api_endpoint *e = doc->networking->endpoints.items[0].value;
-    if (o->mac_address)
-        e->mac_address = arena_strz(a, o->mac_address);
-    copy_list(&o->alias, &e->aliases, a);
-    if (o->ip || o->ip6 || o->link_local.n) {
-        if (!e->ipam_config)
-            e->ipam_config = arena_alloc(a, sizeof *e->ipam_config);
-        e->ipam_config->ipv4_address = arena_strz(a, o->ip);
-        e->ipam_config->ipv6_address = arena_strz(a, o->ip6);
-        copy_list(&o->link_local, &e->ipam_config->link_local_ips, a);
-    }
-    return OK;
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
@@ -325,20 +294,13 @@ static void fill_lists(const struct run_options *o, struct api_host_config *h, s
     for (size_t i = 0; i < o->volumes.n; i++)
         if (strchr(o->volumes.items[i], ':'))
             add_volume(&h->binds, a, o->volumes.items[i]);
-    copy_list(&o->cap_add, &h->cap_add, a);
-    copy_list(&o->cap_drop, &h->cap_drop, a);
+    capability_options(o, &h->cap_add, &h->cap_drop, a);
     copy_list(&o->group_add, &h->group_add, a);
     copy_list(&o->dns, &h->dns, a);
     copy_list(&o->dns_option, &h->dns_options, a);
     copy_list(&o->dns_search, &h->dns_search, a);
     copy_list(&o->volumes_from, &h->volumes_from, a);
     copy_list(&o->link, &h->links, a);
-    for (size_t i = 0; i < o->add_host.n; i++) { /* name=address is the newer way to say it */
-        char *host = arena_strz(a, o->add_host.items[i]), *equals = strchr(host, '=');
-        if (equals)
-            *equals = ':';
-        strs_add(&h->extra_hosts, a, host);
-    }
     for (size_t i = 0; i < o->tmpfs.n; i++) {
         struct str path, options;
         str_cut(str_of(o->tmpfs.items[i]), ':', &path, &options);
@@ -348,16 +310,42 @@ static void fill_lists(const struct run_options *o, struct api_host_config *h, s
     cli_pairs(&o->sysctl, &h->sysctls, a);
     cli_pairs(&o->storage_opt, &h->storage_opt, a);
     cli_pairs(&o->annotation, &h->annotations, a);
+    h->log_config.config.present = true;
+    strmap_sort(&h->log_config.config);
+    strmap_sort(&h->sysctls);
+    strmap_sort(&h->storage_opt);
+    strmap_sort(&h->annotations);
+    strmap_sort(&h->tmpfs);
+}
+
+/* What the peer's command line sends as [] or {} when nothing is said; `inspect` shows it so. */
+static void mark_present(struct api_container_create *doc) {
+    struct api_resources *r = &doc->host->resources;
+    doc->config.volumes.present = doc->config.labels.present = true;
+    doc->host->port_bindings.present = doc->host->dns.present = true;
+    doc->host->dns_options.present = doc->host->dns_search.present = true;
+    r->blkio_weight_device.present = r->devices.present = r->ulimits.present = true;
+    r->blkio_device_read_bps.present = r->blkio_device_write_bps.present = true;
+    r->blkio_device_read_iops.present = r->blkio_device_write_iops.present = true;
 }
 
 struct err create_host(struct invocation *in, struct api_container_create *doc) {
     const struct run_options *o = in->options;
     struct api_host_config *h = doc->host;
     struct arena *a = &in->arena;
+    mark_present(doc);
+    TRY(modes_check(o));
     fill_modes(o, h, a);
+    TRY(dns_check(o));
+    TRY(sysctl_check(&o->sysctl));
+    TRY(links_check(&o->link));
+    if (o->log_opt.n && o->log_driver && !strcmp(o->log_driver, "none"))
+        return err_new(ERR_INVALID, "corten: invalid logging opts for driver none");
     fill_lists(o, h, a);
+    for (size_t i = 0; i < o->add_host.n; i++)
+        TRY(host_option(o->add_host.items[i], &h->extra_hosts, a));
     for (size_t i = 0; i < o->security_opt.n; i++)
-        TRY(add_security(&h->security_opt, a, o->security_opt.items[i]));
+        TRY(add_security(h, a, o->security_opt.items[i]));
     for (size_t i = 0; i < o->mount.n; i++) {
         struct api_mount *m = objs_add(&h->mounts, a, sizeof *m);
         TRY(mount_option(o->mount.items[i], m, a));
@@ -371,5 +359,5 @@ struct err create_host(struct invocation *in, struct api_container_create *doc) 
         TRY(port_option(o->publish.items[i], &h->port_bindings, &doc->config.exposed_ports, a));
     for (size_t i = 0; i < o->expose.n; i++)
         TRY(expose_option(o->expose.items[i], &doc->config.exposed_ports, a));
-    return fill_networks(in, doc);
+    return create_networks(in, doc);
 }

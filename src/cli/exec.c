@@ -41,8 +41,7 @@ static struct err exec_create(struct client *c, struct invocation *in, char **re
     };
     for (size_t i = 0; i < o->env_file.n; i++)
         TRY(env_file_option(o->env_file.items[i], &doc.env, &in->arena));
-    for (size_t i = 0; i < o->env.n; i++)
-        env_option(o->env.items[i], &doc.env, &in->arena);
+    TRY(env_options(&o->env, &doc.env, &in->arena));
     client_path(&target, "/containers/", in->args[0], "/exec");
     struct client_call call = {.method = "POST",
                                .target = buf_cstr(&target),

@@ -1,10 +1,8 @@
 /* mount_option.c - --mount: one line of comma-separated fields. Source: the documentation of the
  * docker command line ("docker run", --mount). */
 #include "cli/create.h"
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* A field of a CSV line: quotes hold commas, two quotes are one. */
 static bool next_field(struct str *rest, struct buf *field) {
@@ -159,7 +157,6 @@ static struct err field(struct api_mount *m, struct str text, struct arena *a) {
 }
 
 static struct err check(struct api_mount *m, struct arena *a) {
-    char cwd[PATH_MAX];
     if (!m->type || !*m->type)
         m->type = arena_strz(a, "volume");
     if (!m->target || !*m->target)
@@ -172,8 +169,14 @@ static struct err check(struct api_mount *m, struct arena *a) {
         return err_new(ERR_INVALID, "cannot mix 'tmpfs-*' options with mount type '%s'", m->type);
     if (m->image_options && strcmp(m->type, "image") != 0)
         return err_new(ERR_INVALID, "cannot mix 'image-*' options with mount type '%s'", m->type);
-    if (!strcmp(m->type, "bind") && m->source && m->source[0] == '.' && getcwd(cwd, sizeof cwd))
-        m->source = arena_printf(a, "%s/%s", cwd, m->source);
+    if (!strcmp(m->type, "bind") && m->source && m->source[0] == '.')
+        m->source = path_here(m->source, a);
+    if (m->bind_options && m->bind_options->read_only_force_recursive && !m->read_only)
+        return err_new(ERR_INVALID, "option 'bind-recursive=readonly' requires 'readonly' as well");
+    if (m->volume_options) {
+        strmap_sort(&m->volume_options->labels);
+        strmap_sort(&driver_of(m, a)->options); /* there, though empty, as the peer has it */
+    }
     return OK;
 }
 

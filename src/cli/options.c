@@ -77,7 +77,7 @@ static struct err set_value(const struct option_row *o, struct invocation *in, c
     case OPTION_INT:
         return str_to_i64(str_of(*value == '+' ? value + 1 : value), INT64_MIN, INT64_MAX, at);
     case OPTION_BYTES:
-        if (!strcmp(value, "-1")) {
+        if (!strcmp(value, "-1") && !strcmp(o->name, "memory-swap")) {
             *(int64_t *)at = -1;
             return OK;
         }

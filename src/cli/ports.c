@@ -1,6 +1,7 @@
-/* Texts of `run`: ports, sizes, CPU numbers. */
+/* ports.c - what -p, -P and --expose say. Source: the documentation of `docker run`. */
 #include "base/map.h"
 #include "cli/command.h"
+#include <arpa/inet.h>
 #include <string.h>
 
 #define PORT_RANGE_MAX 65535
@@ -16,7 +17,7 @@ static struct err parse_range(struct str text, struct range *ret) {
     ret->last = ret->first;
     if (has_last)
         TRY(str_to_u64(b, PORT_RANGE_MAX, &ret->last));
-    if (ret->last < ret->first || ret->first == 0)
+    if (ret->last < ret->first)
         return err_new(ERR_INVALID, "invalid range '%.*s'", STR_ARG(text));
     return OK;
 }
@@ -89,14 +90,33 @@ static struct err cut_sources(const char *text, struct str *rest, struct target 
     return OK;
 }
 
+static bool is_address(const char *text) {
+    unsigned char a[16];
+    return inet_pton(AF_INET, text, a) == 1 || inet_pton(AF_INET6, text, a) == 1;
+}
+
+static struct str lower(struct str text, struct arena *a) {
+    char *z = arena_str(a, text);
+    for (char *p = z; *p; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p + 32);
+    return str_of(z);
+}
+
 static struct err add_ports(const char *text, struct str port, struct target *t) {
     struct str ip, host, container, proto;
     struct range from, to = {0, 0};
     struct arena *a = t->arena;
     split(port, &ip, &host, &container);
     t->ip = arena_str(a, ip);
+    if (ip.len && !is_address(t->ip))
+        return err_new(ERR_INVALID, "corten: invalid port '%s': invalid IP address: %s", text,
+                       t->ip);
     if (!str_cut(container, '/', &container, &proto))
         proto = STR("tcp");
+    proto = lower(proto, a);
+    if (!container.len)
+        return err_new(ERR_INVALID, "corten: invalid port '%s': no port specified", text);
     if (!str_eqz(proto, "tcp") && !str_eqz(proto, "udp") && !str_eqz(proto, "sctp"))
         return err_new(ERR_INVALID, "corten: invalid port '%s': unknown protocol '%.*s'", text,
                        STR_ARG(proto));
@@ -119,12 +139,38 @@ static struct err add_ports(const char *text, struct str port, struct target *t)
     return OK;
 }
 
+/* target=80,published=8080,protocol=udp,mode=host,from=… as published:target/protocol. */
+static struct err long_form(const char *text, struct target *t, struct str *ret) {
+    struct str rest = str_of(text), one, key, value, target = STR_NONE, published = STR_NONE,
+               protocol = STR("tcp");
+    while (str_next(&rest, ',', &one)) {
+        if (!str_cut(one, '=', &key, &value) || !key.len)
+            return err_new(ERR_INVALID, "corten: invalid port '%s': want NAME=VALUE, not '%.*s'",
+                           text, STR_ARG(one));
+        if (str_eqz(key, "target"))
+            target = value;
+        else if (str_eqz(key, "published"))
+            published = value;
+        else if (str_eqz(key, "protocol"))
+            protocol = value;
+        else if (str_eqz(key, "from"))
+            strs_add(&t->from, t->arena, arena_str(t->arena, value));
+        else if (!str_eqz(key, "mode") || (!str_eqz(value, "host") && !str_eqz(value, "ingress")))
+            return err_new(ERR_INVALID, "corten: invalid port '%s': unknown option '%.*s'", text,
+                           STR_ARG(one));
+    }
+    *ret = str_of(arena_printf(t->arena, "%.*s:%.*s/%.*s", STR_ARG(published), STR_ARG(target),
+                               STR_ARG(protocol)));
+    return OK;
+}
+
 struct err port_option(const char *text, struct objmap *bindings, struct strs *exposed,
                        struct arena *a) {
     struct target t = {.bindings = bindings, .exposed = exposed, .arena = a};
     struct str rest = str_of(text);
     index_keys(bindings, exposed, &t.by_key, &t.is_exposed);
-    struct err e = cut_sources(text, &rest, &t);
+    bool is_long = strcspn(text, "=") < strcspn(text, ",:");
+    struct err e = is_long ? long_form(text, &t, &rest) : cut_sources(text, &rest, &t);
     if (!err_failed(e))
         e = add_ports(text, rest, &t);
     map_done(&t.by_key);
@@ -143,39 +189,5 @@ struct err expose_option(const char *text, struct strs *exposed, struct arena *a
         if (!strs_has(exposed, key))
             strs_add(exposed, a, key);
     }
-    return OK;
-}
-
-struct err size_option(const char *text, int64_t *ret) {
-    struct str s = str_of(text);
-    int shift = 0;
-    uint64_t n;
-    if (s.len && (s.p[s.len - 1] == 'b' || s.p[s.len - 1] == 'B'))
-        s.len--;
-    if (s.len) {
-        const char *unit = strchr("kmgtKMGT", s.p[s.len - 1]);
-        if (unit) {
-            shift = (int)((unit - "kmgtKMGT") % 4 + 1) * 10;
-            s.len--;
-        }
-    }
-    TRYF(str_to_u64(s, (uint64_t)INT64_MAX >> shift, &n), "invalid size: '%s'", text);
-    *ret = (int64_t)(n << shift);
-    return OK;
-}
-
-struct err cpus_option(const char *text, int64_t *ret_nano) {
-    struct str whole, fraction;
-    uint64_t w = 0, f = 0, scale = 1000000000;
-    str_cut(str_of(text), '.', &whole, &fraction);
-    if (whole.len)
-        TRYF(str_to_u64(whole, 100000, &w), "corten: invalid number of CPUs '%s'", text);
-    if (fraction.len > 9)
-        return err_new(ERR_INVALID, "corten: value is too precise: '%s'", text);
-    if (fraction.len)
-        TRYF(str_to_u64(fraction, 999999999, &f), "corten: invalid number of CPUs '%s'", text);
-    for (size_t i = 0; i < fraction.len; i++)
-        scale /= 10;
-    *ret_nano = (int64_t)(w * 1000000000 + f * scale);
     return OK;
 }

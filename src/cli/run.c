@@ -41,7 +41,12 @@
         BYTES(R, memory, 'm', "memory", "BYTES", "Limit of memory (512m, 2g)"),                    \
         BYTES(R, memory_reservation, 0, "memory-reservation", "BYTES", "Soft limit of memory"),    \
         TEXT(R, memory_swap, 0, "memory-swap", "BYTES", "Memory and swap together; -1: no limit"), \
-        INT(R, swappiness, 0, "memory-swappiness", "N", "0 to 100"),                               \
+        {.name = "memory-swappiness",                                                              \
+         .argument = "N",                                                                          \
+         .help = "0 to 100",                                                                       \
+         .kind = OPTION_INT,                                                                       \
+         .offset = offsetof(R, swappiness),                                                        \
+         .otherwise = "-1"},                                                                       \
         BYTES(R, kernel_memory, 0, "kernel-memory", "BYTES", NULL),                                \
         TEXT(R, cpus, 0, "cpus", "NUMBER", "Number of CPUs (1.5)"),                                \
         TEXT(R, cpuset_cpus, 0, "cpuset-cpus", "LIST", "Which CPUs (0-3, 0,1)"),                   \

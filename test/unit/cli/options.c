@@ -100,7 +100,11 @@ TEST(published_ports) {
     assert_err(port_option("1-5:1-3", &m, &exposed, &a), ERR_INVALID);
     assert_err(port_option("80/icmp", &m, &exposed, &a), ERR_INVALID);
     assert_err(port_option("70000:80", &m, &exposed, &a), ERR_INVALID);
-    assert_err(port_option("0", &m, &exposed, &a), ERR_INVALID);
+    assert_err(port_option("a.b:1:2", &m, &exposed, &a), ERR_INVALID);
+    assert_err(port_option("published=1,nope=2", &m, &exposed, &a), ERR_INVALID);
+    assert_err(port_option("published=1", &m, &exposed, &a), ERR_INVALID);
+    assert_ok(port_option("target=70,published=7000,protocol=UDP,mode=host", &m, &exposed, &a));
+    assert_string_equal(binding(&m, "70/udp", 0), "7000");
     assert_err(port_option("", &m, &exposed, &a), ERR_INVALID);
 }
 
@@ -112,10 +116,28 @@ TEST(sizes_and_cpus) {
     assert_int_equal(n, INT64_C(2) << 30);
     assert_err(size_option("99999999999t", &n), ERR_INVALID);
     assert_err(size_option("-1m", &n), ERR_INVALID);
+    assert_ok(size_option("6.5 MiB", &n));
+    assert_int_equal(n, 6815744);
+    assert_ok(size_option("1.5", &n));
+    assert_int_equal(n, 1);
+    static const char *const bad[] = {"",      " ",     "m",   "1q",   "1bb", "1mm",
+                                      "1mibb", "1.2.3", "1e3", "0x10", "inf"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_err(size_option(bad[i], &n), ERR_INVALID);
     assert_ok(cpus_option("1.5", &n));
     assert_int_equal(n, 1500000000);
     assert_ok(cpus_option(".25", &n));
     assert_int_equal(n, 250000000);
+    assert_ok(cpus_option("1e-3", &n));
+    assert_int_equal(n, 1000000);
+    assert_ok(cpus_option("1/4", &n));
+    assert_int_equal(n, 250000000);
+    assert_ok(cpus_option("0.3", &n));
+    assert_int_equal(n, 300000000);
+    assert_ok(cpus_option("63.999999999", &n));
+    assert_int_equal(n, INT64_C(63999999999));
+    assert_err(cpus_option("1/0", &n), ERR_INVALID);
+    assert_err(cpus_option("1e99", &n), ERR_INVALID);
     assert_err(cpus_option("1.0000000001", &n), ERR_INVALID);
     assert_err(cpus_option("x", &n), ERR_INVALID);
 }
