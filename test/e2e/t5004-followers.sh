@@ -61,7 +61,10 @@ for c in aa bb; do dk exec -d $c sh -c 'echo > /tmp/end'; done
 wait $follower || fail "$(cat "$TEST_TMP/out")"
 want=$(for i in $(seq 1 3000); do echo line "$i"; done | wc -c)
 expect_eq "$(cat "$TEST_TMP/out")" "$n:$want"
-[ "$before" -lt 60000 ] || fail "$n idle followers take $before kB"
+case $CORTEN_BUILD in
+*asan* | *tsan*) ;; # shadow memory is not the workers'
+*) [ "$before" -lt 60000 ] || fail "$n idle followers take $before kB" ;;
+esac
 step "it ends when nobody is left"
 eventually 15 eval '[ -z "$(workers)" ]'
 pass
