@@ -280,6 +280,18 @@ static void fill_host(const struct container *c, struct arena *a, struct api_con
     ret->host = h;
 }
 
+/* A whole root has no parts to tell of. */
+static void view_graph(const struct container *c, struct arena *a, struct api_container *ret) {
+    struct strmap *data = &ret->graph_driver.data;
+    ret->graph_driver.name = ret->driver;
+    if (strcmp(ret->driver, rootfs_driver_name(&rootfs_overlay)) != 0)
+        return;
+    if (c->hold.image)
+        strmap_set(data, a, "LowerDir", image_layer_paths(c->hold.image, 0, a));
+    strmap_set(data, a, "UpperDir", arena_printf(a, "%s/upper", c->directory));
+    strmap_set(data, a, "WorkDir", arena_printf(a, "%s/work", c->directory));
+}
+
 void view_container(const struct container *c, int minor, struct arena *a,
                     struct api_container *ret) {
     *ret = (struct api_container){0};
@@ -306,16 +318,12 @@ void view_container(const struct container *c, int minor, struct arena *a,
     ret->log_missing = view_missing(c, a);
     ret->name = arena_printf(a, "/%s", c->name);
     ret->restart_count = c->restart_count;
-    ret->driver = arena_strz(a, IMAGE_DRIVER);
+    ret->driver = arena_strz(a, container_driver(c));
     ret->platform = arena_strz(a, "linux");
     ret->mount_label = ret->process_label = ret->apparmor_profile = arena_strz(a, "");
     view_execs(c, a, &ret->exec_ids);
     fill_host(c, a, ret);
-    ret->graph_driver.name = arena_strz(a, IMAGE_DRIVER);
-    if (c->hold.image)
-        strmap_set(&ret->graph_driver.data, a, "LowerDir", image_layer_paths(c->hold.image, 0, a));
-    strmap_set(&ret->graph_driver.data, a, "UpperDir", arena_printf(a, "%s/upper", c->directory));
-    strmap_set(&ret->graph_driver.data, a, "WorkDir", arena_printf(a, "%s/work", c->directory));
+    view_graph(c, a, ret);
     view_mounts(c, a, &ret->mounts);
     ret->config = c->config;
     view_network(c, minor, a, &ret->network);

@@ -17,13 +17,15 @@ enum df_type { DF_CONTAINER = 1, DF_IMAGE = 2, DF_VOLUME = 4, DF_BUILD_CACHE = 8
 struct measure {
     enum df_type type;
     char *key, *path;
-    int64_t bytes; /* -1: could not be measured */
+    struct container_written written; /* of a container, in place of path */
+    int64_t bytes;                    /* -1: could not be measured */
 };
 
 struct df {
     struct api_call *call;
     unsigned types;
     VEC(struct measure) measures;
+    struct arena arena; /* of what was written */
 };
 
 static void df_free(struct df *d) {
@@ -32,28 +34,29 @@ static void df_free(struct df *d) {
         free(d->measures.items[i].path);
     }
     vec_done(&d->measures);
+    arena_done(&d->arena);
     free(d);
 }
 
 /* --- the job ------------------------------------------------------------------------------- */
 
 /* What goes away meanwhile is no error: it takes no room any more. */
-static int64_t measure_one(const char *path) {
+static int64_t measure_one(const struct measure *m) {
     CLEAN_FD int fd = -1;
     uint64_t bytes = 0;
-    struct err e = dir_open(path, &fd);
-    if (!err_failed(e))
+    struct err e = m->path ? dir_open(m->path, &fd) : container_written_bytes(&m->written, &bytes);
+    if (!err_failed(e) && m->path)
         e = volume_usage(fd, &bytes);
     if (!err_failed(e))
         return (int64_t)bytes;
-    log_err(LOG_DEBUG, e, "measure '%s'", path);
+    log_err(LOG_DEBUG, e, "measure '%s'", m->path ? m->path : m->written.directory);
     return -1;
 }
 
 static struct err df_work(void *arg) {
     struct df *d = arg;
     for (size_t i = 0; i < d->measures.n; i++)
-        d->measures.items[i].bytes = measure_one(d->measures.items[i].path);
+        d->measures.items[i].bytes = measure_one(&d->measures.items[i]);
     return OK;
 }
 
@@ -170,6 +173,13 @@ static void add_measure(struct df *d, enum df_type type, const char *key, char *
     vec_push(&d->measures, (struct measure){.type = type, .key = mem_strdup(key), .path = path});
 }
 
+static void add_container(struct df *d, const struct container *c) {
+    struct container_written w;
+    err_ignore(container_written_plan(c, &d->arena, &w)); /* then it cannot be measured */
+    vec_push(&d->measures,
+             (struct measure){.type = DF_CONTAINER, .key = mem_strdup(c->id), .written = w});
+}
+
 static void plan(struct df *d) {
     const struct api *api = d->call->api;
     size_t n = 0, at = 0;
@@ -180,7 +190,7 @@ static void plan(struct df *d) {
         add_measure(d, DF_IMAGE, "blob", mem_printf("%s/image/blob", api->data_root));
     }
     for (size_t i = 0; (d->types & DF_CONTAINER) && i < n; i++)
-        add_measure(d, DF_CONTAINER, all[i]->id, mem_printf("%s/upper", all[i]->directory));
+        add_container(d, all[i]);
     while ((d->types & DF_VOLUME) && (v = volume_next(api->volumes, &at)))
         if (v->state == VOLUME_READY)
             add_measure(d, DF_VOLUME, v->name, mem_strdup(v->mountpoint));

@@ -90,7 +90,8 @@ static const char *comment_of(const struct oci_image_config *config) {
     return config->history.n > 0 ? h[config->history.n - 1].comment : NULL;
 }
 
-static void view_image(struct image *i, int minor, struct arena *a, struct api_image *ret) {
+static void view_image(struct image *i, const struct rootfs_driver *driver, int minor,
+                       struct arena *a, struct api_image *ret) {
     const struct oci_image_config *config = image_config(i);
     struct api_config *run = arena_alloc(a, sizeof(*run));
     *run = config->config;
@@ -109,11 +110,11 @@ static void view_image(struct image *i, int minor, struct arena *a, struct api_i
         .os_version = config->os_version,
         .size = (int64_t)i->size,
         .virtual_size = (int64_t)i->size,
-        .graph_driver.name = arena_strz(a, IMAGE_DRIVER),
+        .graph_driver.name = arena_strz(a, rootfs_driver_name(driver)),
         .rootfs = {.type = arena_strz(a, "layers"), .layers = config->rootfs.diff_ids},
         .metadata.last_tag_time = i->tagged_at,
     };
-    if (i->layers_n > 0) {
+    if (i->layers_n > 0 && driver == &rootfs_overlay) {
         const char *all = image_layer_paths(i, 0, a);
         struct strmap *data = &ret->graph_driver.data;
         if (i->layers_n > 1)
@@ -271,7 +272,7 @@ void api_image_inspect(struct api_call *c) {
         return;
     if (!find(c, &i))
         return;
-    view_image(i, c->minor, &c->arena, &doc);
+    view_image(i, images_driver(c->api->images), c->minor, &c->arena, &doc);
     if (!wants_container_config(c))
         doc.container_config = NULL;
     api_reply_doc(c, 200, &api_image_fields, &doc);

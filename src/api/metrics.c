@@ -194,10 +194,14 @@ static void add_process(struct buf *out) {
 static void add_engine(struct buf *out, const struct api *api) {
     const struct host *h = api->facts;
     const char *const labels[][2] = {
-        {"architecture", h->machine}, {"commit", ""},
-        {"daemon_id", api->id},       {"graphdriver", "overlay"},
-        {"kernel", h->kernel},        {"os", h->system},
-        {"os_type", "linux"},         {"os_version", h->system_version},
+        {"architecture", h->machine},
+        {"commit", ""},
+        {"daemon_id", api->id},
+        {"graphdriver", rootfs_driver_name(images_driver(api->images))},
+        {"kernel", h->kernel},
+        {"os", h->system},
+        {"os_type", "linux"},
+        {"os_version", h->system_version},
         {"version", CORTEN_VERSION}};
     head(out, "engine_daemon_engine_info", "gauge",
          "The information related to the engine and the OS it is running on");

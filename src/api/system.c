@@ -200,7 +200,7 @@ void api_info(struct api_call *c) {
     struct api_firewall firewall = {.driver = borrow("nftables")};
     struct api_info doc = {
         .id = borrow(api->id),
-        .driver = borrow(IMAGE_DRIVER),
+        .driver = borrow(rootfs_driver_name(images_driver(api->images))),
         .system_time = time_now(),
         .n_fd = count_descriptors(),
         .n_events_listener = (int64_t)events_listeners(api->events),

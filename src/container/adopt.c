@@ -1,5 +1,5 @@
 /* The builder's commit: what a stopped container wrote becomes a layer by moving its upper
- * directory, and the container goes. */
+ * directory (or what a whole root has more than its image), and the container goes. */
 #include "container/private.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,9 @@ struct adopt_job {
     char *key;
     int64_t latest; /* INT64_MAX: any */
     int dir;
+    struct arena arena; /* of root */
+    struct rootfs root;
+    char upper[32];
     struct op_run *run;
     void (*done)(void *arg, struct err e, const char *image_id);
     void *arg;
@@ -19,6 +22,7 @@ struct adopt_job {
 static void adopt_end(struct adopt_job *j, struct err e, const char *id) {
     j->done(j->arg, e, id);
     fd_close(j->dir);
+    arena_done(&j->arena);
     free(j->key);
     free(j);
 }
@@ -30,13 +34,16 @@ static struct err adopt_prepare(void *job) {
     if (j->c->state != CONTAINER_EXITED && j->c->state != CONTAINER_CREATED)
         return err_new(ERR_CONFLICT, "container %s is %s", j->c->id,
                        container_state_name(j->c->state));
-    return OK;
+    return container_root(j->c, &j->arena, &j->root);
 }
 
 static struct err adopt_work(void *job) {
     struct adopt_job *j = job;
     j->dir = open(j->c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return j->dir < 0 ? err_errno(errno, "open '%s'", j->c->directory) : OK;
+    if (j->dir < 0)
+        return err_errno(errno, "open '%s'", j->c->directory);
+    j->root.dir_fd = j->dir;
+    return container_upper(&j->root, j->upper);
 }
 
 static void committed(void *arg, struct image *i, struct err e) {
@@ -65,7 +72,7 @@ static void adopt_finish(void *job, struct err e, struct op_run *run) {
     struct image_commit commit = {
         .parent = j->c->hold.image,
         .upper_dirfd = j->dir,
-        .upper = "upper",
+        .upper = j->upper,
         .adopt = true,
         .has_latest = j->latest != INT64_MAX,
         .latest = j->latest,

@@ -1,6 +1,7 @@
 /* commit: the container's image and what it wrote become an image. Its upper directory is read by a
  * worker; a container that runs is frozen for that long, so that the files agree with each other.
  */
+#include "base/file.h"
 #include "container/private.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,9 @@ struct commit_job {
     bool frozen; /* by this commit */
     char *cgroup;
     int dir;
+    struct rootfs root;
+    char upper[32];
+    bool whole; /* upper was made for this commit */
     struct op_run *run;
     char id[DIGEST_TEXT_MAX];
     struct err result;
@@ -31,7 +35,7 @@ static struct err commit_prepare(void *job) {
         return err_new(ERR_CONFLICT, "You cannot commit container %s which is %s", c->id,
                        container_state_name(c->state));
     j->frozen = j->pause && c->state == CONTAINER_RUNNING && c->pid > 0;
-    return OK;
+    return container_root(c, &j->arena, &j->root);
 }
 
 static struct err commit_work(void *job) {
@@ -41,10 +45,10 @@ static struct err commit_work(void *job) {
         j->frozen = false;
         return err_errno(errno, "open '%s'", j->c->directory);
     }
-    struct err e = j->frozen ? runtime_cgroup_freeze(j->cgroup, true) : OK;
-    if (err_failed(e) && !j->frozen)
-        return e;
-    return err_wrap(e, "pause the container");
+    TRYF(j->frozen ? runtime_cgroup_freeze(j->cgroup, true) : OK, "pause the container");
+    j->root.dir_fd = j->dir;
+    j->whole = rootfs_is_whole(j->dir);
+    return container_upper(&j->root, j->upper);
 }
 
 static void commit_end(struct commit_job *j) {
@@ -69,7 +73,9 @@ static void commit_end(struct commit_job *j) {
 
 static struct err thaw_work(void *job) {
     struct commit_job *j = job;
-    return runtime_cgroup_freeze(j->cgroup, false);
+    if (j->whole && err_failed(j->result) && j->upper[0])
+        err_ignore(dir_remove(j->dir, j->upper)); /* it goes with the container at the latest */
+    return j->frozen ? runtime_cgroup_freeze(j->cgroup, false) : OK;
 }
 
 static void thawed(void *job, struct err e) {
@@ -82,7 +88,7 @@ static void thawed(void *job, struct err e) {
 }
 
 static void commit_thaw(struct commit_job *j) {
-    if (j->frozen)
+    if (j->frozen || j->whole)
         job_submit(j->c->all->config.loop, thaw_work, thawed, j);
     else
         commit_end(j);
@@ -107,7 +113,8 @@ static void commit_finish(void *job, struct err e, struct op_run *run) {
     struct image_commit commit = {
         .parent = j->c->hold.image,
         .upper_dirfd = j->dir,
-        .upper = "upper",
+        .upper = j->upper,
+        .adopt = j->whole,
         .tar_fd = -1,
         .config = j->config,
         .author = j->author,

@@ -251,6 +251,17 @@ struct container_size {
     char id[65];
     int64_t bytes;
 };
+/* The driver that made its root file system, from what lies in its directory. */
+const char *container_driver(const struct container *c);
+/* The same for one, for jobs of others: planned on the loop (texts in the arena), measured by a
+ * pool thread. */
+struct container_written {
+    const char *directory;
+    struct rootfs root;
+};
+struct err container_written_plan(const struct container *c, struct arena *a,
+                                  struct container_written *ret);
+struct err container_written_bytes(const struct container_written *w, uint64_t *ret_bytes);
 typedef void container_measured(void *arg, const struct container_size *sizes, size_t n);
 void containers_measure(struct containers *cs, struct container *const *list, size_t n,
                         container_measured *done, void *arg);

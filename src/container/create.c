@@ -1,12 +1,8 @@
 /* create: validate and reserve on the loop, make the volumes, make the row durable, make the
  * directories, answer. Until the row is durable nobody else sees more than a reserved name. */
-#include "base/file.h"
 #include "base/random.h"
 #include "container/private.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct create_job {
@@ -16,6 +12,7 @@ struct create_job {
     struct strs warnings;
     struct buf record;
     size_t next_mount;
+    struct rootfs root;
     void (*done)(void *arg, struct err e, struct container *c, const struct strs *warnings);
     void *arg;
 };
@@ -158,6 +155,7 @@ static struct err compose(struct create_job *j, const struct api_container_creat
         return err_new(ERR_UNSUPPORTED, "HostConfig.Init: corten-init is not installed beside %s",
                        j->cs->config.monitor_program);
     TRY(container_validate(&doc, &j->arena, &j->warnings));
+    TRY(container_size_check(j->cs, doc.host));
     container_merge_config(&doc.config, &image_config(image)->config, &j->arena);
     TRY(container_health_check(&doc, &j->arena));
     if (doc.config.entrypoint.n + doc.config.cmd.n == 0)
@@ -199,7 +197,7 @@ static struct err compose(struct create_job *j, const struct api_container_creat
     c->hold.container_id = c->id;
     image_hold(image, &c->hold);
     container_hold_images(c);
-    return OK;
+    return container_root(c, &j->arena, &j->root);
 }
 
 static void make_row(struct create_job *j);
@@ -221,15 +219,10 @@ static void volume_made(void *arg, struct err e, struct volume *v) {
 
 static struct err directories_work(void *arg) {
     struct create_job *j = arg;
-    int parent = j->c->brief ? j->cs->ephemeral_fd : j->cs->data_fd;
-    if (mkdirat(parent, j->c->id, 0700) != 0 && errno != EEXIST)
-        return err_errno(errno, "make '%s'", j->c->directory);
-    CLEAN_FD int dir = openat(parent, j->c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0)
-        return err_errno(errno, "open '%s'", j->c->directory);
-    if ((mkdirat(dir, "upper", 0755) != 0 || mkdirat(dir, "work", 0700) != 0) && errno != EEXIST)
-        return err_errno(errno, "make directories in '%s'", j->c->directory);
-    return OK;
+    struct err e = container_root_make(j->c, &j->root);
+    if (err_failed(e))
+        err_ignore(rootfs_remove(j->c->brief ? j->cs->ephemeral_fd : j->cs->data_fd, j->c->id));
+    return e;
 }
 
 static void directories_done(void *arg, struct err e) {

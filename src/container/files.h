@@ -8,13 +8,15 @@
  *   stopped, archive     an overlay of the image's layers and what the container wrote, with its
  *                        volumes, in a mount namespace of the worker's own;
  *   export, changes      what the container wrote on top of the layers, without any mount.
+ * A container with a whole root (image/rootfs.h) is that directory, in place of an overlay; for
+ * changes it is compared with the image first.
  * Reading never makes an overlay whose upper directory is the container's: that may be in use. What
  * was written is then one more read-only layer on top. Writing into a stopped container does, and
  * holds its op queue meanwhile.
  *
  * Every path is the container's or the client's, both hostile: openat2 beneath the root.
  * Source: Engine API 1.51 ContainerArchive*, ContainerExport, ContainerChanges.
- * Tests: test/e2e/t2020-files.sh. */
+ * Tests: test/e2e/t2020-files.sh, t1140-drivers.sh. */
 #pragma once
 #include "container/container.h"
 
@@ -41,12 +43,13 @@ struct files_args {
     char *path;
     struct strs layers; /* top first, below the layers' directory */
     char *upper;        /* the same way to the container's upper directory */
-    char *directory;    /* absolute: upper and work are in it */
+    char *directory;    /* absolute: upper and work, or root, are in it */
     char *place;        /* absolute: an existing directory to mount on in a namespace of our own */
     int64_t pid;        /* 0: stopped */
     uint64_t start_time;
     struct objs mounts; /* struct files_mount */
     bool read_only, keep_kind, own;
+    bool whole;  /* the worker's: the container has a whole root (image/rootfs.h) */
     bool volume; /* no container: mounts[0] is a volume, and all there is */
     char *user;
 };

@@ -192,14 +192,33 @@ static struct err run_export(struct files_run *r) {
     return end_tar(r);
 }
 
-static struct err run_changes(struct files_run *r) {
-    CLEAN_FD int upper = openat(r->layers, r->args.upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+static struct err changes_below(struct files_run *r, int dir, const char *name, struct buf *ret) {
+    CLEAN_FD int upper = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEAN_FD int image = -1;
-    CLEAN_BUF struct buf json = {0}, out = {0};
     if (upper < 0)
         return err_errno(errno, "open what the container wrote");
     TRY(files_open_image(&r->args, r->layers, &image));
-    TRY(files_changes(upper, image, &json));
+    return files_changes(upper, image, ret);
+}
+
+static struct err compare_whole(struct files_run *r, struct buf *ret) {
+    CLEAN_FD int dir = -1;
+    char name[32];
+    TRY(dir_open(r->args.directory, &dir));
+    struct rootfs root = {.layers_fd = r->layers,
+                          .layers = (const char *const *)r->args.layers.items,
+                          .layers_n = r->args.layers.n,
+                          .dir_fd = dir};
+    TRY(rootfs_written(&root, name));
+    struct err e = changes_below(r, dir, name, ret);
+    err_ignore(dir_remove(dir, name)); /* it goes with the container at the latest */
+    return e;
+}
+
+static struct err run_changes(struct files_run *r) {
+    CLEAN_BUF struct buf json = {0}, out = {0};
+    TRY(r->args.whole ? compare_whole(r, &json)
+                      : changes_below(r, r->layers, r->args.upper, &json));
     http_plain_answer(&out, 200, "application/json", buf_str(&json));
     r->begun = true;
     return send_all(r, buf_str(&out));
@@ -299,7 +318,17 @@ static struct err run_put(struct files_run *r) {
 /* --- the job
  * ------------------------------------------------------------------------------------------ */
 
+/* What lies in the container's directory says which driver made it. */
+static void look_at_root(struct files_run *r) {
+    CLEAN_FD int dir = r->args.volume ? -1 : open(r->args.directory, O_PATH | O_CLOEXEC);
+    r->args.whole = dir >= 0 && rootfs_is_whole(dir);
+    if (r->args.whole)
+        r->args.upper = arena_printf(&r->arena, "%s/" ROOTFS_WHOLE,
+                                     arena_str(&r->arena, path_dir(str_of(r->args.upper))));
+}
+
 static struct err run_all(struct files_run *r) {
+    look_at_root(r);
     if (r->args.what == FILES_CHANGES)
         return run_changes(r);
     TRY(files_open_root(&r->args, r->layers, r->keeps, r->keeps_n, &r->root));

@@ -35,15 +35,19 @@ static struct err open_dir_at(int dir, const char *path, int *ret_fd) {
 static struct err overlay(const struct files_args *a, int layers_fd, const char *upper, int dir,
                           int *ret_fd) {
     const char *names[OVERLAY_LAYERS_MAX];
-    size_t n = 0;
+    size_t n = 0, layers = a->layers.n;
     CLEAN_FD int upper_fd = -1;
     CLEAN_FD int work_fd = -1;
+    if (a->whole && dir >= 0 && !*upper)
+        return mount_clone(dir, ROOTFS_WHOLE, false, ret_fd);
     if (*upper)
         names[n++] = upper;
-    if (a->layers.n > MOUNT_LAYERS_MAX - n)
+    if (a->whole && *upper)
+        layers = 0;
+    if (layers > MOUNT_LAYERS_MAX - n)
         return err_new(ERR_UNSUPPORTED, "an image of %zu layers leaves no room for the container",
-                       a->layers.n);
-    for (size_t i = 0; i < a->layers.n; i++)
+                       layers);
+    for (size_t i = 0; i < layers; i++)
         names[n++] = a->layers.items[i];
     if (dir >= 0) {
         TRY(open_dir_at(dir, "upper", &upper_fd));

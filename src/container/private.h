@@ -104,6 +104,15 @@ void container_defaults_apply(const struct container_defaults *d, struct arena *
                               struct api_host_config *h);
 
 /* validate.c: refuses by name what is not supported or is wrong; collects warnings. */
+/* root.c: the limit of size that is asked for (0: none), whether it would count here, what the root
+ * is made of (dir_fd is not set), and making it (pool; also after a crash between row and root). */
+struct err container_size_limit(const struct api_host_config *h, uint64_t *ret);
+struct err container_size_check(const struct containers *cs, const struct api_host_config *h);
+struct err container_root(const struct container *c, struct arena *a, struct rootfs *ret);
+/* The name below dir_fd of what it wrote, as an overlay's upper directory: its own, or a new one
+ * that is the caller's (when the root is whole). Pool. */
+struct err container_upper(const struct rootfs *r, char ret_name[32]);
+struct err container_root_make(const struct container *c, const struct rootfs *r);
 struct err container_validate(const struct api_container_create *doc, struct arena *a,
                               struct strs *ret_warnings);
 /* Takes away what this host cannot do and the peer does not insist on, each with a warning. */

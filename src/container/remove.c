@@ -28,7 +28,7 @@ static struct err sweep_work(void *arg) {
     struct container *c = arg;
     err_ignore(
         dir_remove(c->all->run_fd, c->id)); /* volatile; swept by the next boot at the latest */
-    return dir_remove(c->brief ? c->all->ephemeral_fd : c->all->data_fd, c->id);
+    return rootfs_remove(c->brief ? c->all->ephemeral_fd : c->all->data_fd, c->id);
 }
 
 static void free_when_idle(void *arg) {

@@ -22,8 +22,7 @@ struct start_job {
     struct net_job net;
     struct box_joined joined;
     VEC(struct in_addr) addresses;
-    const char *const *layers;
-    size_t layers_n;
+    struct rootfs root;
     struct monitor_prestart *prestart;
     size_t prestart_n;
     struct strv copy_up; /* pairs: mountpoint of a volume, path in the image */
@@ -114,7 +113,7 @@ static void collect_prestart(struct start_job *j) {
 
 static struct err compose(struct start_job *j) {
     struct container *c = j->c;
-    TRY(image_layer_names(c->hold.image, &j->arena, &j->layers, &j->layers_n));
+    TRY(container_root(c, &j->arena, &j->root));
     TRY(container_net_reserve(c, &j->arena, &j->net));
     TRY(compose_files(j));
     /* Who joins another's network shares its names as well. */
@@ -185,8 +184,8 @@ static struct err fill_volumes(struct start_job *j) {
         if (rootfs < 0) {
             struct mount_overlay o = {
                 .layers_fd = images_layers_dirfd(j->c->all->config.images),
-                .layers = j->layers,
-                .layers_n = j->layers_n,
+                .layers = j->root.layers,
+                .layers_n = j->root.layers_n,
                 .upper_fd = -1,
                 .work_fd = -1,
             };
@@ -216,8 +215,8 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .config = buf_str(&j->config),
         .layers_dir_fd = images_layers_dirfd(c->all->config.images),
         .data_dir_fd = data,
-        .layers = j->layers,
-        .layers_n = j->layers_n,
+        .layers = j->root.layers,
+        .layers_n = j->root.layers_n,
         .netns_fd = live->netns_fd,
         .names_path = j->net.names ? networks_names_socket(c->all->config.networks) : NULL,
         .names_fds = {j->net.names_fds[0], j->net.names_fds[1]},
@@ -253,6 +252,7 @@ static struct err start_steps(struct start_job *j) {
     CLEAN_FD int run_dir = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (run_dir < 0)
         return err_errno(errno, "open the run directory");
+    TRY(container_root_make(c, &j->root));
     TRY(write_files(j, run_dir));
     TRY(fill_volumes(j));
     TRY(container_trees_open(&j->trees));

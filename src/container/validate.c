@@ -42,7 +42,6 @@ static struct err refuse_first(const struct refusal *r, size_t n) {
 static struct err refuse_host(const struct api_host_config *h) {
     const struct refusal list[] = {
         {set(h->cgroup), "HostConfig.Cgroup"},
-        {h->storage_opt.n > 0, "HostConfig.StorageOpt"},
         {!ONE_OF(h->isolation, "default"), "HostConfig.Isolation"},
         {!ONE_OF(h->userns_mode, "host"), "HostConfig.UsernsMode"},
         {!ONE_OF(h->cgroupns_mode, "private", "host"), "HostConfig.CgroupnsMode"},

@@ -195,8 +195,9 @@ static struct err complete(struct daemon_config *c) {
         return err_new(ERR_UNSUPPORTED, "live-restore: containers always outlive the daemon; false "
                                         "is not supported");
     TRY(check_labels(c->labels));
+    const struct rootfs_driver *driver;
     if (c->storage_driver)
-        TRYF(image_driver_check(c->storage_driver), "--storage-driver");
+        TRYF(rootfs_driver_find(c->storage_driver, &driver), "--storage-driver");
     TRY(complete_registries(c));
     CLEAN_ARENA struct arena scratch = {0};
     struct container_defaults defaults;

@@ -130,7 +130,8 @@ static struct err open_nouns(struct daemon *d) {
     struct images_options images = {.store = a->store,
                                     .loop = d->loop,
                                     .data_root = c->data_root,
-                                    .worker_program = a->worker_program};
+                                    .worker_program = a->worker_program,
+                                    .driver = c->storage_driver};
     TRY(gc_policy(d, &images.gc));
     TRYF(images_open(&images, &a->images), "images");
     TRYF(volumes_open(a->store, d->loop, c->data_root, &a->volumes), "volumes");

@@ -83,7 +83,7 @@ const struct setting settings[] = {
     SETTING(gc_images, .option = "gc-images", .key = "gc-images", .kind = SETTING_BOOL,
             .help = "named images may be removed as well, not only dangling ones and build cache"),
     SETTING(storage_driver, .option = "storage-driver", .key = "storage-driver", .argument = "NAME",
-            .letter = 's', .help = "overlay2, and no other"),
+            .letter = 's', .help = "how containers get their root: overlay2 (default), btrfs, vfs"),
     SETTING(labels, .option = "label", .key = "labels", .argument = "KEY=VALUE",
             .kind = SETTING_LIST, .live = true, .help = "label of the daemon (repeatable)"),
     SETTING(default_ulimit, .option = "default-ulimit", .key = "default-ulimit",

@@ -59,6 +59,7 @@ struct images {
     struct store *store;
     struct loop *loop;
     char *data_root, *worker_program;
+    const struct rootfs_driver *driver;
     int root_fd, layer_fd, blob_fd, ingest_fd;
     struct bus events;
     struct map by_id;   /* 32 bytes → image_fact; hidden ones too */

@@ -38,6 +38,7 @@
 #include "base/vec.h"
 #include "http/http.h"
 #include "image/reference.h"
+#include "image/rootfs.h"
 #include "loop/bus.h"
 #include "loop/worker.h"
 #include "spec/oci_image.h"
@@ -77,6 +78,7 @@ struct images_options {
     struct loop *loop;
     const char *data_root;      /* absolute; "image" below it is made when missing (0700) */
     const char *worker_program; /* absolute path of corten-worker */
+    const char *driver;         /* of root filesystems; NULL: overlay2 */
     struct image_gc_policy gc;  /* looked at every IMAGE_GC_INTERVAL; all zero: never */
 };
 /* Loads the facts (blocking, at start-up) and starts the background clean-up. */
@@ -170,10 +172,10 @@ int images_layers_dirfd(const struct images *im);
 struct err image_layer_names(const struct image *i, struct arena *a, const char *const **ret_names,
                              size_t *ret_n);
 
-/* The one way in which root filesystems are made of layers, by the name that clients know. */
-#define IMAGE_DRIVER "overlay2"
-/* A storage driver that somebody asked for: ERR_UNSUPPORTED with the reason, or ERR_INVALID. */
-struct err image_driver_check(const char *name);
+/* How new containers get theirs (rootfs.h). */
+const struct rootfs_driver *images_driver(const struct images *im);
+/* ERR_UNSUPPORTED with the reason: a limit of size would not count on this data root. */
+struct err images_size_check(const struct images *im);
 /* Absolute paths of the directories of i's layers, top first, without the first `skip`, joined by
  * colons as overlay's lowerdir. */
 char *image_layer_paths(const struct image *i, size_t skip, struct arena *a);

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "image/facts.h"
+#include "image/rootfs_driver.h"
 #include "image/spread.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +59,30 @@ static void read_boot_id(struct images *im) {
     snprintf(im->boot_id, sizeof(im->boot_id), "%.*s", STR_ARG(id));
 }
 
+static struct err choose_driver(struct images *im, const char *name) {
+    im->driver = &rootfs_overlay;
+    if (name)
+        TRY(rootfs_driver_find(name, &im->driver));
+    return err_wrap(im->driver->probe(im->root_fd), "storage-driver");
+}
+
+const struct rootfs_driver *images_driver(const struct images *im) {
+    return im->driver;
+}
+
+struct err images_size_check(const struct images *im) {
+    return im->driver->probe_size(im->root_fd);
+}
+
+char *image_layer_paths(const struct image *i, size_t skip, struct arena *a) {
+    const struct images *im = fact_of_const(i)->images;
+    CLEAN_BUF struct buf out = {0};
+    for (size_t n = skip; n < i->layers_n; n++)
+        buf_addf(&out, "%s%s/image/layer/%s", out.len ? ":" : "", im->data_root,
+                 i->layers[i->layers_n - 1 - n]->name);
+    return arena_str(a, buf_str(&out));
+}
+
 struct err images_open(const struct images_options *o, struct images **ret) {
     struct images *im = NEW(struct images);
     im->store = o->store;
@@ -72,6 +97,8 @@ struct err images_open(const struct images_options *o, struct images **ret) {
     im->reaper = reaper_new(im);
     read_boot_id(im);
     struct err e = open_dirs(im);
+    if (!err_failed(e))
+        e = choose_driver(im, o->driver);
     if (!err_failed(e)) {
         wait_for_old_jobs(im);
         e = facts_load(im);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "image/facts.h"
 #include "image/protocol.h"
+#include "image/rootfs_driver.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -119,8 +120,10 @@ static struct err batch_work(void *arg) {
         TRY(remove_all_ingest(b->ingest_fd));
     for (size_t i = 0; i < b->ingests.n; i++)
         TRYF(dir_remove(b->ingest_fd, b->ingests.items[i]), "remove ingest directory");
-    for (size_t i = 0; i < b->layers.n; i++)
+    for (size_t i = 0; i < b->layers.n; i++) {
+        TRYF(rootfs_drop_bases(b->layer_fd, b->layers.items[i]->layer.name), "remove bases");
         TRYF(dir_remove(b->layer_fd, b->layers.items[i]->layer.name), "remove layer");
+    }
     return OK;
 }
 

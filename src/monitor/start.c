@@ -1,11 +1,13 @@
 /* start.c - from a START message to a running program. Blocks: nothing else is going on yet. */
 #include "base/file.h"
 #include "base/time.h"
+#include "kernel/caps.h"
 #include "kernel/mount.h"
 #include "kernel/pty.h"
 #include "monitor/keeper.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,7 +19,42 @@ static struct err layer_dir(int data, const char *name, int *ret_fd) {
     return *ret_fd < 0 ? err_errno(errno, "open directory '%s'", name) : OK;
 }
 
+/* A driver that gives every container a whole tree of its own (image/rootfs.h) left it here. What
+ * the host's mount forbids does not count inside, and nothing that is mounted below it is seen
+ * outside. */
+static struct err whole_rootfs(int root, int *ret_fd) {
+    CLEAN_FD int tree = -1;
+    TRY(mount_clone(root, "", false, &tree));
+    TRY(mount_set(tree, 0,
+                  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                  MS_PRIVATE, false));
+    *ret_fd = TAKE_FD(tree);
+    return OK;
+}
+
+/* What a container writes is written in the name of who mounted its overlay. With CAP_SYS_RESOURCE
+ * that would be bound by no limit of size (ext4's project quota) and use up the blocks that are
+ * kept for root. */
+static struct err mount_without_reserve(const struct mount_overlay *o, int *ret_fd) {
+    struct caps c;
+    TRY(caps_get(&c));
+    const uint64_t reserve = UINT64_C(1) << CAP_SYS_RESOURCE;
+    bool has = c.effective & reserve;
+    if (has && caps_set(c.effective & ~reserve, c.permitted, c.inheritable) < 0)
+        return err_new(ERR_SYSTEM, "lay down CAP_SYS_RESOURCE");
+    struct err e = mount_overlay_detached(o, ret_fd);
+    if (has && caps_set(c.effective, c.permitted, c.inheritable) < 0 && !err_failed(e)) {
+        *ret_fd = fd_close(*ret_fd);
+        e = err_new(ERR_SYSTEM, "take up CAP_SYS_RESOURCE again");
+    }
+    return e;
+}
+
 static struct err make_rootfs(const struct protocol_start *s, int *ret_fd) {
+    CLEAN_FD int root = openat(s->fds[START_DATA_DIR], "root",
+                               O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (root >= 0)
+        return whole_rootfs(root, ret_fd);
     CLEAN_FD
     int upper = -1;
     CLEAN_FD
@@ -33,7 +70,7 @@ static struct err make_rootfs(const struct protocol_start *s, int *ret_fd) {
         /* What is removed at its end need not be synced then. */
         .volatile_ = s->flags & START_AUTO_REMOVE,
     };
-    return mount_overlay_detached(&o, ret_fd);
+    return mount_without_reserve(&o, ret_fd);
 }
 
 static struct err open_log(struct keeper *k, const struct protocol_start *s) {

@@ -5,21 +5,18 @@
  * links are found again by openat2 inside the volume. A lock on the volume's directory keeps two
  * containers that start at once apart; a mark beside it tells the next daemon that a copy was not
  * finished. */
+#include "archive/copy.h"
 #include "base/file.h"
 #include "base/map.h"
 #include "kernel/beneath.h"
-#include "kernel/xattr.h"
 #include "volume/private.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COPY_BYTES (1 << 20)
 #define MARK "copying" /* <data-root>/volume/<name>/copying: no container sees it */
 
 struct level {
@@ -36,122 +33,6 @@ struct copy {
     struct buf path;  /* of the current directory, from the volume's root, with a '/' at the end */
     struct map links; /* {dev, ino} → owned path of the first copy */
 };
-
-/* --- one object --------------------------------------------------------------------------------
- */
-
-/* What belongs to the layers' own bookkeeping, not to the file. */
-static bool is_private_attribute(const char *name) {
-    return strncmp(name, "trusted.overlay.", 16) == 0 || strncmp(name, "user.overlay.", 13) == 0;
-}
-
-static struct err copy_attributes(int from, int to) {
-    CLEAN_STRV struct strv names = {0};
-    TRY(xattr_list(from, &names));
-    for (size_t i = 0; i < names.n; i++) {
-        if (is_private_attribute(names.items[i]))
-            continue;
-        CLEAN_BUF struct buf value = {0};
-        TRY(xattr_get(from, names.items[i], &value));
-        struct err e = xattr_set(to, names.items[i], buf_str(&value));
-        if (err_kind(e) == ERR_UNSUPPORTED) {
-            err_free(e); /* the volume's file system has none of that kind */
-            continue;
-        }
-        TRY(e);
-    }
-    return OK;
-}
-
-/* Owner before mode and attributes: a change of owner clears set-uid bits and capabilities. */
-static struct err finish_open(int from, int to, const struct stat *st) {
-    if (fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0)
-        return err_errno(errno, "set owner and mode");
-    TRY(copy_attributes(from, to));
-    struct timespec times[2] = {st->st_atim, st->st_mtim};
-    if (futimens(to, times) < 0)
-        return err_errno(errno, "set times");
-    return OK;
-}
-
-static struct err finish_named(int dir, const char *name, const struct stat *st) {
-    struct timespec times[2] = {st->st_atim, st->st_mtim};
-    if (fchownat(dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-        utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
-        return err_errno(errno, "set owner and times");
-    return OK;
-}
-
-static struct err copy_bytes(int from, int to) {
-    if (ioctl(to, FICLONE, from) == 0)
-        return OK;
-    for (;;) {
-        ssize_t n = copy_file_range(from, NULL, to, NULL, COPY_BYTES * 64, 0);
-        if (n == 0)
-            return OK;
-        if (n > 0 || errno == EINTR)
-            continue;
-        if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS)
-            return err_errno(errno, "copy");
-        break;
-    }
-    CLEAN_FREE
-    char *bytes = mem_alloc(COPY_BYTES);
-    for (;;) {
-        ssize_t n = read(from, bytes, COPY_BYTES);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_errno(errno, "read");
-        if (n == 0)
-            return OK;
-        int r = fd_write_all(to, bytes, (size_t)n);
-        if (r < 0)
-            return err_errno(r, "write");
-    }
-}
-
-static struct err copy_file(int from_dir, int to_dir, const char *name, const struct stat *st) {
-    CLEAN_FD
-    int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    struct stat now;
-    if (from < 0 || fstat(from, &now) < 0)
-        return err_errno(errno, "open");
-    if (!S_ISREG(now.st_mode) || now.st_ino != st->st_ino)
-        return err_new(ERR_CONFLICT, "changed while it was copied");
-    CLEAN_FD
-    int to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (to < 0)
-        return err_errno(errno, "create");
-    TRY(copy_bytes(from, to));
-    return finish_open(from, to, &now);
-}
-
-static struct err copy_link(int from_dir, int to_dir, const char *name, const struct stat *st) {
-    char target[PATH_MAX];
-    ssize_t n = readlinkat(from_dir, name, target, sizeof(target));
-    if (n < 0 || n >= (ssize_t)sizeof(target))
-        return err_errno(n < 0 ? errno : ENAMETOOLONG, "read link");
-    target[n] = '\0';
-    if (symlinkat(target, to_dir, name) < 0)
-        return err_errno(errno, "make link");
-    return finish_named(to_dir, name, st);
-}
-
-static struct err copy_node(int to_dir, const char *name, const struct stat *st) {
-    if (mknodat(to_dir, name, st->st_mode, st->st_rdev) < 0)
-        return err_errno(errno, "make node");
-    /* Nobody can exchange it meanwhile but a container that has the volume too, and then only for
-     * something of its own: NOFOLLOW keeps us inside. */
-    CLEAN_FD
-    int fd = openat(to_dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    char path[32];
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    TRY(finish_named(to_dir, name, st));
-    if (fd < 0 || chmod(path, st->st_mode & 07777) < 0)
-        return err_errno(errno, "set mode");
-    return OK;
-}
 
 /* --- hard links --------------------------------------------------------------------------------
  */
@@ -227,21 +108,13 @@ static struct err copy_entry(struct copy *c, const char *name) {
     TRY(known_inode(c, l->to, name, &st, &done));
     if (done)
         return OK;
-    switch (st.st_mode & S_IFMT) {
-    case S_IFDIR:
-        return enter(c, from, l->to, name);
-    case S_IFREG:
-        return copy_file(from, l->to, name, &st);
-    case S_IFLNK:
-        return copy_link(from, l->to, name, &st);
-    default:
-        return copy_node(l->to, name, &st);
-    }
+    return S_ISDIR(st.st_mode) ? enter(c, from, l->to, name)
+                               : copy_object(from, l->to, name, &st);
 }
 
 static struct err leave(struct copy *c) {
     struct level *l = &c->levels[c->depth - 1];
-    struct err e = finish_open(dirfd(l->from), l->to, &l->st);
+    struct err e = copy_attributes(dirfd(l->from), l->to, &l->st);
     closedir(l->from);
     fd_close(l->to);
     c->depth--;

@@ -233,8 +233,23 @@ start_daemon() {
     [ -x "$docker" ] || skip "no docker CLI on this machine"
     make_net
     daemon_options=("$@")
+    # The same test on another driver of root file systems (t1140 does that).
+    if [ -n "${CORTEN_STORAGE_DRIVER:-}" ]; then
+        daemon_options+=(--storage-driver "$CORTEN_STORAGE_DRIVER")
+        [ "$CORTEN_STORAGE_DRIVER" != btrfs ] || mountpoint -q "$DATA_ROOT" || mount_btrfs "$DATA_ROOT"
+    fi
     export DOCKER_HOST=unix://$SOCKET CORTEN_HOST=unix://$SOCKET
     spawn_daemon
+}
+
+# An empty btrfs of 1 GiB in a file, until the end of the test.
+mount_btrfs() { # DIRECTORY
+    mkdir -p "$1"
+    command -v mkfs.btrfs >/dev/null || skip "mkfs.btrfs is not installed"
+    truncate -s 1G "$TEST_TMP/btrfs"
+    mkfs.btrfs -q "$TEST_TMP/btrfs" >/dev/null 2>&1 || skip "mkfs.btrfs fails"
+    mount -o loop "$TEST_TMP/btrfs" "$1" || skip "btrfs or loop devices are missing"
+    at_end "sleep 0.2; umount -l '$1'"
 }
 
 stop_daemon() {
@@ -353,7 +368,8 @@ remains() {
         esac
     done
     in_net ip -o link show type veth 2>/dev/null | sed 's/^/interface /'
-    grep -F "$TEST_TMP" "/proc/${daemon_pid:-self}/mountinfo" | sed 's/^/mount /'
+    # The data root itself may be a file system that the test made.
+    grep -F "$TEST_TMP" "/proc/${daemon_pid:-self}/mountinfo" | grep -vF " $DATA_ROOT " | sed 's/^/mount /'
     our_cgroups | grep "/$instance/" | sed 's/^/cgroup /'
 }
 

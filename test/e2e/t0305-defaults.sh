@@ -51,7 +51,7 @@ refused() { # JSON, WORDS
     echo "$1" > bad.json
     expect_fails "$2" "$bin/cortend" --validate --config "$PWD/bad.json"
 }
-refused '{"storage-driver":"btrfs"}' "storage-driver: 'btrfs' is not supported: overlay2 works on btrfs"
+refused '{"storage-driver":"zfs"}' "storage-driver: 'zfs' is not supported: overlay2 works on zfs from 2.2 on"
 refused '{"runtimes":{"kata":{"path":"/bin/kata"}}}' "runtimes: 'kata=.*one runtime"
 refused '{"exec-opts":["native.cgroupdriver=systemd"]}' "cgroups are made without a manager"
 refused '{"userns-remap":"default"}' "userns-remap: 'default' is not supported"

@@ -39,7 +39,7 @@ expect_fails 'No such image' dk inspect --type image nothing
 
 step "storage driver"
 expect_eq "$(dk info -f '{{.Driver}}')" overlay2
-for driver in aufs devicemapper btrfs zfs vfs; do
+for driver in aufs devicemapper zfs fuse-overlayfs; do
     expect_fails "storage-driver: '$driver' is not supported: " "$bin/cortend" --validate --storage-driver $driver
 done
 expect_fails "'nonsense' is not a storage driver" "$bin/cortend" --validate -s nonsense

@@ -42,6 +42,7 @@ expect_eq "$api_status" 400
 
 step "of a container that runs: frozen meanwhile, and it goes on"
 dk run -d --name two box sh -c 'while :; do echo x >>/a; echo x >>/b; done' >/dev/null
+eventually 5 dk exec two test -s /b
 for i in 1 2 3; do
     dk commit two "live:$i" >/dev/null || fail "commit of a running one"
     expect_match "$(dk run --rm --entrypoint sh "live:$i" -c 'echo $(($(wc -l </a) - $(wc -l </b)))')" '^(0|1)$'

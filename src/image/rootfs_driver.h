@@ -1,0 +1,21 @@
+/* rootfs_driver.h - what a driver of root file systems gives. Private to image/. */
+#pragma once
+#include "image/rootfs.h"
+
+struct rootfs_driver {
+    const char *name;
+    bool whole;
+    /* Can it work on the file system of data_root? ERR_UNSUPPORTED says why not. */
+    struct err (*probe)(int data_root_fd);
+    /* Would a limit of size count there? */
+    struct err (*probe_size)(int data_root_fd);
+    struct err (*make)(const struct rootfs *r);
+};
+
+/* Whatever a driver made for images whose top layer goes. */
+struct err rootfs_drop_bases(int layers_fd, const char *layer);
+/* flatten.c: the layers names[0..n), top first, one after the other onto the directory to. */
+struct err flatten(int layers_fd, const char *const *names, size_t n, int to);
+/* written.c: what tree has that image (-1: nothing) has not, as an upper directory in out (empty);
+ * out -1: counted alone. */
+struct err written(int image, int tree, int out, uint64_t *ret_bytes);
