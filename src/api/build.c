@@ -243,11 +243,31 @@ static void layer_done(void *arg UNUSED, struct err e) {
     log_err(LOG_INFO, e, "layer from the builder"); /* the worker has answered the client */
 }
 
-/* A layer that is here already, on another parent. */
-static void stack_layer(struct api_call *c, struct image_commit *commit) {
+/* "0,1,5": numbers of layers of the image. */
+static struct err layer_numbers(struct api_call *c, struct image_commit *commit) {
+    const char *text = api_query(c, "layers");
+    struct str rest = str_of(text ? text : ""), one;
+    if (!text)
+        return OK;
+    uint32_t *all = arena_array(&c->arena, IMAGE_LAYERS_MAX, sizeof(*all));
+    while (str_next(&rest, ',', &one)) {
+        uint64_t n;
+        if (commit->like_layers_n == IMAGE_LAYERS_MAX)
+            return err_new(ERR_INVALID, "more than %d layers", IMAGE_LAYERS_MAX);
+        TRYF(str_to_u64(one, commit->like->layers_n - 1, &n), "query parameter 'layers'");
+        all[commit->like_layers_n++] = (uint32_t)n;
+    }
+    commit->like_layers = all;
+    return OK;
+}
+
+/* Layers that are here already, on another parent. */
+static void stack_layers(struct api_call *c, struct image_commit *commit) {
     struct err e = image_parameter(c, "like", &commit->like);
     if (!err_failed(e) && commit->like->layers_n == 0)
         e = err_new(ERR_INVALID, "the image has no layer to take");
+    if (!err_failed(e))
+        e = layer_numbers(c, commit);
     if (err_failed(e))
         api_reply_err(c, e);
     else
@@ -259,17 +279,18 @@ void api_build_layer(struct api_call *c) {
     struct image_commit commit = {.upper_dirfd = -1, .tar_fd = -1, .step = true};
     struct images *images = c->api->images;
     struct http_taken taken;
-    struct err e = check_key(key);
+    bool like = api_query(c, "like");
+    struct err e = like && !key ? OK : check_key(key);
     if (!err_failed(e) && (!parent || strcmp(parent, "scratch") != 0))
         e = image_parameter(c, "parent", &commit.parent);
     if (err_failed(e)) {
         api_reply_err(c, e);
         return;
     }
-    CLEAN_FREE char *kept = mem_strdup(key);
+    CLEAN_FREE char *kept = mem_strdup_opt(key);
     commit.cache_key = kept;
-    if (api_query(c, "like")) {
-        stack_layer(c, &commit);
+    if (like) {
+        stack_layers(c, &commit);
         return;
     }
     if (api_take_socket(c, &taken))

@@ -193,17 +193,28 @@ static bool has_parent(const struct ingest *in) {
     return ingest_images_n(in) > is_like(in);
 }
 
-/* The layer is here already. */
-static struct err like_layer(struct ingest *in, struct ingest_layer *l) {
+struct diff_ids VEC_BODY(struct digest);
+static void diff_ids_done(struct diff_ids *v) {
+    vec_done(v);
+}
+
+/* The layers are here already. */
+static struct err like_layers(struct ingest *in, struct diff_ids *ret) {
     CLEAN_ARENA struct arena a = {0};
     struct ingest_image like;
+    const struct json *wanted = json_get(in->args, "like_layers");
     if (ingest_images_n(in) == 0)
-        return err_new(ERR_INVALID, "image commit without the image whose layer it wants");
+        return err_new(ERR_INVALID, "image commit without the image whose layers it wants");
     TRY(ingest_image(in, ingest_images_n(in) - 1, &a, &like));
-    if (like.layers_n == 0)
-        return err_new(ERR_INVALID, "the image has no layer to take");
-    *l = (struct ingest_layer){.diff_id = like.layers[like.layers_n - 1].diff_id, .have = true};
-    return OK;
+    if (!wanted && like.layers_n)
+        vec_push(ret, like.layers[like.layers_n - 1].diff_id);
+    for (size_t i = 0; i < json_len(wanted); i++) {
+        uint64_t n;
+        if (!json_u64(json_at(wanted, i), &n) || n >= like.layers_n)
+            return err_new(ERR_INVALID, "the image has no such layer");
+        vec_push(ret, like.layers[n].diff_id);
+    }
+    return ret->n ? OK : err_new(ERR_INVALID, "the image has no layer to take");
 }
 
 /* What the new image is made of, out of the arguments. */
@@ -234,25 +245,28 @@ static struct err commit_tags(struct ingest *in, struct arena *a, struct ingest_
     return OK;
 }
 
-static struct err commit_image(struct ingest *in, struct ingest_layer *layer, bool has_layer,
-                               struct digest *ret_id) {
+/* layer: new, or NULL; ids: of all that come on top. */
+static struct err commit_image(struct ingest *in, struct ingest_layer *layer,
+                               const struct diff_ids *ids, struct digest *ret_id) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_BUF struct buf config = {0};
     struct ingest_image parent = {0};
     struct compose c;
     struct str key = ingest_arg(in, "cache_key");
     TRY(commit_recipe(in, &a, &parent, &c));
-    c.layer = has_layer ? &layer->diff_id : NULL;
-    struct ingest_commit k = {
-        .layers = layer, .layers_n = has_layer, .cache_key = key.len ? arena_str(&a, key) : NULL};
-    if (c.step && !has_layer && has_parent(in)) { /* nothing was written: nothing is new */
+    c.layers = ids->items;
+    c.layers_n = ids->n;
+    struct ingest_commit k = {.layers = layer,
+                              .layers_n = layer != NULL,
+                              .cache_key = key.len ? arena_str(&a, key) : NULL};
+    if (c.step && ids->n == 0 && has_parent(in)) { /* nothing was written: nothing is new */
         k.same = &parent.id;
         *ret_id = parent.id;
         return ingest_commit(in, &k);
     }
     TRY(compose_config(&c, &config));
     TRY(commit_tags(in, &a, &k));
-    if (has_layer && json_bool(json_get(in->args, "durable"), false) && syncfs(in->layer_fd) < 0)
+    if (layer && json_bool(json_get(in->args, "durable"), false) && syncfs(in->layer_fd) < 0)
         return err_errno(errno, "syncfs");
     k.config = buf_str(&config);
     k.parent = has_parent(in) ? &parent.id : NULL;
@@ -279,19 +293,22 @@ static struct err commit_answer(struct ingest *in, const struct digest *id) {
 }
 
 static struct err commit_run(struct ingest *in) {
+    OWN(diff_ids_done) struct diff_ids ids = {0};
     struct ingest_layer layer = {0};
     struct digest id;
     uint64_t entries = 0;
     bool wanted = json_bool(json_get(in->args, "layer"), false);
     if (is_like(in)) {
-        TRY(like_layer(in, &layer));
-        TRY(commit_image(in, &layer, true, &id));
+        TRY(like_layers(in, &ids));
+        TRY(commit_image(in, NULL, &ids, &id));
         return commit_answer(in, &id);
     }
     if (wanted)
         TRY(commit_layer(in, &layer, &entries));
-    bool dropped = entries == 0 && json_bool(json_get(in->args, "drop_empty"), false);
-    TRY(commit_image(in, &layer, wanted && !dropped, &id));
+    wanted &= entries > 0 || !json_bool(json_get(in->args, "drop_empty"), false);
+    if (wanted)
+        vec_push(&ids, layer.diff_id);
+    TRY(commit_image(in, wanted ? &layer : NULL, &ids, &id));
     return commit_answer(in, &id);
 }
 

@@ -29,7 +29,7 @@ static void put_history(struct json_out *o, const struct compose *c, const struc
     put_optional(o, "created_by", c->created_by);
     put_optional(o, "author", c->author);
     put_optional(o, "comment", c->comment);
-    if (!c->layer)
+    if (c->layers_n == 0)
         jo_kbool(o, "empty_layer", true);
     jo_obj_end(o);
     jo_arr_end(o);
@@ -43,8 +43,8 @@ static void put_rootfs(struct json_out *o, const struct compose *c, const struct
     jo_key(o, "diff_ids");
     jo_arr(o);
     put_raw_items(o, json_get(json_get(parent, "rootfs"), "diff_ids"));
-    if (c->layer)
-        jo_strz(o, digest_text(c->layer, text));
+    for (size_t i = 0; i < c->layers_n; i++)
+        jo_strz(o, digest_text(&c->layers[i], text));
     jo_arr_end(o);
     jo_obj_end(o);
 }

@@ -3,9 +3,10 @@
 #include "spec/oci_image.h"
 
 struct compose {
-    struct str parent;          /* config text of the parent, or empty */
-    struct str config;          /* JSON of the inner config object, or empty */
-    const struct digest *layer; /* diff id on top, or NULL: an empty layer in the history */
+    struct str parent;                         /* config text of the parent, or empty */
+    struct str config;                         /* JSON of the inner config object, or empty */
+    const struct digest *layers;               /* diff ids on top, bottom first */
+    size_t layers_n;                           /* 0: an empty layer in the history */
     const char *author, *comment, *created_by; /* "" or NULL: none */
     const char *architecture, *variant;        /* "" or NULL: the parent's, else this machine's */
     int64_t created;                           /* wall ns */

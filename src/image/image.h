@@ -231,7 +231,10 @@ void image_import(struct images *im, struct http_taken *client, const struct ima
 struct image_commit {
     struct image *parent; /* NULL: from scratch */
     /* Where the layer comes from, at most one: none gives no layer (metadata only). */
-    struct image *like; /* its topmost layer; NULL: none. Only with step */
+    struct image *like;          /* layers of it; NULL: none. Only with step */
+    const uint32_t *like_layers; /* their numbers, the lowest of the image is 0, in their new order;
+                                    NULL: its topmost alone */
+    size_t like_layers_n;
     int upper_dirfd;   /* directory that holds `upper`; borrowed; -1: none */
     const char *upper; /* name in it: an overlay upper directory */
     bool adopt;        /* rename it into place instead of copying (nobody may use it any more) */

@@ -31,7 +31,8 @@ static struct err import_run(struct ingest *in) {
     TRY(import_layer(in, &l));
     buf_add_str(&comment, ingest_arg(in, "comment"));
     struct compose c = {.config = ingest_arg(in, "config"),
-                        .layer = &l.diff_id,
+                        .layers = &l.diff_id,
+                        .layers_n = 1,
                         .comment = buf_cstr(&comment),
                         .created = time_now()};
     TRY(compose_config(&c, &config));

@@ -189,6 +189,13 @@ static void commit_args(const struct image_commit *c, bool layer, struct buf *ou
     jo_kbool(&o, "layer", layer);
     jo_kbool(&o, "step", c->step);
     jo_kbool(&o, "like", c->like != NULL);
+    if (c->like_layers) {
+        jo_key(&o, "like_layers");
+        jo_arr(&o);
+        for (size_t i = 0; i < c->like_layers_n; i++)
+            jo_i64(&o, c->like_layers[i]);
+        jo_arr_end(&o);
+    }
     put_optional(&o, "cache_key", c->cache_key);
     if (c->document.len > 0) {
         jo_key(&o, "document");
@@ -224,7 +231,9 @@ static void commit_args(const struct image_commit *c, bool layer, struct buf *ou
 }
 
 static struct err commit_check(const struct image_commit *c, bool layer) {
-    if (c->parent && layer && c->parent->layers_n >= IMAGE_LAYERS_MAX)
+    size_t below = c->parent ? c->parent->layers_n : 0;
+    size_t above = c->like_layers ? c->like_layers_n : layer;
+    if (below + above > IMAGE_LAYERS_MAX)
         return err_new(ERR_INVALID, "the image would have more than %d layers", IMAGE_LAYERS_MAX);
     if (c->document.len > IMAGE_CONFIG_MAX || c->config.len > IMAGE_CONFIG_MAX)
         return err_new(ERR_INVALID, "image config is larger than %u bytes", IMAGE_CONFIG_MAX);

@@ -19,7 +19,15 @@ FIELDS(build_job_fields, struct build_job, F(host, "Host", F_STR, .flags = F_REQ
        F(provenance, "Provenance", F_STRMAP, .flags = OMIT_EMPTY),
        F(events, "Events", F_BOOL, .flags = OMIT_EMPTY),
        F(digests, "Digests", F_STR, .flags = OMIT_EMPTY),
-       F(allow, "Allow", F_STRS, .flags = OMIT_EMPTY));
+       F(allow, "Allow", F_STRS, .flags = OMIT_EMPTY),
+       F(cache_from, "CacheFrom", F_ARRAY, .flags = OMIT_EMPTY, .sub = &build_cache_fields),
+       F(cache_to, "CacheTo", F_ARRAY, .flags = OMIT_EMPTY, .sub = &build_cache_fields));
+#undef F
+
+#define F(member, name, kind, ...) FIELD(struct build_cache, member, name, kind, ##__VA_ARGS__)
+FIELDS(build_cache_fields, struct build_cache, F(type, "Type", F_STR, .flags = F_REQUIRED),
+       F(name, "Name", F_STR), F(all_stages, "AllStages", F_BOOL, .flags = OMIT_EMPTY),
+       F(local_first, "LocalFirst", F_BOOL, .flags = OMIT_EMPTY));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct build_output, member, name, kind, ##__VA_ARGS__)

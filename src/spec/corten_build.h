@@ -76,8 +76,10 @@
  *     Unpacks it (a worker, as with a pulled layer) and stores the step image with this layer on
  * top of parent's. 200 struct build_image.
  *
- * POST /corten/build/layer?parent=ID&key=K&like=ID     no body
- *     The same with the topmost layer of an image that is here. 400 when that has none.
+ * POST /corten/build/layer?parent=ID|scratch&like=ID[&layers=N,N…][&key=K]     no body
+ *     The same with layers of an image that is here: those with these numbers (0 is the lowest), in
+ *     this order; its topmost without. 400 when it has none. Without a key no record is made: the
+ *     step then only lasts until the next clean-up.
  *
  * GET /corten/build/tree?image=ID&path=P
  *     200 application/x-tar: what is at P in the image's root file system, made by a worker. P is
@@ -122,6 +124,8 @@ struct build_job {
     bool events;              /* progress as struct build_event, one JSON document a line */
     char *digests;            /* file that remembers the context's digests; "" for none */
     struct strs allow;        /* "network.host", "security.insecure" */
+    struct objs cache_from;   /* struct build_cache: what the daemon shall know beforehand */
+    struct objs cache_to;     /* struct build_cache: where the steps shall be kept besides */
 };
 extern const struct fields build_job_fields;
 
@@ -132,6 +136,15 @@ struct build_output {
     char *dest; /* absolute path; "-": descriptor BUILD_SOCKET_FD */
 };
 extern const struct fields build_output_fields;
+
+/* The build cache elsewhere (build/cache.h). */
+struct build_cache {
+    char *type;       /* "local", "registry", "inline" */
+    char *name;       /* absolute path of a directory, or name of an image; "" for inline */
+    bool all_stages;  /* to: not only the steps of the image that is built */
+    bool local_first; /* from: an image of this name that is here is good enough */
+};
+extern const struct fields build_cache_fields;
 
 /* RUN --mount=type=secret: read by the builder, as the caller, when a step first wants it. */
 struct build_secret {
