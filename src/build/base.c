@@ -38,13 +38,7 @@ static const char *with_tag(struct build *b, const char *name) {
     return arena_printf(b->arena, "%s:latest", name);
 }
 
-struct err base_find(struct build *b, const char *name, struct build_base *ret) {
-    if (!b->request->pull) {
-        struct err e = AWAIT(b, daemon_base(b->client, name, b->arena, ret));
-        if (err_kind(e) != ERR_NOT_FOUND)
-            return e;
-        err_free(e); /* not here yet */
-    }
+struct err base_pull(struct build *b, const char *name) {
     struct client *puller;
     char *auth;
     TRY(auth_for_image(b->job->registry_config, name, b->arena, &auth));
@@ -52,7 +46,17 @@ struct err base_find(struct build *b, const char *name, struct build_base *ret) 
     struct err e = AWAIT(b, client_image_pull(puller, with_tag(b, name), auth, b->request->platform,
                                               pull_message, b));
     client_close(puller);
-    TRYF(e, "pull %s", name);
+    return err_wrap(e, "pull %s", name);
+}
+
+struct err base_find(struct build *b, const char *name, struct build_base *ret) {
+    if (!b->request->pull) {
+        struct err e = AWAIT(b, daemon_base(b->client, name, b->arena, ret));
+        if (err_kind(e) != ERR_NOT_FOUND)
+            return e;
+        err_free(e); /* not here yet */
+    }
+    TRY(base_pull(b, name));
     return AWAIT(b, daemon_base(b->client, name, b->arena, ret));
 }
 

@@ -155,6 +155,7 @@ static struct err build(struct build *b, struct context *c, struct buf *text) {
     TRY(frontend(b));
     TRY(checks(b));
     TRY(plan_make(file, b->request, b->arena, &b->plan));
+    TRY(plan_fresh(b->plan, &job->fresh, b->arena));
     TRY(client_open(job->host, &b->client));
     TRY(lease(b));
     TRY(execute(b, &image));

@@ -301,7 +301,7 @@ static struct err send_or_take(const struct copy *c, const struct place *at,
     if (!c->fresh)
         TRY(daemon_cache_get(c->client, same, c->arena, &like));
     if (like) {
-        struct err e = daemon_stack(c->client, c->parent, key, like, c->arena, ret_image);
+        struct err e = daemon_stack(c->client, c->parent, key, like, NULL, 0, c->arena, ret_image);
         if (err_kind(e) != ERR_NOT_FOUND)
             return e;
         err_free(e); /* removed in this moment */

@@ -122,12 +122,17 @@ struct err daemon_commit(struct client *c, const char *container, const char *ke
 }
 
 struct err daemon_stack(struct client *c, const char *parent, const char *key, const char *like,
-                        struct arena *a, char **ret_image) {
+                        const uint32_t *layers, size_t n, struct arena *a, char **ret_image) {
     CLEAN_BUF struct buf t = {0};
+    CLEAN_BUF struct buf numbers = {0};
+    for (size_t i = 0; i < n; i++)
+        buf_addf(&numbers, "%s%u", i ? "," : "", layers[i]);
     buf_adds(&t, "/corten/build/layer");
     client_query(&t, "parent", parent);
     client_query(&t, "key", key);
     client_query(&t, "like", like);
+    if (n)
+        client_query(&t, "layers", buf_cstr(&numbers));
     struct client_call call = {.method = "POST", .target = buf_cstr(&t)};
     return image_call(c, &call, a, ret_image);
 }

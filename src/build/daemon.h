@@ -32,9 +32,10 @@ struct err daemon_commit(struct client *c, const char *container, const char *ke
 struct err daemon_layer(struct client *c, const char *parent, const char *key,
                         ssize_t (*body_read)(void *arg, void *p, size_t n), void *arg,
                         struct arena *a, char **ret_image);
-/* The topmost layer of image `like` on parent. */
+/* Layers of image `like` on parent: those with these numbers, its topmost when n is 0. key: NULL
+ * for none. */
 struct err daemon_stack(struct client *c, const char *parent, const char *key, const char *like,
-                        struct arena *a, char **ret_image);
+                        const uint32_t *layers, size_t n, struct arena *a, char **ret_image);
 /* Begins the answer: the tar stream is then read by client_read. */
 struct err daemon_tree(struct client *c, const char *image, const char *path);
 /* entries: struct build_stat, as many as paths and in their order. */

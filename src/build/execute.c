@@ -2,6 +2,8 @@
 #include "build/execute.h"
 #include "base/time.h"
 #include "build/lane.h"
+#include "build/provenance.h"
+#include "build/reference.h"
 
 static struct err lookup(struct build *b, const char *key, char **ret_image) {
     return AWAIT(b, daemon_cache_get(b->client, key, b->arena, ret_image));
@@ -9,8 +11,7 @@ static struct err lookup(struct build *b, const char *key, char **ret_image) {
 
 /* Is the stage of this lane one that shall not use the cache? */
 bool step_fresh(const struct build *b) {
-    const char *name = b->lane ? b->lane->stage->name : NULL;
-    return b->request->no_cache || (name && strs_has(&b->job->fresh, name));
+    return b->request->no_cache || (b->lane && b->lane->stage->fresh);
 }
 
 struct err step_cached(struct build *b, const char *key, char **ret_image) {
@@ -18,7 +19,10 @@ struct err step_cached(struct build *b, const char *key, char **ret_image) {
     if (step_fresh(b))
         return OK;
     TRY(lookup(b, key, ret_image));
-    return *ret_image ? report_cached(b->report) : OK;
+    if (!*ret_image)
+        return OK;
+    cache_note(b, key, *ret_image);
+    return report_cached(b->report);
 }
 
 struct err step_done(struct build *b, struct state *s, const char *image, const char *created_by,
@@ -149,37 +153,6 @@ struct err stage_run(struct build *b, struct stage *st) {
     return OK;
 }
 
-#define ANCESTORS "corten.build.ancestors"
-
-/* What the base image says about its own build is not about this one. */
-static void inherited(struct strmap *labels) {
-    size_t kept = 0;
-    for (size_t i = 0; i < labels->n; i++)
-        if (!str_starts(str_of(labels->items[i].key), STR("corten.build.")))
-            labels->items[kept++] = labels->items[i];
-    labels->n = kept;
-}
-
-/* Where the image comes from, as far as the caller wants to say it. */
-static void provenance(struct build *b, struct state *s) {
-    const struct strmap *l = &b->job->provenance;
-    struct strmap *labels = &s->image.config.labels;
-    if (l->n == 0)
-        return;
-    const char *above = strmap_get(labels, ANCESTORS);
-    char *ancestors = !s->base_name ? NULL
-                      : above ? arena_printf(b->arena, "%s %s@%s", above, s->base_name, s->base_id)
-                              : arena_printf(b->arena, "%s@%s", s->base_name, s->base_id);
-    inherited(labels);
-    for (size_t i = 0; i < l->n; i++)
-        strmap_set(labels, b->arena, l->items[i].key, l->items[i].value);
-    if (!s->base_name)
-        return;
-    strmap_set(labels, b->arena, ANCESTORS, ancestors);
-    strmap_set(labels, b->arena, "org.opencontainers.image.base.name", s->base_name);
-    strmap_set(labels, b->arena, "corten.build.base.id", s->base_id);
-}
-
 /* The image's config on the layers. The key leaves the times out: the same build gives the same
  * image again. */
 static struct err finish(struct build *b, char **ret_image) {
@@ -188,7 +161,8 @@ static struct err finish(struct build *b, char **ret_image) {
     CLEAN_KEY struct key k = {0};
     char key[KEY_TEXT];
     state_labels(s);
-    provenance(b, s);
+    TRY(provenance_labels(b));
+    TRY(cache_inline(b));
     fields_print(&oci_image_config_fields, &s->image, &document);
     key_begin(&k, "image", s->layers);
     key_add(&k, buf_str(&document));
@@ -200,20 +174,10 @@ static struct err finish(struct build *b, char **ret_image) {
             return OK;
     }
     bool fixed = b->request->latest != INT64_MAX;
-    state_times(s, fixed ? b->request->latest : time_now());
+    int64_t now = fixed ? b->request->latest : time_now();
+    state_times(s, now);
+    provenance_time(b, now);
     return daemon_image(b->client, s->layers, key, &s->image, b->arena, ret_image);
-}
-
-/* "host:5000/a/b:tag" → repository and tag. */
-static void split_tag(const char *name, struct str *ret_repo, struct str *ret_tag) {
-    struct str s = str_of(name);
-    ssize_t slash = str_rfind(s, '/'), colon = str_rfind(s, ':');
-    *ret_repo = s;
-    *ret_tag = STR("latest");
-    if (colon > slash) {
-        *ret_repo = str_sub(s, 0, (size_t)colon);
-        *ret_tag = str_from(s, (size_t)colon + 1);
-    }
 }
 
 static struct err tag_all(struct build *b, const char *image) {
@@ -264,11 +228,13 @@ struct err execute(struct build *b, char **ret_image) {
     TRY(check_tags(b));
     for (size_t i = 0; i < b->plan->globals_n; i++)
         TRY(announce(b, NULL, &b->plan->globals[i]));
+    TRY(cache_import(b));
     TRY(lanes_run(b));
     TRY(warn_unused(b));
     TRY(finish(b, ret_image));
     TRY(tag_all(b, *ret_image));
     TRY(output_all(b, *ret_image));
+    TRY(cache_export(b));
     return report_image(b->report, *ret_image, (const char *const *)b->request->tags.items,
                         b->request->tags.n);
 }

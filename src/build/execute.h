@@ -48,6 +48,8 @@ struct err step_done(struct build *b, struct state *s, const char *image, const 
 /* --- images: build/base.c --------------------------------------------------------------------- */
 /* The image of this name, pulled when it is not here or when pull is asked for. */
 struct err base_find(struct build *b, const char *name, struct build_base *ret);
+/* Brings the image of this name, or what is new of it. */
+struct err base_pull(struct build *b, const char *name);
 /* The step image with the layers of an image, or without any for "scratch". */
 struct err base_layers(struct build *b, const char *image, char **ret_step);
 /* --- the result: build/output.c ----------------------------------------------------------------

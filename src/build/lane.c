@@ -137,6 +137,7 @@ void lanes_done(struct lanes *l) {
             continue;
         client_close(l->items[i].build.client);
         report_done(&l->items[i].report);
+        vec_done(&l->items[i].records);
         arena_done(&l->items[i].arena);
         fd_close(l->items[i].done_fd);
         err_free(l->items[i].error);

@@ -11,6 +11,7 @@
 #pragma once
 #include <pthread.h>
 
+#include "build/cache.h"
 #include "build/execute.h"
 
 struct lane {
@@ -22,6 +23,7 @@ struct lane {
     int done_fd;             /* eventfd, readable when the stage is over */
     bool ended, started;
     pthread_t thread;
+    struct cache_records records;
     struct err error;
 };
 struct lanes {

@@ -68,7 +68,7 @@ static struct err pairs(struct state *s, const struct instr *in) {
             env_set(&s->image.config.env, s->arena, out.items[i].key, out.items[i].value);
             strmap_set(&s->vars, s->arena, out.items[i].key, out.items[i].value);
         } else {
-            strmap_set(&s->image.config.labels, s->arena, out.items[i].key, out.items[i].value);
+            state_label(s, out.items[i].key, out.items[i].value);
         }
     }
     history(s, &b);

@@ -189,28 +189,43 @@ static struct err need(struct planner *p, struct stage *s) {
     return OK;
 }
 
-static struct err target(struct planner *p) {
-    const char *name = p->request->target;
-    struct plan *plan = p->plan;
-    plan->target = &plan->stages[plan->stages_n - 1];
-    if (name && *name) {
-        uint64_t n;
-        plan->target = stage_named(plan, plan->stages_n, name);
-        struct err e = str_to_u64(str_of(name), plan->stages_n - 1, &n);
-        if (!plan->target && !err_failed(e))
-            plan->target = &plan->stages[n];
-        err_free(e); /* a name, then */
-    }
-    if (plan->target)
-        return need(p, plan->target);
-    const char **names = arena_array(p->arena, plan->stages_n, sizeof(char *));
+/* A stage of the whole file, by name or number. what: for the error. */
+static struct err stage_wanted(const struct plan *plan, const char *name, const char *what,
+                               struct arena *a, struct stage **ret) {
+    uint64_t number;
+    *ret = stage_named(plan, plan->stages_n, name);
+    struct err e = str_to_u64(str_of(name), plan->stages_n - 1, &number);
+    if (!*ret && !err_failed(e))
+        *ret = &plan->stages[number];
+    err_free(e); /* a name, then */
+    if (*ret)
+        return OK;
+    const char **names = arena_array(a, plan->stages_n, sizeof(char *));
     size_t n = 0;
     for (size_t i = 0; i < plan->stages_n; i++)
         if (plan->stages[i].name)
             names[n++] = plan->stages[i].name;
     const char *meant = suggest(str_of(name), names, n);
-    return err_new(ERR_INVALID, "target stage \"%s\" could not be found%s%s%s", name,
+    return err_new(ERR_INVALID, "%s \"%s\" could not be found%s%s%s", what, name,
                    meant ? " (did you mean " : "", meant ? meant : "", meant ? "?)" : "");
+}
+
+static struct err target(struct planner *p) {
+    const char *name = p->request->target;
+    struct plan *plan = p->plan;
+    plan->target = &plan->stages[plan->stages_n - 1];
+    if (name && *name)
+        TRY(stage_wanted(plan, name, "target stage", p->arena, &plan->target));
+    return need(p, plan->target);
+}
+
+struct err plan_fresh(struct plan *p, const struct strs *names, struct arena *a) {
+    for (size_t i = 0; i < names->n; i++) {
+        struct stage *s;
+        TRY(stage_wanted(p, names->items[i], "--no-cache-filter: stage", a, &s));
+        s->fresh = true;
+    }
+    return OK;
 }
 
 static void instrs_free(struct instrs *v) {

@@ -15,6 +15,7 @@ struct stage {
     struct instr *steps;
     size_t steps_n;
     bool needed;
+    bool fresh; /* the cache is not used for it */
     bool done;
     struct state state;
 };
@@ -40,6 +41,8 @@ struct err plan_make(const struct dockerfile *f, struct request *r, struct arena
 /* What the build says that this name is (build-context): CONTEXT_IMAGE and a reference, or a
  * directory. NULL: nothing. */
 const char *plan_context(const struct plan *p, const char *name);
+/* Marks the stages with these names (or numbers) as fresh. ERR_INVALID: there is no such stage. */
+struct err plan_fresh(struct plan *p, const struct strs *names, struct arena *a);
 /* The stage that --from names, as seen from `from`; *ret = NULL: it is an image. */
 struct err plan_stage(const struct plan *p, const struct stage *from, const struct instr *in,
                       const char *name, const struct dockerfile *f, struct stage **ret);

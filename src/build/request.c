@@ -121,8 +121,7 @@ static struct err read_remote(struct reader *x) {
 static struct err refuse_if_true(struct reader *x) {
     return truth(x->value) ? refuse(x) : OK;
 }
-/* Names of images whose layers may be used again. Every step that this daemon knows is used anyway,
- * whichever image it came with; the names are checked, and that is all that is left to do. */
+/* Images with steps in them (build/cache.h). What the daemon itself has is used in any case. */
 static struct err read_cache_from(struct reader *x) {
     CLEAN_JSON struct json *j = NULL;
     if (x->value.len == 0)
@@ -130,9 +129,15 @@ static struct err read_cache_from(struct reader *x) {
     TRY(json_parse(x->value, &j));
     if (json_type(j) != JSON_ARRAY && json_type(j) != JSON_NULL)
         return err_new(ERR_INVALID, "expected an array of strings");
-    for (size_t i = 0; i < json_len(j); i++)
-        if (json_type(json_at(j, i)) != JSON_STRING)
+    if (json_len(j) > REQUEST_TAGS_MAX)
+        return err_new(ERR_INVALID, "more than %d images", REQUEST_TAGS_MAX);
+    for (size_t i = 0; i < json_len(j); i++) {
+        struct str name = json_str(json_at(j, i));
+        if (json_type(json_at(j, i)) != JSON_STRING || str_has_nul(name))
             return err_new(ERR_INVALID, "expected an array of strings");
+        if (name.len)
+            strs_add(&x->r->cache_from, x->a, arena_str(x->a, name));
+    }
     return OK;
 }
 
@@ -333,6 +338,8 @@ struct err request_parse(struct str query, struct arena *a, struct request *ret)
     if (!r.dockerfile || !*r.dockerfile)
         r.dockerfile = arena_strz(a, "Dockerfile");
     TRY(read_epoch(&r));
+    const struct build_arg *cache = request_arg(&r, "BUILDKIT_INLINE_CACHE");
+    r.inline_cache = cache && cache->value && truth(str_of(cache->value));
     *ret = r;
     return OK;
 }

@@ -24,7 +24,9 @@ struct request {
     char *platform;   /* "" or NULL: this machine's */
     char *remote;     /* URL of the context or Dockerfile, or git repository; "" or NULL: none */
     bool no_cache, pull, quiet;
-    int64_t latest; /* SOURCE_DATE_EPOCH as wall ns; INT64_MAX: not given */
+    bool inline_cache;      /* BUILDKIT_INLINE_CACHE: build/cache.h */
+    struct strs cache_from; /* names of images */
+    int64_t latest;         /* SOURCE_DATE_EPOCH as wall ns; INT64_MAX: not given */
     struct build_arg *args;
     size_t args_n;
     struct strmap labels;

@@ -221,6 +221,7 @@ static struct err perform(struct run *r, const char *key, char **ret_image) {
     TRY(AWAIT(r->build, daemon_commit(r->build->client, container, key, r->build->request->latest,
                                       r->state->arena, ret_image)));
     r->container = NULL;
+    cache_note(r->build, key, *ret_image);
     return report_text(r->build->report, " ---> Removed intermediate container %.*s\n",
                        STR_ARG(image_short(container)));
 }

@@ -59,9 +59,20 @@ void state_scratch(struct state *s, const char *os, const char *architecture) {
     vars_from_env(s);
 }
 
+/* What the base image says about its own build is not about this one. */
+static void inherit_labels(const struct strmap *from, struct arena *a, struct strmap *ret) {
+    *ret = (struct strmap){.present = from->present};
+    for (size_t i = 0; i < from->n; i++)
+        if (!str_starts(str_of(from->items[i].key), STR("corten.build.")))
+            strmap_set(ret, a, from->items[i].key, from->items[i].value);
+}
+
 struct err state_base(struct state *s, struct str config) {
     TRYF(oci_image_config_parse(config, s->arena, &s->image), "the base image's config");
     struct oci_image_config *i = &s->image;
+    s->base_created = i->created;
+    s->base_labels = i->config.labels;
+    inherit_labels(&s->base_labels, s->arena, &i->config.labels);
     i->created = i->parent = i->container = i->comment = i->docker_version = NULL;
     i->container_config = NULL;
     i->rootfs = (struct oci_rootfs){0};
@@ -87,6 +98,10 @@ void state_stage(struct state *s, const struct state *from) {
     s->history_from = from->history_from;
     s->base_name = from->base_name;
     s->base_id = from->base_id;
+    s->base_created = from->base_created;
+    s->base_labels = from->base_labels;
+    for (size_t i = 0; i < from->labelled.n; i++)
+        strmap_set(&s->labelled, s->arena, from->labelled.items[i].key, "");
     s->onbuild = s->image.config.on_build.items;
     s->onbuild_n = s->image.config.on_build.n;
     s->image.config.on_build = (struct strs){0};
@@ -141,5 +156,10 @@ void state_times(struct state *s, int64_t now) {
 void state_labels(struct state *s) {
     const struct strmap *l = &s->request->labels;
     for (size_t i = 0; i < l->n; i++)
-        strmap_set(&s->image.config.labels, s->arena, l->items[i].key, l->items[i].value);
+        state_label(s, l->items[i].key, l->items[i].value);
+}
+
+void state_label(struct state *s, const char *key, const char *value) {
+    strmap_set(&s->image.config.labels, s->arena, key, value);
+    strmap_set(&s->labelled, s->arena, key, "");
 }

@@ -24,6 +24,9 @@ struct state {
     size_t history_from; /* the first entry of image.history that this build made */
     bool cmd_set;
     const char *base_name, *base_id; /* the image at the bottom; NULL: scratch */
+    const char *base_created;
+    struct strmap base_labels; /* as they were there */
+    struct strmap labelled;    /* labels that this build's LABEL and --label have set */
 };
 
 /* An empty image for the platform, as FROM scratch gives it. */
@@ -49,6 +52,8 @@ struct strs state_command(struct state *s, const struct command *c);
 char *state_workdir(struct state *s, const char *path);
 /* The time of the image and of this build's history entries. */
 void state_times(struct state *s, int64_t now);
+/* A label of the user's. */
+void state_label(struct state *s, const char *key, const char *value);
 /* Puts --label's labels on. */
 void state_labels(struct state *s);
 /* "80", "80-90/udp" → "80/tcp" … */

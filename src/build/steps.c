@@ -219,7 +219,11 @@ static struct err copy_items(struct step *t, char **ret_image) {
     char key[KEY_TEXT];
     TRY(AWAIT(t->build, copy_key(&t->copy, key)));
     TRY(step_cached(t->build, key, ret_image));
-    return *ret_image ? OK : AWAIT(t->build, copy_run(&t->copy, key, ret_image));
+    if (*ret_image)
+        return OK;
+    TRY(AWAIT(t->build, copy_run(&t->copy, key, ret_image)));
+    cache_note(t->build, key, *ret_image);
+    return OK;
 }
 
 static struct err copy_from_image(struct step *t, char **ret_image) {
@@ -233,6 +237,7 @@ static struct err copy_from_image(struct step *t, char **ret_image) {
     TRY(find_in_image(t, image));
     add_docs(t);
     TRY(copy_items(t, ret_image));
+    cache_note(t->build, key, *ret_image);
     return AWAIT(t->build, daemon_cache_put(t->build->client, key, *ret_image));
 }
 
@@ -317,5 +322,6 @@ struct err step_workdir(struct build *b, struct state *s, const struct instr *in
         TRY(dockerfile_locate(s->file, in->node,
                               AWAIT(b, copy_make_dir(b->client, s->arena, s->layers, path, user,
                                                      b->request->latest, key, &image))));
+    cache_note(b, key, image);
     return step_done(b, s, image, text, false);
 }

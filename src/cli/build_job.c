@@ -5,18 +5,15 @@
 #include "base/random.h"
 #include "cli/commands.h"
 #include "cli/helper.h"
-#include "kernel/spawn.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define DOCKERFILE_MAX (4u << 20)
-#define GIT_OUTPUT_MAX (1u << 20)
 
 #define O struct build_options
 static const struct option_row build_rows[] = {
@@ -36,8 +33,11 @@ static const struct option_row build_rows[] = {
     LIST(O, ulimits, 0, "ulimit", "NAME=SOFT[:HARD]", "Limits of the steps"),
     LIST(O, security, 0, "security-opt", "OPTION", "Security options of the steps"),
     LIST(O, fresh, 0, "no-cache-filter", "STAGE", "Do not use the cache for this stage"),
-    LIST(O, cache_from, 0, "cache-from", "IMAGE",
-         "Images to take steps from (all steps that the daemon has are used anyway)"),
+    LIST(O, cache_from, 0, "cache-from", "IMAGE|type=registry,ref=IMAGE|type=local,src=DIR",
+         "Take steps from there as well (those that the daemon has are used anyway)"),
+    LIST(O, cache_to, 0, "cache-to",
+         "IMAGE|type=registry,ref=IMAGE[,mode=max]|type=local,dest=DIR[,mode=max]|type=inline",
+         "Keep the steps there as well"),
     TEXT(O, target, 0, "target", "STAGE", "Set the target build stage to build"),
     TEXT(O, network, 0, "network", "MODE", "Network of the steps: default, none, host"),
     TEXT(O, iidfile, 0, "iidfile", "FILE", "Write the image ID to the file"),
@@ -181,8 +181,7 @@ static struct err make_query(const struct build_options *o, const char *dockerfi
 
 /* --- grants -------------------------------------------------------------------------------------
  */
-/* A path as the builder will open it, whatever its working directory. */
-static struct err absolute(struct arena *a, const char *path, char **ret) {
+struct err build_path(struct arena *a, const char *path, char **ret) {
     char cwd[PATH_MAX];
     if (!path_is_abs(str_of(path)) && !getcwd(cwd, sizeof(cwd)))
         return err_errno(errno, "corten: find the working directory");
@@ -200,7 +199,7 @@ static struct err secret_option(struct arena *a, const char *text, struct build_
         if (has_value && str_eqz(k, "id"))
             ret->id = value;
         else if (has_value && (str_eqz(k, "src") || str_eqz(k, "source")))
-            TRY(absolute(a, value, &ret->path));
+            TRY(build_path(a, value, &ret->path));
         else if (has_value && str_eqz(k, "env"))
             ret->env = value;
         else if (!has_value || !str_eqz(k, "type") || (!str_eqz(v, "file") && !str_eqz(v, "env")))
@@ -213,7 +212,7 @@ static struct err secret_option(struct arena *a, const char *text, struct build_
     if (!ret->path && !ret->env && getenv(ret->id))
         ret->env = ret->id;
     else if (!ret->path && !ret->env)
-        TRY(absolute(a, ret->id, &ret->path));
+        TRY(build_path(a, ret->id, &ret->path));
     return OK;
 }
 
@@ -230,7 +229,7 @@ static struct err ssh_option(struct arena *a, const char *text, struct strmap *r
     if (!S_ISSOCK(st.st_mode))
         return err_new(ERR_UNSUPPORTED,
                        "corten: --ssh %s: keys are not supported, give an agent's socket", text);
-    TRY(absolute(a, socket, &full));
+    TRY(build_path(a, socket, &full));
     strmap_set(ret, a, arena_str(a, id), full);
     return OK;
 }
@@ -248,7 +247,7 @@ static struct err context_option(struct arena *a, const char *text, struct strma
                        "docker-image:// are supported",
                        text);
     else
-        TRY(absolute(a, arena_str(a, value), &path));
+        TRY(build_path(a, arena_str(a, value), &path));
     strmap_set(ret, a, arena_str(a, name), path);
     return OK;
 }
@@ -269,7 +268,7 @@ static struct err grants(const struct build_options *o, struct arena *a, struct 
     }
     for (size_t i = 0; i < o->fresh.n; i++)
         strs_add(&job->fresh, a, o->fresh.items[i]);
-    return OK;
+    return build_cache_options(o, a, job);
 }
 
 /* --- outputs ------------------------------------------------------------------------------------
@@ -311,98 +310,7 @@ static struct err output_option(struct arena *a, const char *text, struct build_
     if (standard)
         out->dest = arena_strz(a, "-");
     else
-        TRY(absolute(a, dest, &out->dest));
-    return OK;
-}
-
-/* --- where it comes from ------------------------------------------------------------------------
- */
-/* What git says about a directory; *ret is "" when it says nothing. */
-static struct err git_says(const char *program, const char *dir, char *const *args,
-                           struct buf *ret) {
-    char *argv[8] = {(char *)"git", (char *)"-C", (char *)dir};
-    int ends[2], status = 0;
-    for (size_t i = 0; args[i] && i + 4 < ARRAY_LEN(argv); i++)
-        argv[i + 3] = args[i];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return err_errno(errno, "corten: pipe");
-    const struct spawn_fd fds[] = {{ends[1], 1}};
-    struct spawn s = {
-        .program = program, .argv = argv, .env = environ, .fds = fds, .fds_n = ARRAY_LEN(fds)};
-    struct spawned p;
-    struct err e = spawn(&s, &p);
-    fd_close(ends[1]);
-    if (!err_failed(e)) {
-        ret->max = GIT_OUTPUT_MAX;
-        (void)fd_read_buf(ends[0], ret); /* a part of it is enough */
-        while (waitpid(p.pid, &status, 0) < 0 && errno == EINTR)
-            ;
-        fd_close(p.pidfd);
-    }
-    fd_close(ends[0]);
-    if (status != 0)
-        buf_clear(ret);
-    return e;
-}
-#define GIT_SAYS(out, ...) git_says(program, dir, (char *[]){__VA_ARGS__, NULL}, out)
-
-static bool below_git(const char *dir) {
-    CLEAN_FREE char *path = mem_strdup(dir);
-    for (;;) {
-        CLEAN_FREE char *git = path_join(path, ".git");
-        if (access(git, F_OK) == 0)
-            return true;
-        char *slash = strrchr(path, '/');
-        if (!slash || slash == path)
-            return false;
-        *slash = '\0';
-    }
-}
-
-/* A remote's URL without the name and password in it. */
-static char *without_user(struct str url, struct arena *a) {
-    ssize_t scheme = str_find_str(url, STR("://"));
-    if (scheme < 0)
-        return arena_str(a, url);
-    struct str rest = str_from(url, (size_t)scheme + 3), host, path;
-    str_cut(rest, '/', &host, &path);
-    ssize_t at = str_rfind(host, '@');
-    if (at < 0)
-        return arena_str(a, url);
-    return arena_printf(a, "%.*s%.*s", STR_ARG(str_sub(url, 0, (size_t)scheme + 3)),
-                        STR_ARG(str_from(rest, (size_t)at + 1)));
-}
-
-static struct err provenance(const char *dir, const char *dockerfile, struct arena *a,
-                             struct strmap *ret) {
-    CLEAN_BUF struct buf revision = {0}, remote = {0}, changes = {0}, branch = {0};
-    CLEAN_FREE char *program = helper_path("git");
-    char host[HOST_NAME_MAX + 1] = "";
-    const char *cause = getenv("CORTEN_BUILD_CAUSE");
-    strmap_set(ret, a, "corten.build.version", CORTEN_VERSION);
-    strmap_set(ret, a, "corten.build.dockerfile", dockerfile);
-    if (!getenv("SOURCE_DATE_EPOCH") && gethostname(host, sizeof(host) - 1) == 0)
-        strmap_set(ret, a, "corten.build.host", arena_strz(a, host));
-    if (cause && *cause)
-        strmap_set(ret, a, "corten.build.cause", cause);
-    const char *ci = getenv("CI");
-    strmap_set(ret, a, "corten.build.ci", ci && *ci && strcmp(ci, "false") ? "true" : "false");
-    if (!program || !below_git(dir))
-        return OK;
-    TRY(GIT_SAYS(&revision, (char *)"rev-parse", (char *)"HEAD"));
-    TRY(GIT_SAYS(&remote, (char *)"remote", (char *)"get-url", (char *)"origin"));
-    TRY(GIT_SAYS(&branch, (char *)"rev-parse", (char *)"--abbrev-ref", (char *)"HEAD"));
-    TRY(GIT_SAYS(&changes, (char *)"status", (char *)"--porcelain", (char *)"."));
-    struct str r = str_trim(buf_str(&revision)), u = str_trim(buf_str(&remote));
-    if (r.len == 0)
-        return OK;
-    strmap_set(ret, a, "org.opencontainers.image.revision", arena_str(a, r));
-    struct str b = str_trim(buf_str(&branch));
-    if (b.len && !str_eqz(b, "HEAD")) /* else none is checked out */
-        strmap_set(ret, a, "corten.build.branch", arena_str(a, b));
-    strmap_set(ret, a, "corten.build.dirty", changes.len ? "true" : "false");
-    if (u.len)
-        strmap_set(ret, a, "org.opencontainers.image.source", without_user(u, a));
+        TRY(build_path(a, dest, &out->dest));
     return OK;
 }
 
@@ -508,14 +416,15 @@ struct err build_job_make(struct invocation *in, struct build_job *ret, bool *re
         client_query(&query, "remote", given);
     job.query = arena_strz(a, buf_cstr(&query) + 1);
     if (o->iidfile)
-        TRY(absolute(a, o->iidfile, &job.id_file));
+        TRY(build_path(a, o->iidfile, &job.id_file));
     if (o->metadata)
-        TRY(absolute(a, o->metadata, &job.metadata_file));
+        TRY(build_path(a, o->metadata, &job.metadata_file));
     TRY(grants(o, a, &job));
     for (size_t i = 0; i < o->outputs.n; i++)
         TRY(output_option(a, o->outputs.items[i], &job, ret_stdout));
-    if (o->provenance && !remote && !standard)
-        TRY(provenance(context, dockerfile, a, &job.provenance));
+    if (o->provenance)
+        TRY(build_origin(o, remote ? given : NULL, remote || standard ? NULL : context, dockerfile,
+                         a, &job.provenance));
     *ret = job;
     return OK;
 }

@@ -9,10 +9,19 @@ struct build_options {
         *cpuset_cpus, *cpuset_mems;
     int64_t memory, memory_swap, shm_size, cpu_shares, cpu_period, cpu_quota;
     struct strv tags, build_args, labels, secrets, ssh, allow, outputs, contexts, fresh, add_hosts,
-        ulimits, cache_from, security;
+        ulimits, cache_from, cache_to, security;
 };
 /* build.c: the command. */
 int build_run(struct invocation *in);
+
+/* A path as the builder will open it, whatever its working directory. */
+struct err build_path(struct arena *a, const char *path, char **ret);
+/* build_cache.c */
+struct err build_cache_options(const struct build_options *o, struct arena *a,
+                               struct build_job *job);
+/* build_origin.c: labels. url: of a remote context; dir: a context directory; NULL: it is none. */
+struct err build_origin(const struct build_options *o, const char *url, const char *dir,
+                        const char *dockerfile, struct arena *a, struct strmap *ret);
 
 /* Everything in the arena; context is args[0]. *ret_stdout: an output goes to stdout. */
 struct err build_job_make(struct invocation *in, struct build_job *ret, bool *ret_stdout);

@@ -29,7 +29,7 @@ expect_match "$(cat meta)" '"predicateType":"https://slsa.dev/provenance/v1"'
 expect_match "$(cat meta)" '"WHO":"me"'
 out=$(ct build -t a:1 --build-arg WHO=me ctx 2>&1) || fail "$out"
 expect_eq "$(grep -c CACHED <<<"$out")" 2
-expect_eq "$(ct build -q --build-arg WHO=me ctx)" "$(cat id)"
+expect_eq "$(ct build -q -t a:1 -t b --build-arg WHO=me ctx)" "$(cat id)"
 out=$(ct build --progress rawjson --no-cache-filter one --build-arg WHO=me ctx 2>&1) || fail "$out"
 expect_match "$out" '^\{"Step":[0-9]+,"Log":"said by me'
 expect_eq "$(dk inspect -f '{{index .Config.Labels "org.opencontainers.image.base.name"}}' a:1)" busybox

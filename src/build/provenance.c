@@ -1,0 +1,225 @@
+/* build/provenance.c - labels of the result. */
+#include "build/provenance.h"
+#include "base/json.h"
+#include "base/time.h"
+#include "base/vec.h"
+#include "build/lane.h"
+#include <stdlib.h>
+
+#define ANCESTRY "corten.build.ancestry"
+#define ANCESTORS "corten.build.ancestors"
+
+struct entries VEC_BODY(char *);
+static void entries_done(struct entries *v) {
+    vec_done(v);
+}
+
+/* --- the array ----------------------------------------------------------------------------------
+ */
+static bool travels(struct str label) {
+    static const char *const prefixes[] = {"corten.build.", "corten.method.",
+                                           "org.opencontainers.image."};
+    if (str_eqz(label, ANCESTRY) || str_eqz(label, ANCESTORS))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+        if (str_starts(label, str_of(prefixes[i])))
+            return true;
+    return str_eqz(label, "corten.metadata");
+}
+
+static char *entry_text(const struct ancestor *x, struct arena *a) {
+    CLEAN_BUF struct buf text = {0};
+    struct json_out o = {.out = &text};
+    const char *const fields[][2] = {
+        {"name", x->name}, {"id", x->id}, {"digest", x->digest}, {"created", x->created}};
+    jo_obj(&o);
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        if (fields[i][1] && *fields[i][1])
+            jo_kstr(&o, fields[i][0], fields[i][1]);
+    jo_kstr(&o, "by", x->copied ? "copy" : "from");
+    jo_key(&o, "labels");
+    jo_obj(&o);
+    for (size_t i = 0; x->labels && i < x->labels->n; i++) {
+        const struct strpair *l = &x->labels->items[i];
+        if (travels(str_of(l->key)) && strlen(l->value) <= PROVENANCE_VALUE_MAX)
+            jo_kstr(&o, l->key, l->value);
+    }
+    jo_obj_end(&o);
+    jo_obj_end(&o);
+    return arena_str(a, buf_str(&text));
+}
+
+/* "NAME@ID NAME@ID": of an older builder. */
+static void read_short(const char *label, struct arena *a, struct entries *ret) {
+    struct str rest = str_of(label), one;
+    while (str_next(&rest, ' ', &one)) {
+        ssize_t at = str_rfind(one, '@');
+        if (at <= 0)
+            continue;
+        struct ancestor x = {.name = arena_str(a, str_sub(one, 0, (size_t)at)),
+                             .id = arena_str(a, str_from(one, (size_t)at + 1))};
+        vec_push(ret, entry_text(&x, a));
+    }
+}
+
+/* What an image says about its ancestors; words of strangers that are none count as nothing. */
+static void read_label(const struct strmap *labels, struct arena *a, struct entries *ret) {
+    const char *label = strmap_get(labels, ANCESTRY), *older = strmap_get(labels, ANCESTORS);
+    CLEAN_JSON struct json *j = NULL;
+    if (!label && older)
+        read_short(older, a, ret);
+    if (!label || strlen(label) > ANCESTRY_MAX)
+        return;
+    err_ignore(json_parse(str_of(label), &j)); /* then there are no elements */
+    if (json_type(j) != JSON_ARRAY)
+        return;
+    for (size_t i = 0; i < json_len(j); i++) {
+        CLEAN_BUF struct buf text = {0};
+        if (json_type(json_at(j, i)) != JSON_OBJECT)
+            continue;
+        json_print(json_at(j, i), &text);
+        vec_push(ret, arena_str(a, buf_str(&text)));
+    }
+}
+
+char *ancestry_text(const struct ancestor *all, size_t n, struct arena *a) {
+    OWN(entries_done) struct entries list = {0};
+    CLEAN_BUF struct buf text = {0};
+    if (n)
+        read_label(all[n - 1].labels, a, &list);
+    for (size_t i = 0; i < n; i++)
+        vec_push(&list, entry_text(&all[i], a));
+    size_t first = list.n, size = 2;
+    while (first > 0 && list.n - first < ANCESTRY_ENTRIES_MAX &&
+           size + strlen(list.items[first - 1]) + 1 <= ANCESTRY_MAX)
+        size += strlen(list.items[--first]) + 1;
+    buf_addc(&text, '[');
+    for (size_t i = first; i < list.n; i++)
+        buf_addf(&text, "%s%s", i > first ? "," : "", list.items[i]);
+    buf_addc(&text, ']');
+    return arena_str(a, buf_str(&text));
+}
+
+char *ancestors_text(const struct ancestor *base, struct arena *a) {
+    const char *above = strmap_get(base->labels, ANCESTORS);
+    if (!base->name)
+        return NULL;
+    return above ? arena_printf(a, "%s %s@%s", above, base->name, base->id)
+                 : arena_printf(a, "%s@%s", base->name, base->id);
+}
+
+/* --- the target ---------------------------------------------------------------------------------
+ */
+/* The digest by which a registry knows the image; NULL: none. */
+static struct err repo_digest(struct build *b, const char *id, const char **ret) {
+    struct api_image i = {0};
+    *ret = NULL;
+    struct err e = client_image_inspect(b->client, id, b->arena, &i);
+    if (err_kind(e) == ERR_NOT_FOUND) {
+        err_free(e); /* removed meanwhile */
+        return OK;
+    }
+    TRY(e);
+    if (i.repo_digests.n) {
+        const char *at = strchr(i.repo_digests.items[0], '@');
+        *ret = at ? at + 1 : NULL;
+    }
+    return OK;
+}
+
+static struct err describe(struct build *b, const struct state *s, bool copied,
+                           struct ancestor *ret) {
+    *ret = (struct ancestor){.name = s->base_name,
+                             .id = s->base_id,
+                             .created = s->base_created,
+                             .labels = &s->base_labels,
+                             .copied = copied};
+    return repo_digest(b, s->base_id, &ret->digest);
+}
+
+static bool is_listed(const struct ancestor *all, size_t n, const char *id) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i].id, id) == 0)
+            return true;
+    return false;
+}
+
+/* Images of the other stages that were needed, then the base of the target. */
+static struct err find_ancestors(struct build *b, struct ancestor **ret, size_t *ret_n) {
+    const struct state *target = &b->plan->target->state;
+    struct ancestor *all = arena_array(b->arena, b->plan->stages_n + 1, sizeof(*all));
+    size_t n = 0;
+    for (size_t i = 0; i < b->plan->stages_n; i++) {
+        const struct stage *st = &b->plan->stages[i];
+        bool other = st->needed && st->done && !st->parent && st->state.base_id &&
+                     (!target->base_id || strcmp(st->state.base_id, target->base_id) != 0) &&
+                     !is_listed(all, n, st->state.base_id);
+        if (other)
+            TRY(describe(b, &st->state, true, &all[n++]));
+    }
+    if (target->base_id)
+        TRY(describe(b, target, false, &all[n++]));
+    *ret = all;
+    *ret_n = n;
+    return OK;
+}
+
+/* What the user has labelled stays. */
+static void set(struct build *b, const char *label, const char *value) {
+    struct state *s = &b->plan->target->state;
+    if (value && *value && !strmap_get(&s->labelled, label))
+        strmap_set(&s->image.config.labels, b->arena, label, value);
+}
+
+/* The base image's labels about its own source are not about this one. */
+static void inherited(struct state *s) {
+    static const char *const own[] = {
+        "org.opencontainers.image.source", "org.opencontainers.image.revision",
+        "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"};
+    struct strmap *labels = &s->image.config.labels;
+    size_t kept = 0;
+    for (size_t i = 0; i < labels->n; i++) {
+        bool drop = false;
+        for (size_t k = 0; k < ARRAY_LEN(own); k++)
+            drop |= strcmp(labels->items[i].key, own[k]) == 0;
+        if (!drop || strmap_get(&s->labelled, labels->items[i].key))
+            labels->items[kept++] = labels->items[i];
+    }
+    labels->n = kept;
+}
+
+struct err provenance_labels(struct build *b) {
+    const struct strmap *l = &b->job->provenance;
+    struct state *s = &b->plan->target->state;
+    struct ancestor *all;
+    size_t n;
+    if (l->n == 0)
+        return OK;
+    inherited(s);
+    for (size_t i = 0; i < l->n; i++)
+        set(b, l->items[i].key, l->items[i].value);
+    TRY(find_ancestors(b, &all, &n));
+    if (n)
+        set(b, ANCESTRY, ancestry_text(all, n, b->arena));
+    if (!s->base_name)
+        return OK;
+    set(b, ANCESTORS, ancestors_text(&all[n - 1], b->arena));
+    set(b, "corten.build.base.id", s->base_id);
+    set(b, "org.opencontainers.image.base.name", s->base_name);
+    set(b, "org.opencontainers.image.base.digest", all[n - 1].digest);
+    return OK;
+}
+
+void provenance_time(struct build *b, int64_t now) {
+    char text[TIME_TEXT_MAX], stamp[16];
+    size_t n = 0;
+    if (b->job->provenance.n == 0)
+        return;
+    time_format(now - now % NSEC_PER_SEC, text);
+    for (const char *p = text; *p && n < 14; p++)
+        if (*p >= '0' && *p <= '9')
+            stamp[n++] = *p;
+    stamp[n] = '\0';
+    set(b, "corten.build.time", text);
+    set(b, "corten.build.stamp", stamp);
+}
