@@ -8,14 +8,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "kernel/ns.h"
-#include "kernel/pidfd.h"
 #include "runtime/box.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct {
@@ -184,39 +182,21 @@ static struct err clone_here(struct init *i, struct runtime_box *b, uint64_t mor
     return e;
 }
 
-/* The process in between; tells the first process's pid, or why there is none. */
-static void between(struct init *i, struct runtime_box *b, int tell) {
-    pid_t pid = -1;
-    int pidfd = -1;
-    struct err e = OK;
-    if (setns(i->user_ns, CLONE_NEWUSER) < 0)
-        e = err_errno(errno, "linux.namespaces: user: enter");
-    if (!err_failed(e))
-        e = clone_here(i, b, CLONE_PARENT, &pid, &pidfd);
-    if (err_failed(e))
-        sync_fail(tell, e);
-    (void)!write(tell, &pid, sizeof(pid)); /* a parent that is gone asks nothing */
-    _exit(0);
+struct first {
+    struct init *init;
+    struct runtime_box *box;
+};
+
+static struct err clone_first(void *arg, uint64_t more, pid_t *ret_pid, int *ret_pidfd) {
+    struct first *f = arg;
+    return clone_here(f->init, f->box, more, ret_pid, ret_pidfd);
 }
 
 static struct err clone_between(struct init *i, struct runtime_box *b, pid_t *ret_pid,
                                 int *ret_pidfd) {
-    int pair[2];
-    TRY(sync_pair(pair));
-    CLEAN_FD int ours = pair[0], theirs = pair[1], stage = -1;
-    pid_t stage_pid, pid = 0;
-    bool in_core;
-    TRY(launch_clone(0, -1, &stage_pid, &stage, &in_core));
-    if (stage_pid == 0)
-        between(i, b, theirs);
-    theirs = fd_close(theirs);
-    struct err e = sync_receive_pid(ours, &pid);
-    struct pidfd_exit x;
-    err_ignore(pidfd_reap(stage, &x)); /* its word counts, not its end */
-    TRY(e);
-    TRY(pidfd_of(pid, ret_pidfd)); /* our child, not reaped yet: the number is its own */
-    *ret_pid = pid;
-    return OK;
+    struct first f = {i, b};
+    const struct between x = {i->user_ns, CLONE_NEWUSER, clone_first, &f};
+    return err_wrap(between_clone(&x, ret_pid, ret_pidfd), "linux.namespaces: user");
 }
 
 struct err birth(struct init *i, struct runtime_box *b, pid_t *ret_pid, int *ret_pidfd) {

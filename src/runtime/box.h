@@ -54,6 +54,15 @@ struct err birth(struct init *i, struct runtime_box *b, pid_t *ret_pid, int *ret
 /* Child: enters what is left to it. */
 struct err birth_enter(const struct init *i);
 
+/* between.c. What the process in between enters by setns(ns, types), and who makes the next process
+ * there; in that process clone() does not return. */
+struct between {
+    int ns, types;
+    struct err (*clone)(void *arg, uint64_t flags, pid_t *ret_pid, int *ret_pidfd);
+    void *arg;
+};
+struct err between_clone(const struct between *x, pid_t *ret_pid, int *ret_pidfd);
+
 /* defaults.c: the program lies on a read-only mount or in sealed memory. */
 bool program_is_protected(void);
 

@@ -16,8 +16,17 @@
 
 #define CGROUP_FILE_MAX 65536
 
+/* One process on its way in. */
+struct way {
+    const struct runtime_box *box;
+    struct launch *launch;
+    uint64_t join; /* CLONE_NEW* that the child itself enters */
+};
+
 /* In the child, which clone has put into the container's pid namespace. */
-static struct err enter(const struct runtime_box *b, struct launch *l) {
+static struct err enter(const struct way *w) {
+    const struct runtime_box *b = w->box;
+    struct launch *l = w->launch;
     const struct oci_cpu_affinity *cpus = l->process->exec_cpu_affinity;
     launch_reset_signals();
     umask(022);
@@ -26,7 +35,7 @@ static struct err enter(const struct runtime_box *b, struct launch *l) {
     TRY(launch_enter_cgroup(l));
     /* All at once, by the init's pidfd; root and working directory become those of the namespace.
      */
-    if (setns(b->init_pidfd, (int)b->join) < 0)
+    if (setns(b->init_pidfd, (int)w->join) < 0)
         return err_errno(errno, "enter the container's namespaces");
     l->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (l->root < 0)
@@ -64,18 +73,26 @@ static int open_cgroup_of_init(const struct runtime_box *b) {
     return -1;
 }
 
-static struct err clone_once(const struct runtime_box *b, struct launch *l, pid_t *ret_pid,
+static struct err clone_here(const struct way *w, uint64_t flags, int core, pid_t *ret_pid,
                              int *ret_pidfd) {
-    int core = cgroup_dir(l->cgroup, CGROUP_CORE);
-    struct err e = launch_clone(0, core, ret_pid, ret_pidfd, &l->in_core);
+    struct err e = launch_clone(flags, core, ret_pid, ret_pidfd, &w->launch->in_core);
+    if (!err_failed(e) && *ret_pid == 0)
+        sync_fail(w->launch->sync, enter(w));
+    return e;
+}
+
+static struct err clone_once(void *arg, uint64_t flags, pid_t *ret_pid, int *ret_pidfd) {
+    const struct way *w = arg;
+    const struct runtime_box *b = w->box;
+    struct launch *l = w->launch;
+    struct err e = clone_here(w, flags, cgroup_dir(l->cgroup, CGROUP_CORE), ret_pid, ret_pidfd);
     if (!err_failed(e))
         return e;
     /* A directory that takes no process: a container may have made its cgroup threaded. */
     if (l->cgroup != &b->cgroup) {
         err_free(e);
         l->cgroup = &b->cgroup;
-        core = cgroup_dir(l->cgroup, CGROUP_CORE);
-        e = launch_clone(0, core, ret_pid, ret_pidfd, &l->in_core);
+        e = clone_here(w, flags, cgroup_dir(l->cgroup, CGROUP_CORE), ret_pid, ret_pidfd);
     }
     if (err_errnum(e) != EBUSY)
         return e;
@@ -83,11 +100,24 @@ static struct err clone_once(const struct runtime_box *b, struct launch *l, pid_
     if (below < 0)
         return e;
     err_free(e);
-    return launch_clone(0, below, ret_pid, ret_pidfd, &l->in_core);
+    return clone_here(w, flags, below, ret_pid, ret_pidfd);
+}
+
+/* A user namespace's owner has no rights over the namespaces that belong to it until it is inside.
+ */
+static struct err clone_as_owner(struct way *w, pid_t *ret_pid, int *ret_pidfd) {
+    const struct runtime_box *b = w->box;
+    int types = CLONE_NEWUSER | (b->own_pid_ns ? CLONE_NEWPID : 0);
+    w->join &= ~(uint64_t)CLONE_NEWUSER;
+    const struct between x = {b->init_pidfd, types, clone_once, w};
+    return between_clone(&x, ret_pid, ret_pidfd);
 }
 
 static struct err clone_into(const struct runtime_box *b, struct launch *l, pid_t *ret_pid,
                              int *ret_pidfd) {
+    struct way w = {b, l, b->join};
+    if (b->own_user_ns && geteuid() != 0)
+        return clone_as_owner(&w, ret_pid, ret_pidfd);
     CLEAN_FD int own = -1;
     if (b->own_pid_ns) {
         TRY(ns_open(0, "pid", &own));
@@ -96,9 +126,7 @@ static struct err clone_into(const struct runtime_box *b, struct launch *l, pid_
             return err_kind_errno(errno == ESRCH ? ERR_NOT_FOUND : ERR_SYSTEM, errno,
                                   "enter pid namespace");
     }
-    struct err e = clone_once(b, l, ret_pid, ret_pidfd);
-    if (!err_failed(e) && *ret_pid == 0)
-        sync_fail(l->sync, enter(b, l));
+    struct err e = clone_once(&w, 0, ret_pid, ret_pidfd);
     if (own >= 0 && setns(own, CLONE_NEWPID) < 0)
         abort(); /* every later child would land in the container */
     return e;

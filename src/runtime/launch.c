@@ -114,7 +114,8 @@ static pid_t fork_with(uint64_t flags, int cgroup_dir, int *pidfd, bool *in_core
     struct clone_args a = {
         .flags = flags | CLONE_PIDFD | (cgroup_dir >= 0 ? CLONE_INTO_CGROUP : 0),
         .pidfd = (uintptr_t)pidfd,
-        .exit_signal = SIGCHLD,
+        /* clone3 takes none with CLONE_PARENT: it is that of the caller, which is SIGCHLD too. */
+        .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
         .cgroup = cgroup_dir >= 0 ? (unsigned)cgroup_dir : 0,
     };
     long pid = syscall(SYS_clone3, &a, sizeof(a));

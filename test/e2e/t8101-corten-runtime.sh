@@ -6,7 +6,7 @@ bundle=$TEST_TMP/bundle
 state=$TEST_TMP/state
 mkdir -p "$bundle"/rootfs/{bin,etc}
 cp "$(command -v busybox || echo /bin/busybox)" "$bundle/rootfs/bin/busybox" || skip needs busybox
-for name in sh cat id sleep echo true false ls kill tty stty test env readlink; do
+for name in sh cat id sleep echo true false ls kill tty stty test env readlink uniq wc grep; do
     ln -s busybox "$bundle/rootfs/bin/$name"
 done
 printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/var/user:/bin/sh\n' >"$bundle/rootfs/etc/passwd"
@@ -142,10 +142,20 @@ expect_eq "$(cr run --no-pivot -b "$bundle" box)" "bin dev etc proc sys "
 
 step flags of a seccomp filter
 config '["grep","Seccomp:","/proc/self/status"]' 's/"linux":\{/"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_LOG","SECCOMP_FILTER_FLAG_SPEC_ALLOW"]},/'
-ln -sf busybox "$bundle/rootfs/bin/grep"
 expect_match "$(cr run -b "$bundle" box)" '2$'
 config '["true"]' 's/"linux":\{/"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_DANCE"]},/'
 expect_fails 'SECCOMP_FILTER_FLAG_DANCE' cr run -b "$bundle" box
+
+step a user namespace of another container
+config '["sleep","100"]' 's/"linux":\{/"linux":{"uidMappings":[{"containerID":0,"hostID":100000,"size":1000}],"gidMappings":[{"containerID":0,"hostID":100000,"size":1000}],/; s/\{"type":"mount"\}/{"type":"mount"},{"type":"user"}/'
+chown -R 100000:100000 "$bundle/rootfs"
+chmod 711 "$TEST_TMP"
+cr run -d -b "$bundle" box || fail run -d
+pid=$(cr state box | perl -ne 'print $1 if /"pid": ?(\d+)/')
+config '["sh","-c","readlink /proc/self/ns/user; cat /proc/self/uid_map"]' 's/\/box"/\/box2"/; s/\{"type":"mount"\}/{"type":"mount"},{"type":"user","path":"\/proc\/'$pid'\/ns\/user"}/'
+expect_match "$(cr run -b "$bundle" box2 | tr -s ' \n' ' ')" "^$(readlink "/proc/$pid/ns/user" | sed 's/[][]/\\&/g') 0 100000 1000 \$"
+cr delete -f box || fail delete -f
+chown -R 0:0 "$bundle/rootfs"
 
 step a user without any rights
 user() { (cd "$TEST_TMP/mine" && setpriv --reuid 1000 --regid 1000 --clear-groups env XDG_RUNTIME_DIR="$TEST_TMP/mine" "$TEST_TMP/mine/cr" "$@"); }
@@ -165,6 +175,9 @@ if setpriv --reuid 1000 --regid 1000 --clear-groups unshare -U true 2>/dev/null;
     perl -pi -e 's/"resources":\{"pids":\{"limit":7\}\},//; s/sleep 0.2; exit 4/sleep 60/' "$TEST_TMP/mine/config.json"
     user run -d box >/dev/null 2>&1 || fail run -d
     expect_match "$(user state box)" '"status": ?"running"'
+    expect_eq "$(user exec box sh -c 'id -u; test "$(readlink /proc/1/ns/user)" = "$(readlink /proc/self/ns/user)" && echo same')" $'0\nsame'
+    expect_status 9 user exec --cwd /etc box sh -c 'test "$PWD" = /etc && exit 9'
+    expect_status 127 user exec box nowhere
     user delete -f box || fail delete -f
 fi
 
