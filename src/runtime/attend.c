@@ -1,6 +1,7 @@
 /* The foreground of run and exec: we are the parent of the process and the other end of its
  * terminal. */
 #include "base/file.h"
+#include "base/log.h"
 #include "kernel/pidfd.h"
 #include "kernel/pty.h"
 #include "runtime/commands.h"
@@ -18,7 +19,7 @@
 
 struct attend {
     struct runtime_process *process;
-    int signals;
+    int signals, notify;
     bool raw; /* our own terminal is in raw mode; saved is how it was */
     struct termios saved;
 };
@@ -97,13 +98,20 @@ static void take_signal(struct attend *a) {
         err_ignore(pidfd_signal(a->process->pidfd, signo)); /* gone: its end is seen next */
 }
 
+/* A manager that cannot be told does not end the container. */
+static void pass_word(const struct attend *a) {
+    bool ready = false;
+    log_err(LOG_WARN, notify_pass(a->notify, a->process->pid, &ready), "sd_notify");
+}
+
 /* --- the loop --------------------------------------------------------------------------------- */
 
 static void serve(struct attend *a) {
-    struct pollfd p[4] = {{.fd = a->process->pidfd, .events = POLLIN},
+    struct pollfd p[5] = {{.fd = a->process->pidfd, .events = POLLIN},
                           {.fd = a->signals, .events = POLLIN},
                           {.fd = a->process->pty_master, .events = POLLIN},
-                          {.fd = a->process->pty_master >= 0 ? 0 : -1, .events = POLLIN}};
+                          {.fd = a->process->pty_master >= 0 ? 0 : -1, .events = POLLIN},
+                          {.fd = a->notify, .events = POLLIN}};
     for (;;) {
         if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
             return;
@@ -113,6 +121,8 @@ static void serve(struct attend *a) {
             p[2].fd = -1;
         if (p[3].revents && !copy(0, a->process->pty_master))
             p[3].fd = -1;
+        if (p[4].revents)
+            pass_word(a);
         if (p[0].revents)
             return;
     }
@@ -128,8 +138,8 @@ static struct err begin(struct attend *a) {
     return OK;
 }
 
-struct err attend(struct runtime_process *p, int *ret_status) {
-    struct attend a = {.process = p, .signals = -1};
+struct err attend(struct runtime_process *p, int notify, int *ret_status) {
+    struct attend a = {.process = p, .signals = -1, .notify = notify};
     struct pidfd_exit x;
     struct err e = begin(&a);
     if (!err_failed(e)) {

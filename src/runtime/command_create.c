@@ -205,6 +205,8 @@ static struct err prepare(struct call *c, struct create *o) {
     TRY(read_config(o, bundle, &text));
     TRY(record_new(c->root, o->id, buf_str(&text), &o->record));
     struct err e = resolve_root(&o->record, bundle);
+    if (!err_failed(e))
+        e = notify_prepare(&o->record, c->root);
     if (err_failed(e)) {
         err_ignore(record_remove(&o->record));
         return e;
@@ -288,6 +290,22 @@ struct err command_create(struct call *c) {
 
 /* --- start ------------------------------------------------------------------------------------ */
 
+/* Whoever started us as a service of type "notify" counts on us until the service is up. */
+static struct err await_word(struct record *r, int notify) {
+    CLEAN_FD int pidfd = -1;
+    if (notify < 0)
+        return OK;
+    pid_t pid = (pid_t)r->kept.pid;
+    r->lock = fd_close(r->lock); /* others may go on with the container */
+    struct err e = pidfd_of_started(pid, r->kept.start_time, &pidfd);
+    if (err_kind(e) == ERR_NOT_FOUND) {
+        err_free(e);
+        return OK;
+    }
+    TRY(e);
+    return notify_await_ready(notify, pid, pidfd);
+}
+
 struct err command_start(struct call *c) {
     static const struct option options[] = {OPTIONS_END};
     const char *id;
@@ -301,23 +319,24 @@ struct err command_start(struct call *c) {
     if (s != RECORD_CREATED)
         return err_new(ERR_CONFLICT, "container '%s' is %s: only a created one can be started", id,
                        record_status_name(s));
-    CLEAN_FD int sock = -1;
+    CLEAN_FD int sock = -1, notify = -1;
+    TRY(notify_listen(&r, &notify));
     TRY(record_dial(&r, &sock));
     record_unlisten(&r);
     TRYF(runtime_start_through(sock), "start container '%s'", id);
     container_hooks(&r, true);
-    return OK;
+    return await_word(&r, notify);
 }
 
 /* --- run -------------------------------------------------------------------------------------- */
 
-static struct err foreground(struct create *o, int *ret_status) {
+static struct err foreground(struct create *o, int notify, int *ret_status) {
     int status;
     struct runtime_process init = o->init;
     if (o->console_socket)
         init.pty_master = fd_close(init.pty_master);
     o->init.pidfd = o->init.pty_master = -1;
-    TRY(attend(&init, &status));
+    TRY(attend(&init, notify, &status));
     *ret_status = status;
     if (o->keep)
         return OK;
@@ -335,13 +354,16 @@ struct err command_run(struct call *c) {
     TRY(read_options(c, &o));
     if (!o.detach)
         TRY(attend_begin(!o.no_subreaper));
+    CLEAN_FD int notify = -1;
     TRY(create(c, &o, false));
-    struct err e = runtime_start(o.box);
+    struct err e = notify_listen(&o.record, &notify);
+    if (!err_failed(e))
+        e = runtime_start(o.box);
     if (err_failed(e)) {
         c->status = status_of(e);
         unmake(&o);
         return e;
     }
     container_hooks(&o.record, true);
-    return o.detach ? OK : foreground(&o, &c->status);
+    return o.detach ? await_word(&o.record, notify) : foreground(&o, notify, &c->status);
 }

@@ -283,7 +283,7 @@ static struct err run(struct call *c, struct exec *x) {
         fd_close(p.pty_master);
         return e;
     }
-    return attend(&p, &c->status);
+    return attend(&p, -1, &c->status);
 }
 
 struct err command_exec(struct call *c) {

@@ -64,10 +64,23 @@ struct err console_send(const char *path, int master);
 struct err preserve_reserve(unsigned n);
 struct err pid_file_write(const char *path, pid_t pid);
 
+/* --- sd_notify(3) (notify.c) -------------------------------------------------------------------
+ */
+
+/* create: a place for the socket, in the container as well. Without NOTIFY_SOCKET: nothing. */
+struct err notify_prepare(struct record *r, const char *root);
+/* start and run: *ret_fd -1: nobody wants to know. */
+struct err notify_listen(const struct record *r, int *ret_fd);
+/* One message; *ret_ready becomes true when it says that the service is up. */
+struct err notify_pass(int fd, pid_t pid, bool *ret_ready);
+/* Until READY=1, or the process ends. */
+struct err notify_await_ready(int fd, pid_t pid, int pidfd);
+
 /* --- being the parent of a process in the foreground (attend.c) ------------------------------- */
 
 /* Before the process is made: signals are held back from now on, and orphans come to us. */
 struct err attend_begin(bool subreaper);
 /* Forwards signals to the process and, with a terminal, bytes both ways, until it ends;
- * *ret_status as a shell says it. Takes p's descriptors. */
-struct err attend(struct runtime_process *p, int *ret_status);
+ * *ret_status as a shell says it. Takes p's descriptors. notify: of notify_listen, borrowed; -1:
+ * none. */
+struct err attend(struct runtime_process *p, int notify, int *ret_status);

@@ -6,7 +6,7 @@ bundle=$TEST_TMP/bundle
 state=$TEST_TMP/state
 mkdir -p "$bundle"/rootfs/{bin,etc}
 cp "$(command -v busybox || echo /bin/busybox)" "$bundle/rootfs/bin/busybox" || skip needs busybox
-for name in sh cat id sleep echo true false ls kill tty stty test env readlink uniq wc grep; do
+for name in sh cat id sleep echo true false ls kill tty stty test env readlink wc grep touch; do
     ln -s busybox "$bundle/rootfs/bin/$name"
 done
 printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/var/user:/bin/sh\n' >"$bundle/rootfs/etc/passwd"
@@ -105,6 +105,41 @@ expect_eq "$(cr run -b "$bundle" --preserve-fds 4 box 3<&- 5</dev/null | tr '\n'
 expect_eq "$(cr list -q)" ""
 config '["sh","-c","echo $LISTEN_FDS $LISTEN_PID; cat <&3"]'
 expect_eq "$(LISTEN_FDS=1 cr run -b "$bundle" box 3<<<socket | tr '\n' ' ')" "1 1 socket "
+
+step sd_notify: what the container says reaches our manager, with our number of it
+cat >"$TEST_TMP/manager.pl" <<'PERL'
+use Socket; socket(S, AF_UNIX, SOCK_DGRAM, 0) or die; bind(S, sockaddr_un($ARGV[0])) or die; $| = 1;
+while (defined recv(S, my $m, 4096, 0)) { $m =~ tr/\n/ /; print "$m\n" }
+PERL
+cat >"$bundle/rootfs/say" <<'PERL'
+use Socket; socket(S, AF_UNIX, SOCK_DGRAM, 0) or die; connect(S, sockaddr_un($ENV{NOTIFY_SOCKET})) or die "$!"; send(S, join("\n", @ARGV), 0) or die "$!";
+PERL
+perl "$TEST_TMP/manager.pl" "$TEST_TMP/manager" >"$TEST_TMP/told" &
+manager=$!
+at_end 'kill $manager'
+eventually 5 test -S "$TEST_TMP/manager"
+say_config() {
+    config "$1" 's/"mounts":\[/"mounts":[{"destination":"\/usr","source":"\/usr","options":["rbind","ro"]},{"destination":"\/lib","source":"\/lib","options":["rbind","ro"]},{"destination":"\/lib64","source":"\/lib64","options":["rbind","ro"]},/; s/"env":\[/"env":["NOTIFY_SOCKET=\/wrong",/'
+}
+say_config '["sh","-c","echo $NOTIFY_SOCKET; perl /say STATUS=one MAINPID=1 && perl /say READY=1 && perl /say STOPPING=1 FDSTORE=1 && exit 6"]'
+expect_status 6 env NOTIFY_SOCKET="$TEST_TMP/manager" corten-runtime --root "$state" run --pid-file "$TEST_TMP/pid" -b "$bundle" box
+expect_eq "$output" /run/notify/notify.sock
+expect_eq "$(sed 's/ *$//' "$TEST_TMP/told")" "STATUS=one
+READY=1 MAINPID=$(cat "$TEST_TMP/pid")
+STOPPING=1"
+say_config '["sh","-c","until test -e /dev/go; do sleep 0.05; done; perl /say READY=1; sleep 100"]'
+NOTIFY_SOCKET=$TEST_TMP/manager cr create --pid-file "$TEST_TMP/pid" -b "$bundle" box >"$TEST_TMP/out" 2>&1 || fail create
+NOTIFY_SOCKET=$TEST_TMP/manager cr start box &
+starter=$!
+eventually 5 sh -c "corten-runtime --root $state state box | grep -q running"
+sleep 0.3
+kill -0 $starter || fail start did not wait for the word
+expect_eq "$(grep -c . "$TEST_TMP/told")" 3
+cr exec box touch /dev/go || fail exec
+wait $starter || fail start
+expect_eq "$(tail -1 "$TEST_TMP/told" | sed 's/ *$//')" "READY=1 MAINPID=$(cat "$TEST_TMP/pid")"
+cr delete -f box || fail delete
+rm -r "$bundle"/rootfs/{say,run,usr,lib,lib64}
 
 step a terminal, by console socket
 cat >"$TEST_TMP/console.pl" <<'PERL'
