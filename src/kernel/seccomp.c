@@ -281,3 +281,10 @@ int seccomp_install(const struct sock_filter *program, size_t n, unsigned flags)
     struct sock_fprog p = {.len = (unsigned short)n, .filter = (struct sock_filter *)program};
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &p) < 0 ? -errno : 0;
 }
+
+int seccomp_install_listener(const struct sock_filter *program, size_t n, unsigned flags) {
+    struct sock_fprog p = {.len = (unsigned short)n, .filter = (struct sock_filter *)program};
+    flags = (flags & ~SECCOMP_FILTER_FLAG_TSYNC) | SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &p);
+    return fd < 0 ? -errno : (int)fd;
+}

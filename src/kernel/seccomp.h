@@ -68,3 +68,7 @@ const char *seccomp_native_arch(void);
 
 /* Loads for the calling thread; needs no_new_privs or CAP_SYS_ADMIN. 0 or -errno. */
 int seccomp_install(const struct sock_filter *program, size_t n, unsigned flags);
+/* The same, and gives the descriptor on which SECCOMP_RET_USER_NOTIF is asked (seccomp_unotify(2)),
+ * CLOEXEC; -errno. SECCOMP_FILTER_FLAG_TSYNC, which the kernel does not combine with it, is left
+ * out: for a process of one thread it means nothing. */
+int seccomp_install_listener(const struct sock_filter *program, size_t n, unsigned flags);

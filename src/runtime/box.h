@@ -4,6 +4,7 @@
 #include "runtime/launch.h"
 #include "runtime/mounts.h"
 
+struct listener;
 struct runtime_box {
     char *id;
     struct cgroup cgroup;
@@ -18,6 +19,7 @@ struct runtime_box {
     struct seccomp_program seccomp;
     bool has_seccomp;
     unsigned seccomp_flags;
+    struct listener *listener; /* owned; NULL: the filter asks nobody */
     unsigned preserve_fds;
     bool keep_keyring;
     int oom_fd;          /* -1: not asked for, or not to be had */

@@ -323,7 +323,9 @@ struct err command_start(struct call *c) {
     TRY(notify_listen(&r, &notify));
     TRY(record_dial(&r, &sock));
     record_unlisten(&r);
-    TRYF(runtime_start_through(sock), "start container '%s'", id);
+    const struct runtime_create_options o = record_options(&r);
+    TRYF(runtime_start_through(sock, &o, (pid_t)r.kept.pid, r.kept.start_time),
+         "start container '%s'", id);
     container_hooks(&r, true);
     return await_word(&r, notify);
 }

@@ -4,6 +4,7 @@
 #include "kernel/pidfd.h"
 #include "runtime/box.h"
 #include "runtime/hooks.h"
+#include "runtime/listener.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -23,6 +24,7 @@ static void box_free(struct runtime_box **pb) {
     fd_close(b->sync);
     fd_close(b->oom_fd);
     vec_done(&b->seccomp);
+    listener_free(b->listener);
     free(b->id);
     free(b);
 }
@@ -242,6 +244,7 @@ static struct err create(const struct runtime_create_options *o, struct init *i,
         userns_give_streams(o);
     i->launch.seccomp = b->has_seccomp ? &b->seccomp : NULL;
     i->launch.seccomp_flags = b->seccomp_flags;
+    i->launch.listens = b->listener;
     return start_init(i, b, ret);
 }
 
@@ -319,21 +322,44 @@ void runtime_close(struct runtime_box *b) {
  * ------------------------------------------------------------------------------------------------------
  */
 
-struct err runtime_start_through(int sock) {
-    enum sync_type type = 0;
+/* Until execve has closed the other end, or says why not. */
+static struct err start_through(int sock, const struct listener *l, pid_t pid, int pidfd) {
     TRY(sync_send(sock, SYNC_GO, -1));
-    TRY(sync_receive(sock, &type, NULL));
-    return type ? err_new(ERR_SYSTEM, "unexpected message from the container's first process") : OK;
+    for (;;) {
+        enum sync_type type = 0;
+        CLEAN_FD int fd = -1;
+        TRY(sync_receive(sock, &type, &fd));
+        if (type == 0)
+            return OK;
+        if (type != SYNC_LISTENER)
+            return err_new(ERR_SYSTEM, "unexpected message from the container's first process");
+        TRY(listener_serve(l, fd, pid, pidfd, "created"));
+    }
+}
+
+static struct err start_or_kill(int sock, const struct listener *l, pid_t pid, int pidfd) {
+    struct err e = start_through(sock, l, pid, pidfd);
+    if (err_failed(e))
+        err_ignore(pidfd_signal(pidfd, SIGKILL)); /* it is on its way out */
+    return e;
+}
+
+struct err runtime_start_through(int sock, const struct runtime_create_options *o, pid_t init,
+                                 uint64_t start_time) {
+    CLEAN_FD int pidfd = -1;
+    struct listener *l = NULL;
+    TRY(pidfd_of_started(init, start_time, &pidfd));
+    TRY(listener_new(o, &l));
+    struct err e = start_or_kill(sock, l, init, pidfd);
+    listener_free(l);
+    return e;
 }
 
 struct err runtime_start(struct runtime_box *b) {
     if (b->sync < 0)
         return err_new(ERR_CONFLICT, "container '%s' is started already", b->id);
     CLEAN_FD int sync = TAKE_FD(b->sync);
-    struct err e = runtime_start_through(sync);
-    if (err_failed(e))
-        err_ignore(pidfd_signal(b->init_pidfd, SIGKILL)); /* it is on its way out */
-    return e;
+    return start_or_kill(sync, b->listener, b->init_pid, b->init_pidfd);
 }
 
 struct err runtime_kill(struct runtime_box *b, int signo) {

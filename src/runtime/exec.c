@@ -4,6 +4,7 @@
 #include "kernel/ns.h"
 #include "kernel/pidfd.h"
 #include "runtime/box.h"
+#include "runtime/listener.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -176,6 +177,7 @@ struct err runtime_exec_begin(struct runtime_box *b, const char *track,
     l.cgroup = dir >= 0 ? &tracked : &b->cgroup;
     l.seccomp = b->has_seccomp ? &b->seccomp : NULL;
     l.seccomp_flags = b->seccomp_flags;
+    l.listens = b->listener;
     struct err e = start(b, &l, ret);
     if (err_failed(e) && dir >= 0)
         runtime_exec_forget(b, track);
@@ -203,7 +205,7 @@ void runtime_exec_abandon(struct runtime_entry *x) {
 }
 
 /* What is there to be read. *ret_done: execve has closed the socket. */
-static struct err read_entry(struct runtime_entry *x, bool *ret_done) {
+static struct err read_entry(const struct runtime_box *b, struct runtime_entry *x, bool *ret_done) {
     for (;;) {
         struct pollfd p = {.fd = x->sync, .events = POLLIN};
         enum sync_type type = 0;
@@ -214,6 +216,12 @@ static struct err read_entry(struct runtime_entry *x, bool *ret_done) {
         if (type == 0) {
             *ret_done = true;
             return OK;
+        }
+        if (type == SYNC_LISTENER) {
+            struct err e = listener_serve(b->listener, fd, x->pid, x->pidfd, "running");
+            fd_close(fd);
+            TRY(e);
+            continue;
         }
         if (type != SYNC_TERMINAL || x->pty_master >= 0) {
             fd_close(fd);
@@ -234,7 +242,7 @@ static struct err check_entry(const struct runtime_box *b, const struct runtime_
 struct err runtime_exec_continue(struct runtime_box *b, struct runtime_entry *x, bool *ret_done,
                                  struct runtime_process *ret) {
     bool done = false;
-    struct err e = read_entry(x, &done);
+    struct err e = read_entry(b, x, &done);
     if (!err_failed(e) && !done)
         e = check_entry(b, x);
     if (!err_failed(e) && done)

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "runtime/box.h"
+#include "runtime/listener.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +25,8 @@ void filter_add(struct seccomp_filter *f, const char *arch, const char *name, ui
     vec_push(&a->rules, r);
 }
 
+#define WAIT_KILLABLE_RECV (1u << 5) /* Linux 5.19; headers of Debian 12 have it not */
+
 /* --- linux.seccomp
  * ------------------------------------------------------------------------------------------- */
 
@@ -41,6 +44,7 @@ static struct err action_of(const char *name, const int64_t *errno_ret, uint32_t
         {"SCMP_ACT_TRAP", SECCOMP_RET_TRAP, false},
         {"SCMP_ACT_TRACE", SECCOMP_RET_TRACE, true},
         {"SCMP_ACT_LOG", SECCOMP_RET_LOG, false},
+        {"SCMP_ACT_NOTIFY", SECCOMP_RET_USER_NOTIF, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
         if (!name || strcmp(actions[i].name, name) != 0)
@@ -51,8 +55,6 @@ static struct err action_of(const char *name, const int64_t *errno_ret, uint32_t
         *ret = actions[i].action | (actions[i].takes_data ? (uint32_t)data : 0);
         return OK;
     }
-    if (name && strcmp(name, "SCMP_ACT_NOTIFY") == 0)
-        return err_new(ERR_UNSUPPORTED, "linux.seccomp: action SCMP_ACT_NOTIFY is not supported");
     return err_new(ERR_INVALID, "linux.seccomp: unknown action '%s'", name ? name : "");
 }
 
@@ -106,6 +108,7 @@ static struct err filter_flags(const struct oci_seccomp *s, unsigned *ret) {
         {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
         {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
         {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+        {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", WAIT_KILLABLE_RECV},
     };
     unsigned flags = 0;
     for (size_t i = 0; i < s->flags.n; i++) {
@@ -117,13 +120,14 @@ static struct err filter_flags(const struct oci_seccomp *s, unsigned *ret) {
                            s->flags.items[i]);
         flags |= known[k].flag;
     }
+    if (flags & WAIT_KILLABLE_RECV && !listener_wanted(s))
+        return err_new(ERR_INVALID, "linux.seccomp.flags: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV "
+                                    "needs a rule of action SCMP_ACT_NOTIFY");
     *ret = flags;
     return OK;
 }
 
 static struct err check_seccomp(const struct oci_seccomp *s) {
-    if (s->listener_path && s->listener_path[0])
-        return err_new(ERR_UNSUPPORTED, "linux.seccomp.listenerPath is not supported");
     unsigned flags;
     TRY(filter_flags(s, &flags));
     if (s->syscalls.n > OCI_SECCOMP_RULES_MAX)
@@ -190,6 +194,7 @@ struct err filter_load(const struct runtime_create_options *o, struct runtime_bo
         return OK;
     if (o->config->linux_->seccomp)
         TRY(filter_flags(o->config->linux_->seccomp, &b->seccomp_flags));
+    TRY(listener_new(o, &b->listener));
     b->has_seccomp = true;
     return OK;
 }
@@ -239,6 +244,8 @@ struct err runtime_seccomp_default(const char *cache_dir, const struct strs *cap
 
 struct err runtime_seccomp_compile(const struct oci_seccomp *s, int *ret_fd) {
     struct seccomp_program p = {0};
+    if (listener_wanted(s))
+        return err_new(ERR_UNSUPPORTED, "seccomp: action SCMP_ACT_NOTIFY is not supported");
     struct err e = filter_compile(s, &p);
     if (!err_failed(e))
         e = sealed(&p, ret_fd);

@@ -94,6 +94,7 @@ static struct err prepare_caps(struct launch *l, const struct oci_capabilities *
 struct err launch_prepare(struct launch *l, const struct oci_process *p) {
     l->process = p;
     l->root = l->proc = -1;
+    l->unprivileged = geteuid() != 0;
     TRY(prepare_rlimits(l, &p->rlimits));
     TRY(prepare_caps(l, p->capabilities));
     CLEAN_ARENA struct arena a = {0};

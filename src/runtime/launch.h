@@ -32,6 +32,8 @@ struct launch {
     size_t gids_n;
     const struct seccomp_program *seccomp; /* borrowed; NULL: none */
     unsigned seccomp_flags;                /* SECCOMP_FILTER_FLAG_* */
+    bool listens;                          /* seccomp asks a supervisor: listener.h */
+    bool unprivileged;                     /* the parent is not root */
     int64_t oom_score_adj;
     bool set_oom_score_adj;
     enum launch_personality personality;

@@ -2,6 +2,7 @@
 #include "kernel/beneath.h"
 #include "kernel/spawn.h"
 #include "runtime/launch.h"
+#include "runtime/listener.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -128,6 +129,8 @@ static struct err set_ids(const struct launch *l) {
 static struct err load_filter(const struct launch *l) {
     if (!l->seccomp)
         return OK;
+    if (l->listens)
+        return listener_install(l->sync, l->seccomp, l->seccomp_flags, l->unprivileged);
     int r = seccomp_install(l->seccomp->items, l->seccomp->n, l->seccomp_flags);
     return r < 0 ? err_errno(r, "load seccomp filter") : OK;
 }

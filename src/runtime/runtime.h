@@ -80,8 +80,10 @@ struct err runtime_create(const struct runtime_create_options *o, struct runtime
  * ERR_FORBIDDEN (not executable, permission: 126), else SYSTEM. After an error the init is dead. */
 struct err runtime_start(struct runtime_box *b);
 
-/* The same through a connection to the socket of runtime_create_options.start_fd. */
-struct err runtime_start_through(int sock);
+/* The same through a connection to the socket of runtime_create_options.start_fd; o, init and
+ * start_time as for runtime_open. */
+struct err runtime_start_through(int sock, const struct runtime_create_options *o, pid_t init,
+                                 uint64_t start_time);
 /* The box of a container that another process created: o as it was for runtime_create (stdio,
  * rootfs, start_fd are not used), init and start_time as runtime_create told. ERR_NOT_FOUND when
  * that process is gone. For exec, kill, pause; the caller is not the init's parent. */
@@ -189,7 +191,8 @@ extern const char *const runtime_readonly_paths[];
 struct err runtime_seccomp_default(const char *cache_dir, const struct strs *capabilities,
                                    int *ret_fd);
 /* The same for a profile of the user's own, already in the form of config.json's linux.seccomp. The
- * caller keeps the descriptor as long as it likes. */
+ * caller keeps the descriptor as long as it likes. ERR_UNSUPPORTED: SCMP_ACT_NOTIFY, which only
+ * works with the whole linux.seccomp in the configuration. */
 struct err runtime_seccomp_compile(const struct oci_seccomp *s, int *ret_fd);
 
 /* First in main of every program that calls runtime_create or runtime_exec (security reference,

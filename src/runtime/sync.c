@@ -115,7 +115,7 @@ struct err sync_receive(int sock, enum sync_type *ret_type, int *ret_fd) {
         return err_errno(errno, "receive");
     CLEAN_FD int fd = n > 0 ? take_fd(&h) : -1;
     if (n > 0 && ((size_t)n < offsetof(struct message, text) || (h.msg_flags & MSG_TRUNC) ||
-                  m.type < SYNC_READY || m.type > SYNC_HOOKS))
+                  m.type < SYNC_READY || m.type > SYNC_LISTENER))
         return err_new(ERR_INVALID, "malformed message from the container's first process");
     m.kind[sizeof(m.kind) - 1] = m.text[sizeof(m.text) - 1] = '\0';
     if (n > 0 && m.type == SYNC_FAILED)

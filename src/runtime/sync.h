@@ -2,7 +2,8 @@
  * one SOCK_SEQPACKET pair, fixed-size messages, checked lengths. Private to runtime/.
  *
  * Child to parent: SYNC_TERMINAL (with the pty master), SYNC_READY, SYNC_FAILED (an error), and
- * SYNC_HOOKS (run those of the host's side; a SYNC_GO is awaited). Parent to child: SYNC_GO. The
+ * SYNC_HOOKS (run those of the host's side; a SYNC_GO is awaited), SYNC_LISTENER (with a page of
+ * memory; runtime/listener.h). Parent to child: SYNC_GO. The
  * child's end is CLOEXEC: end of file after SYNC_GO means that execve succeeded. The parent's end
  * closing makes a waiting child exit. Tests: test/unit/runtime/sync.c.
  */
@@ -16,6 +17,7 @@ enum sync_type {
     SYNC_TERMINAL,
     SYNC_GO,
     SYNC_HOOKS,
+    SYNC_LISTENER,
 };
 
 #define SYNC_TEXT_MAX 2048

@@ -62,12 +62,11 @@ TEST(a_profile_of_the_users_own) {
 TEST(bad_profiles_are_refused) {
     static const char *const cases[] = {
         "{\"defaultAction\":\"SCMP_ACT_FLUBBER\"}",
-        "{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}",
         "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":5000}",
         "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":-1}",
         "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_S390X\"]}",
-        "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"]}",
-        "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/run/x\"}",
+        "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_"
+        "RECV\"]}",
         "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":"
         "\"x\"}]}",
         "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":"
@@ -82,4 +81,20 @@ TEST(bad_profiles_are_refused) {
             fail_msg("accepted: %s", cases[i]);
         err_free(e);
     }
+}
+
+TEST(who_is_asked_needs_a_place_to_be_asked_at) {
+    CLEAN_ARENA struct arena a = {0};
+    struct oci_seccomp s;
+    int fd = -1;
+    assert_ok(fields_decode(
+        &oci_seccomp_fields,
+        STR("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"mkdir\"],"
+            "\"action\":\"SCMP_ACT_NOTIFY\"}]}"),
+        &a, &s));
+    /* A program alone, without the configuration's listenerPath. */
+    struct err e = runtime_seccomp_compile(&s, &fd);
+    assert_int_equal(err_kind(e), ERR_UNSUPPORTED);
+    assert_non_null(strstr(err_msg(e), "SCMP_ACT_NOTIFY"));
+    err_free(e);
 }
