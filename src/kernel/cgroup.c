@@ -13,10 +13,11 @@
 #define MAKE_TRIES 16 /* somebody removes the empty parent while we make the child */
 
 static const char *const names[CGROUP_COUNT] = {
-    [CGROUP_CPU] = "cpu",         [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",
-    [CGROUP_MEMORY] = "memory",   [CGROUP_DEVICES] = "devices", [CGROUP_FREEZER] = "freezer",
-    [CGROUP_BLKIO] = "blkio",     [CGROUP_PIDS] = "pids",       [CGROUP_CORE] = "cgroup",
-    [CGROUP_HUGETLB] = "hugetlb", [CGROUP_RDMA] = "rdma",
+    [CGROUP_CPU] = "cpu",           [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",
+    [CGROUP_MEMORY] = "memory",     [CGROUP_DEVICES] = "devices", [CGROUP_FREEZER] = "freezer",
+    [CGROUP_BLKIO] = "blkio",       [CGROUP_PIDS] = "pids",       [CGROUP_CORE] = "cgroup",
+    [CGROUP_HUGETLB] = "hugetlb",   [CGROUP_RDMA] = "rdma",       [CGROUP_NET_CLS] = "net_cls",
+    [CGROUP_NET_PRIO] = "net_prio",
 };
 
 /* --- detection
@@ -39,18 +40,20 @@ static void add_v2(struct cgroup_host *h, int tree, struct str offered) {
 
 /* True when one of ours is in it. */
 static bool add_v1(struct cgroup_host *h, int tree, struct str super_options) {
-    bool useful = false;
+    bool useful = false, daily = false;
     struct str word;
     size_t len = 0;
     char *list = h->trees[tree].controllers;
     while (str_next(&super_options, ',', &word))
-        for (int c = 0; c < CGROUP_CORE; c++)
-            if (str_eqz(word, names[c]) && h->tree_of[c] < 0) {
+        for (int c = 0; c < CGROUP_COUNT; c++)
+            if (c != CGROUP_CORE && str_eqz(word, names[c]) && h->tree_of[c] < 0) {
                 h->tree_of[c] = (int8_t)tree;
                 useful = true;
+                daily |= c < CGROUP_CORE;
                 len += (size_t)snprintf(list + len, sizeof(h->trees[tree].controllers) - len,
                                         "%s%s", len ? "," : "", names[c]);
             }
+    h->trees[tree].on_demand = !daily;
     return useful;
 }
 
@@ -142,6 +145,11 @@ struct err cgroup_detect(struct cgroup_host *ret) {
     prefer_core(&h);
     *ret = h;
     return OK;
+}
+
+void cgroup_demand(struct cgroup_host *h, enum cgroup_controller c) {
+    if (h->tree_of[c] >= 0)
+        h->trees[h->tree_of[c]].on_demand = false;
 }
 
 /* --- directories
@@ -318,6 +326,8 @@ struct err cgroup_make(const struct cgroup_host *h, const char *path, struct cgr
     cgroup_init(&g, h);
     snprintf(g.path, sizeof(g.path), "%s", path);
     for (size_t i = 0; i < h->trees_n; i++) {
+        if (h->trees[i].on_demand)
+            continue;
         struct err e = make_in_tree(h, (int)i, path, &g.dirs[i]);
         if (err_failed(e)) {
             unmake(&g, i);

@@ -9,8 +9,8 @@
  * are not yet.
  *
  * Owns: the directories, from cgroup_make to cgroup_remove. Any thread; keeps no state.
- * Files are written with one write(2) each. Tests: test/kernel/runtime-limits.c (hybrid here, v2 in the
- * VM).
+ * Files are written with one write(2) each. Tests: test/kernel/runtime-limits.c (hybrid here, v2 in
+ * the VM).
  */
 #pragma once
 #include "base/buf.h"
@@ -25,9 +25,11 @@ enum cgroup_controller {
     CGROUP_FREEZER, /* v2: cgroup.freeze, always there */
     CGROUP_BLKIO,   /* v2: io */
     CGROUP_PIDS,
-    CGROUP_CORE,    /* the cgroup2 tree's own files; absent on pure v1 */
-    CGROUP_HUGETLB, /* these two on v2 alone */
+    CGROUP_CORE, /* the cgroup2 tree's own files; absent on pure v1 */
+    CGROUP_HUGETLB,
     CGROUP_RDMA,
+    CGROUP_NET_CLS, /* these two on v1 alone */
+    CGROUP_NET_PRIO,
     CGROUP_COUNT,
 };
 #define CGROUP_TREES_MAX 16
@@ -36,8 +38,9 @@ enum cgroup_controller {
 
 struct cgroup_tree {
     char mount[CGROUP_MOUNT_MAX]; /* "/sys/fs/cgroup/memory" */
-    char controllers[64];         /* v1: as mounted, "cpu,cpuacct" */
+    char controllers[128];        /* v1: as mounted, "cpu,cpuacct" */
     bool v2;
+    bool on_demand; /* v1: of rarely used controllers alone (huge pages, rdma, net_cls, net_prio) */
 };
 /* Where the host has what. Found by reading /proc/self/mountinfo; a value, copied freely. */
 struct cgroup_host {
@@ -46,6 +49,9 @@ struct cgroup_host {
     int8_t tree_of[CGROUP_COUNT]; /* index into trees; -1: the host does not offer it */
 };
 struct err cgroup_detect(struct cgroup_host *ret);
+/* cgroup_make with this host makes a directory for controller c, too, where c has a hierarchy that
+ * is left out otherwise: a directory in each for every container would cost every start. */
+void cgroup_demand(struct cgroup_host *h, enum cgroup_controller c);
 static inline bool cgroup_has(const struct cgroup_host *h, enum cgroup_controller c) {
     return h->tree_of[c] >= 0;
 }

@@ -68,6 +68,9 @@ struct err between_clone(const struct between *x, pid_t *ret_pid, int *ret_pidfd
 /* defaults.c: the program lies on a read-only mount or in sealed memory. */
 bool program_is_protected(void);
 
+/* net_devices.c: moves linux.netDevices into the network namespace, or all of them back. */
+struct err net_devices_move(const struct oci_config *c, int netns, bool back);
+
 /* userns.c */
 bool userns_is_new(const struct oci_config *c);
 struct err userns_map(const struct oci_config *c, pid_t pid);
@@ -82,6 +85,8 @@ struct err sysctl_check(const struct runtime_create_options *o);
 /* Child: writes them through a private procfs instance. */
 struct err sysctl_apply(const struct oci_config *c, int proc);
 
+/* The hierarchies that these limits need and other containers do not. */
+void limits_demand(struct cgroup_host *h, const struct oci_resources *r);
 /* linux.resources onto a cgroup. */
 struct err limits_apply(const struct cgroup *g, const struct oci_resources *r);
 /* Device rules: deny all, then the configuration's, then what every container has. */

@@ -29,11 +29,11 @@ static void write_capabilities(struct json_out *o) {
 }
 
 static void write_seccomp(struct json_out *o, bool offered) {
-    static const char *const actions[] = {
-        "SCMP_ACT_ALLOW",        "SCMP_ACT_ERRNO",       "SCMP_ACT_KILL",
-        "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
-        "SCMP_ACT_NOTIFY",       "SCMP_ACT_TRACE",       "SCMP_ACT_TRAP",
-        NULL};
+    static const char *const actions[] = {"SCMP_ACT_ALLOW",       "SCMP_ACT_ERRNO",
+                                          "SCMP_ACT_KILL",        "SCMP_ACT_KILL_PROCESS",
+                                          "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
+                                          "SCMP_ACT_NOTIFY",      "SCMP_ACT_TRACE",
+                                          "SCMP_ACT_TRAP",        NULL};
     static const char *const operators[] = {"SCMP_CMP_EQ",        "SCMP_CMP_GE", "SCMP_CMP_GT",
                                             "SCMP_CMP_LE",        "SCMP_CMP_LT", "SCMP_CMP_NE",
                                             "SCMP_CMP_MASKED_EQ", NULL};
@@ -68,7 +68,7 @@ static void write_linux(struct json_out *o, const struct runtime_features *f) {
     jo_obj(o);
     enabled(o, "idmap", true);
     jo_obj_end(o);
-    enabled(o, "netDevices", false);
+    enabled(o, "netDevices", true);
     jo_obj_end(o);
 }
 

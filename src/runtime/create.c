@@ -100,6 +100,7 @@ static struct err make_cgroup(const struct runtime_create_options *o, struct run
     cgroup_path_of(o, path);
     struct cgroup_host host;
     TRY(cgroup_detect(&host));
+    limits_demand(&host, l->resources);
     struct err e = cgroup_make(&host, path, &b->cgroup);
     if (err_failed(e) && may_do_without(l, e)) {
         err_free(e);
@@ -162,6 +163,35 @@ static void kill_and_reap(int pidfd) {
     err_ignore(pidfd_reap(pidfd, &x));
 }
 
+/* The container's network namespace: one that is joined, or the first process's own. */
+static struct err open_netns(const struct init *i, pid_t pid, int *ret) {
+    for (size_t k = 0; k < i->joins_n; k++)
+        if (i->joins[k].type == CLONE_NEWNET) {
+            *ret = fcntl(i->joins[k].fd, F_DUPFD_CLOEXEC, 3);
+            return *ret < 0 ? err_errno(errno, "duplicate descriptor") : OK;
+        }
+    return ns_open(pid, "net", ret);
+}
+
+static struct err bring_up(struct init *i, struct runtime_box *b, pid_t pid, int *ret_pty) {
+    struct err e = OK;
+    const struct oci_config *c = i->options->config;
+    CLEAN_FD int netns = -1;
+    if (i->clone & CLONE_NEWUSER)
+        TRY(userns_map(c, pid));
+    if (c->linux_->net_devices.n) {
+        TRY(open_netns(i, pid, &netns));
+        TRY(net_devices_move(c, netns, false));
+    }
+    if (i->clone & CLONE_NEWUSER)
+        e = sync_send(b->sync, SYNC_GO, -1);
+    if (!err_failed(e))
+        e = await_ready(i, b->sync, pid, ret_pty);
+    if (err_failed(e) && netns >= 0)
+        err_ignore(net_devices_move(c, netns, true)); /* e is what is to be told */
+    return e;
+}
+
 static struct err start_init(struct init *i, struct runtime_box *b, struct runtime_process *ret) {
     int pair[2];
     TRY(sync_pair(pair));
@@ -172,14 +202,7 @@ static struct err start_init(struct init *i, struct runtime_box *b, struct runti
     CLEAN_FD int pidfd = -1, pty = -1;
     TRY(birth(i, b, &pid, &pidfd));
     child_end = fd_close(child_end);
-    struct err e = OK;
-    if (i->clone & CLONE_NEWUSER) {
-        e = userns_map(i->options->config, pid);
-        if (!err_failed(e))
-            e = sync_send(b->sync, SYNC_GO, -1);
-    }
-    if (!err_failed(e))
-        e = await_ready(i, b->sync, pid, &pty);
+    struct err e = bring_up(i, b, pid, &pty);
     if (!err_failed(e))
         e = launch_describe(pid, pidfd, pty, ret);
     if (!err_failed(e) && (b->init_pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 3)) < 0)

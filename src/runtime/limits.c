@@ -116,8 +116,26 @@ static int64_t weight_of(int64_t shares) {
     return 1 + (s - 2) * 9999 / 262142;
 }
 
+/* Of v1, and of kernels that schedule real-time processes by group. */
+static struct err real_time(const struct cgroup *g, const struct oci_cpu *c, bool v2) {
+    if (!is_set(c->realtime_period) && !is_set(c->realtime_runtime))
+        return OK;
+    if (v2)
+        return unsupported("cpu.realtimeRuntime");
+    struct err e = OK;
+    if (is_set(c->realtime_period))
+        e = cgroup_write_i64(g, CGROUP_CPU, "cpu.rt_period_us", *c->realtime_period);
+    if (!err_failed(e) && is_set(c->realtime_runtime))
+        e = cgroup_write_i64(g, CGROUP_CPU, "cpu.rt_runtime_us", *c->realtime_runtime);
+    if (err_errnum(e) != ENOENT)
+        return e;
+    err_free(e);
+    return unsupported("cpu.realtimeRuntime");
+}
+
 static struct err apply_cpu(const struct cgroup *g, const struct oci_cpu *c) {
     bool v2 = cgroup_is_v2(&g->host, CGROUP_CPU);
+    TRY(real_time(g, c, v2));
     if (is_set(c->shares) && v2)
         TRY(cgroup_write_i64(g, CGROUP_CPU, "cpu.weight", weight_of(*c->shares)));
     if (is_set(c->shares) && !v2)
@@ -153,6 +171,35 @@ static struct err write_weight(const struct cgroup *g, int64_t weight, bool v2) 
     return unsupported("blockIO.weight");
 }
 
+static struct err weight_devices(const struct cgroup *g, const struct objs *v, bool v2) {
+    static const char *const files[2][2] = {{"blkio.bfq.weight_device", "blkio.weight_device"},
+                                            {"io.bfq.weight", "io.weight"}};
+    const struct oci_weight_device *d = v->items;
+    for (size_t i = 0; i < v->n; i++) {
+        if (is_set(d[i].leaf_weight))
+            return unsupported("blockIO.weightDevice.leafWeight");
+        if (!is_set(d[i].weight))
+            continue;
+        struct err e = OK;
+        for (size_t k = 0; k < 2; k++) {
+            char text[64];
+            int64_t weight = v2 && k ? 1 + (*d[i].weight - 10) * 9999 / 990 : *d[i].weight;
+            snprintf(text, sizeof(text), "%lld:%lld %lld", (long long)d[i].major,
+                     (long long)d[i].minor, (long long)weight);
+            err_free(e);
+            e = cgroup_write(g, CGROUP_BLKIO, files[v2][k], text);
+            if (err_errnum(e) != ENOENT)
+                break;
+        }
+        if (err_errnum(e) == ENOENT) {
+            err_free(e);
+            return unsupported("blockIO.weightDevice");
+        }
+        TRY(e);
+    }
+    return OK;
+}
+
 static struct err throttle(const struct cgroup *g, const struct objs *v, bool v2,
                            const char *v1_file, const char *v2_key) {
     const struct oci_throttle *t = v->items;
@@ -173,10 +220,9 @@ static struct err apply_block(const struct cgroup *g, const struct oci_block_io 
     bool v2 = cgroup_is_v2(&g->host, CGROUP_BLKIO);
     if (is_set(b->leaf_weight))
         return unsupported("blockIO.leafWeight");
-    if (b->weight_device.n)
-        return unsupported("blockIO.weightDevice");
     if (is_set(b->weight))
         TRY(write_weight(g, *b->weight, v2));
+    TRY(weight_devices(g, &b->weight_device, v2));
     TRY(throttle(g, &b->throttle_read_bps, v2, "blkio.throttle.read_bps_device", "rbps"));
     TRY(throttle(g, &b->throttle_write_bps, v2, "blkio.throttle.write_bps_device", "wbps"));
     TRY(throttle(g, &b->throttle_read_iops, v2, "blkio.throttle.read_iops_device", "riops"));
@@ -189,22 +235,30 @@ static struct err apply_block(const struct cgroup *g, const struct oci_block_io 
 
 /* --- huge pages, rdma, network ---------------------------------------------------------------- */
 
+/* The limit itself, and that of reservations, which Linux has since 5.7. */
+static struct err limit_pages(const struct cgroup *g, const char *size, const char *text, bool v2) {
+    static const char *const files[2][2] = {{"limit_in_bytes", "rsvd.limit_in_bytes"},
+                                            {"max", "rsvd.max"}};
+    for (int k = 0; k < 2; k++) {
+        char file[80];
+        snprintf(file, sizeof(file), "hugetlb.%s.%s", size, files[v2][k]);
+        struct err e = cgroup_write(g, CGROUP_HUGETLB, file, text);
+        if (k && err_errnum(e) == ENOENT)
+            err_free(e);
+        else
+            TRY(e);
+    }
+    return OK;
+}
+
 static struct err apply_hugepages(const struct cgroup *g, const struct objs *v) {
     const struct oci_hugepage_limit *h = v->items;
     for (size_t i = 0; i < v->n; i++) {
-        char file[64], text[24];
+        char text[24];
         if (cgroup_dir(g, CGROUP_HUGETLB) < 0)
             return unsupported("hugepageLimits");
         snprintf(text, sizeof(text), "%llu", (unsigned long long)h[i].limit);
-        for (int k = 0; k < 2; k++) {
-            snprintf(file, sizeof(file), k ? "hugetlb.%s.rsvd.max" : "hugetlb.%s.max",
-                     h[i].page_size);
-            struct err e = cgroup_write(g, CGROUP_HUGETLB, file, text);
-            if (k && err_errnum(e) == ENOENT)
-                err_free(e); /* no accounting of reservations: Linux before 5.7 */
-            else
-                TRY(e);
-        }
+        TRY(limit_pages(g, h[i].page_size, text, cgroup_is_v2(&g->host, CGROUP_HUGETLB)));
     }
     return OK;
 }
@@ -229,12 +283,37 @@ static struct err apply_rdma(const struct cgroup *g, const struct objmap *v) {
     return OK;
 }
 
-/* Controllers of v1 that v2 does not have; a directory in each for every container would cost every
- * start. */
-static struct err apply_network(const struct oci_network *n) {
-    if (n && n->class_id && *n->class_id)
-        return unsupported("network.classID");
-    return n && n->priorities.n ? unsupported("network.priorities") : OK;
+/* Controllers of v1 that v2 does not have. */
+static struct err apply_network(const struct cgroup *g, const struct oci_network *n) {
+    if (!n)
+        return OK;
+    if (n->class_id && *n->class_id) {
+        if (cgroup_dir(g, CGROUP_NET_CLS) < 0)
+            return unsupported("network.classID");
+        TRY(cgroup_write_i64(g, CGROUP_NET_CLS, "net_cls.classid", *n->class_id));
+    }
+    const struct oci_priority *p = n->priorities.items;
+    for (size_t i = 0; i < n->priorities.n; i++) {
+        char text[48];
+        if (cgroup_dir(g, CGROUP_NET_PRIO) < 0)
+            return unsupported("network.priorities");
+        snprintf(text, sizeof(text), "%.16s %u", p[i].name, p[i].priority);
+        TRY(cgroup_write(g, CGROUP_NET_PRIO, "net_prio.ifpriomap", text));
+    }
+    return OK;
+}
+
+void limits_demand(struct cgroup_host *h, const struct oci_resources *r) {
+    if (!r)
+        return;
+    if (r->hugepage_limits.n)
+        cgroup_demand(h, CGROUP_HUGETLB);
+    if (r->rdma.n)
+        cgroup_demand(h, CGROUP_RDMA);
+    if (r->network && r->network->class_id && *r->network->class_id)
+        cgroup_demand(h, CGROUP_NET_CLS);
+    if (r->network && r->network->priorities.n)
+        cgroup_demand(h, CGROUP_NET_PRIO);
 }
 
 static struct err apply_unified(const struct cgroup *g, const struct strmap *v) {
@@ -255,7 +334,7 @@ struct err limits_apply(const struct cgroup *g, const struct oci_resources *r) {
         TRY(apply_block(g, r->block_io));
     TRY(apply_hugepages(g, &r->hugepage_limits));
     TRY(apply_rdma(g, &r->rdma));
-    TRY(apply_network(r->network));
+    TRY(apply_network(g, r->network));
     return apply_unified(g, &r->unified);
 }
 

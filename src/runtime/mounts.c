@@ -207,6 +207,8 @@ static struct err place_v1(const struct mount_plan *p, int root, const struct cg
     for (size_t i = 0; i < g->host.trees_n; i++) {
         const struct cgroup_tree *t = &g->host.trees[i];
         CLEAN_FD int tree = -1;
+        if (t->on_demand)
+            continue;
         TRY(own_cgroup(g, i, p->set, &tree));
         TRY(place_in(top, t->v2 ? "unified" : t->controllers, tree));
         if (!t->v2)

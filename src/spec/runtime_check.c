@@ -236,6 +236,53 @@ static struct err check_amounts(const struct oci_resources *r) {
     return r->pids ? check_limit(r->pids->limit, "pids.limit") : OK;
 }
 
+static struct err check_network(const struct oci_network *n) {
+    if (!n)
+        return OK;
+    if (n->class_id && (*n->class_id < 0 || *n->class_id > UINT32_MAX))
+        return err_new(ERR_INVALID, "linux.resources.network.classID is out of range");
+    TRY(check_count(n->priorities.n, 256, "linux.resources.network.priorities"));
+    const struct oci_priority *p = n->priorities.items;
+    for (size_t i = 0; i < n->priorities.n; i++)
+        if (!oci_interface_name(p[i].name))
+            return err_new(ERR_INVALID, "linux.resources.network.priorities: bad name '%s'",
+                           p[i].name);
+    return OK;
+}
+
+/* netdevice(7): what the kernel takes as an interface's name. */
+bool oci_interface_name(const char *name) {
+    size_t n = name ? strlen(name) : 0;
+    if (!n || n >= 16 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)name[i] <= ' ' || name[i] == '/' || name[i] == ':' || name[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static struct err check_weight(const int64_t *v, const char *name) {
+    return v && *v && (*v < 10 || *v > 1000)
+               ? err_new(ERR_INVALID, "linux.resources.blockIO.%s is not in 10..1000", name)
+               : OK;
+}
+
+static struct err check_weights(const struct oci_block_io *b) {
+    if (!b)
+        return OK;
+    TRY(check_weight(b->weight, "weight"));
+    TRY(check_weight(b->leaf_weight, "leafWeight"));
+    TRY(check_count(b->weight_device.n, OCI_DEVICES_MAX, "linux.resources.blockIO.weightDevice"));
+    const struct oci_weight_device *d = b->weight_device.items;
+    for (size_t i = 0; i < b->weight_device.n; i++)
+        TRY(check_weight(d[i].weight, "weightDevice.weight"));
+    const struct objs *throttles[] = {&b->throttle_read_bps, &b->throttle_write_bps,
+                                      &b->throttle_read_iops, &b->throttle_write_iops};
+    for (size_t i = 0; i < ARRAY_LEN(throttles); i++)
+        TRY(check_count(throttles[i]->n, OCI_DEVICES_MAX, "linux.resources.blockIO.throttle"));
+    return OK;
+}
+
 struct err oci_resources_check(const struct oci_resources *r) {
     TRY(check_amounts(r));
     TRY(check_count(r->hugepage_limits.n, 64, "linux.resources.hugepageLimits"));
@@ -245,13 +292,10 @@ struct err oci_resources_check(const struct oci_resources *r) {
             return err_new(ERR_INVALID, "linux.resources.hugepageLimits: bad pageSize '%s'",
                            h[i].page_size);
     TRY(check_count(r->rdma.n, 64, "linux.resources.rdma"));
-    if (r->network && r->network->class_id &&
-        (*r->network->class_id < 0 || *r->network->class_id > UINT32_MAX))
-        return err_new(ERR_INVALID, "linux.resources.network.classID is out of range");
     if (r->memory && (set(r->memory->kernel) || set(r->memory->kernel_tcp)))
         return err_new(ERR_UNSUPPORTED, "linux.resources.memory.kernel is not supported");
-    if (r->cpu && (set(r->cpu->realtime_runtime) || set(r->cpu->realtime_period)))
-        return err_new(ERR_UNSUPPORTED, "linux.resources.cpu.realtimeRuntime is not supported");
+    TRY(check_network(r->network));
+    TRY(check_weights(r->block_io));
     TRY(check_count(r->unified.n, 256, "linux.resources.unified"));
     for (size_t i = 0; i < r->unified.n; i++)
         if (!path_is_name(str_of(r->unified.items[i].key)))
@@ -334,6 +378,28 @@ static struct err check_owners(const struct oci_config *c) {
     return OK;
 }
 
+static struct err check_net_devices(const struct oci_config *c) {
+    const struct objmap *v = &c->linux_->net_devices;
+    TRY(check_count(v->n, OCI_NET_DEVICES_MAX, "linux.netDevices"));
+    if (v->n && !oci_namespace(c, "network", NULL))
+        return err_new(ERR_INVALID, "linux.netDevices needs a network namespace of its own");
+    for (size_t i = 0; i < v->n; i++) {
+        const struct oci_net_device *d = v->items[i].value;
+        const char *inside = d && d->name && d->name[0] ? d->name : v->items[i].key;
+        if (!oci_interface_name(v->items[i].key) || !oci_interface_name(inside))
+            return err_new(ERR_INVALID, "linux.netDevices: '%s' to '%s': not a name",
+                           v->items[i].key, inside);
+        for (size_t k = 0; k < i; k++) {
+            const struct oci_net_device *other = v->items[k].value;
+            const char *taken = other && other->name && other->name[0] ? other->name
+                                                                       : v->items[k].key;
+            if (strcmp(taken, inside) == 0)
+                return err_new(ERR_INVALID, "linux.netDevices: two are named '%s'", inside);
+        }
+    }
+    return OK;
+}
+
 static struct err check_linux(const struct oci_linux *l) {
     static const char *const propagations[] = {
         "",       "private", "rprivate",   "slave",       "rslave",
@@ -349,8 +415,6 @@ static struct err check_linux(const struct oci_linux *l) {
     TRY(check_mappings(&l->gid_mappings, "linux.gidMappings"));
     TRY(check_personality(l->personality));
     TRY(check_time(&l->time_offsets));
-    if (l->net_devices.n)
-        return err_new(ERR_UNSUPPORTED, "linux.netDevices is not supported");
     TRY(check_namespaces(&l->namespaces));
     TRY(check_devices(&l->devices));
     if (l->resources)
@@ -429,5 +493,6 @@ struct err oci_config_check(const struct oci_config *c) {
             return err_new(ERR_INVALID, "hostname needs a uts namespace of its own");
     TRY(check_mounts(&c->mounts));
     TRY(check_linux(c->linux_));
+    TRY(check_net_devices(c));
     return check_owners(c);
 }

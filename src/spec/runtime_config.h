@@ -24,6 +24,7 @@
 #define OCI_SECCOMP_RULES_MAX 4096
 #define OCI_ID_MAPPINGS_MAX 340 /* as the kernel: UID_GID_MAP_MAX_EXTENTS */
 #define OCI_HOOKS_MAX 256       /* of one kind */
+#define OCI_NET_DEVICES_MAX 256
 
 struct oci_box {
     uint32_t height, width;
@@ -236,6 +237,9 @@ struct err oci_config_check(const struct oci_config *c);
 /* The same for the process of an exec, and for the resources of an update. */
 struct err oci_process_check(const struct oci_process *p);
 struct err oci_resources_check(const struct oci_resources *r);
+
+/* A name that the kernel takes for a network interface. */
+bool oci_interface_name(const char *name);
 
 /* The host's id for an id of the container; false: not mapped. No mappings map nothing. */
 bool oci_map_id(const struct objs *mappings, uint32_t container_id, uint32_t *ret);

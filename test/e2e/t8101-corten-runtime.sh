@@ -181,6 +181,30 @@ expect_match "$(cr run -b "$bundle" box)" '2$'
 config '["true"]' 's/"linux":\{/"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_DANCE"]},/'
 expect_fails 'SECCOMP_FILTER_FLAG_DANCE' cr run -b "$bundle" box
 
+step interfaces of the host
+netns=corten-e2e-$$
+ip netns add "$netns" || fail ip netns
+at_end 'ip netns del "$netns"'
+in_net() { nsenter --net="/run/netns/$netns" "$@"; }
+in_net ip link add outside type veth peer name other
+in_net ip addr add 10.9.8.7/24 dev outside
+in_net ip addr add fd00:9::7/64 nodad dev outside
+ln -sf busybox "$bundle/rootfs/bin/ip"
+config '["ip","addr","show","inside"]' 's/"linux":\{/"linux":{"netDevices":{"outside":{"name":"inside"},"nowhere":{}},/'
+expect_fails "netDevices: 'nowhere'" in_net corten-runtime --root "$state" run -b "$bundle" box
+in_net ip addr show outside | grep -q 10.9.8.7/24 || fail a failed create does not give the interface back
+config '["ip","addr","show","inside"]' 's/"linux":\{/"linux":{"netDevices":{"outside":{"name":"inside"}},/; s/"destination":"\/proc"/"destination":"\/proc","x":1/; s/"mounts":\[/"mounts":[{"destination":"\/n","source":"\/nowhere","options":["bind"]},/'
+expect_fails nowhere in_net corten-runtime --root "$state" run -b "$bundle" box
+in_net ip addr show outside | grep -q 10.9.8.7/24 || fail a failed create does not give the interface back
+perl -pi -e 's/\{"destination":"\/n","source":"\/nowhere","options":\["bind"\]\},//' "$bundle/config.json"
+output=$(in_net corten-runtime --root "$state" run -b "$bundle" box) || fail run
+expect_match "$output" 'inside@.*[<,]UP[,>]'
+expect_match "$output" 'inet 10.9.8.7/24 .*scope global'
+expect_match "$output" 'inet6 fd00:9::7/64 scope global'
+config '["true"]' 's/"linux":\{/"linux":{"netDevices":{"lo":{}},/; s/\{"type":"network"\},?//'
+expect_fails 'netDevices' cr run -b "$bundle" box
+no_cgroups || fail a cgroup is left
+
 step a user namespace of another container
 config '["sleep","100"]' 's/"linux":\{/"linux":{"uidMappings":[{"containerID":0,"hostID":100000,"size":1000}],"gidMappings":[{"containerID":0,"hostID":100000,"size":1000}],/; s/\{"type":"mount"\}/{"type":"mount"},{"type":"user"}/'
 chown -R 100000:100000 "$bundle/rootfs"

@@ -59,6 +59,71 @@ TEST(limits_are_in_the_cgroup) {
     box_leave();
 }
 
+/* Controllers that only v1 has, and that no container but one that asks for them gets a directory
+ * of. Mounting one changes the machine: only in a guest. */
+TEST(rare_controllers_are_used_on_demand) {
+    box_enter();
+    const struct box_options o = {
+        .script = "true",
+        .linux_ =
+            ",\"resources\":{\"network\":{\"classID\":1048577,\"priorities\":[{\"name\":\"lo\","
+            "\"priority\":5}]}}"};
+    struct box_run r;
+    struct cgroup_host h;
+    assert_ok(cgroup_detect(&h));
+    if (!cgroup_has(&h, CGROUP_NET_CLS)) {
+        struct err e = box_create(&o, &r);
+        assert_int_equal(err_kind(e), ERR_UNSUPPORTED);
+        assert_non_null(strstr(err_msg(e), "network.classID"));
+        err_free(e);
+    }
+    if (getenv("CORTEN_GUEST")) {
+        put_dir("rare");
+        assert_int_equal(mount("cgroup", "rare", "cgroup", 0, "net_cls,net_prio"), 0);
+        assert_ok(box_create(&o, &r));
+        char path[200];
+        snprintf(path, sizeof(path), "rare%s", r.cgroup);
+        assert_int_equal(access(path, F_OK), 0);
+        expect_file(r.cgroup, CGROUP_NET_CLS, "net_cls.classid", "1048577", "", "");
+        expect_file(r.cgroup, CGROUP_NET_PRIO, "net_prio.ifpriomap", "lo 5", "", "");
+        assert_ok(runtime_start(r.box));
+        assert_int_equal(box_reap(&r), 0);
+        box_delete(&r);
+        assert_int_equal(access(path, F_OK), -1);
+        assert_ok(box_create(&(struct box_options){.script = "true"}, &r));
+        snprintf(path, sizeof(path), "rare%s", r.cgroup);
+        assert_int_equal(access(path, F_OK), -1);
+        assert_ok(runtime_start(r.box));
+        box_reap(&r);
+        box_delete(&r);
+        box_forget_cgroup();
+        assert_int_equal(umount("rare"), 0);
+    }
+    box_leave();
+}
+
+TEST(real_time_is_of_v1) {
+    box_enter();
+    struct box_run r;
+    struct cgroup_host h;
+    assert_ok(cgroup_detect(&h));
+    struct err e = box_create(
+        &(struct box_options){.script = "true",
+                              .linux_ = ",\"resources\":{\"cpu\":{\"realtimePeriod\":500000}}"},
+        &r);
+    if (cgroup_is_v2(&h, CGROUP_CPU) || err_failed(e)) {
+        assert_int_equal(err_kind(e), ERR_UNSUPPORTED);
+        assert_non_null(strstr(err_msg(e), "cpu.realtimeRuntime"));
+        err_free(e);
+    } else {
+        expect_file(r.cgroup, CGROUP_CPU, "cpu.rt_period_us", "500000", "", "");
+        assert_ok(runtime_start(r.box));
+        box_reap(&r);
+        box_delete(&r);
+    }
+    box_leave();
+}
+
 TEST(too_many_processes_are_refused) { /* fault 26 */
     box_enter();
     int status;

@@ -95,6 +95,21 @@ TEST(what_is_wrong_or_not_honoured_is_named) {
         {"", ",\"personality\":{\"domain\":\"PLAN9\"}", "", "linux.personality"},
         {"", ",\"timeOffsets\":{\"boottime\":{\"secs\":1}}", "", "linux.timeOffsets"},
         {"", ",\"netDevices\":{\"eth0\":{}}", "", "linux.netDevices"},
+        {"",
+         ",\"netDevices\":{\"a/"
+         "b\":{}},\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"network\"}]",
+         "", "linux.netDevices"},
+        {"",
+         ",\"netDevices\":{\"a\":{\"name\":\"x\"},\"b\":{\"name\":\"x\"}},\"namespaces\":[{"
+         "\"type\":"
+         "\"mount\"},{\"type\":\"network\"}]",
+         "", "two are named"},
+        {"", ",\"resources\":{\"network\":{\"priorities\":[{\"name\":\"a b\",\"priority\":1}]}}",
+         "", "network.priorities"},
+        {"",
+         ",\"resources\":{\"blockIO\":{\"weightDevice\":[{\"major\":1,\"minor\":1,\"weight\":1001}]"
+         "}}",
+         "", "blockIO.weightDevice"},
         {"", ",\"memoryPolicy\":{\"mode\":\"x\"}", "", "linux.memoryPolicy"},
         {"", ",\"mountLabel\":\"x\"", "", "linux.mountLabel"},
         {"", ",\"rootfsPropagation\":\"loud\"", "", "rootfsPropagation"},
@@ -104,7 +119,6 @@ TEST(what_is_wrong_or_not_honoured_is_named) {
         {"", ",\"resources\":{\"memory\":{\"kernel\":5}}", "", "memory.kernel"},
         {"", ",\"resources\":{\"memory\":{\"limit\":-2}}", "", "memory.limit"},
         {"", ",\"resources\":{\"memory\":{\"swappiness\":101}}", "", "memory.swappiness"},
-        {"", ",\"resources\":{\"cpu\":{\"realtimeRuntime\":5}}", "", "cpu.realtimeRuntime"},
         {"", ",\"resources\":{\"cpu\":{\"quota\":-2}}", "", "cpu.quota"},
         {"", ",\"resources\":{\"pids\":{\"limit\":-2}}", "", "pids.limit"},
         {"", ",\"resources\":{\"unified\":{\"../x\":\"1\"}}", "", "unified"},
