@@ -29,11 +29,14 @@ static void view_ipam(const struct network *w, struct arena *a, struct api_ipam 
     if (w->range_prefix != w->prefix)
         pool->ip_range = address_text(a, w->range, w->range_prefix);
     pool->auxiliary_addresses = w->aux;
-    if (!w->six)
+    if (!w->prefix6)
         return;
     pool = objs_add(&ret->config, a, sizeof(*pool));
     pool->subnet = six_text(a, &w->subnet6, w->prefix6);
     pool->gateway = six_text(a, &w->gateway6, 0);
+    if (w->range_prefix6 != w->prefix6)
+        pool->ip_range = six_text(a, &w->range6, w->range_prefix6);
+    pool->auxiliary_addresses = w->aux6;
 }
 
 static void view_containers(const struct network *w, struct arena *a, struct objmap *ret) {
@@ -150,12 +153,11 @@ static struct err check_pool(const struct api_ipam_pool *p, struct network_reque
     if (*seen)
         return err_new(ERR_UNSUPPORTED, "a second pool of the same family is not supported");
     *seen = true;
-    if (is_six && ((p->ip_range && *p->ip_range) || p->auxiliary_addresses.n))
-        return err_new(ERR_UNSUPPORTED,
-                       "IPRange and AuxiliaryAddresses of an IPv6 pool are not supported");
     if (is_six) {
         ret->subnet6 = p->subnet;
         ret->gateway6 = p->gateway;
+        ret->ip_range6 = p->ip_range;
+        ret->aux6 = p->auxiliary_addresses;
         return OK;
     }
     ret->subnet = p->subnet;
@@ -207,6 +209,9 @@ static void created(void *arg, struct err e, struct network *w) {
         return;
     }
     struct api_network_created doc = {.id = w->id};
+    if (w->prefix6 && !w->six)
+        doc.warning = arena_strz(&c->arena, "EnableIPv6 is not set: the IPv6 pool is kept, but no "
+                                            "address is given from it");
     api_reply_doc(c, 201, &api_network_created_fields, &doc);
 }
 

@@ -199,8 +199,12 @@ static struct err build(struct networks *n, struct network *w, const struct netw
     for (size_t i = 0; i < r->options.n; i++)
         TRY(apply_option(n, w, r->options.items[i].key, r->options.items[i].value));
     TRY(apply_subnet(n, w, r));
-    TRY(six_configure(n, w, r->subnet6, r->gateway6));
+    TRY(six_configure(
+        n, w,
+        &(struct six_pool){
+            .subnet = r->subnet6, .gateway = r->gateway6, .range = r->ip_range6, .aux = &r->aux6}));
     copy_map(&w->aux, &w->arena, &r->aux);
+    copy_map(&w->aux6, &w->arena, &r->aux6);
     TRY(network_reserve_aux(w));
     copy_map(&w->labels, &w->arena, &r->labels);
     copy_map(&w->options, &w->arena, &r->options);

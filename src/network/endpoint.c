@@ -204,9 +204,11 @@ static struct err check_network(struct networks *n, struct network *w,
     if (w->predefined && r->aliases && r->aliases->n)
         return err_new(ERR_INVALID, "network-scoped alias is supported only for containers in user "
                                     "defined networks");
-    if (!w->six && r->ip6)
+    if (!w->six && r->ip6 && !w->prefix6)
         return err_new(ERR_INVALID, "network %s has no IPv6: IPv6Address %s cannot be given",
                        w->name, r->ip6);
+    if (!w->six && r->ip6)
+        TRY(six_check_fixed(w, r->ip6));
     if (w->driver == NETWORK_MACVLAN && r->ports.n)
         return err_new(ERR_UNSUPPORTED,
                        "publishing ports on macvlan network %s is not supported: "

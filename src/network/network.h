@@ -187,15 +187,17 @@ struct network {
     struct in_addr gateway; /* address of the bridge itself */
     struct in_addr range;   /* addresses are given from range/range_prefix */
     unsigned prefix, range_prefix;
-    bool six; /* IPv6 as well; the next three */
+    bool six; /* IPv6 as well; the next three. Without: an IPv6 pool that is kept, but not used */
     struct in6_addr subnet6, gateway6;
-    unsigned prefix6;
+    unsigned prefix6;       /* 0: no IPv6 pool */
+    struct in6_addr range6; /* addresses are given from range6/range_prefix6 */
+    unsigned range_prefix6;
     bool icc, masquerade;
     unsigned mtu;
     struct in_addr bind_ip; /* default address of published ports */
     char bridge[IFNAMSIZ];
     struct strmap labels, options; /* options as the user gave them */
-    struct strmap aux;             /* addresses that are never given out, by name */
+    struct strmap aux, aux6;       /* addresses that are never given out, by name */
     struct list endpoints;         /* struct endpoint.link */
     size_t endpoints_n;
     struct network_pool *pool; /* private */
@@ -220,7 +222,10 @@ struct network_request {
     const char *name, *driver;
     const char *subnet, *gateway, *ip_range; /* "10.1.0.0/24", "10.1.0.1", "10.1.0.128/25" */
     struct strmap aux;                       /* name → address in the subnet, never given out */
-    const char *subnet6, *gateway6;          /* with six; NULL: a unique local one (RFC 4193) */
+    /* NULL: with six a unique local one (RFC 4193). Without six, a pool that is kept and shown, and
+     * that fixed addresses of endpoints are compared with; no address is given from it. */
+    const char *subnet6, *gateway6, *ip_range6;
+    struct strmap aux6;
     bool internal, attachable, six;
     struct strmap labels;
     /* macvlan: parent, macvlan_mode. Bridge: com.docker.network.bridge.name, .enable_icc,
@@ -254,7 +259,7 @@ struct endpoint {
 struct endpoint_request {
     const char *container_id, *container_name;
     struct port_requests ports; /* borrowed */
-    const char *ip6;            /* as ip; only on a network with IPv6 */
+    const char *ip6;            /* as ip; without effect where the IPv6 pool is not used */
     const char *ip;             /* fixed address; NULL: from the pool. User-defined networks only */
     const char *mac;            /* NULL: derived from the address, 02:42:… */
     unsigned index;             /* interface name in the container: eth<index> */

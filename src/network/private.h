@@ -56,9 +56,14 @@ bool six_within(const struct in6_addr *base, unsigned prefix, const struct in6_a
 struct err six_parse(const char *text, struct in6_addr *ret);
 struct err six_parse_subnet(const char *text, struct in6_addr *ret, unsigned *ret_prefix);
 char *six_format(const struct in6_addr *a, char out[INET6_ADDRSTRLEN]);
-/* Subnet and gateway of a network whose `six` is set; that there are none, else. */
-struct err six_configure(const struct networks *n, struct network *w, const char *subnet,
-                         const char *gateway);
+/* The pool of a network: used when its `six` is set, else only kept. Texts may be NULL. */
+struct six_pool {
+    const char *subnet, *gateway, *range;
+    const struct strmap *aux;
+};
+struct err six_configure(const struct networks *n, struct network *w, const struct six_pool *p);
+/* That a fixed address lies in the pool of a network whose pool is not used. */
+struct err six_check_fixed(const struct network *w, const char *fixed);
 /* An address that no endpoint of w has. CONFLICT, INVALID: the fixed one cannot be had. */
 struct err six_take(const struct network *w, const char *fixed, struct in_addr four,
                     struct in6_addr *ret);

@@ -3,10 +3,10 @@
 #include <arpa/inet.h>
 
 struct network_row {
-    char *subnet, *gateway, *range, *bridge, *bind_ip, *subnet6, *gateway6;
-    bool internal, attachable, icc, masquerade, fixed;
+    char *subnet, *gateway, *range, *bridge, *bind_ip, *subnet6, *gateway6, *range6;
+    bool internal, attachable, icc, masquerade, fixed, six_idle;
     uint32_t mtu;
-    struct strmap labels, options, aux;
+    struct strmap labels, options, aux, aux6;
 };
 
 FIELDS(network_row_fields, struct network_row,
@@ -25,7 +25,10 @@ FIELDS(network_row_fields, struct network_row,
        FIELD(struct network_row, options, "options", F_STRMAP, OMIT_EMPTY),
        FIELD(struct network_row, subnet6, "subnet6", F_STR, OMIT_EMPTY),
        FIELD(struct network_row, gateway6, "gateway6", F_STR, OMIT_EMPTY),
-       FIELD(struct network_row, aux, "aux", F_STRMAP, OMIT_EMPTY));
+       FIELD(struct network_row, range6, "range6", F_STR, OMIT_EMPTY),
+       FIELD(struct network_row, six_idle, "six_idle", F_BOOL, OMIT_EMPTY),
+       FIELD(struct network_row, aux, "aux", F_STRMAP, OMIT_EMPTY),
+       FIELD(struct network_row, aux6, "aux6", F_STRMAP, OMIT_EMPTY));
 
 void network_row_put(struct store_txn *t, const struct network *w) {
     char subnet[INET_ADDRSTRLEN + 4] = "", gateway[INET_ADDRSTRLEN] = "";
@@ -40,15 +43,19 @@ void network_row_put(struct store_txn *t, const struct network *w) {
         address_format(w->bind_ip, bind_ip);
     }
     char subnet6[INET6_ADDRSTRLEN + 4] = "", gateway6[INET6_ADDRSTRLEN] = "";
-    char text6[INET6_ADDRSTRLEN];
-    if (w->six) {
+    char range6[INET6_ADDRSTRLEN + 4] = "", text6[INET6_ADDRSTRLEN];
+    if (w->prefix6) {
         (void)snprintf(subnet6, sizeof(subnet6), "%s/%u", six_format(&w->subnet6, text6),
                        w->prefix6);
+        (void)snprintf(range6, sizeof(range6), "%s/%u", six_format(&w->range6, text6),
+                       w->range_prefix6);
         six_format(&w->gateway6, gateway6);
     }
     struct network_row r = {.subnet = subnet,
                             .subnet6 = subnet6,
                             .gateway6 = gateway6,
+                            .range6 = range6,
+                            .six_idle = w->prefix6 && !w->six,
                             .gateway = gateway,
                             .range = range,
                             .bridge = bridge,
@@ -61,7 +68,8 @@ void network_row_put(struct store_txn *t, const struct network *w) {
                             .mtu = w->mtu,
                             .labels = w->labels,
                             .options = w->options,
-                            .aux = w->aux};
+                            .aux = w->aux,
+                            .aux6 = w->aux6};
     CLEAN_BUF struct buf data = {0};
     fields_print(&network_row_fields, &r, &data);
     store_add(t,
@@ -97,9 +105,11 @@ static struct err read_data(struct network *w, struct str text) {
     w->labels = r.labels;
     w->options = r.options;
     w->aux = r.aux;
+    w->aux6 = r.aux6;
     if (r.subnet6 && *r.subnet6) {
-        w->six = true;
+        w->six = !r.six_idle;
         TRY(six_parse_subnet(r.subnet6, &w->subnet6, &w->prefix6));
+        TRY(six_parse_subnet(r.range6 ? r.range6 : r.subnet6, &w->range6, &w->range_prefix6));
         TRY(six_parse(r.gateway6, &w->gateway6));
     }
     if (!r.subnet)

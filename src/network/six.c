@@ -23,6 +23,12 @@ struct err six_parse(const char *text, struct in6_addr *ret) {
     return OK;
 }
 
+static struct in6_addr masked(struct in6_addr a, unsigned prefix) {
+    for (unsigned i = prefix; i < 128; i++)
+        a.s6_addr[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+    return a;
+}
+
 struct err six_parse_subnet(const char *text, struct in6_addr *ret, unsigned *ret_prefix) {
     struct str head, tail;
     uint64_t prefix = 0;
@@ -38,9 +44,6 @@ struct err six_parse_subnet(const char *text, struct in6_addr *ret, unsigned *re
     }
     if (prefix < 8 || prefix > 126)
         return err_new(ERR_INVALID, "invalid subnet %s: prefix length must be 8 to 126", text);
-    for (unsigned i = (unsigned)prefix; i < 128; i++)
-        if (a.s6_addr[i / 8] >> (7 - i % 8) & 1)
-            return err_new(ERR_INVALID, "invalid subnet %s: host bits are set", text);
     *ret = a;
     *ret_prefix = (unsigned)prefix;
     return OK;
@@ -50,6 +53,21 @@ char *six_format(const struct in6_addr *a, char out[INET6_ADDRSTRLEN]) {
     /* Cannot fail: the buffer has the size that the function asks for. */
     (void)inet_ntop(AF_INET6, a, out, INET6_ADDRSTRLEN);
     return out;
+}
+
+/* As six_parse_subnet; the address must be the subnet's own. */
+static struct err parse_exact(const char *text, struct in6_addr *ret, unsigned *ret_prefix) {
+    struct in6_addr a, base;
+    unsigned prefix;
+    char should[INET6_ADDRSTRLEN];
+    TRY(six_parse_subnet(text, &a, &prefix));
+    base = masked(a, prefix);
+    if (memcmp(&a, &base, sizeof(a)) != 0)
+        return err_new(ERR_INVALID, "invalid subnet %s: it should be %s/%u", text,
+                       six_format(&base, should), prefix);
+    *ret = base;
+    *ret_prefix = prefix;
+    return OK;
 }
 
 /* base + n. */
@@ -67,6 +85,12 @@ static struct in6_addr plus(const struct in6_addr *base, uint32_t n) {
 static bool is_used(const struct network *w, const struct in6_addr *a) {
     if (!memcmp(a, &w->gateway6, sizeof(*a)) || !memcmp(a, &w->subnet6, sizeof(*a)))
         return true;
+    for (size_t i = 0; i < w->aux6.n; i++) {
+        struct in6_addr kept; /* was parsed before: six_configure */
+        if (inet_pton(AF_INET6, w->aux6.items[i].value, &kept) == 1 &&
+            !memcmp(a, &kept, sizeof(*a)))
+            return true;
+    }
     LIST_FOR (&((struct network *)(uintptr_t)w)->endpoints, l)
         if (!memcmp(a, &CONTAINER_OF(l, struct endpoint, link)->address6, sizeof(*a)))
             return true;
@@ -74,24 +98,36 @@ static bool is_used(const struct network *w, const struct in6_addr *a) {
 }
 
 static bool is_free(const struct network *w, const struct in6_addr *a) {
-    return six_within(&w->subnet6, w->prefix6, a) && !is_used(w, a);
+    return six_within(&w->range6, w->range_prefix6, a) && !is_used(w, a);
+}
+
+static struct err parse_fixed(const struct network *w, const char *fixed, struct in6_addr *ret) {
+    struct in6_addr a;
+    TRYF(six_parse(fixed, &a), "IPv6Address");
+    if (!w->prefix6 || !six_within(&w->subnet6, w->prefix6, &a))
+        return err_new(ERR_INVALID, "no configured subnet contains IP address %s", fixed);
+    *ret = a;
+    return OK;
+}
+
+struct err six_check_fixed(const struct network *w, const char *fixed) {
+    struct in6_addr any;
+    return parse_fixed(w, fixed, &any);
 }
 
 struct err six_take(const struct network *w, const char *fixed, struct in_addr four,
                     struct in6_addr *ret) {
     if (fixed && *fixed) {
         struct in6_addr a;
-        TRYF(six_parse(fixed, &a), "IPv6Address");
-        if (!six_within(&w->subnet6, w->prefix6, &a))
-            return err_new(ERR_INVALID, "no configured subnet contains IP address %s", fixed);
+        TRY(parse_fixed(w, fixed, &a));
         if (is_used(w, &a))
             return err_new(ERR_CONFLICT, "IPv6Address %s: Address already in use", fixed);
         *ret = a;
         return OK;
     }
-    struct in6_addr a = plus(&w->subnet6, ntohl(four.s_addr) - ntohl(w->subnet.s_addr));
+    struct in6_addr a = plus(&w->range6, ntohl(four.s_addr) - ntohl(w->subnet.s_addr));
     for (uint32_t n = 1; n < SEARCH_MAX && !is_free(w, &a); n++)
-        a = plus(&w->subnet6, n);
+        a = plus(&w->range6, n);
     if (!is_free(w, &a))
         return err_new(ERR_SYSTEM, "no available IPv6 addresses on this network's address pools");
     *ret = a;
@@ -108,17 +144,7 @@ static void unique_local(struct network *w) {
     }
 }
 
-struct err six_configure(const struct networks *n, struct network *w, const char *subnet,
-                         const char *gateway) {
-    bool given = subnet && *subnet;
-    if (!w->six)
-        return given || (gateway && *gateway)
-                   ? err_new(ERR_INVALID, "an IPv6 subnet or gateway needs EnableIPv6")
-                   : OK;
-    if (given)
-        TRYF(six_parse_subnet(subnet, &w->subnet6, &w->prefix6), "subnet");
-    else
-        unique_local(w);
+static struct err check_overlap(const struct networks *n, const struct network *w) {
     for (size_t i = 0; i < n->items_n; i++) {
         const struct network *o = n->items[i];
         unsigned prefix = MIN(o->prefix6, w->prefix6);
@@ -128,10 +154,57 @@ struct err six_configure(const struct networks *n, struct network *w, const char
                            "space (network %s)",
                            o->name);
     }
-    w->gateway6 = plus(&w->subnet6, 1);
-    if (gateway && *gateway)
-        TRYF(six_parse(gateway, &w->gateway6), "gateway");
-    if (!six_within(&w->subnet6, w->prefix6, &w->gateway6))
-        return err_new(ERR_INVALID, "gateway %s is not in the IPv6 subnet", gateway);
     return OK;
+}
+
+static struct err set_range(struct network *w, const char *text) {
+    w->range6 = w->subnet6;
+    w->range_prefix6 = w->prefix6;
+    if (!text || !*text)
+        return OK;
+    /* Without IPv6 the peer takes a pool as it is written. */
+    TRYF((w->six ? parse_exact : six_parse_subnet)(text, &w->range6, &w->range_prefix6),
+         "ip range");
+    w->range6 = masked(w->range6, w->range_prefix6);
+    if (w->range_prefix6 < w->prefix6 || !six_within(&w->subnet6, w->prefix6, &w->range6))
+        return err_new(ERR_INVALID, "IP range %s is not in the IPv6 subnet", text);
+    return OK;
+}
+
+static struct err check_aux(const struct network *w, const struct strmap *aux) {
+    for (size_t i = 0; i < aux->n; i++) {
+        struct in6_addr a;
+        TRYF(six_parse(aux->items[i].value, &a), "auxiliary address %s", aux->items[i].key);
+        if (!six_within(&w->subnet6, w->prefix6, &a))
+            return err_new(ERR_INVALID, "auxiliary address %s is not in the network's subnet",
+                           aux->items[i].value);
+        if (!memcmp(&a, &w->gateway6, sizeof(a)))
+            return err_new(ERR_INVALID, "auxiliary address %s: Address already in use",
+                           aux->items[i].value);
+    }
+    return OK;
+}
+
+struct err six_configure(const struct networks *n, struct network *w, const struct six_pool *p) {
+    bool given = p->subnet && *p->subnet;
+    bool more = (p->gateway && *p->gateway) || (p->range && *p->range) || p->aux->n;
+    if (!given && more)
+        return err_new(ERR_INVALID, "IPv6 gateway, IP range and auxiliary addresses need a subnet");
+    if (!given && !w->six)
+        return OK;
+    if (given)
+        TRYF((w->six ? parse_exact : six_parse_subnet)(p->subnet, &w->subnet6, &w->prefix6),
+             "subnet");
+    else
+        unique_local(w);
+    w->subnet6 = masked(w->subnet6, w->prefix6);
+    if (w->six)
+        TRY(check_overlap(n, w));
+    w->gateway6 = plus(&w->subnet6, 1);
+    if (p->gateway && *p->gateway)
+        TRYF(six_parse(p->gateway, &w->gateway6), "gateway");
+    if (!six_within(&w->subnet6, w->prefix6, &w->gateway6))
+        return err_new(ERR_INVALID, "gateway %s is not in the IPv6 subnet", p->gateway);
+    TRY(set_range(w, p->range));
+    return check_aux(w, p->aux);
 }

@@ -44,8 +44,10 @@ struct err subnet_parse(const char *text, struct subnet *ret, uint32_t *ret_addr
         return err_new(ERR_INVALID, "invalid subnet %s: prefix length must be 8 to 30", text);
     uint32_t host = ntohl(a.s_addr);
     struct subnet s = {host & prefix_mask((unsigned)prefix), (unsigned)prefix};
+    char should[INET_ADDRSTRLEN];
     if (!ret_address && s.base != host)
-        return err_new(ERR_INVALID, "invalid subnet %s: host bits are set", text);
+        return err_new(ERR_INVALID, "invalid subnet %s: it should be %s/%u", text,
+                       address_format((struct in_addr){htonl(s.base)}, should), s.prefix);
     *ret = s;
     if (ret_address)
         *ret_address = host;

@@ -32,6 +32,29 @@ expect_fails "no configured subnet contains" dk run --rm --network one --ip6 fd9
 expect_fails "Address already in use" dk run --rm --network one --ip6 fd81::77 busybox true
 expect_fails "overlaps" dk network create --ipv6 --subnet fd81::/48 other
 
+step "a range and reserved addresses of a subnet; a pool that is not used"
+dk network create --ipv6 --subnet fd84::/64 --ip-range fd84::1:0/112 --gateway fd84::ffff \
+    --aux-address kept=fd84::1:0002 ranged > /dev/null
+dk network create --subnet fd85::/64 idle > /dev/null
+restart_daemon
+expect_match "$(dk network inspect -f '{{json .IPAM.Config}}' ranged)" \
+    '"Subnet":"fd84::/64","IPRange":"fd84::1:0/112","Gateway":"fd84::ffff","AuxiliaryAddresses":\{"kept":"fd84::1:0002"\}'
+run --name gg --network ranged
+run --name hh --network ranged --ip6 fd84::77
+expect_eq "$(six gg ranged) $(six hh ranged)" "fd84::1:1 fd84::77"
+expect_fails "Address already in use" dk run --rm --network ranged --ip6 fd84::1:2 busybox true
+reaches gg fd84::77 || fail "a container of the range does not reach one outside"
+expect_fails "invalid subnet fd86::1/64: it should be fd86::/64" dk network create --ipv6 --subnet fd86::1/64 no
+expect_fails "not in the IPv6 subnet|no matching subnet" dk network create --ipv6 --subnet fd86::/64 --ip-range fd87::/80 no
+expect_fails "not in|no matching subnet" dk network create --ipv6 --subnet fd86::/64 --aux-address x=fd87::1 no
+api POST /networks/create '{"Name":"other","IPAM":{"Config":[{"Subnet":"fd88::1/64","IPRange":"fd88::9/96"}]}}'
+expect_match "$api_status $output" '^201 .*"Warning":"EnableIPv6 is not set'
+expect_eq "$(dk network inspect -f '{{.EnableIPv6}} {{(index .IPAM.Config 1).Subnet}}' idle)" "false fd85::/64"
+run --name ii --network idle --ip6 fd85::77
+expect_eq "$(dk inspect -f '{{.NetworkSettings.Networks.idle.IPAMConfig.IPv6Address}}|{{.NetworkSettings.Networks.idle.GlobalIPv6Address}}' ii)" "fd85::77|"
+expect_fails "no configured subnet contains" dk run --rm --network idle --ip6 fd99::1 busybox true
+dk rm -f gg hh ii > /dev/null
+
 step "the host keeps its routes"
 expect_eq "$(in_net sysctl -n net.ipv6.conf.all.forwarding)" 1
 expect_eq "$(in_net sysctl -n net.ipv6.conf.ext0.accept_ra)" 2
