@@ -206,6 +206,16 @@ struct err report_bytes(struct report *r, struct str bytes) {
     return event(r, &e);
 }
 
+struct err report_stderr(struct report *r, struct str bytes) {
+    if (r->out->quiet || r->out->events || r->out->socket < 0)
+        return report_bytes(r, bytes);
+    CLEAN_BUF struct buf b = {0};
+    buf_adds(&b, "\x1b[91m");
+    buf_add_str(&b, bytes);
+    buf_adds(&b, "\x1b[0m");
+    return print(r, buf_str(&b));
+}
+
 struct err report_raw(struct report *r, struct str line) {
     if (r->out->quiet || r->out->socket < 0)
         return OK;
@@ -262,6 +272,8 @@ static void stream_error(struct report_out *r, struct err e) {
     jo_obj(&o);
     jo_key(&o, "errorDetail");
     jo_obj(&o);
+    if (r->code)
+        jo_ki64(&o, "code", r->code);
     jo_kstr(&o, "message", err_msg(e));
     jo_obj_end(&o);
     jo_kstr(&o, "error", err_msg(e));

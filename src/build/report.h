@@ -21,6 +21,7 @@ struct report_out {
     int lease;   /* connection that ends with the daemon; -1: none yet */
     bool quiet, events;
     bool begun;
+    int64_t code;         /* exit status of the RUN that failed; 0: none */
     struct report *front; /* whose text is shown now; NULL: everybody's */
 };
 struct report {
@@ -43,6 +44,8 @@ struct err report_layer(struct report *r, const char *image);
 struct err report_text(struct report *r, const char *fmt, ...) PRINTF(2, 3);
 /* Output of a step. */
 struct err report_bytes(struct report *r, struct str bytes);
+/* The same from its descriptor 2: the stock CLI is told to show it in red, as the peer does. */
+struct err report_stderr(struct report *r, struct str bytes);
 /* A message of a pull, as it came. */
 struct err report_raw(struct report *r, struct str line);
 struct err report_image(struct report *r, const char *id, const char *const *tags, size_t tags_n);

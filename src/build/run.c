@@ -184,7 +184,7 @@ static struct err output(struct run *r, struct client_stream *s) {
         if (n == 0)
             return OK;
         turn_take(b);
-        struct err e = report_bytes(b->report, str_n(p, (size_t)n));
+        struct err e = (which == 2 ? report_stderr : report_bytes)(b->report, str_n(p, (size_t)n));
         turn_leave(b);
         TRY(e);
     }
@@ -207,6 +207,7 @@ static struct err failed(struct run *r, int64_t status) {
     CLEAN_BUF struct buf line = {0};
     for (size_t i = 0; i < r->args.n; i++)
         buf_addf(&line, "%s%s", i ? " " : "", r->args.items[i]);
+    r->build->report->out->code = status;
     return err_new(ERR_SYSTEM, "The command '%s' returned a non-zero code: %lld", buf_cstr(&line),
                    (long long)status);
 }
