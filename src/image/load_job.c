@@ -353,5 +353,9 @@ struct err image_load_job(struct worker_ctx *ctx, struct str args, const int *fd
     CLEAN_INGEST struct ingest in;
     (void)ret_result; /* everything was said by questions */
     TRY(ingest_open(ctx, args, fds, fds_n, false, &in));
-    return ingest_end(&in, load_run(&in));
+    struct err e = load_run(&in);
+    /* As the peer: what is wrong with an archive is told inside the stream, below status 200. */
+    if (err_failed(e) && err_kind(e) != ERR_CANCELLED && in.body)
+        err_ignore(answer_begin(&in, NULL));
+    return ingest_end(&in, e);
 }
