@@ -45,7 +45,13 @@ static struct err commit_work(void *job) {
         j->frozen = false;
         return err_errno(errno, "open '%s'", j->c->directory);
     }
-    TRYF(j->frozen ? runtime_cgroup_freeze(j->cgroup, true) : OK, "pause the container");
+    struct err e = j->frozen ? runtime_cgroup_freeze(j->cgroup, true) : OK;
+    if (container_cgroup_ended(e)) {
+        err_free(e); /* it has just ended: nothing writes any more */
+        e = OK;
+        j->frozen = false;
+    }
+    TRYF(e, "pause the container");
     j->root.dir_fd = j->dir;
     j->whole = rootfs_is_whole(j->dir);
     return container_upper(&j->root, j->upper);

@@ -1,5 +1,6 @@
 /* kill, pause, resize: straight to the monitor or the cgroup, without queueing. */
 #include "container/private.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,9 +78,17 @@ static struct err pause_prepare(void *job) {
     return OK;
 }
 
+bool container_cgroup_ended(struct err e) {
+    return err_kind(e) == ERR_NOT_FOUND || err_errnum(e) == ENOENT || err_errnum(e) == ENODEV;
+}
+
 static struct err pause_work(void *job) {
     struct pause_job *j = job;
-    return runtime_cgroup_freeze(j->cgroup, j->pause);
+    struct err e = runtime_cgroup_freeze(j->cgroup, j->pause);
+    if (!container_cgroup_ended(e))
+        return e;
+    err_free(e);
+    return err_new(ERR_CONFLICT, "container %s is not running", j->c->id);
 }
 
 static void pause_finish(void *job, struct err e, struct op_run *run) {

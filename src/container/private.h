@@ -50,6 +50,8 @@ char *container_make_name(struct containers *cs);
 
 /* state.c */
 bool container_state_from_name(const char *name, enum container_state *ret);
+/* Does e come from a cgroup whose processes have all ended? Then the directory is gone, or going. */
+bool container_cgroup_ended(struct err e);
 void container_set_state(struct container *c, enum container_state s); /* asserts the table */
 bool container_is_alive(const struct container *c);
 
