@@ -2,14 +2,17 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "http/http.h"
 #include "kernel/pty.h"
 #include "monitor/keeper.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#define PREDECESSOR_WAIT (10 * NSEC_PER_SEC)
 #define PEERS_MAX 1024 /* log readers leave this list; what stays is daemons and strangers */
 
 static void peer_free(struct peer *p) {
@@ -267,8 +270,19 @@ static void on_listen(void *arg, unsigned events) {
         peer_new(k, TAKE_FD(fd));
 }
 
+/* The monitor of the run before listens until the daemon has recorded that run's end: a start that
+ * follows at once, as in a restart, finds it on its way out. */
 struct err server_listen(struct keeper *k) {
-    TRY(msg_listen(k->run_dir_fd, PROTOCOL_SOCKET, 0600, &k->listen_fd));
+    int64_t end = time_monotonic() + PREDECESSOR_WAIT;
+    for (;;) {
+        struct err e = msg_listen(k->run_dir_fd, PROTOCOL_SOCKET, 0600, &k->listen_fd);
+        if (!err_failed(e))
+            break;
+        if (err_kind(e) != ERR_CONFLICT || time_monotonic() > end)
+            return e;
+        err_free(e);
+        nanosleep(&(struct timespec){.tv_nsec = NSEC_PER_MSEC}, NULL);
+    }
     k->listen_watch = watch_new(k->loop, k->listen_fd, WATCH_READ, on_listen, k);
     return OK;
 }

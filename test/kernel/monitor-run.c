@@ -20,6 +20,12 @@ TEST(exit_codes) {
     lab_leave();
 }
 
+TEST(a_monitor_waits_for_the_one_of_the_run_before) {
+    lab_enter();
+    lab_run(&(struct lab_options){.script = "exit 3", .predecessor = true}, 3);
+    lab_leave();
+}
+
 TEST(output_reaches_log_and_client_that_came_before) {
     lab_enter();
     int fd;

@@ -4,14 +4,17 @@
 #include "base/time.h"
 #include "box.h"
 #include "loop/loop.h"
+#include "loop/msg.h"
 #include "monitor/monitor.h"
 #include <sys/socket.h>
+#include <time.h>
 
 #define LAB_EXEC_ID "%064d"
 
 struct lab_options {
     const char *script; /* sh -c */
     bool terminal, open_stdin, stdin_once, auto_remove, hold_exit_ack;
+    bool predecessor;     /* the monitor of a run before leaves only after 300 ms */
     int64_t log_max_size; /* 0: unbounded */
     const char *user, *log_driver;
     int log_dir; /* 0: the data directory */
@@ -169,6 +172,18 @@ static inline void lab_leave(void) {
     box_leave();
 }
 
+static inline pid_t lab_predecessor(int run) {
+    int fd;
+    assert_ok(msg_listen(run, "monitor.sock", 0600, &fd));
+    pid_t pid = fork();
+    if (pid == 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 300 * NSEC_PER_MSEC}, NULL);
+        _exit(0);
+    }
+    close(fd);
+    return pid;
+}
+
 static inline struct err lab_spawn(struct lab *b, const struct lab_options *o) {
     static int n;
     char path[64], cgroup[128];
@@ -181,6 +196,7 @@ static inline struct err lab_spawn(struct lab *b, const struct lab_options *o) {
     snprintf(path, sizeof(path), "run/%d", b->number);
     put_dir(path);
     assert_ok(dir_open(path, &b->run));
+    pid_t before = o->predecessor ? lab_predecessor(b->run) : 0;
     snprintf(path, sizeof(path), "data/%d", b->number);
     put_dir(path);
     assert_ok(dir_open(path, &b->data));
@@ -218,7 +234,10 @@ static inline struct err lab_spawn(struct lab *b, const struct lab_options *o) {
     };
     b->loop = loop_new();
     b->timer = timer_new(b->loop, 3600 * NSEC_PER_SEC, 0, lab_timeout, b);
-    TRY(monitor_spawn(&s, &b->started));
+    struct err e = monitor_spawn(&s, &b->started);
+    if (before)
+        waitpid(before, NULL, 0);
+    TRY(e);
     b->m = monitor_new(b->loop, b->started.conn, &lab_events, b);
     return OK;
 }
