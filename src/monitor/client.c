@@ -1,5 +1,7 @@
 /* client.c - the daemon's end of the connection: requests with their answers, events. Loop thread.
  */
+#include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "kernel/pidfd.h"
 #include "monitor/protocol.h"
@@ -116,6 +118,16 @@ static void on_exec_exited(struct monitor *m, struct msg *msg) {
         ack_exec(m, id);
 }
 
+static void on_method(struct monitor *m, struct msg *msg) {
+    CLEAN_ARENA struct arena a = {0};
+    struct method_result r;
+    struct err e = fields_decode(&method_result_fields, msg_get(msg->body, TAG_METHOD_RESULT), &a,
+                                 &r);
+    if (!err_failed(e) && m->ev->method)
+        m->ev->method(m->arg, msg_get_u64(msg->body, TAG_METHOD_SEQ), &r);
+    log_err(LOG_WARN, e, "result of a method");
+}
+
 static void dispatch(struct monitor *m, struct msg *msg) {
     struct monitor_exit x;
     switch (msg->type) {
@@ -146,6 +158,13 @@ static void dispatch(struct monitor *m, struct msg *msg) {
             m->ev->health(m->arg, &state);
         break;
     }
+    case PROTOCOL_METHOD:
+        on_method(m, msg);
+        break;
+    case PROTOCOL_SAMPLES:
+        if (m->ev->samples)
+            m->ev->samples(m->arg, msg_get(msg->body, TAG_METHOD_SAMPLES));
+        break;
     case PROTOCOL_WAITER_BACK:
         if (msg->fds_n == 1 && m->ev->waiter_back)
             m->ev->waiter_back(m->arg, TAKE_FD(msg->fds[0]),
@@ -244,6 +263,31 @@ void monitor_ack_exit(struct monitor *m) {
 
 void monitor_removed(struct monitor *m) {
     send_msg(m, PROTOCOL_REMOVED, 0, NULL, NULL, 0);
+}
+
+void monitor_ack_method(struct monitor *m, uint64_t seq) {
+    CLEAN_BUF struct buf body = {0};
+    msg_put_u64(&body, TAG_METHOD_SEQ, seq);
+    send_msg(m, PROTOCOL_ACK_METHOD, 0, &body, NULL, 0);
+}
+
+#define METHODS_FILE_MAX (8u << 20)
+
+void monitor_read_methods(int run_dir_fd, void (*fn)(void *arg, const struct method_result *r),
+                          void *arg) {
+    CLEAN_BUF struct buf text = {0};
+    struct err e = file_read_at(run_dir_fd, PROTOCOL_METHODS, METHODS_FILE_MAX, &text);
+    struct str rest = buf_str(&text), line;
+    err_ignore(e); /* the ordinary case: there are none */
+    while (str_next(&rest, '\n', &line)) {
+        CLEAN_ARENA struct arena a = {0};
+        struct method_result r;
+        e = fields_decode(&method_result_fields, line, &a, &r);
+        if (!err_failed(e))
+            fn(arg, &r);
+        log_err(LOG_WARN, e, "result of a method");
+    }
+    unlinkat(run_dir_fd, PROTOCOL_METHODS, 0);
 }
 
 void monitor_signal(struct monitor *m, int signo, monitor_reply *done, void *arg) {
@@ -349,6 +393,12 @@ void monitor_exec(struct monitor *m, const struct monitor_exec *x, exec_reply *d
     msg_putz(&body, TAG_USER, x->user);
     msg_put_u64(&body, TAG_ROWS, x->rows);
     msg_put_u64(&body, TAG_COLUMNS, x->columns);
+    if (x->method) {
+        msg_putz(&body, TAG_METHOD_NAME, x->method);
+        msg_putz(&body, TAG_METHOD_TRIGGER, x->trigger);
+        msg_put_i64(&body, TAG_TIMEOUT, x->timeout);
+        msg_put_u64(&body, TAG_METHOD_READING, x->reading);
+    }
     unsigned flags = (x->in ? CLIENT_IN : 0u) | (x->out ? CLIENT_OUT : 0u) |
                      (x->err ? CLIENT_ERR : 0u) | (x->terminal ? CLIENT_TERMINAL : 0u) |
                      (x->kill_with_client ? CLIENT_KILL : 0u) | (x->framed ? CLIENT_FRAMED : 0u);

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "kernel/pidfd.h"
-#include "monitor/keeper.h"
+#include "monitor/life.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -22,6 +22,7 @@ void exec_free(struct exec *x) {
     struct keeper *k = x->keeper;
     list_remove(&x->link);
     k->execs_n--;
+    x->run = run_free(x->run);
     clients_end(&x->session);
     session_close(&x->session);
     child_free(x->child);
@@ -95,15 +96,20 @@ void exec_over(struct exec *x, int code) {
 
 void exec_ended(void *arg, int status) {
     struct exec *x = arg;
-    x->child = NULL; /* freed itself */
+    x->child = NULL;                                          /* freed itself */
+    if (x->keeper->box && x->run)                             /* what a method leaves behind */
+        err_ignore(runtime_exec_kill(x->keeper->box, x->id)); /* nothing: its cgroup is gone */
     if (x->keeper->box)
         runtime_exec_forget(x->keeper->box, x->id);
     x->process.pidfd = fd_close(x->process.pidfd);
     session_drain(&x->session, false);
     x->session.draining = false; /* what its own children still say is held back as before */
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     if (x->internal)
-        exec_own_ended(x, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-    exec_over(x, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+        exec_own_ended(x, code);
+    if (x->run)
+        run_end(TAKE(x->run), code, NULL); /* its result is told before its end */
+    exec_over(x, code);
     notice(x);
     struct keeper *k = x->keeper;
     exec_check(x);
@@ -130,6 +136,13 @@ struct err exec_signal(struct keeper *k, struct str id, int signo) {
     if (signo < 1 || signo > SIGRTMAX)
         return err_new(ERR_INVALID, "invalid signal %d", signo);
     return signal_exec(x, signo);
+}
+
+void exec_expire(struct exec *x) {
+    if (x->entry)
+        exec_give_up(x, err_new(ERR_TIMEOUT, "over its deadline on its way into the container"));
+    else if (x->running && x->keeper->box)
+        log_err(LOG_WARN, signal_exec(x, SIGKILL), "exec %s: end it", x->id);
 }
 
 /* Its client died. */

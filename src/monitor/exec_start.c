@@ -8,7 +8,7 @@
 #include "http/http.h"
 #include "kernel/pidfd.h"
 #include "kernel/pty.h"
-#include "monitor/health.h"
+#include "monitor/life.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -73,12 +73,22 @@ static void own_failed(struct exec *x, struct err e) {
         err_ignore(e); /* cancelled */
 }
 
+/* A method that never began has a result all the same, unless nothing has happened. */
+static void end_run(struct exec *x, struct err e) {
+    struct run *r = TAKE(x->run);
+    if (r && err_kind(e) != ERR_CONFLICT)
+        run_end(r, -1, err_msg(e));
+    else
+        run_free(r);
+}
+
 static void failed(struct exec *x, struct err e) {
     struct exec_entry *y = x->entry;
     if (x->internal) {
         own_failed(x, e);
         return;
     }
+    end_run(x, e);
     if (err_kind(e) == ERR_CONFLICT) { /* nothing of it has happened: it may be started again */
         client_refuse(&y->client, http_error_status(err_kind(e)), err_msg(e));
         reply(y, e, 0);
@@ -127,6 +137,11 @@ static void runs(struct exec *x) {
     if (c.fd >= 0)
         client_new(&x->session, &c, NULL); /* last: it may turn out to be gone */
     protocol_client_done(&c);
+}
+
+void exec_give_up(struct exec *x, struct err e) {
+    runtime_exec_forget(x->keeper->box, x->id);
+    failed(x, e);
 }
 
 bool exec_is_entering(const struct exec *x, pid_t pid) {
@@ -290,6 +305,34 @@ static struct err check(struct keeper *k, struct str id, const struct protocol_c
     return c->flags & CLIENT_TERMINAL ? detach_keys_parse(c->detach_keys, keys, &n) : OK;
 }
 
+static void method_output(struct session *s, const char *p, size_t n) {
+    const struct exec *x = CONTAINER_OF(s, struct exec, session);
+    if (x->run)
+        run_output(x->run, p, n);
+}
+
+/* An exec that is a method's run. */
+static struct err add_run(struct exec *x, struct str body) {
+    CLEAN_FREE char *method = str_dup(msg_get(body, TAG_METHOD_NAME));
+    CLEAN_FREE char *trigger = str_dup(msg_get(body, TAG_METHOD_TRIGGER));
+    uint64_t reading = msg_get_u64(body, TAG_METHOD_READING);
+    if (!msg_has(body, TAG_METHOD_NAME))
+        return OK;
+    if (reading > LIFECYCLE_JUNIT)
+        return err_new(ERR_INVALID, "method: unknown reading");
+    const struct run_options o = {.method = method,
+                                  .trigger = trigger,
+                                  .reading = (enum lifecycle_reading)reading,
+                                  .timeout = msg_get_i64(body, TAG_TIMEOUT)};
+    x->run = run_new(x->keeper, x->id, &o);
+    if (x->run == NULL)
+        return err_new(ERR_UNAVAILABLE, "more than %d methods run in container %s", LIFE_RUNS_MAX,
+                       x->keeper->id);
+    x->session.output = method_output;
+    run_begin(x->run, x);
+    return OK;
+}
+
 void exec_start(struct peer *p, struct msg *m) {
     struct protocol_client c;
     protocol_get_client(m, &c);
@@ -311,7 +354,9 @@ void exec_start(struct peer *p, struct msg *m) {
     x->entry->asker = p;
     x->entry->seq = m->seq;
     x->entry->client = c;
-    e = begin(x, &o);
+    e = add_run(x, m->body);
+    if (!err_failed(e))
+        e = begin(x, &o);
     if (err_failed(e))
         failed(x, e);
 }
@@ -332,13 +377,17 @@ void exec_own_ended(struct exec *x, int code) {
         own->ended(own->arg, code, OK);
 }
 
-struct exec *exec_run(struct keeper *k, struct str process, const struct exec_own *own) {
+struct exec *exec_run(struct keeper *k, struct str process, const char *user,
+                      const struct exec_own *own) {
     char id[17];
     unsigned char bytes[8];
     random_bytes(bytes, sizeof(bytes));
     for (size_t i = 0; i < sizeof(bytes); i++)
         snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-    const struct order o = {.id = str_of(id), .process = process, .flags = CLIENT_OUT | CLIENT_ERR};
+    const struct order o = {.id = str_of(id),
+                            .process = process,
+                            .user = str_of(user),
+                            .flags = CLIENT_OUT | CLIENT_ERR};
     struct exec *x = exec_new(k, &o);
     x->internal = true;
     x->own = own;

@@ -43,6 +43,7 @@ static void record(struct keeper *k) {
     if (k->recorded || k->acked)
         return;
     log_err(LOG_ERROR, record_write(k), "container %s: exit record", k->id);
+    life_record(k);
     k->recorded = true; /* or could not be: nobody gains from waiting */
     release(k);
 }
@@ -181,6 +182,7 @@ static void on_init(void *arg, int status) {
     k->oom_watch = watch_free(k->oom_watch);
     k->stop_timer = timer_free(k->stop_timer);
     health_stop(k);
+    life_stop(k);
     execs_settle(k);
     /* Before the daemon hears of it: a restart makes the same cgroups anew. */
     log_err(LOG_WARN, runtime_delete(k->box), "container %s: remove its cgroups", k->id);

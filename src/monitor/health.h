@@ -28,5 +28,7 @@ struct exec_own {
     void *arg;
 };
 /* NULL: it has failed and `ended` was called. */
-struct exec *exec_run(struct keeper *k, struct str process, const struct exec_own *own);
+/* user: as monitor_exec.user; "": the container's. */
+struct exec *exec_run(struct keeper *k, struct str process, const char *user,
+                      const struct exec_own *own);
 void exec_cancel(struct exec *x);

@@ -26,6 +26,8 @@ struct client;
 struct health;
 struct exec_own;
 struct exec_entry;
+struct life;
+struct run;
 
 /* One of the two output streams of a session. */
 struct source {
@@ -70,6 +72,7 @@ struct exec {
     bool running;             /* or on its way in */
     bool kill_with_client;
     bool internal;              /* the monitor's own: nobody is told of it */
+    struct run *run;            /* of a method; or NULL */
     const struct exec_own *own; /* whose it is; NULL: cancelled, or not internal */
     bool acked, done;           /* done: nobody waits for anything of it */
     int code;
@@ -103,6 +106,9 @@ struct keeper {
     void *chunk; /* CHUNK_SIZE bytes */
     struct list execs;
     size_t execs_n;
+    struct life *life; /* methods; NULL: none */
+    struct list runs;  /* struct run of life_run.c */
+    size_t runs_n;
     struct list waiters;        /* struct waiter of wait.c */
     struct list followers;      /* struct follower of follow.c */
     struct list settling;       /* struct settling of follow.c */
@@ -256,6 +262,8 @@ void exec_streams_ended(struct session *s); /* of its session */
 void exec_client_gone(struct session *s);
 void exec_free(struct exec *x);
 void exec_own_ended(struct exec *x, int code);
+void exec_expire(struct exec *x);                /* over its deadline: all of it is killed */
+void exec_give_up(struct exec *x, struct err e); /* one that is on its way in has failed */
 struct exec *exec_find(struct keeper *k, struct str id);
 void exec_resize(struct exec *x, unsigned rows, unsigned columns); /* one that is on its way in */
 bool exec_is_entering(const struct exec *x, pid_t pid);
@@ -288,6 +296,15 @@ void health_prepare(struct keeper *k, const struct monitor_health *s); /* copies
 void health_start(struct keeper *k);                                   /* the container runs */
 void health_stop(struct keeper *k);
 void health_put(const struct keeper *k, struct buf *body);
+
+/* --- life.c -------------------------------------------------------------------------------------
+ */
+void life_prepare(struct keeper *k, const struct monitor_method *methods, size_t n); /* copies */
+void life_start(struct keeper *k);                                                   /* it runs */
+void life_stop(struct keeper *k);
+void life_ack(struct keeper *k, uint64_t seq);
+void life_notice(struct keeper *k); /* tells a new daemon what is not acknowledged */
+void life_record(struct keeper *k); /* the end, without a daemon */
 
 /* --- exit.c -------------------------------------------------------------------------------------
  */

@@ -153,6 +153,7 @@ static struct err keeper_init(struct keeper *k, struct arrival *a, const struct 
     k->keeps_n = a->keeps_n;
     k->ports = TAKE(a->ports);
     list_init(&k->execs);
+    list_init(&k->runs);
     list_init(&k->waiters);
     list_init(&k->followers);
     list_init(&k->settling);
@@ -204,6 +205,7 @@ static struct err start(struct keeper *k, struct arrival *a) {
         fd_close(a->trees.items[--a->trees.n]);
     vec_done(&a->trees);
     health_prepare(k, &s.health);
+    life_prepare(k, s.methods, s.methods_n);
     if (s.names_path && s.fds[START_NAMES_UDP] >= 0 && s.fds[START_NAMES_TCP] >= 0)
         names_keep(k, s.names_path, TAKE_FD(s.fds[START_NAMES_UDP]),
                    TAKE_FD(s.fds[START_NAMES_TCP]));
@@ -239,6 +241,7 @@ NORETURN static void serve(struct keeper *k) {
     server_adopt(k, DAEMON_FD);
     exit_watch(k);
     health_start(k);
+    life_start(k);
     malloc_trim(0);
     trim_stack();
     loop_run(k->loop);

@@ -24,6 +24,7 @@
 #include "logs/logs.h"
 #include "loop/msg.h"
 #include "runtime/runtime.h"
+#include "spec/method_result.h"
 
 /* A client's socket that the monitor shall serve; http_take made it. */
 struct monitor_client {
@@ -81,6 +82,24 @@ struct monitor_health_state {
     int64_t streak;                                               /* failures in a row */
     struct monitor_health_result results[MONITOR_HEALTH_RESULTS]; /* oldest first */
     size_t results_n;
+};
+
+/* --- methods (docs/lifecycle.md) ---------------------------------------------------------------
+ */
+
+/* One that the container has. The clock is the monitor's and goes on while the daemon is away. */
+struct monitor_method {
+    const char *name;
+    struct str process;                      /* OCI process object */
+    const char *user;                        /* as monitor_start.user; "": the container's */
+    const char *refused;                     /* "": may run; else why not: told as its result */
+    int64_t timeout, interval, start_period; /* ns; interval 0: none */
+    bool at_start;    /* runs when the container has started, again until it is good once, within
+                         start_period; after that every interval */
+    unsigned reading; /* enum lifecycle_reading */
+    enum monitor_action action; /* when a scheduled run fails */
+    int stop_signo;             /* of RESTART and STOP */
+    int64_t stop_timeout;
 };
 
 #define MONITOR_KEEPS_MAX 32
@@ -143,6 +162,8 @@ struct monitor_start {
     /* behaviour */
     bool auto_remove; /* keep `removed` waiters until monitor_removed */
     struct monitor_health health;
+    const struct monitor_method *methods;
+    size_t methods_n;
     /* Clients that came before the start, in order. */
     struct monitor_prestart {
         struct monitor_client client;
@@ -183,6 +204,11 @@ struct monitor_events {
     void (*log_missing)(void *arg, const struct logs_missing *m);
     /* A probe has ended: results holds that one. Valid during the call. */
     void (*health)(void *arg, const struct monitor_health_state *s);
+    /* A method has run, or ran while no daemon was there. monitor_ack_method when it is kept; else
+     * it comes again from the next connection's start. Valid during the call. */
+    void (*method)(void *arg, uint64_t seq, const struct method_result *r);
+    /* What `metrics` has said: lines of spec/samples.h. */
+    void (*samples)(void *arg, struct str samples);
     /* A `removed` waiter of a container that is not auto-removed comes back after the exit: the
      * daemon holds it from here on. */
     void (*waiter_back)(void *arg, int fd, int exit_code);
@@ -236,12 +262,23 @@ struct monitor_exec {
     unsigned rows, columns; /* initial size, 0: none */
     bool kill_with_client;  /* a client that dies takes it along; one that detaches does not */
     struct monitor_client client; /* taken NULL: detached exec */
+    /* A run of a method: it has a deadline, what it leaves behind is killed, and its result is told
+     * before its exit. NULL: none. */
+    const char *method, *trigger;
+    int64_t timeout;
+    unsigned reading; /* enum lifecycle_reading */
 };
 /* done after exec(2) succeeded or failed (kinds as runtime_start; ERR_CONFLICT: the container is
  * paused, nothing has happened). On failure with a client the
  * monitor has answered it as the peer does. ret pid through exec_started. */
 void monitor_exec(struct monitor *m, const struct monitor_exec *x,
                   void (*done)(void *arg, struct err e, pid_t pid), void *arg);
+
+/* Results up to seq are kept. */
+void monitor_ack_method(struct monitor *m, uint64_t seq);
+/* Results that a monitor left behind with its exit record: calls fn for each, removes them. */
+void monitor_read_methods(int run_dir_fd, void (*fn)(void *arg, const struct method_result *r),
+                          void *arg);
 
 /* To the exec's first process; SIGKILL to everything that the exec started. */
 void monitor_exec_signal(struct monitor *m, const char *exec_id, int signo, monitor_reply *done,

@@ -121,7 +121,7 @@ static void exec_over_own(void *arg, int code, struct err e) {
 
 static void begin_exec(struct probe *p) {
     p->own = (struct exec_own){exec_said, exec_over_own, p};
-    struct exec *x = exec_run(p->keeper, p->settings->process, &p->own);
+    struct exec *x = exec_run(p->keeper, p->settings->process, "", &p->own);
     if (!p->over)
         p->exec = x;
 }

@@ -48,6 +48,7 @@ void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds
         msg_put(body, TAG_LOG_ATTRS, s->log_attrs);
     msg_put_i64(body, TAG_LOG_MAX_BUFFER, s->log_max_buffer);
     protocol_put_health(body, &s->health);
+    protocol_put_methods(body, s->methods, s->methods_n);
     msg_putz(body, TAG_NAMES_PATH, s->names_path);
     *ret_fds_n = n;
 }
@@ -129,6 +130,8 @@ struct err protocol_get_start(struct msg *m, struct arena *a, struct protocol_st
         }
     }
     struct err e = protocol_get_health(m->body, a, &s.health);
+    if (!err_failed(e))
+        e = protocol_get_methods(m->body, a, &s.methods, &s.methods_n);
     *ret = s;
     TRY(e);
     if (s.fds[START_RUN_DIR] < 0 || *s.id == '\0' || s.config.len == 0)

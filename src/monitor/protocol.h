@@ -19,6 +19,7 @@
 
 #define PROTOCOL_SOCKET "monitor.sock"
 #define PROTOCOL_RECORD "exit"
+#define PROTOCOL_METHODS "methods" /* results that no daemon has acknowledged, a line each */
 #define PROTOCOL_EXECS_MAX 4096    /* unacknowledged or running, in one monitor */
 #define PROTOCOL_PRESTART_MAX 1024 /* clients that wait for a start */
 #define PROTOCOL_HELD_MAX 8192     /* published ports' sockets */
@@ -50,6 +51,7 @@ enum protocol_type {
     PROTOCOL_KEEPS = 32,       /* before START; TAG_KEEP per fd */
     PROTOCOL_HOLD = 33,        /* as HELD, while it runs */
     PROTOCOL_RELEASE = 34,     /* TAG_PORT_LINES: sockets to close, "tcp 0.0.0.0 8080" each */
+    PROTOCOL_ACK_METHOD = 40,  /* TAG_METHOD_SEQ: this result and those before are kept */
     /* monitor → daemon */
     PROTOCOL_STARTED = 100,     /* TAG_MONITOR_PID, TAG_PID, TAG_START_TIME, TAG_STARTED_AT */
     PROTOCOL_FAILED = 101,      /* TAG_ERR */
@@ -61,6 +63,8 @@ enum protocol_type {
     PROTOCOL_WAITER_BACK = 107, /* TAG_EXIT_CODE; fd */
     PROTOCOL_HEALTH = 108,      /* TAG_HEALTH with the newest result */
     PROTOCOL_LOG_MISSING = 109, /* TAG_LOG_DROPPED, … */
+    PROTOCOL_METHOD = 120,      /* TAG_METHOD_SEQ, TAG_METHOD_RESULT */
+    PROTOCOL_SAMPLES = 121,     /* TAG_METHOD_SAMPLES */
 };
 
 enum protocol_tag {
@@ -129,6 +133,17 @@ enum protocol_tag {
     TAG_RELAY_PATH = 72,
     TAG_RELAY_ADDRESS = 73, /* of the container; "": nowhere to lead to */
     TAG_PORT_LINES = 74,    /* a line for each fd */
+    TAG_METHOD = 90, /* nested: in START, repeated; of an EXEC its name, TAG_TIMEOUT with it */
+    TAG_METHOD_NAME = 91,
+    TAG_METHOD_REFUSED = 92,
+    TAG_METHOD_INTERVAL = 93,
+    TAG_METHOD_START_PERIOD = 94,
+    TAG_METHOD_AT_START = 95,
+    TAG_METHOD_READING = 96, /* enum lifecycle_reading */
+    TAG_METHOD_TRIGGER = 97,
+    TAG_METHOD_SEQ = 98,
+    TAG_METHOD_RESULT = 99,   /* JSON, struct method_result */
+    TAG_METHOD_SAMPLES = 100, /* spec/samples.h */
 };
 
 enum start_fd {
@@ -180,7 +195,9 @@ struct protocol_start {
     int log_max_file;
     struct str log_attrs; /* points into the message */
     int64_t log_max_buffer;
-    struct monitor_health health; /* its process points into the message */
+    struct monitor_health health;   /* its process points into the message */
+    struct monitor_method *methods; /* theirs too */
+    size_t methods_n;
 };
 void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds[START_FDS_N],
                         size_t *ret_fds_n);
@@ -229,6 +246,10 @@ void protocol_get_missing(struct str body, struct logs_missing *ret);
 void protocol_put_health(struct buf *body, const struct monitor_health *h);
 /* ERR_INVALID when they cannot be meant; no TAG_HEALTH is MONITOR_PROBE_NONE. */
 struct err protocol_get_health(struct str body, struct arena *a, struct monitor_health *ret);
+/* protocol_life.c: methods in START. */
+void protocol_put_methods(struct buf *body, const struct monitor_method *methods, size_t n);
+struct err protocol_get_methods(struct str body, struct arena *a, struct monitor_method **ret,
+                                size_t *ret_n);
 /* State; newest_only: without the results before the last. */
 void protocol_put_state(struct buf *body, const struct monitor_health_state *s, bool newest_only);
 /* false: there is none. Texts point into body. */

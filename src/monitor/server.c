@@ -78,6 +78,7 @@ static void hello(struct peer *p, const struct msg *m) {
 static void taken(struct peer *p) {
     struct keeper *k = p->keeper;
     p->taken = true;
+    life_notice(k); /* before the ends of their execs */
     execs_notice(k);
     exit_notice(k);
 }
@@ -210,6 +211,9 @@ static void from_daemon(struct peer *p, struct msg *m) {
         break;
     case PROTOCOL_ACK_EXEC:
         exec_ack(k, msg_get(m->body, TAG_EXEC_ID));
+        break;
+    case PROTOCOL_ACK_METHOD:
+        life_ack(k, msg_get_u64(m->body, TAG_METHOD_SEQ));
         break;
     case PROTOCOL_REMOVED:
         k->removed = true;
