@@ -326,6 +326,7 @@ void view_container(const struct container *c, int minor, struct arena *a,
     view_graph(c, a, ret);
     view_mounts(c, a, &ret->mounts);
     ret->config = c->config;
+    ret->lifecycle = container_life_view(c, a);
     view_network(c, minor, a, &ret->network);
 }
 

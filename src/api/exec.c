@@ -13,6 +13,7 @@ static void exec_create_body(struct api_call *c, void *doc) {
     struct container_exec *x = NULL;
     struct err e = container_find(c->api->containers, c->arg[0], &k);
     older_exec_create(doc, c->minor);
+    ((struct api_exec_create *)doc)->method = NULL; /* of /containers/{id}/methods alone */
     if (!err_failed(e))
         e = container_exec_create(k, doc, &x);
     if (err_failed(e)) {

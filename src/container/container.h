@@ -35,7 +35,9 @@
 /* "true": every exec dies when its client's connection does (KillWithClient of the exec's create
  * call, for clients that do not know that). */
 #define CONTAINER_LABEL_EXEC_KILL "corten.exec.kill-with-client"
-#define CONTAINER_STOP_TIMEOUT 10 /* seconds, when neither call nor config says */
+#define METHOD_HISTORY 20                  /* results of each method that are kept */
+#define CONTAINER_SAMPLES_MAX (128u << 10) /* bytes of a container's own numbers */
+#define CONTAINER_STOP_TIMEOUT 10          /* seconds, when neither call nor config says */
 
 enum container_state {
     CONTAINER_CREATED,
@@ -100,6 +102,7 @@ struct container {
     pid_t pid; /* 0 unless running */
     uint64_t start_time;
     int64_t restart_count;
+    int64_t first_started_at;
 
     /* private to container/ */
     struct arena host_arena; /* holds host after an update */
@@ -112,6 +115,8 @@ struct container {
     struct list prestart, removed_waiters, exit_calls;
     struct list execs;
     struct container_health *health;   /* NULL: no checks */
+    struct container_life *life;       /* results of methods; NULL: none */
+    bool life_known, life_validated;   /* whether it has a validate method, once it was asked */
     enum monitor_action unhealthy_end; /* what the monitor ended the last run for */
     int64_t unhealthy_delay;
     struct logs_missing log_before, log_now; /* of earlier runs; of this or the last run */
@@ -338,6 +343,31 @@ void container_exec_start(struct container_exec *x, bool tty, unsigned rows, uns
 void container_exec_signal(struct container_exec *x, int signo, container_done *done, void *arg);
 void container_exec_resize(struct container_exec *x, unsigned rows, unsigned columns,
                            container_done *done, void *arg);
+
+/* --- the life cycle that its image describes (docs/lifecycle.md) --------------------------------
+ */
+
+/* Methods, by its labels. Memory in a. */
+void container_lifecycle(const struct container *c, struct arena *a, struct lifecycle *ret);
+/* Makes an exec of the method, for container_exec_start; trigger as in struct method_result. Its
+ * result is there before its exit is known: container_result by the exec's id. NOT_FOUND: it has no
+ * such method. FORBIDDEN: the method wants a user that the container does not have. */
+struct err container_method_call(struct container *c, const char *name, const char *trigger,
+                                 const struct api_method_call *o, struct container_exec **ret);
+/* It runs, and where it has a validate method, the last run of that since its start was good. */
+bool container_ready(const struct container *c);
+/* Oldest first; method NULL: of all; limit 0: all that are kept. Texts live until its next result.
+ */
+void container_results(const struct container *c, const char *method, size_t limit, struct arena *a,
+                       struct objs *ret);
+void container_last_results(const struct container *c, struct arena *a, struct objs *ret);
+const struct method_result *container_result(const struct container *c, const char *id);
+const char *container_samples(const struct container *c); /* NULL: none */
+/* For inspect; NULL: its image says nothing. */
+struct api_lifecycle *container_life_view(const struct container *c, struct arena *a);
+/* The document of `metadata`. Memory in a. */
+void container_metadata(const struct container *c, struct arena *a, struct lifecycle_metadata *ret);
+void container_image_metadata(struct image *i, struct arena *a, struct lifecycle_metadata *ret);
 
 /* What c leaves open is taken from the image's (or, for a commit, the container's) configuration:
  * environment, ports, volumes and labels one by one. Memory of both, new one in a. */

@@ -157,6 +157,7 @@ static struct err compose(struct create_job *j, const struct api_container_creat
     TRY(container_validate(&doc, &j->arena, &j->warnings));
     TRY(container_size_check(j->cs, doc.host));
     container_merge_config(&doc.config, &image_config(image)->config, &j->arena);
+    container_start_method(&doc.config, &given->config, &j->arena);
     TRY(container_health_check(&doc, &j->arena));
     if (doc.config.entrypoint.n + doc.config.cmd.n == 0)
         return err_new(ERR_INVALID, "no command specified");

@@ -220,6 +220,12 @@ void container_exec_start(struct container_exec *x, bool tty, unsigned rows, uns
         .kill_with_client = config->kill_with_client || label_says_kill(c),
         .client = {.taken = taken, .content_type = content_type},
     };
+    if (config->method) {
+        m.method = config->method->name;
+        m.trigger = config->method->trigger;
+        m.timeout = config->method->timeout;
+        m.reading = (unsigned)config->method->reading;
+    }
     monitor_exec(c->monitor, &m, exec_started, j);
 }
 

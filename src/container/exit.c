@@ -31,6 +31,7 @@ void container_apply_exit(struct container *c, const struct monitor_exit *x) {
     c->finished_at = x->finished_at;
     c->oom_killed = x->oom_killed;
     container_health_ended(c, x);
+    container_life_ended(c);
     c->log_now = x->log;
     container_log_missing(c, &c->log_before);
     c->log_now = (struct logs_missing){0};
@@ -169,6 +170,14 @@ static void monitor_health(void *arg, const struct monitor_health_state *s) {
     container_health_report(arg, s);
 }
 
+static void monitor_method(void *arg, uint64_t seq, const struct method_result *r) {
+    container_result_report(arg, seq, r);
+}
+
+static void monitor_samples(void *arg, struct str samples) {
+    container_samples_report(arg, samples);
+}
+
 static void monitor_waiter_back(void *arg, int fd, int exit_code UNUSED) {
     struct container *c = arg;
     struct container_waiter *w = NEW(struct container_waiter);
@@ -197,6 +206,8 @@ static const struct monitor_events events = {
     .oom = monitor_oom,
     .log_missing = monitor_log_missing,
     .health = monitor_health,
+    .method = monitor_method,
+    .samples = monitor_samples,
     .waiter_back = monitor_waiter_back,
     .closed = monitor_closed,
 };

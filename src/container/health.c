@@ -288,8 +288,9 @@ static void add_result(struct container_health *h, const struct monitor_health_r
 
 const char *container_health_name(const struct container *c) {
     static const char *const names[] = {"starting", "healthy", "unhealthy"};
+    const char *validated = c->health ? NULL : container_life_health(c);
     if (!c->health)
-        return "none";
+        return validated ? validated : "none";
     /* As the peer: what is not being asked is unhealthy. */
     return c->state == CONTAINER_RUNNING ? names[c->health->status] : names[MONITOR_UNHEALTHY];
 }
@@ -297,7 +298,7 @@ const char *container_health_name(const struct container *c) {
 struct api_health *container_health_view(const struct container *c, struct arena *a) {
     const struct container_health *h = c->health;
     if (!h)
-        return NULL;
+        return container_life_health_view(c, a);
     struct api_health *v = arena_alloc(a, sizeof *v);
     v->status = arena_strz(a, container_health_name(c));
     v->failing_streak = h->streak;

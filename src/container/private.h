@@ -318,6 +318,27 @@ void container_health_free(struct container *c);
 bool container_health_wants_restart(const struct container *c);
 int64_t container_health_delay(struct container *c); /* before the restart; grows */
 
+/* method.c: for the monitor. Memory in a. */
+struct err container_method_settings(const struct container *c, struct arena *a,
+                                     const struct monitor_method **ret, size_t *ret_n);
+/* The method `start` is the entry point where none is set. */
+void container_start_method(struct api_config *c, const struct api_config *given, struct arena *a);
+
+/* result.c */
+struct container_life {
+    struct list results; /* oldest first */
+    char *samples;       /* owned */
+};
+struct err container_results_load(struct containers *cs);
+void container_life_free(struct container *c);
+void container_life_ended(struct container *c);
+void container_result_report(struct container *c, uint64_t seq, const struct method_result *r);
+void container_samples_report(struct container *c, struct str samples);
+void container_results_restore(struct container *c, int run_dir);
+/* NULL: nothing is validated. */
+const char *container_life_health(const struct container *c);
+struct api_health *container_life_health_view(const struct container *c, struct arena *a);
+
 /* boot.c: starts these (oldest first) in the order of what they need. */
 void container_boot(struct containers *cs, struct container *const *list, size_t n);
 void container_boot_end(struct containers *cs);

@@ -55,6 +55,7 @@ void container_free(struct container *c) {
         return;
     container_execs_drop(c);
     container_health_free(c);
+    container_life_free(c);
     for (struct list *n; (n = list_pop(&c->prestart));)
         container_waiter_free(CONTAINER_OF(n, struct container_waiter, link));
     for (struct list *n; (n = list_pop(&c->removed_waiters));)

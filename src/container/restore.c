@@ -74,6 +74,8 @@ void container_restore_one(struct container *c) {
         err_ignore(e);
     else
         log_err(LOG_WARN, e, "container %s: dial its monitor", c->id);
+    if (run_dir >= 0)
+        container_results_restore(c, run_dir);
     bool had_run = container_is_alive(c) || c->state == CONTAINER_RESTARTING;
     e = run_dir >= 0 ? monitor_read_exit(run_dir, &hello)
                      : err_new(ERR_NOT_FOUND, "no run directory");
@@ -223,6 +225,8 @@ struct err containers_open(const struct containers_config *config, struct contai
         e = open_init(cs);
     if (!err_failed(e))
         e = container_load_all(cs);
+    if (!err_failed(e))
+        e = container_results_load(cs);
     if (err_failed(e)) {
         containers_close(cs);
         return e;

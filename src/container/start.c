@@ -242,6 +242,7 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
     };
     TRY(container_log_settings(c, &j->arena, &s));
     TRY(container_health_settings(c, &j->arena, &s.health));
+    TRY(container_method_settings(c, &j->arena, &s.methods, &s.methods_n));
     return monitor_spawn(&s, &j->started);
 }
 
@@ -337,6 +338,8 @@ static void start_finish(void *job, struct err e, struct op_run *run) {
     c->pid = j->started.pid;
     c->start_time = j->started.start_time;
     c->started_at = j->started.started_at;
+    if (c->first_started_at == 0)
+        c->first_started_at = c->started_at;
     c->stopped_by_user = false;
     c->oom_killed = false;
     c->exit_code = 0;

@@ -41,7 +41,7 @@ void container_status_text(const struct container *c, struct buf *out) {
         container_duration_text(now - c->started_at, out);
         if (c->state == CONTAINER_PAUSED)
             buf_adds(out, " (Paused)");
-        else if (c->health)
+        else if (strcmp(container_health_name(c), "none") != 0)
             buf_addf(out, " (%s%s)",
                      !strcmp(container_health_name(c), "starting") ? "health: " : "",
                      container_health_name(c));

@@ -121,7 +121,8 @@ FIELDS(api_container_fields, struct api_container,
        F(mounts, "Mounts", F_ARRAY, .sub = &api_mount_point_fields),
        F(config, "Config", F_OBJPTR, .sub = &api_config_fields),
        F(network, "NetworkSettings", F_OBJ, .sub = &api_network_settings_fields),
-       F(image_descriptor, "ImageManifestDescriptor", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &oci_descriptor_fields, SINCE(48)));
+       F(image_descriptor, "ImageManifestDescriptor", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &oci_descriptor_fields, SINCE(48)),
+       F(lifecycle, "Lifecycle", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &api_lifecycle_fields));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct api_port, member, name, kind, ##__VA_ARGS__)
@@ -188,7 +189,8 @@ FIELDS(api_exec_create_fields, struct api_exec_create,
        F(env, "Env", F_STRS, .flags = F_NULLABLE),
        F(working_dir, "WorkingDir", F_STR),
        F(cmd, "Cmd", F_STRS, .flags = F_NULLABLE),
-       F(kill_with_client, "KillWithClient", F_BOOL, .flags = OMIT_EMPTY));
+       F(kill_with_client, "KillWithClient", F_BOOL, .flags = OMIT_EMPTY),
+       F(method, "Method", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &api_exec_method_fields));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct api_exec_start, member, name, kind, ##__VA_ARGS__)

@@ -8,6 +8,7 @@
 #include "spec/api_config.h"
 #include "spec/api_host.h"
 #include "spec/api_image.h"
+#include "spec/api_method.h"
 #include "spec/api_network.h"
 
 /* POST /containers/create: Config's members are at the top level. */
@@ -133,6 +134,7 @@ struct api_container {
     struct api_config *config;
     struct api_network_settings network;
     struct oci_descriptor *image_descriptor;
+    struct api_lifecycle *lifecycle; /* ours; NULL: its image says nothing */
 };
 extern const struct fields api_container_fields;
 
@@ -202,6 +204,7 @@ struct api_exec_create {
     char *working_dir;
     struct strs cmd;
     bool kill_with_client; /* ours: the exec dies when its client's connection does */
+    struct api_exec_method *method; /* ours: it is the run of one */
 };
 extern const struct fields api_exec_create_fields;
 

@@ -52,6 +52,13 @@ static const char *const migrations[] = {
 
     /* 5: image/: blob.state 3: a part of it is there, since then (partial.c). */
     "ALTER TABLE blob ADD COLUMN since INTEGER NOT NULL DEFAULT 0;",
+
+    /* 6: container/: results of methods; doc: struct method_result as JSON. */
+    "CREATE TABLE method_result (id TEXT PRIMARY KEY, container TEXT NOT NULL,"
+    " ended INTEGER NOT NULL, doc TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX method_result_container ON method_result (container);"
+    "CREATE TRIGGER container_gone AFTER DELETE ON container BEGIN"
+    " DELETE FROM method_result WHERE container = old.id; END;",
 };
 
 static struct err pragma_int(struct store *s, const char *sql, int64_t *ret) {

@@ -1,0 +1,19 @@
+#include "spec/api_method.h"
+
+#define F(m, json, kind, ...) FIELD(struct api_method_call, m, json, kind, ##__VA_ARGS__)
+FIELDS(api_method_call_fields, struct api_method_call, F(env, "Env", F_STRS),
+       F(timeout, "Timeout", F_I64), F(user, "User", F_STR), F(tty, "Tty", F_BOOL),
+       F(kill_with_client, "KillWithClient", F_BOOL), );
+#undef F
+
+#define F(m, json, kind, ...) FIELD(struct api_exec_method, m, json, kind, ##__VA_ARGS__)
+FIELDS(api_exec_method_fields, struct api_exec_method, F(name, "Name", F_STR),
+       F(trigger, "Trigger", F_STR), F(timeout, "Timeout", F_I64), F(reading, "Reading", F_I32), );
+#undef F
+
+#define F(m, json, kind, ...) FIELD(struct api_lifecycle, m, json, kind, ##__VA_ARGS__)
+FIELDS(api_lifecycle_fields, struct api_lifecycle, F(ready, "Ready", F_BOOL),
+       F(methods, "Methods", F_OBJMAP, .sub = &lifecycle_method_view_fields),
+       F(results, "Results", F_ARRAY, .sub = &method_result_fields),
+       F(problems, "Problems", F_STRS, .flags = OMIT_EMPTY), );
+#undef F
