@@ -1,4 +1,5 @@
 #include "api/container_filter.h"
+#include "base/time.h"
 #include <ctype.h>
 #include <regex.h>
 #include <string.h>
@@ -102,6 +103,30 @@ static bool ports_match(const struct container_filter *f, const struct container
 /* --- facts
  * ----------------------------------------------------------------------------------------- */
 
+/* --- the life cycle: what labels say, of the image and of all that it is built on ---------------
+ */
+
+/* "name", "name:tag", or the beginning of an id. */
+static bool is_called(const struct lifecycle_ancestor *x, const char *wanted) {
+    size_t n = strlen(wanted);
+    const char *id = x->id ? x->id : "";
+    const char *name = x->name ? x->name : "";
+    bool by_name = !strncmp(name, wanted, n) &&
+                   (name[n] == '\0' || name[n] == ':' || name[n] == '@');
+    return n > 0 &&
+           (by_name || (n >= 12 && (!strncmp(id, wanted, n) ||
+                                    (!strncmp(id, "sha256:", 7) && !strncmp(id + 7, wanted, n)))));
+}
+
+static bool labelled_ancestor(const struct strs *wanted, const struct objs *above) {
+    const struct lifecycle_ancestor *x = above->items;
+    for (size_t i = 0; i < above->n; i++)
+        for (size_t n = 0; n < wanted->n; n++)
+            if (is_called(&x[i], wanted->items[n]))
+                return true;
+    return false;
+}
+
 static bool ancestor_matches(const struct container_filter *f, const struct container *k) {
     struct image *const *wanted = f->ancestors.items;
     if (!f->ancestors.present)
@@ -110,7 +135,64 @@ static bool ancestor_matches(const struct container_filter *f, const struct cont
         for (size_t n = 0; n < f->ancestors.n; n++)
             if (wanted[n] == i)
                 return true;
+    CLEAN_ARENA struct arena a = {0};
+    struct objs above;
+    struct strs problems = {0};
+    lifecycle_ancestors(&k->config->labels, &a, &above, &problems);
+    return labelled_ancestor(api_filter(&f->given, "ancestor"), &above);
+}
+
+static bool older(const char *time, int64_t limit) {
+    int64_t t = 0;
+    CLEAN_ERR struct err e = time_parse(str_of(time), &t);
+    return !err_failed(e) && t > 0 && t < limit;
+}
+
+/* Its own image, or one that it stems from. */
+static bool built_before(const struct lifecycle_metadata *m, int64_t limit) {
+    const struct lifecycle_metadata *above = m->ancestors.items;
+    for (size_t i = 0; i < m->ancestors.n; i++)
+        if (older(above[i].build_time, limit))
+            return true;
+    return older(m->build_time, limit);
+}
+
+static bool has_gitref(const struct lifecycle_metadata *m, const struct strs *wanted) {
+    const struct lifecycle_metadata *above = m->ancestors.items;
+    for (size_t n = 0; n < wanted->n; n++) {
+        size_t len = strlen(wanted->items[n]);
+        if (len == 0)
+            continue;
+        if (!strncmp(m->gitref, wanted->items[n], len) || !strcmp(m->git_branch, wanted->items[n]))
+            return true;
+        for (size_t i = 0; i < m->ancestors.n; i++)
+            if (!strncmp(above[i].gitref, wanted->items[n], len) ||
+                !strcmp(above[i].git_branch, wanted->items[n]))
+                return true;
+    }
     return false;
+}
+
+static bool has_method(const struct lifecycle_metadata *m, const struct strs *wanted) {
+    for (size_t n = 0; n < wanted->n; n++)
+        if (!objmap_get(&m->methods, wanted->items[n]))
+            return false;
+    return true;
+}
+
+static bool life_matches(const struct container_filter *f, const struct container *k) {
+    const struct strs *gitref = api_filter(&f->given, "gitref");
+    const struct strs *method = api_filter(&f->given, "method");
+    const struct strs *ready = api_filter(&f->given, "ready");
+    CLEAN_ARENA struct arena a = {0};
+    struct lifecycle_metadata m;
+    if (ready && !strs_has(ready, container_ready(k) ? "true" : "false"))
+        return false;
+    if (!gitref && !method && !f->built_before)
+        return true;
+    container_metadata(k, &a, &m);
+    return (!gitref || has_gitref(&m, gitref)) && (!method || has_method(&m, method)) &&
+           (!f->built_before || built_before(&m, f->built_before));
 }
 
 static bool exit_matches(const struct container_filter *f, const struct container *k) {
@@ -151,7 +233,7 @@ bool container_filter_wants(const struct container_filter *f, const struct conta
            (!health || strs_has(health, container_health_name(k))) &&
            (!isolation || strs_has(isolation, "default")) &&
            (!task || strs_has(task, "false") || strs_has(task, "0")) && ancestor_matches(f, k) &&
-           exit_matches(f, k) && network_matches(f, k) &&
+           exit_matches(f, k) && life_matches(f, k) && network_matches(f, k) &&
            mount_matches(api_filter(&f->given, "volume"), k) && ports_match(f, k) &&
            (f->before == INT64_MIN || k->created < f->before) &&
            (f->since == INT64_MIN || k->created > f->since);
@@ -192,7 +274,26 @@ static struct err read_words(const struct strs *given, const char *name, const c
 }
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* An unknown ancestor matches nothing. */
+/* A time, or how long ago. */
+static struct err read_built(struct api_call *c, struct container_filter *f) {
+    const struct strs *v = api_filter(&f->given, "built-before");
+    for (size_t i = 0; v && i < v->n; i++) {
+        int64_t t, ago;
+        struct err e = duration_parse(str_of(v->items[i]), &ago);
+        if (err_failed(e)) {
+            err_free(e);
+            TRYF(time_parse_api(str_of(v->items[i]), &t), "invalid filter 'built-before=%s'",
+                 v->items[i]);
+        } else {
+            t = time_now() - ago;
+        }
+        f->built_before = f->built_before ? MIN(f->built_before, t) : t;
+    }
+    (void)c;
+    return OK;
+}
+
+/* An unknown ancestor matches nothing here: it may be one that only labels name. */
 static struct err read_ancestors(struct api_call *c, struct container_filter *f) {
     const struct strs *v = api_filter(&f->given, "ancestor");
     f->ancestors.present = v != NULL;
@@ -231,8 +332,9 @@ static struct err read_exits(struct api_call *c, struct container_filter *f) {
 
 struct err container_filter_read(struct api_call *c, struct container_filter *ret) {
     static const char *const allowed[] = {
-        "ancestor", "before", "exited",  "expose",  "health", "id",     "isolation", "is-task",
-        "label",    "name",   "network", "publish", "since",  "status", "volume",    NULL};
+        "ancestor", "before",       "exited", "expose",  "health",  "id",    "isolation",
+        "is-task",  "label",        "name",   "network", "publish", "since", "status",
+        "volume",   "built-before", "gitref", "method",  "ready",   NULL};
     struct container_filter f = {.before = INT64_MIN, .since = INT64_MIN, .limit = -1};
     TRY(api_read_filters(c, allowed, &f.given));
     const struct strs *status = api_filter(&f.given, "status");
@@ -254,6 +356,8 @@ struct err container_filter_read(struct api_call *c, struct container_filter *re
     TRY(read_exits(c, &f));
     TRY(read_ports(c, api_filter(&f.given, "publish"), &f.publish));
     TRY(read_ports(c, api_filter(&f.given, "expose"), &f.expose));
+    TRY(read_built(c, &f));
+    TRY(read_words(api_filter(&f.given, "ready"), "ready", WORDS("true", "false")));
     TRY(created_of(c, before, &f.before));
     TRY(created_of(c, since, &f.since));
     *ret = f;

@@ -12,6 +12,7 @@ struct container_filter {
     int64_t before, since, limit; /* created, wall ns; INT64_MIN: not asked; limit -1: none */
     struct objs publish, expose;  /* of struct port_range */
     struct objs ancestors;        /* of struct image * */
+    int64_t built_before;         /* wall ns; 0: not asked */
     struct objs exits;            /* of int64_t */
     struct objs networks;         /* of const char *: ids */
 };

@@ -222,6 +222,7 @@ static void add_engine(struct buf *out, const struct api *api) {
 void api_metrics(const struct api *api, struct buf *out) {
     add_engine(out, api);
     add_containers(out, api);
+    metrics_life(api, out);
     head(out, "engine_daemon_events_total", "counter", "The number of events logged");
     buf_addf(out, "engine_daemon_events_total %llu\n", (unsigned long long)api->metrics->events);
     gauge(out, "engine_daemon_events_subscribers_total",

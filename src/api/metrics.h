@@ -13,3 +13,6 @@ struct metrics *metrics_free(struct metrics *m); /* NULL allowed */
 /* A call of this route has been answered (or its socket given away) after ns. */
 void metrics_call(struct metrics *m, const struct api_route *route, int64_t ns);
 void metrics_event(struct metrics *m);
+
+/* metrics_life.c: of methods and of what containers print. */
+void metrics_life(const struct api *api, struct buf *out);

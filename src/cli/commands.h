@@ -5,12 +5,15 @@
 
 #define CLI_COMMANDS(X)   \
     X(attach)             \
+    X(backup)             \
     X(build)              \
+    X(call)               \
     X(container_inspect)  \
     X(create)             \
     X(debug)              \
     X(debug_tree)         \
     X(events)             \
+    X(examine)            \
     X(exec)               \
     X(generate_systemd)   \
     X(history)            \
@@ -22,6 +25,9 @@
     X(kill)               \
     X(load)               \
     X(manifest_inspect)   \
+    X(metadata)           \
+    X(methods)            \
+    X(monitor)            \
     X(plugin_ls)          \
     X(logs)               \
     X(network_connect)    \
@@ -47,6 +53,7 @@
     X(system_gc)          \
     X(tag)                \
     X(unpause)            \
+    X(validate)           \
     X(version)            \
     X(volume_create)      \
     X(volume_export)      \

@@ -11,7 +11,7 @@ struct run_options {
         *stop_signal, *pull, *log_driver, *cidfile, *platform, *pid, *ipc, *uts, *userns, *cgroupns,
         *mac_address, *ip, *ip6, *cpuset_cpus, *cpuset_mems, *domainname, *detach_keys,
         *cgroup_parent, *runtime, *volume_driver, *isolation, *health_cmd, *health_interval,
-        *health_timeout, *health_start_period, *health_start_interval, *on_unhealthy, *gpus,
+        *health_timeout, *health_start_period, *health_start_interval, *on_unhealthy, *gpus, *cause,
         *systemd_unit;
     int64_t stop_timeout, pids_limit, cpu_shares, oom_score_adj, memory, memory_reservation,
         kernel_memory, shm_size, swappiness, cpu_period, cpu_quota, rt_period, rt_runtime,

@@ -2,9 +2,11 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "cli/create.h"
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define ENV_FILE_MAX (1u << 20)
 #define ENV_LINE_NAMES " \t"
@@ -163,6 +165,12 @@ static struct err fill_labels(const struct run_options *o, struct api_config *c,
         }
     }
     cli_pairs(&o->labels, &c->labels, a);
+    if (o->cause) {
+        const struct passwd *us = getpwuid(getuid());
+        strmap_set(&c->labels, a, "corten.cause", arena_strz(a, o->cause));
+        strmap_set(&c->labels, a, "corten.deployed-by",
+                   us ? arena_strz(a, us->pw_name) : arena_printf(a, "%u", getuid()));
+    }
     strmap_sort(&c->labels);
     return OK;
 }

@@ -66,6 +66,7 @@
         LIST(R, write_bps, 0, "device-write-bps", "DEVICE:BYTES", "Bytes written a second"),       \
         LIST(R, read_iops, 0, "device-read-iops", "DEVICE:N", "Reads a second"),                   \
         LIST(R, write_iops, 0, "device-write-iops", "DEVICE:N", "Writes a second"),                \
+        TEXT(R, cause, 0, "cause", "TEXT", "Why it is deployed; kept with who did it"),            \
         TEXT(R, cgroup_parent, 0, "cgroup-parent", "PATH", "The cgroup above its own"),            \
         TEXT(R, restart, 0, "restart", "POLICY", "no, on-failure[:N], always, unless-stopped"),    \
         TEXT(R, stop_signal, 0, "stop-signal", "SIGNAL", "What asks it to end"),                   \
