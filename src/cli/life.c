@@ -92,8 +92,7 @@ static struct err call_one(struct client *c, struct invocation *in, const char *
     struct method_result r = {0};
     if (o->timeout)
         TRYF(duration_parse(str_of(o->timeout), &doc.timeout), "corten: --timeout");
-    for (size_t i = 0; i < o->env.n; i++)
-        env_option(o->env.items[i], &doc.env, &a);
+    TRY(env_options(&o->env, &doc.env, &a));
     client_path(&target, "/containers/", container, "/methods/");
     client_path(&target, "", method, "");
     TRY(cli_post_document(c, buf_cstr(&target), &api_method_call_fields, &doc, &api_id_fields,
