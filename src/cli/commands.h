@@ -51,6 +51,7 @@
     X(system_check)       \
     X(system_df)          \
     X(system_gc)          \
+    X(image_squash)       \
     X(tag)                \
     X(unpause)            \
     X(validate)           \

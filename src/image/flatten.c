@@ -24,10 +24,12 @@ struct level {
     DIR *from;
     int to;
     size_t path_len;
+    bool opaque;
 };
 
 struct flatten {
     int root;         /* of the result */
+    bool keep;        /* the result is a layer itself */
     struct map links; /* inode of this layer → owned path of its first name */
     struct buf path;  /* of the open directory, with a '/' at its end; "" for the root */
     VEC(struct level) levels;
@@ -42,7 +44,7 @@ static bool is_opaque(int fd) {
     return fgetxattr(fd, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
 }
 
-static struct err push(struct flatten *f, int from, int to) {
+static struct err push(struct flatten *f, int from, int to, bool opaque) {
     DIR *d = f->levels.n < DEPTH_MAX ? fdopendir(from) : NULL;
     if (!d) {
         struct err e = f->levels.n < DEPTH_MAX
@@ -52,7 +54,7 @@ static struct err push(struct flatten *f, int from, int to) {
         fd_close(to);
         return e;
     }
-    vec_push(&f->levels, ((struct level){d, to, f->path.len}));
+    vec_push(&f->levels, ((struct level){d, to, f->path.len, opaque}));
     return OK;
 }
 
@@ -65,12 +67,14 @@ static struct err enter(struct flatten *f, int from_dir, int to_dir, const char 
     bool found = fstatat(to_dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0;
     if (found && (!S_ISDIR(there.st_mode) || is_opaque(from)))
         TRY(dir_remove(to_dir, name));
+    /* What is below the whole result does not show through, either. */
+    bool opaque = f->keep && (is_opaque(from) || (found && !S_ISDIR(there.st_mode)));
     if (mkdirat(to_dir, name, 0700) < 0 && errno != EEXIST)
         return err_errno(errno, "make directory");
     CLEAN_FD int to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (to < 0)
         return err_errno(errno, "open directory");
-    TRY(push(f, TAKE_FD(from), TAKE_FD(to)));
+    TRY(push(f, TAKE_FD(from), TAKE_FD(to), opaque || (f->keep && is_opaque(to))));
     buf_addf(&f->path, "%s/", name);
     return OK;
 }
@@ -103,7 +107,7 @@ static struct err entry(struct flatten *f, const char *name) {
     if (S_ISDIR(st.st_mode))
         return enter(f, dirfd(l.from), l.to, name);
     TRY(dir_remove(l.to, name));
-    if (is_whiteout(&st))
+    if (is_whiteout(&st) && !f->keep)
         return OK;
     bool done;
     TRY(link_again(f, l.to, name, &st, &done));
@@ -125,9 +129,11 @@ static struct err leave(struct flatten *f) {
     struct err e = fstat(dirfd(l.from), &st) < 0 ? err_errno(errno, "stat") : drop_attributes(l.to);
     if (!err_failed(e))
         e = copy_attributes(dirfd(l.from), l.to, &st);
+    if (!err_failed(e) && l.opaque)
+        e = xattr_set(l.to, "trusted.overlay.opaque", STR("y"));
     closedir(l.from);
     fd_close(l.to);
-    buf_truncate(&f->path, f->levels.n ? f->levels.items[f->levels.n - 1].path_len : 0);
+    buf_truncate(&f->path, l.path_len);
     return e;
 }
 
@@ -153,13 +159,13 @@ static void links_done(struct map *links) {
     map_done(links);
 }
 
-static struct err apply(int layers_fd, const char *name, int to) {
-    struct flatten f = {.root = to};
+static struct err apply(int layers_fd, const char *name, bool keep, int to) {
+    struct flatten f = {.root = to, .keep = keep};
     int from = openat(layers_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int root = openat(to, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct err e = from < 0 || root < 0 ? err_errno(errno, "open layer %s", name) : OK;
     if (!err_failed(e))
-        e = push(&f, from, root);
+        e = push(&f, from, root, false);
     if (!err_failed(e))
         e = walk(&f);
     while (f.levels.n) {
@@ -173,8 +179,8 @@ static struct err apply(int layers_fd, const char *name, int to) {
     return e;
 }
 
-struct err flatten(int layers_fd, const char *const *names, size_t n, int to) {
+struct err flatten(int layers_fd, const char *const *names, size_t n, bool keep, int to) {
     for (size_t i = n; i-- > 0;)
-        TRY(apply(layers_fd, names[i], to));
+        TRY(apply(layers_fd, names[i], keep, to));
     return OK;
 }

@@ -273,6 +273,19 @@ void image_commit(struct images *im, const struct image_commit *c,
 void image_commit_body(struct images *im, struct http_taken *client, const struct image_commit *c,
                        image_done *done, void *arg);
 
+/* --- squash: several layers as one ------------------------------------------------------------ */
+struct image_squash {
+    struct image *image;
+    struct image *base; /* its layers stay as they are; NULL: all become one */
+    const struct reference *tags;
+    size_t tags_n;
+    int64_t created; /* wall ns; 0: now */
+};
+/* A new image with the files and the config of `image`, its history with one more entry. Durable.
+ * ERR_INVALID: it has no layers above the base. done: as of image_commit. */
+void image_squash(struct images *im, const struct image_squash *s,
+                  void (*done)(void *arg, struct image *image, struct err e), void *arg);
+
 /* --- the builder's cache ---------------------------------------------------------------------- */
 /* Keys are made by the builder: a digest over the step and everything that it reads. NULL: no. */
 struct image *image_cache_get(struct images *im, struct str key);

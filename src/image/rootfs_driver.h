@@ -14,8 +14,9 @@ struct rootfs_driver {
 
 /* Whatever a driver made for images whose top layer goes. */
 struct err rootfs_drop_bases(int layers_fd, const char *layer);
-/* flatten.c: the layers names[0..n), top first, one after the other onto the directory to. */
-struct err flatten(int layers_fd, const char *const *names, size_t n, int to);
+/* flatten.c: the layers names[0..n), top first, one after the other onto the directory to. keep:
+ * what they say about layers below them stays (whiteouts, opaque directories). */
+struct err flatten(int layers_fd, const char *const *names, size_t n, bool keep, int to);
 /* written.c: what tree has that image (-1: nothing) has not, as an upper directory in out (empty);
  * out -1: counted alone. */
 struct err written(int image, int tree, int out, uint64_t *ret_bytes);

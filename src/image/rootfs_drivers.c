@@ -87,7 +87,7 @@ static struct err vfs_make(const struct rootfs *r) {
     TRY(open_dir(r->dir_fd, UNFINISHED, &root));
     if (r->size)
         TRY(quota_project_limit(&root, 1, seed_of(r->id), r->size));
-    TRYF(flatten(r->layers_fd, r->layers, r->layers_n, root), "copy the image");
+    TRYF(flatten(r->layers_fd, r->layers, r->layers_n, false, root), "copy the image");
     return finish(r, root);
 }
 
@@ -136,7 +136,7 @@ static struct err build_base(const struct rootfs *r, int dir, const char *name) 
         k++;
     TRY(below >= 0 ? btrfs_snapshot(below, dir, name) : btrfs_create(dir, name));
     TRY(open_dir(dir, name, &root));
-    TRYF(flatten(r->layers_fd, r->layers, k, root), "make the base of the image");
+    TRYF(flatten(r->layers_fd, r->layers, k, false, root), "make the base of the image");
     return syncfs(root) < 0 ? err_errno(errno, "syncfs") : OK;
 }
 
