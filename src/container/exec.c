@@ -226,6 +226,16 @@ void container_exec_start(struct container_exec *x, bool tty, unsigned rows, uns
         m.timeout = config->method->timeout;
         m.reading = (unsigned)config->method->reading;
     }
+    CLEAN_BUF struct buf metadata = {0}, examine = {0};
+    if (!strcmp(config->cmd.items[0], RUNTIME_OWN_NAME) && c->all->own_fd > 0) {
+        struct lifecycle_metadata doc;
+        container_metadata(c, &a, &doc);
+        fields_print(&lifecycle_metadata_fields, &doc, &metadata);
+        lifecycle_examine(&doc, &examine);
+        m.own_fd = c->all->own_fd;
+        m.metadata = buf_str(&metadata);
+        m.examine = buf_str(&examine);
+    }
     monitor_exec(c->monitor, &m, exec_started, j);
 }
 

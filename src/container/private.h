@@ -17,6 +17,7 @@ struct containers {
     char boot_id[40];
     int seccomp_fd;              /* compiled default filter (memfd) */
     int init_fd;                 /* corten-init on a read-only mount; -1: not installed */
+    int own_fd;                  /* corten-container, the same */
     int data_fd, ephemeral_fd;   /* <data-root>/container, <data-root>/ephemeral/<boot id> */
     int run_fd;                  /* <run-root>/container */
     char *resolv_conf;           /* path of the host's */

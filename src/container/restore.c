@@ -204,17 +204,18 @@ void containers_announce(struct containers *cs) {
         }
 }
 
-/* corten-init lies beside the other programs; without it --init is refused. */
-static struct err open_init(struct containers *cs) {
+/* corten-init and corten-container lie beside the other programs; without them --init is refused,
+ * and `container` in an exec is what the image has. */
+static struct err open_program(struct containers *cs, const char *name, int *ret_fd) {
     CLEAN_FREE char *dir = str_dup(path_dir(str_of(cs->config.monitor_program)));
-    CLEAN_FREE char *path = path_join(dir, "corten-init");
-    return access(path, X_OK) == 0 ? mount_readonly_program(path, &cs->init_fd) : OK;
+    CLEAN_FREE char *path = path_join(dir, name);
+    return access(path, X_OK) == 0 ? mount_readonly_program(path, ret_fd) : OK;
 }
 
 struct err containers_open(const struct containers_config *config, struct containers **ret) {
     struct containers *cs = NEW(struct containers);
     cs->config = *config;
-    cs->init_fd = cs->seccomp_fd = cs->data_fd = cs->ephemeral_fd = cs->run_fd = -1;
+    cs->init_fd = cs->own_fd = cs->seccomp_fd = cs->data_fd = cs->ephemeral_fd = cs->run_fd = -1;
     bus_init(&cs->bus);
     struct err e = read_boot_id(cs->boot_id);
     if (!err_failed(e))
@@ -222,7 +223,9 @@ struct err containers_open(const struct containers_config *config, struct contai
     if (!err_failed(e))
         e = container_seccomp_prepare(cs);
     if (!err_failed(e))
-        e = open_init(cs);
+        e = open_program(cs, "corten-init", &cs->init_fd);
+    if (!err_failed(e))
+        e = open_program(cs, "corten-container", &cs->own_fd);
     if (!err_failed(e))
         e = container_load_all(cs);
     if (!err_failed(e))
@@ -253,6 +256,7 @@ void containers_close(struct containers *cs) {
     free(cs->sorted);
     fd_close(cs->seccomp_fd);
     fd_close(cs->init_fd);
+    fd_close(cs->own_fd);
     fd_close(cs->data_fd);
     fd_close(cs->ephemeral_fd);
     fd_close(cs->run_fd);

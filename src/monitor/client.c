@@ -399,6 +399,11 @@ void monitor_exec(struct monitor *m, const struct monitor_exec *x, exec_reply *d
         msg_put_i64(&body, TAG_TIMEOUT, x->timeout);
         msg_put_u64(&body, TAG_METHOD_READING, x->reading);
     }
+    bool own = x->own_fd > 0;
+    if (own) {
+        msg_put(&body, TAG_INSIDE_METADATA, x->metadata);
+        msg_put(&body, TAG_INSIDE_EXAMINE, x->examine);
+    }
     unsigned flags = (x->in ? CLIENT_IN : 0u) | (x->out ? CLIENT_OUT : 0u) |
                      (x->err ? CLIENT_ERR : 0u) | (x->terminal ? CLIENT_TERMINAL : 0u) |
                      (x->kill_with_client ? CLIENT_KILL : 0u) | (x->framed ? CLIENT_FRAMED : 0u);
@@ -406,11 +411,12 @@ void monitor_exec(struct monitor *m, const struct monitor_exec *x, exec_reply *d
     r->exec_done = done;
     if (x->client.taken == NULL) {
         msg_put_u64(&body, TAG_FLAGS, flags);
-        request_send(m, r, PROTOCOL_EXEC, &body, NULL, 0);
+        request_send(m, r, PROTOCOL_EXEC, &body, &x->own_fd, own);
         return;
     }
     snprintf(r->exec_id, sizeof(r->exec_id), "%s", x->id);
     protocol_put_client(&body, &x->client, flags, x->detach_keys);
-    request_send(m, r, PROTOCOL_EXEC, &body, &x->client.taken->fd, 1);
+    const int fds[] = {x->client.taken->fd, x->own_fd};
+    request_send(m, r, PROTOCOL_EXEC, &body, fds, own ? 2 : 1);
     http_taken_done(x->client.taken);
 }

@@ -23,6 +23,7 @@ void exec_free(struct exec *x) {
     list_remove(&x->link);
     k->execs_n--;
     x->run = run_free(x->run);
+    x->inside = inside_free(x->inside);
     clients_end(&x->session);
     session_close(&x->session);
     child_free(x->child);

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CODE_NOT_FOUND 127
@@ -30,6 +31,7 @@ struct exec_entry {
     struct protocol_client client;
     struct pipes pipes;     /* ours */
     unsigned rows, columns; /* asked for meanwhile; 0: none */
+    int own, own_socket;    /* program and its end of the socket; -1: none */
 };
 
 static void entry_free(struct exec *x) {
@@ -39,6 +41,8 @@ static void entry_free(struct exec *x) {
     runtime_exec_abandon(&y->runtime);
     protocol_client_done(&y->client);
     pipes_done(&y->pipes);
+    fd_close(y->own);
+    fd_close(y->own_socket);
     free(y);
 }
 
@@ -257,13 +261,16 @@ static struct err begin(struct exec *x, const struct order *o) {
     TRY(decode(x, o, &a, &process));
     if (!x->session.terminal)
         TRY(pipes_make(&y->pipes, streams_of(o->flags)));
-    struct runtime_stdio stdio = {y->pipes.theirs[0], y->pipes.theirs[1], y->pipes.theirs[2]};
+    struct runtime_stdio stdio = {y->pipes.theirs[0], y->pipes.theirs[1], y->pipes.theirs[2],
+                                  y->own, y->own_socket};
     struct err e = runtime_exec_begin(x->keeper->box, x->id, &process, &stdio, &y->runtime);
     if (err_kind(e) == ERR_CONFLICT)
         return e;
     TRYF(e, "OCI runtime exec failed: exec failed: unable to start container process");
     for (int i = 0; i < 3; i++)
         y->pipes.theirs[i] = fd_close(y->pipes.theirs[i]);
+    y->own = fd_close(y->own);
+    y->own_socket = fd_close(y->own_socket);
     y->watch = watch_new(x->keeper->loop, y->runtime.sync, WATCH_READ, on_entry, x);
     y->look = timer_new(x->keeper->loop, LOOK, LOOK, on_look, x);
     return OK;
@@ -285,6 +292,8 @@ static struct exec *exec_new(struct keeper *k, const struct order *o) {
         .runtime = {.pidfd = -1, .pty_master = -1, .sync = -1},
         .client = {.fd = -1},
         .pipes = PIPES_NONE,
+        .own = -1,
+        .own_socket = -1,
     };
     list_push(&k->execs, &x->link);
     k->execs_n++;
@@ -333,8 +342,27 @@ static struct err add_run(struct exec *x, struct str body) {
     return OK;
 }
 
+/* An exec of `container`: our own program and a socket for it. Takes own over. */
+static struct err add_inside(struct exec *x, int own, struct str body) {
+    int pair[2];
+    if (own < 0)
+        return OK;
+    x->entry->own = own;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_errno(errno, "socket for the program inside");
+    x->entry->own_socket = pair[1];
+    x->inside = inside_new(x, pair[0], msg_get(body, TAG_INSIDE_METADATA),
+                           msg_get(body, TAG_INSIDE_EXAMINE));
+    return OK;
+}
+
 void exec_start(struct peer *p, struct msg *m) {
     struct protocol_client c;
+    CLEAN_FD int own = -1;
+    if (msg_has(m->body, TAG_INSIDE_METADATA) && m->fds_n > 0) {
+        m->fds_n--; /* the last one is no client */
+        own = TAKE_FD(m->fds[m->fds_n]);
+    }
     protocol_get_client(m, &c);
     const struct order o = {
         .id = msg_get(m->body, TAG_EXEC_ID),
@@ -355,6 +383,8 @@ void exec_start(struct peer *p, struct msg *m) {
     x->entry->seq = m->seq;
     x->entry->client = c;
     e = add_run(x, m->body);
+    if (!err_failed(e))
+        e = add_inside(x, TAKE_FD(own), m->body);
     if (!err_failed(e))
         e = begin(x, &o);
     if (err_failed(e))

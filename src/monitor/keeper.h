@@ -26,6 +26,7 @@ struct client;
 struct health;
 struct exec_own;
 struct exec_entry;
+struct inside;
 struct life;
 struct run;
 
@@ -73,6 +74,7 @@ struct exec {
     bool kill_with_client;
     bool internal;              /* the monitor's own: nobody is told of it */
     struct run *run;            /* of a method; or NULL */
+    struct inside *inside;      /* our own program asks; or NULL */
     const struct exec_own *own; /* whose it is; NULL: cancelled, or not internal */
     bool acked, done;           /* done: nobody waits for anything of it */
     int code;

@@ -237,6 +237,18 @@ static void on_timer(void *arg) {
     turn_run(t, is_validate(t) && !t->passed ? "start" : "interval");
 }
 
+const struct monitor_method *life_method(const struct keeper *k, struct str name) {
+    for (size_t i = 0; k->life && i < k->life->n; i++)
+        if (str_eqz(name, k->life->turns[i].method.name))
+            return &k->life->turns[i].method;
+    return NULL;
+}
+
+void life_names(const struct keeper *k, struct buf *out) {
+    for (size_t i = 0; k->life && i < k->life->n; i++)
+        buf_addf(out, "%s\n", k->life->turns[i].method.name);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 static void copy_method(struct life *l, struct monitor_method *to,

@@ -34,6 +34,16 @@ void run_output(struct run *r, const char *p, size_t n);
 void run_end(struct run *r, int code, const char *text);
 struct run *run_free(struct run *r); /* without a result; NULL allowed */
 
+/* The method of that name; NULL: none. */
+const struct monitor_method *life_method(const struct keeper *k, struct str name);
+/* A line for each. */
+void life_names(const struct keeper *k, struct buf *out);
+
+/* inside.c: our own program in the container, which an exec of `container` became, asks on this
+ * socket (taken over). The texts are copied. owner's `inside` is NULL again when it has gone. */
+struct inside *inside_new(struct exec *owner, int fd, struct str metadata, struct str examine);
+struct inside *inside_free(struct inside *x); /* ends what it asked for; NULL allowed */
+
 /* Keeps and tells a result. */
 void life_tell(struct keeper *k, const struct method_result *r);
 /* The numbers that a `metrics` method has printed, as docs/lifecycle.md has them. */

@@ -267,6 +267,10 @@ struct monitor_exec {
     const char *method, *trigger;
     int64_t timeout;
     unsigned reading; /* enum lifecycle_reading */
+    /* The program is called `container`: where the image has none of that name, this one is
+     * executed by its descriptor (borrowed; -1 or 0: none) and told this when it asks. */
+    int own_fd;
+    struct str metadata, examine;
 };
 /* done after exec(2) succeeded or failed (kinds as runtime_start; ERR_CONFLICT: the container is
  * paused, nothing has happened). On failure with a client the

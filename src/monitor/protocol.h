@@ -144,6 +144,9 @@ enum protocol_tag {
     TAG_METHOD_SEQ = 98,
     TAG_METHOD_RESULT = 99,   /* JSON, struct method_result */
     TAG_METHOD_SAMPLES = 100, /* spec/samples.h */
+    /* Of an EXEC of `container`; the last descriptor is our own program. */
+    TAG_INSIDE_METADATA = 101,
+    TAG_INSIDE_EXAMINE = 102,
 };
 
 enum start_fd {

@@ -190,6 +190,23 @@ static struct err close_others(const struct launch *l) {
     return r < 0 ? err_errno(r, "close descriptors") : OK;
 }
 
+/* The environment with the number of the socket in it; the socket outlives the execve. */
+static char **own_environment(const struct launch *l, char **env) {
+    size_t n = 0;
+    while (env[n])
+        n++;
+    char **out = mem_array(n + 2, sizeof(*out));
+    memcpy(out, env, n * sizeof(*out));
+    out[n] = mem_printf("%s=%d", RUNTIME_OWN_FD, l->stdio.own_socket);
+    out[n + 1] = NULL;
+    return out;
+}
+
+static bool is_own(const struct launch *l, struct err e) {
+    return err_kind(e) == ERR_NOT_FOUND && l->stdio.own > 0 && l->stdio.own_socket > 0 &&
+           strcmp(l->process->args.items[0], RUNTIME_OWN_NAME) == 0;
+}
+
 static void execute(const struct launch *l, const char *path, char **argv, char **env) {
     if (l->init_fd > 0)
         syscall(SYS_execveat, l->init_fd, "", argv, env, AT_EMPTY_PATH);
@@ -200,7 +217,11 @@ static void execute(const struct launch *l, const char *path, char **argv, char 
 struct err launch_program(struct launch *l) {
     TRY(enter_cwd(l));
     char path[PATH_MAX];
-    TRY(find_program(l->process, path));
+    struct err missing = find_program(l->process, path);
+    bool own = is_own(l, missing);
+    if (!own)
+        TRY(missing);
+    err_free(missing); /* NULL, or ours is there */
     bool init = l->init_fd > 0;
     char **argv = init ? (char **)init_vector(&l->process->args) : vector(&l->process->args);
     char **env = launch_environment(l);
@@ -210,7 +231,12 @@ struct err launch_program(struct launch *l) {
     /* Everything else has done its duty. The socket to the parent is among them and CLOEXEC. */
     TRY(close_others(l));
     TRY(set_privileges(l));
-    execute(l, path, argv, env);
+    if (own) {
+        fcntl(l->stdio.own_socket, F_SETFD, 0);
+        syscall(SYS_execveat, l->stdio.own, "", argv, own_environment(l, env), AT_EMPTY_PATH);
+    } else {
+        execute(l, path, argv, env);
+    }
     int errnum = errno;
     enum err_kind kind = errnum == ENOENT || errnum == ENOTDIR                      ? ERR_NOT_FOUND
                          : errnum == EACCES || errnum == EPERM || errnum == ENOEXEC ? ERR_FORBIDDEN

@@ -36,7 +36,13 @@ struct runtime_process {
 /* Standard streams of a process without terminal; borrowed. -1 means /dev/null of the container. */
 struct runtime_stdio {
     int in, out, err;
+    /* Of an exec whose program is called RUNTIME_OWN_NAME and is not there: this one is executed
+     * instead, by its descriptor (as mount_readonly_program gives it), and inherits the socket, whose
+     * number is in its environment as RUNTIME_OWN_FD. Borrowed; 0 or -1: none. */
+    int own, own_socket;
 };
+#define RUNTIME_OWN_NAME "container"
+#define RUNTIME_OWN_FD "CORTEN_INSIDE"
 
 struct runtime_create_options {
     const char *id;                  /* for messages and the cgroup's name */
