@@ -71,6 +71,7 @@ static void teardown_end(struct teardown *t, struct err e) {
     struct container *c = t->c;
     log_err(LOG_WARN, e, "container %s: take the network down", c->id);
     container_endpoints_release(c);
+    container_links_ended(c);
     container_volumes_release(c);
     c->idle = endpoint_plan_free(c->idle);
     free(t->run_path);

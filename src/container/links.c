@@ -5,6 +5,7 @@
  * HostConfig.Links; "Legacy container links" of the peer's documentation for the names of the
  * variables. */
 #include "base/file.h"
+#include "base/log.h"
 #include "container/private.h"
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -238,6 +239,58 @@ static bool is_linked(const struct container *c, const struct container *other) 
     return false;
 }
 
+/* --- where nobody may talk to anybody
+ * ---------------------------------------------------------------------------------- */
+
+static void add_rules(const struct container *other, struct link_rules *to) {
+    const struct endpoint_plan *p = container_endpoint(other);
+    for (size_t i = 0; p && i < other->config->exposed_ports.n; i++) {
+        struct link_rule r = {.to = p->address};
+        struct err e = port_parse(str_of(other->config->exposed_ports.items[i]), &r.proto, &r.port);
+        bool known = err_failed(e);
+        err_ignore(e); /* checked at create */
+        for (size_t k = 0; !known && k < to->n; k++)
+            known = to->items[k].to.s_addr == r.to.s_addr && to->items[k].proto == r.proto &&
+                    to->items[k].port == r.port;
+        if (!known)
+            vec_push(to, r);
+    }
+}
+
+struct err container_links_allow(const struct container *c, const char *endpoint_id) {
+    struct link_rules rules = {0};
+    for (size_t i = 0; on_default(c) && i < c->host->links.n; i++) {
+        struct str alias = STR("");
+        const struct container *other = container_link_target(c, i, &alias);
+        if (other && container_is_alive(other) && on_default(other))
+            add_rules(other, &rules);
+    }
+    struct err e = endpoint_links_set(c->all->config.networks, endpoint_id, &rules);
+    vec_done(&rules);
+    return e;
+}
+
+static void allow_again(const struct container *c) {
+    const struct endpoint_plan *p = container_endpoint(c);
+    if (p)
+        log_err(LOG_WARN, container_links_allow(c, p->endpoint_id), "container %s", c->id);
+}
+
+void container_links_restored(struct containers *cs) {
+    for (size_t i = 0; i < cs->n; i++)
+        if (cs->sorted[i]->host->links.n && container_is_alive(cs->sorted[i]))
+            allow_again(cs->sorted[i]);
+}
+
+void container_links_ended(struct container *ended) {
+    const struct containers *cs = ended->all;
+    for (size_t i = 0; i < cs->n && on_default(ended); i++) {
+        struct container *c = cs->sorted[i];
+        if (c->host->links.n && c != ended && container_is_alive(c) && is_linked(c, ended))
+            allow_again(c);
+    }
+}
+
 void container_links_started(struct container *started) {
     const struct containers *cs = started->all;
     for (size_t i = 0; i < cs->n && on_default(started); i++) {
@@ -245,6 +298,7 @@ void container_links_started(struct container *started) {
         if (!c->host->links.n || c == started || !container_is_alive(c) || !on_default(c) ||
             !is_linked(c, started))
             continue;
+        allow_again(c);
         struct hosts_job *j = NEW(struct hosts_job);
         j->c = c;
         memcpy(j->started, started->id, sizeof j->started);

@@ -168,6 +168,8 @@ struct err container_net_reserve(struct container *c, struct arena *a, struct ne
         e = container_reserve_endpoint(c, w->network, w->settings, w->index, i == 0, i == 0, a, &p);
         if (!err_failed(e))
             vec_push(&j->plans, p);
+        if (!err_failed(e) && w->network->predefined)
+            e = container_links_allow(c, p->endpoint_id);
     }
     vec_done(&v);
     if (err_failed(e)) {

@@ -354,6 +354,11 @@ void container_links_env(const struct container *c, struct arena *a, struct strs
 void container_links_names(const struct container *c, struct arena *a, struct strs *to);
 /* Others that are linked to it learn its new address. */
 void container_links_started(struct container *started);
+/* What links let through where icc is off: for the endpoint of a start; after the end of one that
+ * is linked; for all who run at the daemon's start. */
+struct err container_links_allow(const struct container *c, const char *endpoint_id);
+void container_links_ended(struct container *ended);
+void container_links_restored(struct containers *cs);
 
 /* restore.c */
 void container_restore_one(struct container *c);

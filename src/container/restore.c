@@ -185,6 +185,7 @@ static void restore_all(struct containers *cs) {
         vec_push(&todo, cs->sorted[i]);
     for (size_t i = 0; i < todo.n; i++)
         container_restore_one(todo.items[i]);
+    container_links_restored(cs);
     networks_settle(cs->config.networks, settle_done, NULL);
     images_restored(cs->config.images);
     /* Oldest first: what was created first is usually what others need. */

@@ -32,8 +32,8 @@ static void close_list(struct nft_batch *b) {
 
 static void open_list(struct nft_batch *b, uint16_t type, const char *table, const char *set) {
     if (b->now.open && b->now.type == type && b->now.family == b->family &&
-        strcmp(b->now.table, table) == 0 &&
-        strcmp(b->now.set, set) == 0 && b->batch.bytes.len - b->now.list < LIST_BYTES_MAX)
+        strcmp(b->now.table, table) == 0 && strcmp(b->now.set, set) == 0 &&
+        b->batch.bytes.len - b->now.list < LIST_BYTES_MAX)
         return;
     close_list(b);
     if (b->batch.n == 0)
@@ -101,7 +101,7 @@ static struct err ignore_answer(void *arg, const struct nlmsghdr *h) {
     return OK;
 }
 
-static struct err table_exists(struct netlink *nl, uint8_t family, const char *table, bool *ret) {
+struct err nft_table_exists(struct netlink *nl, uint8_t family, const char *table, bool *ret) {
     CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
     request(&b, NFT_MSG_GETTABLE, 0, family);
     netlink_attr_z(&b, NFTA_TABLE_NAME, table);
@@ -116,18 +116,10 @@ static struct err table_exists(struct netlink *nl, uint8_t family, const char *t
     return OK;
 }
 
-struct err nft_table_exists(struct netlink *nl, const char *table, bool *ret) {
-    return table_exists(nl, NFPROTO_IPV4, table, ret);
-}
-
-struct err nft_table_exists_six(struct netlink *nl, const char *table, bool *ret) {
-    return table_exists(nl, NFPROTO_IPV6, table, ret);
-}
-
-struct err nft_set_exists(struct netlink *nl, bool six, const char *table, const char *set,
+struct err nft_set_exists(struct netlink *nl, uint8_t family, const char *table, const char *set,
                           bool *ret) {
     CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
-    request(&b, NFT_MSG_GETSET, 0, six ? NFPROTO_IPV6 : NFPROTO_IPV4);
+    request(&b, NFT_MSG_GETSET, 0, family);
     netlink_attr_z(&b, NFTA_SET_TABLE, table);
     netlink_attr_z(&b, NFTA_SET_NAME, set);
     struct err e = netlink_ask(nl, &b, ignore_answer, NULL);

@@ -49,11 +49,10 @@ struct err nft_commit(struct netlink *nl, struct nft_batch *b);
 struct nft_elements VEC_BODY(struct nft_element);
 struct err nft_list(struct netlink *nl, bool six, const char *table, const char *set,
                     struct nft_elements *ret);
-struct err nft_table_exists(struct netlink *nl, const char *table, bool *ret);
-/* six: a table of family ip6. */
-struct err nft_set_exists(struct netlink *nl, bool six, const char *table, const char *set,
+/* family: NFPROTO_IPV4, _IPV6, _BRIDGE. */
+struct err nft_table_exists(struct netlink *nl, uint8_t family, const char *table, bool *ret);
+struct err nft_set_exists(struct netlink *nl, uint8_t family, const char *table, const char *set,
                           bool *ret);
-struct err nft_table_exists_six(struct netlink *nl, const char *table, bool *ret); /* ip6 */
 
 /* Base chains at hook forward, families ip and inet, whose policy is drop and that are not in
  * `table`: "ip filter FORWARD". */

@@ -1,5 +1,6 @@
-/* What a published port is to the rules: elements of the sets and maps of ruleset.nft and
- * ruleset_six.nft. One place says it for publishing, taking back, and comparing with the kernel. */
+/* What a published port, or a link, is to the rules: elements of the sets and maps of ruleset.nft
+ * and ruleset_six.nft. One place says it for publishing, taking back, and comparing with the
+ * kernel. */
 #include "network/private.h"
 #include <arpa/inet.h>
 
@@ -99,5 +100,17 @@ void port_elements(const struct port_mappings *ports, const struct port_target *
         else
             for (unsigned k = 0; k < m->count; k++)
                 single(&w, m, k);
+    }
+}
+
+void link_elements(const struct endpoint *from, port_element_fn *fn, void *arg) {
+    for (size_t i = 0; i < from->link_rules.n; i++) {
+        const struct link_rule *r = &from->link_rules.items[i];
+        struct nft_element e = {0};
+        field(&e, false, &from->address, NULL, sizeof(from->address));
+        field(&e, false, &r->to, NULL, sizeof(r->to));
+        field(&e, false, &r->proto, NULL, sizeof(r->proto));
+        port_field(&e, false, r->port, 0);
+        fn(arg, false, "linked", &e);
     }
 }

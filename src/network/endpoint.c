@@ -1,4 +1,5 @@
 /* Endpoints in memory: reserve, settle, release, adopt. */
+#include "base/log.h"
 #include "base/random.h"
 #include "network/private.h"
 #include <arpa/inet.h>
@@ -125,7 +126,25 @@ static void take_out(struct networks *n, struct endpoint *e) {
     vec_done(&e->ports);
     strv_done(&e->aliases);
     strv_done(&e->links);
+    bool linked = e->link_rules.n != 0;
+    vec_done(&e->link_rules);
     free(e);
+    if (linked)
+        log_err(LOG_WARN, settle_links(n), "network");
+}
+
+struct err endpoint_links_set(struct networks *n, const char *endpoint_id,
+                              const struct link_rules *rules) {
+    struct endpoint *e = endpoint_find(n, endpoint_id);
+    if (!e || e->network->icc || (!rules->n && !e->link_rules.n))
+        return OK;
+    if (rules->n > NETWORK_LINK_RULES_MAX)
+        return err_new(ERR_INVALID, "more than %d ports of linked containers",
+                       NETWORK_LINK_RULES_MAX);
+    e->link_rules.n = 0;
+    for (size_t i = 0; i < rules->n; i++)
+        vec_push(&e->link_rules, rules->items[i]);
+    return settle_links(n);
 }
 
 static void copy_names(struct strv *to, char *const *items, size_t n) {

@@ -111,6 +111,15 @@ static struct err prepare_six(const struct host_plan *h, struct netlink *nl) {
     return rules_load_six(h, forwarding_ours(h->run_dir, true));
 }
 
+/* Containers of such a network reach only the host. So that links work, the host answers for the
+ * others when they are asked for (RFC 3069) and forwards what the rules of links let through. */
+static struct err prepare_closed(const struct host_plan *h) {
+    CLEAN_FREE char *delay = mem_printf("/proc/sys/net/ipv4/neigh/%s/proxy_delay", h->bridge);
+    TRY(rules_load_bridge(h));
+    TRY(bridge_switch("ipv4", h->bridge, "proxy_arp_pvlan", "1"));
+    return set_switch(delay, "0");
+}
+
 struct err host_prepare(const struct host_plan *h, bool *ret_table_loaded) {
     if (h->forward)
         TRYF(forwarding_on(h->run_dir, false), "switch IPv4 forwarding on");
@@ -123,6 +132,8 @@ struct err host_prepare(const struct host_plan *h, bool *ret_table_loaded) {
     else
         TRY(bridge_switch("ipv6", h->bridge, "disable_ipv6", "1"));
     TRY(rules_load(h, host_forwarding_ours(h->run_dir), ret_table_loaded));
+    if (!h->icc)
+        TRY(prepare_closed(h));
     TRY(rules_add_network(h));
     /* Only now: the rule that keeps containers off the host's 127.0.0.1 is in force. */
     return bridge_switch("ipv4", h->bridge, "route_localnet", "1");

@@ -93,12 +93,18 @@ static struct err drop_other_addresses(struct netlink *nl, unsigned index,
     return remove.n ? send_allowing(nl, &remove, EADDRNOTAVAIL) : OK;
 }
 
+void bridge_mac(struct in_addr gateway, uint8_t ret[6]) {
+    static const uint8_t head[2] = {0x02, 0x42};
+    memcpy(ret, head, sizeof(head));
+    memcpy(ret + sizeof(head), &gateway, sizeof(gateway));
+}
+
 struct err link_bridge(struct netlink *nl, const struct host_plan *h) {
     CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
     /* A fixed hardware address: else the bridge takes the lowest of its ports and changes it as
      * containers come and go, and everybody's ARP caches are wrong. */
-    uint8_t mac[6] = {0x02, 0x42};
-    memcpy(mac + 2, &h->gateway, sizeof(h->gateway));
+    uint8_t mac[6];
+    bridge_mac(h->gateway, mac);
     new_link(&b, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
     netlink_attr_z(&b, IFLA_IFNAME, h->bridge);
     netlink_attr(&b, IFLA_ADDRESS, mac, sizeof(mac));
@@ -128,6 +134,9 @@ struct err link_remove(struct netlink *nl, const char *name) {
     return err_wrap(send_allowing(nl, &b, ENODEV), "remove interface %s", name);
 }
 
+/* Interfaces that ruleset_bridge.nft speaks of; the number is nobody else's ("co"). */
+#define CLOSED_GROUP 25455
+
 /* --- the pair ----------------------------------------------------------------------------------
  */
 
@@ -137,6 +146,8 @@ static void create_pair(struct netlink_batch *b, const struct veth *v) {
     netlink_attr_z(b, IFLA_IFNAME, v->host_name);
     netlink_attr_u32(b, IFLA_MTU, v->mtu);
     netlink_attr_u32(b, IFLA_MASTER, v->bridge_index);
+    if (v->closed)
+        netlink_attr_u32(b, IFLA_GROUP, CLOSED_GROUP);
     size_t info = netlink_nest(b, IFLA_LINKINFO);
     netlink_attr_z(b, IFLA_INFO_KIND, "veth");
     size_t data = netlink_nest(b, IFLA_INFO_DATA);
@@ -168,8 +179,6 @@ static void configure_port(struct netlink_batch *b, const struct veth *v) {
     /* Hairpin: a container reaches its own published port; with bridge-nf-call-iptables on,
      * translated frames leave by the port they came in. */
     netlink_attr_u8(b, IFLA_BRPORT_MODE, 1);
-    if (v->isolated)
-        netlink_attr_u8(b, IFLA_BRPORT_ISOLATED, 1);
     netlink_nest_end(b, data);
     netlink_nest_end(b, info);
 }

@@ -244,6 +244,15 @@ void network_remove(struct networks *n, struct network *w, void (*done)(void *ar
 
 /* --- endpoints ----------------------------------------------------------------------------- */
 
+/* What a container may reach of another one where nobody may talk to anybody (icc off). */
+#define NETWORK_LINK_RULES_MAX 4096
+struct link_rule {
+    struct in_addr to;
+    uint8_t proto;
+    uint16_t port;
+};
+struct link_rules VEC_BODY(struct link_rule);
+
 struct endpoint {
     struct list link; /* network.endpoints */
     struct network *network;
@@ -252,9 +261,10 @@ struct endpoint {
     struct in_addr address;
     struct in6_addr address6; /* ::, when the network has no IPv6 */
     uint8_t mac[6];
-    struct port_mappings ports; /* final, after endpoint_settle */
-    struct strv aliases, links; /* names on this network; links: "container:alias" */
-    bool live;                  /* between endpoint_settle/adopt and release */
+    struct port_mappings ports;   /* final, after endpoint_settle */
+    struct strv aliases, links;   /* names on this network; links: "container:alias" */
+    struct link_rules link_rules; /* endpoint_links_set */
+    bool live;                    /* between endpoint_settle/adopt and release */
 };
 struct endpoint_request {
     const char *container_id, *container_name;
@@ -310,6 +320,11 @@ struct endpoint_plan *endpoint_plan_free(struct endpoint_plan *p); /* NULL allow
  * port is already allocated (by container web)": 500, as the peer answers. */
 struct err endpoint_reserve(struct networks *n, struct network *w, const struct endpoint_request *r,
                             struct endpoint_plan **ret);
+
+/* Loop. From now on this container may reach these, and nothing else of its neighbours (a network
+ * with icc off; where it is on this is nothing). Copied. Ends with the endpoint. */
+struct err endpoint_links_set(struct networks *n, const char *endpoint_id,
+                              const struct link_rules *rules);
 
 struct endpoint_live {
     int netns_fd;  /* the container's network namespace; pass to monitor_start.netns_fd */

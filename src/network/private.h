@@ -127,6 +127,8 @@ struct relay_host *relay_new(struct networks *n, const char *program);
 struct relay_host *relay_free(struct relay_host *h);
 /* A port may have been published on IPv6. */
 void relay_need(struct networks *n);
+/* The rules of links as the endpoints have them now: settle.c. */
+struct err settle_links(struct networks *n);
 /* The registry goes away under a job of networks_settle: settle.c. */
 void settle_forget(struct networks *n);
 struct network *network_new(void);
@@ -187,6 +189,7 @@ bool host_forwarding_ours(const char *run_dir);
 
 unsigned link_index(const char *name); /* 0: there is none */
 struct err link_bridge(struct netlink *nl, const struct host_plan *h);
+void bridge_mac(struct in_addr gateway, uint8_t ret[6]);
 /* One that is gone is success. */
 struct err link_remove(struct netlink *nl, const char *name);
 struct veth {
@@ -194,7 +197,7 @@ struct veth {
     int netns_fd;
     unsigned bridge_index, mtu;
     const uint8_t *mac;
-    bool isolated;
+    bool closed; /* may reach the host only: ruleset_bridge.nft */
 };
 struct err link_veth(struct netlink *nl, const struct veth *v);
 struct macvlan {
@@ -236,6 +239,8 @@ struct err ports_bind(const struct port_requests *requests, bool relay, struct p
 /* Loads the table when it is missing. foreign_drop: see ruleset.nft. */
 struct err rules_load(const struct host_plan *h, bool foreign_drop, bool *ret_loaded);
 struct err rules_load_six(const struct host_plan *h, bool foreign_drop);
+/* For networks whose containers may not talk to each other: ruleset_bridge.nft. */
+struct err rules_load_bridge(const struct host_plan *h);
 /* Elements that make the network known to the rules. */
 struct err rules_add_network(const struct host_plan *h);
 struct err rules_remove_network(const struct host_plan *h);
@@ -247,6 +252,7 @@ struct port_target {
 typedef void port_element_fn(void *arg, bool six, const char *set, const struct nft_element *e);
 void port_elements(const struct port_mappings *ports, const struct port_target *to,
                    port_element_fn *fn, void *arg);
+void link_elements(const struct endpoint *e, port_element_fn *fn, void *arg);
 /* Sockets to nf_tables that are kept: sockets.c. All three take NULL: nothing is kept. */
 struct nft_sockets *nft_sockets_new(void);
 struct nft_sockets *nft_sockets_free(struct nft_sockets *s);

@@ -254,6 +254,7 @@ struct networks *networks_close(struct networks *n) {
         vec_done(&e->ports);
         strv_done(&e->aliases);
         strv_done(&e->links);
+        vec_done(&e->link_rules);
         free(e);
     }
     for (size_t i = 0; i < n->items_n; i++)

@@ -12,6 +12,19 @@ static const char ruleset_six[] =
 #include "ruleset_six.inc"
     ;
 
+static const char ruleset_bridge[] =
+#include "ruleset_bridge.inc"
+    ;
+
+/* A table of ours in one family. */
+struct half {
+    uint8_t family;
+    const char *name, *text;
+};
+static const struct half rules_four = {NFPROTO_IPV4, "ip", ruleset};
+static const struct half rules_six = {NFPROTO_IPV6, "ip6", ruleset_six};
+static const struct half rules_frames = {NFPROTO_BRIDGE, "bridge", ruleset_bridge};
+
 static struct err open_nft(struct netlink *nl) {
     return netlink_open(NETLINK_NETFILTER, nl);
 }
@@ -27,15 +40,14 @@ static const char *version(const char *text, char out[32]) {
 
 /* A table of an earlier or later version of ours stays in force until it is replaced, in one
  * transaction; connections that are open live on in connection tracking. */
-static struct err is_current(struct netlink *nl, const struct host_plan *h, const char *text,
-                             bool six, bool *ret_exists, bool *ret_current) {
+static struct err is_current(struct netlink *nl, const struct host_plan *h, const struct half *half,
+                             bool *ret_exists, bool *ret_current) {
     char set[32];
     *ret_current = false;
-    TRY(six ? nft_table_exists_six(nl, h->table, ret_exists)
-            : nft_table_exists(nl, h->table, ret_exists));
+    TRY(nft_table_exists(nl, half->family, h->table, ret_exists));
     if (!*ret_exists)
         return OK;
-    return nft_set_exists(nl, six, h->table, version(text, set), ret_current);
+    return nft_set_exists(nl, half->family, h->table, version(half->text, set), ret_current);
 }
 
 static void fill(struct buf *out, const char *text, const char *table, bool foreign_drop) {
@@ -60,53 +72,45 @@ static void fill(struct buf *out, const char *text, const char *table, bool fore
     buf_add_str(out, head);
 }
 
-struct err rules_load(const struct host_plan *h, bool foreign_drop, bool *ret_loaded) {
+/* *ret_loaded: it was missing, or another version. */
+static struct err load(const struct host_plan *h, const struct half *half, bool foreign_drop,
+                       bool *ret_loaded) {
     CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
     TRY(open_nft(&nl));
     bool exists = false;
     bool current = false;
-    TRY(is_current(&nl, h, ruleset, false, &exists, &current));
-    if (current) {
-        *ret_loaded = false;
-        return OK;
-    }
-    CLEAN_BUF struct buf script = {0};
-    if (exists)
-        buf_addf(&script, "delete table ip %s\n", h->table);
-    fill(&script, ruleset, h->table, foreign_drop);
-    struct err e = nft_load(h->nft_program, buf_str(&script));
-    if (err_failed(e)) {
-        /* Somebody else may have been quicker: that is as good. */
-        TRY(is_current(&nl, h, ruleset, false, &exists, &current));
-        if (!current)
-            return err_wrap(e, "load nftables table '%s'", h->table);
-        err_free(e);
-    }
-    *ret_loaded = true;
-    return OK;
-}
-
-struct err rules_load_six(const struct host_plan *h, bool foreign_drop) {
-    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
-    TRY(open_nft(&nl));
-    bool exists = false;
-    bool current = false;
-    TRY(is_current(&nl, h, ruleset_six, true, &exists, &current));
+    *ret_loaded = false;
+    TRY(is_current(&nl, h, half, &exists, &current));
     if (current)
         return OK;
     CLEAN_BUF struct buf script = {0};
     if (exists)
-        buf_addf(&script, "delete table ip6 %s\n", h->table);
-    fill(&script, ruleset_six, h->table, foreign_drop);
+        buf_addf(&script, "delete table %s %s\n", half->name, h->table);
+    fill(&script, half->text, h->table, foreign_drop);
     struct err e = nft_load(h->nft_program, buf_str(&script));
+    *ret_loaded = true;
     if (!err_failed(e))
         return OK;
-    /* somebody else may have been quicker */
-    TRY(is_current(&nl, h, ruleset_six, true, &exists, &current));
+    /* Somebody else may have been quicker: that is as good. */
+    TRY(is_current(&nl, h, half, &exists, &current));
     if (!current)
-        return err_wrap(e, "load nftables table 'ip6 %s'", h->table);
+        return err_wrap(e, "load nftables table '%s %s'", half->name, h->table);
     err_free(e);
     return OK;
+}
+
+struct err rules_load(const struct host_plan *h, bool foreign_drop, bool *ret_loaded) {
+    return load(h, &rules_four, foreign_drop, ret_loaded);
+}
+
+struct err rules_load_six(const struct host_plan *h, bool foreign_drop) {
+    bool loaded = false;
+    return load(h, &rules_six, foreign_drop, &loaded);
+}
+
+struct err rules_load_bridge(const struct host_plan *h) {
+    bool loaded = false;
+    return load(h, &rules_frames, false, &loaded);
 }
 
 /* --- elements ----------------------------------------------------------------------------------
@@ -160,17 +164,14 @@ static void network_elements(struct nft_batch *b, const struct host_plan *h, ele
         fn(b, h->table, "outgoing", &one);
 }
 
-struct err rules_add_network(const struct host_plan *h) {
-    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
-    TRY(open_nft(&nl));
-    CLEAN_NFT_BATCH struct nft_batch b = {0};
-    network_elements(&b, h, nft_add);
-    TRYF(nft_commit(&nl, &b), "make %s known to the rules", h->bridge);
-    if (!h->six)
-        return OK;
-    CLEAN_NFT_BATCH struct nft_batch six = {.family = NFPROTO_IPV6};
-    network_elements(&six, h, nft_add);
-    return err_wrap(nft_commit(&nl, &six), "make %s known to the IPv6 rules", h->bridge);
+/* What the rules for frames know of a network whose containers may not talk to each other. */
+static void frame_elements(struct nft_batch *b, const struct host_plan *h, element_fn *fn) {
+    struct nft_element gate = {0};
+    uint8_t mac[6];
+    bridge_mac(h->gateway, mac);
+    key_bytes(&gate, mac, sizeof(mac));
+    gate.key_len = sizeof(mac); /* a key of one field is not padded */
+    fn(b, h->table, "gates", &gate);
 }
 
 static struct err commit_removal(struct netlink *nl, struct nft_batch *b) {
@@ -182,17 +183,58 @@ static struct err commit_removal(struct netlink *nl, struct nft_batch *b) {
     return e;
 }
 
+/* What an earlier configuration of the default bridge allowed and this one does not. */
+static struct err drop_outdated(struct netlink *nl, const struct host_plan *h, uint8_t family) {
+    struct nft_element one = {0};
+    key_name(&one, h->bridge);
+    struct nft_element pair = one;
+    key_name(&pair, h->bridge);
+    CLEAN_NFT_BATCH struct nft_batch within = {.family = family};
+    CLEAN_NFT_BATCH struct nft_batch outgoing = {.family = family};
+    if (!h->icc)
+        nft_delete(&within, h->table, "within", &pair);
+    if (!h->masquerade || h->internal)
+        nft_delete(&outgoing, h->table, "outgoing", &one);
+    TRY(commit_removal(nl, &within));
+    return commit_removal(nl, &outgoing);
+}
+
+struct err rules_add_network(const struct host_plan *h) {
+    CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
+    TRY(open_nft(&nl));
+    CLEAN_NFT_BATCH struct nft_batch b = {0};
+    TRY(drop_outdated(&nl, h, NFPROTO_IPV4));
+    network_elements(&b, h, nft_add);
+    TRYF(nft_commit(&nl, &b), "make %s known to the rules", h->bridge);
+    if (!h->icc) {
+        CLEAN_NFT_BATCH struct nft_batch gate = {.family = NFPROTO_BRIDGE};
+        frame_elements(&gate, h, nft_add);
+        TRYF(nft_commit(&nl, &gate), "make %s known to the rules for frames", h->bridge);
+    }
+    if (!h->six)
+        return OK;
+    CLEAN_NFT_BATCH struct nft_batch more = {.family = NFPROTO_IPV6};
+    TRY(drop_outdated(&nl, h, NFPROTO_IPV6));
+    network_elements(&more, h, nft_add);
+    return err_wrap(nft_commit(&nl, &more), "make %s known to the IPv6 rules", h->bridge);
+}
+
 struct err rules_remove_network(const struct host_plan *h) {
     CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
     TRY(open_nft(&nl));
     CLEAN_NFT_BATCH struct nft_batch b = {0};
     network_elements(&b, h, nft_delete);
     TRYF(commit_removal(&nl, &b), "remove %s from the rules", h->bridge);
+    if (!h->icc) {
+        CLEAN_NFT_BATCH struct nft_batch gate = {.family = NFPROTO_BRIDGE};
+        frame_elements(&gate, h, nft_delete);
+        TRYF(commit_removal(&nl, &gate), "remove %s from the rules for frames", h->bridge);
+    }
     if (!h->six)
         return OK;
-    CLEAN_NFT_BATCH struct nft_batch six = {.family = NFPROTO_IPV6};
-    network_elements(&six, h, nft_delete);
-    return err_wrap(commit_removal(&nl, &six), "remove %s from the IPv6 rules", h->bridge);
+    CLEAN_NFT_BATCH struct nft_batch more = {.family = NFPROTO_IPV6};
+    network_elements(&more, h, nft_delete);
+    return err_wrap(commit_removal(&nl, &more), "remove %s from the IPv6 rules", h->bridge);
 }
 
 struct change {

@@ -64,6 +64,7 @@ static void collect(const struct networks *n, struct facts *f) {
     void *value;
     while (map_next(&n->endpoints, &it, NULL, &value)) {
         const struct endpoint *e = value;
+        link_elements(e, note, f);
         if (!e->live) {
             map_set(&f->unsettled, str_n(&e->address, sizeof(e->address)), value);
             if (six_is_set(&e->address6))
@@ -131,8 +132,8 @@ static struct err mend_set(const struct networks *n, struct netlink *nl, struct 
     return nft_commit(nl, &add);
 }
 
-static const char *const port_sets[] = {"published", "published_at", "ranges",
-                                        "ranges_at", "limited",      "allowed"};
+static const char *const port_sets[] = {"published", "published_at", "ranges", "ranges_at",
+                                        "limited",   "allowed",      "linked"};
 
 static struct err mend(struct networks *n) {
     struct netlink nl = NETLINK_NONE;
@@ -155,6 +156,28 @@ static struct err mend(struct networks *n) {
     return OK;
 }
 
+struct err settle_links(struct networks *n) {
+    struct netlink nl = NETLINK_NONE;
+    TRY(nft_socket_take(n->sockets, &nl));
+    unsigned changes = 0;
+    struct facts f = {0};
+    size_t it = 0;
+    void *e;
+    while (map_next(&n->endpoints, &it, NULL, &e))
+        link_elements(e, note, &f);
+    struct err failed = mend_set(n, &nl, &f, false, "linked", &changes);
+    bool nothing = err_kind(failed) == ERR_NOT_FOUND && !f.all.n;
+    facts_done(&f);
+    if (err_failed(failed))
+        netlink_done(&nl);
+    else
+        nft_socket_give(n->sockets, &nl);
+    if (!nothing)
+        return err_wrap(failed, "rules of links");
+    err_free(failed); /* no rules were ever loaded, and none is wanted */
+    return OK;
+}
+
 /* --- the job -----------------------------------------------------------------------------------
  */
 
@@ -166,7 +189,7 @@ static struct err settle_work(void *arg) {
         bool loaded = false;
         TRY(host_prepare(&s->hosts.items[i], &loaded));
     }
-    TRY(nft_table_exists(&nl, s->table, &s->exists));
+    TRY(nft_table_exists(&nl, NFPROTO_IPV4, s->table, &s->exists));
     return s->exists ? host_warnings(s->table, &s->warnings) : OK;
 }
 

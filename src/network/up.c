@@ -127,7 +127,7 @@ static struct err connect_pair(struct endpoint_plan *p, int netns_fd, struct net
                                        .bridge_index = bridge,
                                        .mtu = p->mtu,
                                        .mac = p->mac,
-                                       .isolated = !p->icc}));
+                                       .closed = !p->icc}));
     struct in_addr gateway = {p->internal || !p->default_route ? 0 : p->gateway.s_addr};
     struct inside inside = {
         .name = p->interface, .address = p->address, .gateway = gateway, .prefix = p->prefix};

@@ -43,5 +43,35 @@ dk run -d --name other --network back busybox sleep 1000 > /dev/null
 expect_status 1 dk exec other nslookup store
 dk rm -f db web w2 user other > /dev/null
 dk network rm back > /dev/null
+
+step "where containers may not talk to each other: only links, and only to exposed ports"
+stop_daemon
+start_daemon --icc=false
+answer() { dk exec "$1" sh -c "nc -w 2 $2 $3 < /dev/null"; }
+says() { [ "$(answer "$1" "$2" "$3")" = "$4" ]; }
+for mode in 0 1; do
+    [ -e /proc/sys/net/bridge ] && in_net sh -c "echo $mode > /proc/sys/net/bridge/bridge-nf-call-iptables"
+    serve='while :; do echo $0 | nc -l -p $1 > /dev/null; done'
+    dk run -d --name db --expose 5432 -p 7000:7000 busybox sh -c "(sh -c '$serve' db 5432 & sh -c '$serve' hidden 7000 & sh -c '$serve' other 80); wait" > /dev/null
+    dk run -d --name web --link db:store busybox sleep 1000 > /dev/null
+    dk run -d --name alone busybox sleep 1000 > /dev/null
+    db=$(dk inspect -f '{{.NetworkSettings.IPAddress}}' db)
+    eventually 5 says web store 5432 db
+    expect_status 1 answer web store 80
+    expect_status 1 answer alone "$db" 5432
+    # published ports are for everybody, neighbours too
+    gateway=$(dk inspect -f '{{.NetworkSettings.Gateway}}' db)
+    eventually 5 says alone "$gateway" 7000 hidden
+    expect_status 1 dk exec db ping -c 1 -W 1 "$(dk inspect -f '{{.NetworkSettings.IPAddress}}' web)"
+    dk restart -t 0 db > /dev/null
+    eventually 10 says web store 5432 db
+    kill_daemon
+    in_net nft flush set ip "corten-${instance#corten-}" linked
+    restart_daemon
+    eventually 10 says web store 5432 db
+    dk stop -t 0 db > /dev/null
+    expect_eq "$(in_net nft list set ip "corten-${instance#corten-}" linked | grep -c 5432)" 0
+    dk rm -f web alone db > /dev/null
+done
 expect_nothing_left
 pass
