@@ -84,6 +84,7 @@ struct template_field {
     struct str key;             /* on the wire */
     struct template_value zero; /* when it is absent */
     const void *type;           /* of the member; NULL: unknown */
+    bool is_unit;               /* of an element: Go's struct{}, which prints as {} */
 };
 struct template_schema {
     /* name: as the template says it. false: there is no such member. */
@@ -122,6 +123,6 @@ struct template_value template_bool(bool b);
 struct template_value template_json(const struct json *j);
 /* What Go's %v prints. */
 void template_print(const struct template_value *v, struct buf *out);
-/* What Go's json.Marshal prints, without escaping for HTML. */
+/* What Go's json.Marshal prints; only views are escaped for HTML, as docker's are. */
 struct err template_print_json(const struct template_value *v, struct arena *a, struct buf *out);
 bool template_truth(const struct template_value *v);

@@ -212,6 +212,9 @@ static void print_json_value(const struct template_value *v, struct buf *out, in
         return;
     }
     struct str *keys = template_keys(v, &a, &n);
+    struct template_field f = {0};
+    if (v->schema && v->type)
+        v->schema->element(v->type, &f);
     buf_adds(out, "map[");
     for (size_t i = 0; i < n; i++) {
         struct template_value item;
@@ -219,7 +222,10 @@ static void print_json_value(const struct template_value *v, struct buf *out, in
         buf_adds(out, i ? " " : "");
         buf_add_str(out, keys[i]);
         buf_addc(out, ':');
-        print(&item, out, depth + 1);
+        if (f.is_unit && item.kind == TEMPLATE_JSON)
+            buf_adds(out, "{}");
+        else
+            print(&item, out, depth + 1);
     }
     buf_addc(out, ']');
 }
@@ -287,11 +293,25 @@ static int compare_members(const void *a, const void *b) {
                   (*(const struct template_member *const *)b)->name);
 }
 
+/* As Go's json.Marshal, which docker's views call, writes what means something in HTML. */
+static void escape_html(struct buf *out, size_t from) {
+    CLEAN_BUF struct buf text = {0};
+    buf_add(&text, out->data + from, out->len - from);
+    buf_truncate(out, from);
+    for (size_t i = 0; i < text.len; i++) {
+        char ch = text.data[i];
+        if (ch == '<' || ch == '>' || ch == '&')
+            buf_addf(out, "\\u%04x", (unsigned)ch);
+        else
+            buf_addc(out, ch);
+    }
+}
+
 /* Members sorted by name, as docker's views do. */
 static struct err view_json(const struct template_value *v, struct arena *a, struct buf *out) {
     const struct template_type *t = v->view.type;
     const struct template_member **sorted = arena_array(a, t->members_n + 1, sizeof *sorted);
-    size_t n = 0;
+    size_t n = 0, from = out->len;
     for (size_t i = 0; i < t->members_n; i++)
         if (!t->members[i].args_max)
             sorted[n++] = &t->members[i];
@@ -306,6 +326,7 @@ static struct err view_json(const struct template_value *v, struct arena *a, str
         TRY(template_print_json(&item, a, out));
     }
     buf_addc(out, '}');
+    escape_html(out, from);
     return OK;
 }
 

@@ -176,6 +176,12 @@ int build_run(struct invocation *in) {
     struct build_job job;
     bool to_stdout;
     int status = 1;
+    if (!o->disable_trust)
+        return cli_usage(in, "--disable-content-trust=false is not supported: there is no notary");
+    if (!o->rm)
+        return cli_usage(in, "--rm=false is not supported: steps leave no containers");
+    if (o->isolation && *o->isolation && strcmp(o->isolation, "default") != 0)
+        return cli_usage(in, "--isolation '%s': want default", o->isolation);
     if (o->check)
         return check(o, in->args[0]);
     struct err e = view_open(o, &v);

@@ -59,6 +59,16 @@ static const struct option_row build_rows[] = {
     FLAG(O, check, 0, "check", "Do not build: check the Dockerfile"),
     FLAG(O, verify, 0, "verify", "Build twice without cache: both must give the same image"),
     FLAG_ON(O, provenance, 0, "provenance", "Labels that say where the image comes from"),
+    /* The context is not sent, and no container is left: these have nothing more to do. */
+    FLAG(O, compress, 0, "compress", NULL),
+    FLAG(O, force_rm, 0, "force-rm", NULL),
+    FLAG(O, squash, 0, "squash", NULL),
+    {.name = "rm", .kind = OPTION_FLAG, .offset = offsetof(O, rm), .otherwise = "true"},
+    {.name = "disable-content-trust",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(O, disable_trust),
+     .otherwise = "true"},
+    TEXT(O, isolation, 0, "isolation", "NAME", NULL),
     FLAG(O, quiet, 'q', "quiet", "Suppress the build output and print image ID on success"),
 };
 #undef O
@@ -164,6 +174,7 @@ static struct err make_query(const struct build_options *o, const char *dockerfi
     for (size_t i = 0; i < o->add_hosts.n; i++)
         client_query(query, "extrahosts", o->add_hosts.items[i]);
     client_query_bool(query, "nocache", o->no_cache);
+    client_query_bool(query, "squash", o->squash);
     client_query_bool(query, "pull", o->pull);
     client_query_bool(query, "rm", true);
     pairs_query(query, "buildargs", &o->build_args, "SOURCE_DATE_EPOCH");

@@ -4,9 +4,10 @@
 #include "spec/corten_build.h"
 
 struct build_options {
-    bool no_cache, pull, quiet, check, verify, provenance, load;
+    bool no_cache, pull, quiet, check, verify, provenance, load, compress, rm, force_rm, squash,
+        disable_trust;
     const char *file, *target, *network, *iidfile, *platform, *progress, *metadata, *cgroup_parent,
-        *cpuset_cpus, *cpuset_mems;
+        *cpuset_cpus, *cpuset_mems, *isolation;
     int64_t memory, memory_swap, shm_size, cpu_shares, cpu_period, cpu_quota;
     struct strv tags, build_args, labels, secrets, ssh, allow, outputs, contexts, fresh, add_hosts,
         ulimits, cache_from, cache_to, security;

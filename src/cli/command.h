@@ -166,7 +166,8 @@ const char *cli_with_tag(const char *name, struct arena *a);
 ssize_t cli_read_fd(void *arg, void *p, size_t n); /* body_read; arg: int * */
 /* Copies the rest of an answer to fd. */
 struct err cli_copy_out(struct client *c, int fd);
-/* GET collection/ARGUMENT/export into a file; NULL: stdout, which may be no terminal. The status. */
+/* GET collection/ARGUMENT/export into a file; NULL: stdout, which may be no terminal. The status.
+ */
 int cli_export(struct invocation *in, const char *collection, const char *output);
 
 /* show.c, table.c: tables, human sizes and times, progress. */
@@ -219,6 +220,9 @@ struct cli_list {
     const char *quiet;           /* instead, with -q; else NULL */
     const struct template_type *type;
     bool whole; /* nothing is shortened */
+    /* The member (char *) to sort by, naturally ("n2" before "n10"): offset + 1; 0: as they come.
+     */
+    size_t sort_by;
     /* An element's rows; NULL: the element is the row. */
     struct err (*row)(struct listing *l, const void *element, struct invocation *in);
 };
@@ -227,6 +231,10 @@ int cli_list(struct invocation *in, const struct cli_list *list);
 /* The same with an answer that is there already. */
 int cli_rows(struct invocation *in, const struct cli_list *list, const struct objs *found);
 /* Prints one document by a template ("json", or NULL for none). */
+/* ERR_INVALID: the template is none, which is TEMPLATE_STATUS to the peer; see template_status. */
+#define TEMPLATE_STATUS 64
+/* TEMPLATE_STATUS when the error is about a template's text, 1 when about what came of it. */
+int template_status(struct err e);
 struct err document_print(const char *format, struct str json, const struct fields *table,
                           struct buf *out);
 /* JSON with indentation, as the peer prints it. */

@@ -8,6 +8,9 @@
     X(backup)             \
     X(build)              \
     X(call)               \
+    X(checkpoint_create)  \
+    X(checkpoint_ls)      \
+    X(checkpoint_rm)      \
     X(container_inspect)  \
     X(create)             \
     X(debug)              \
@@ -28,7 +31,16 @@
     X(metadata)           \
     X(methods)            \
     X(monitor)            \
+    X(plugin_create)      \
+    X(plugin_disable)     \
+    X(plugin_enable)      \
+    X(plugin_inspect)     \
+    X(plugin_install)     \
     X(plugin_ls)          \
+    X(plugin_push)        \
+    X(plugin_rm)          \
+    X(plugin_set)         \
+    X(plugin_upgrade)     \
     X(logs)               \
     X(network_connect)    \
     X(network_create)     \

@@ -9,12 +9,13 @@
  * ------------------------------------------------------------------------ */
 
 struct stop_options {
-    const char *signal, *time, *timeout;
+    const char *signal;
+    int64_t time, timeout;
 };
 static const struct option_row stop_rows[] = {
     TEXT(struct stop_options, signal, 's', "signal", "SIGNAL", "What asks it to end"),
-    TEXT(struct stop_options, timeout, 't', "timeout", "SECONDS", "How long it may take (-1: any)"),
-    TEXT(struct stop_options, time, 0, "time", "SECONDS", NULL),
+    INT(struct stop_options, timeout, 't', "timeout", "SECONDS", "How long it may take (-1: any)"),
+    INT(struct stop_options, time, 0, "time", "SECONDS", NULL),
 };
 
 static struct err stop_like(struct client *c, struct invocation *in, const char *name,
@@ -23,7 +24,8 @@ static struct err stop_like(struct client *c, struct invocation *in, const char 
     CLEAN_BUF struct buf target = {0};
     client_path(&target, "/containers/", name, verb);
     client_query(&target, "signal", o->signal);
-    client_query(&target, "t", o->timeout ? o->timeout : o->time);
+    if (option_given(in, "timeout") || option_given(in, "time"))
+        client_query_i64(&target, "t", option_given(in, "timeout") ? o->timeout : o->time);
     return cli_post(c, buf_cstr(&target));
 }
 

@@ -78,7 +78,8 @@ static struct err exec_start(struct client *c, struct invocation *in, const char
     struct api_exec_start doc = {.detach = o->detach, .tty = o->tty};
     CLEAN_BUF struct buf keys = {0};
     unsigned rows, columns;
-    TRY(detach_keys_option(o->detach_keys, in, &keys));
+    if (o->tty)
+        TRY(detach_keys_option(o->detach_keys, in, &keys));
     terminal_size(&rows, &columns);
     if (o->tty) {
         doc.console_size[0] = rows;
@@ -117,11 +118,18 @@ static int exec_run(struct invocation *in) {
         fprintf(stderr, "the input device is not a TTY\n");
         return 1;
     }
+    for (size_t i = 0; i < o->env.n; i++) {
+        struct err e = env_check(o->env.items[i]);
+        if (err_failed(e))
+            return cli_fail(e, 125);
+    }
     struct err e = exec_create(c, in, &id);
     if (!err_failed(e))
         e = exec_start(c, in, id, &status);
     if (err_failed(e)) {
-        int code = start_failure_status(err_msg(e));
+        /* Only the daemon's words are about the program. */
+        bool ours = !strncmp(err_msg(e), "corten: ", 8);
+        int code = ours ? 125 : start_failure_status(err_msg(e));
         return cli_fail(e, code == 125 ? 1 : code);
     }
     return status;

@@ -109,6 +109,11 @@ void json_pretty(struct str json, int depth, int indent, struct buf *out) {
     }
 }
 
+int template_status(struct err e) {
+    bool ours = err_kind(e) == ERR_INVALID && strstr(err_msg(e), "template parsing error");
+    return ours && !strstr(err_msg(e), "executing \"") ? TEMPLATE_STATUS : 1;
+}
+
 struct err document_print(const char *format, struct str json, const struct fields *table,
                           struct buf *out) {
     CLEAN_JSON struct json *root = NULL;

@@ -19,6 +19,13 @@ static int tag_run(struct invocation *in) {
     if (!c)
         return 1;
     cli_split_tag(in->args[1], &in->arena, &repo, &tag);
+    const char *slash = strrchr(repo, '/');
+    if (strchr(slash ? slash : repo, ':'))
+        return cli_fail(err_new(ERR_INVALID,
+                                "corten: Error parsing reference: \"%s\" is not a valid "
+                                "repository/tag: invalid reference format",
+                                in->args[1]),
+                        1);
     TRYF_STATUS(client_image_tag(c, in->args[0], repo, tag));
     if (in->json)
         cli_say(in, "name", in->args[1]);
@@ -192,14 +199,38 @@ static struct err open_input(const char *path, int *ret_fd) {
                : OK;
 }
 
+/* OS/ARCH[/VARIANT] texts as the documents that the API takes, one parameter each. */
+static void platforms_query(struct buf *target, const struct strv *platforms) {
+    for (size_t i = 0; i < platforms->n; i++) {
+        CLEAN_BUF struct buf text = {0};
+        struct json_out jo = {.out = &text};
+        struct str rest = str_of(platforms->items[i]), os, arch, variant;
+        str_cut(rest, '/', &os, &rest);
+        str_cut(rest, '/', &arch, &variant);
+        jo_obj(&jo);
+        jo_keys(&jo, STR("architecture"));
+        jo_str(&jo, arch);
+        jo_keys(&jo, STR("os"));
+        jo_str(&jo, os);
+        if (variant.len) {
+            jo_keys(&jo, STR("variant"));
+            jo_str(&jo, variant);
+        }
+        jo_obj_end(&jo);
+        client_query(target, "platform", buf_cstr(&text));
+    }
+}
+
 struct load_options {
     const char *input;
     bool quiet;
+    struct strv platform;
 };
 static const struct option_row load_rows[] = {
     TEXT(struct load_options, input, 'i', "input", "FILE",
          "Read from a tar archive file instead of STDIN"),
     FLAG(struct load_options, quiet, 'q', "quiet", "Suppress the load output"),
+    COMMAS(struct load_options, platform, 0, "platform", "OS/ARCH", "Only of this platform"),
 };
 
 static int load_run(struct invocation *in) {
@@ -210,16 +241,20 @@ static int load_run(struct invocation *in) {
         fprintf(stderr, "requested load from stdin, but stdin is empty\n");
         return 1;
     }
+    CLEAN_BUF struct buf target = {0};
+    buf_adds(&target, "/images/load");
+    client_query(&target, "quiet", o->quiet ? "1" : NULL);
+    platforms_query(&target, &o->platform);
     struct err e = open_input(o->input, &fd);
     if (!err_failed(e) && !(c = cli_connect(in)))
         return 1;
     if (!err_failed(e))
-        e = upload(c, o->quiet ? "/images/load?quiet=1" : "/images/load", fd, false);
+        e = upload(c, buf_cstr(&target), fd, false);
     return err_failed(e) ? cli_fail(e, 1) : 0;
 }
 
 struct import_options {
-    const char *message;
+    const char *message, *platform;
     struct strv changes;
 };
 static const struct option_row import_rows[] = {
@@ -227,6 +262,7 @@ static const struct option_row import_rows[] = {
          "Set commit message for imported image"),
     LIST(struct import_options, changes, 'c', "change", "INSTRUCTION",
          "Apply Dockerfile instruction to the created image"),
+    TEXT(struct import_options, platform, 0, "platform", "OS/ARCH", "Platform of the image"),
 };
 
 static int import_run(struct invocation *in) {
@@ -245,6 +281,8 @@ static int import_run(struct invocation *in) {
     client_query(&target, "repo", repo);
     client_query(&target, "tag", *tag ? tag : NULL);
     client_query(&target, "message", o->message);
+    client_query(&target, "platform",
+                 o->platform ? o->platform : getenv("DOCKER_DEFAULT_PLATFORM"));
     for (size_t i = 0; i < o->changes.n; i++)
         client_query(&target, "changes", o->changes.items[i]);
     if (!err_failed(e))
@@ -254,9 +292,11 @@ static int import_run(struct invocation *in) {
 
 struct save_options {
     const char *output;
+    struct strv platform;
 };
 static const struct option_row save_rows[] = {
     TEXT(struct save_options, output, 'o', "output", "FILE", "Write to a file, instead of STDOUT"),
+    COMMAS(struct save_options, platform, 0, "platform", "OS/ARCH", "Only of this platform"),
 };
 
 static int save_run(struct invocation *in) {
@@ -273,6 +313,7 @@ static int save_run(struct invocation *in) {
     buf_adds(&target, "/images/get");
     for (int i = 0; i < in->args_n; i++)
         client_query(&target, "names", in->args[i]);
+    platforms_query(&target, &o->platform);
     struct client_call call = {.method = "GET", .target = buf_cstr(&target)};
     struct err e = client_begin(c, &call);
     if (!err_failed(e)) {

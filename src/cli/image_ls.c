@@ -41,6 +41,14 @@ static struct template_value size_value(int64_t bytes, struct arena *a) {
     return view_take(a, &out);
 }
 
+GETTER(v_virtual) {
+    const struct image_row *r = self;
+    struct buf out = {0};
+    human_bytes((double)r->i->size, 4, &out);
+    *ret = view_take(a, &out);
+    return OK;
+}
+
 VIEW(v_size, struct image_row, size_value(r->i->size, a))
 VIEW(v_shared, struct image_row, size_value(r->i->shared_size, a))
 VIEW(v_unique, struct image_row,
@@ -58,7 +66,7 @@ static const struct template_member image_members[] = {
     {"CreatedAt", v_at, 0, 0, "CREATED AT"},
     {"Size", v_size, 0, 0, "SIZE"},
     {"Containers", v_containers, 0, 0, "CONTAINERS"},
-    {"VirtualSize", v_size, 0, 0, "SIZE"},
+    {"VirtualSize", v_virtual, 0, 0, "SIZE"},
     {"SharedSize", v_shared, 0, 0, "SHARED SIZE"},
     {"UniqueSize", v_unique, 0, 0, "UNIQUE SIZE"},
 };

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEMPLATE_STATUS 64 /* of a template that is none, as the peer has it */
-
 struct inspect_options {
     bool size, verbose, quiet;
     const char *type, *format, *platform, *scope;
@@ -19,7 +17,8 @@ struct inspect_options {
 static const struct option_row any_rows[] = {
     FORMAT_ROW('f'),
     FLAG(struct inspect_options, size, 's', "size", "Sizes of a container's files"),
-    TEXT(struct inspect_options, type, 0, "type", "TYPE", "container, image, network or volume"),
+    TEXT(struct inspect_options, type, 0, "type", "TYPE",
+         "container, image, network, volume or plugin"),
 };
 static const struct option_row container_rows[] = {
     FORMAT_ROW('f'),
@@ -38,6 +37,18 @@ static const struct option_row volume_rows[] = {
     FORMAT_ROW('f'),
 };
 
+/* Of what a daemon says about a plugin, only this is known to templates by the API's names; any
+ * other key by its own. */
+struct plugin_document {
+    char *id, *name;
+};
+static const struct field plugin_rows[] = {
+    FIELD(struct plugin_document, id, "Id", F_STR),
+    FIELD(struct plugin_document, name, "Name", F_STR),
+};
+static const struct fields plugin_fields = {"plugin", sizeof(struct plugin_document), plugin_rows,
+                                            ARRAY_LEN(plugin_rows)};
+
 static const struct kind {
     const char *type, *before, *after;
     const struct fields *table;
@@ -46,6 +57,7 @@ static const struct kind {
     {"image", "/images/", "/json", &api_image_fields},
     {"network", "/networks/", "", &api_network_fields},
     {"volume", "/volumes/", "", &api_volume_fields},
+    {"plugin", "/plugins/", "/json", &plugin_fields},
 };
 
 static bool is_missing(struct err e, const char *type) {
@@ -128,7 +140,7 @@ static int inspect_run(struct invocation *in) {
     if (!known)
         return cli_usage(in,
                          "\"%s\" is not a valid value for --type: one of container, image, "
-                         "network, volume",
+                         "network, volume, plugin",
                          o->type);
     return inspect_all(in, o->type);
 }
@@ -144,6 +156,9 @@ static int network_run(struct invocation *in) {
 }
 static int volume_run(struct invocation *in) {
     return inspect_all(in, "volume");
+}
+static int plugin_run(struct invocation *in) {
+    return inspect_all(in, "plugin");
 }
 
 #define INSPECT .args_min = 1, .args_max = -1
@@ -188,3 +203,10 @@ const struct command command_volume_inspect = {
     INSPECT,
     .names = "volume",
     .run = volume_run};
+const struct command command_plugin_inspect = {
+    .name = "plugin inspect",
+    .usage = "plugin inspect [OPTIONS] PLUGIN [PLUGIN...]",
+    .summary = "Show all that is known about plugins",
+    OPTIONS_OF(volume_rows, struct inspect_options),
+    INSPECT,
+    .run = plugin_run};

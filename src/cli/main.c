@@ -1,12 +1,15 @@
 /* Global options, the way to the command, errors. */
 #include "cli/cli.h"
-#include "cli/host.h"
+#include "cli/extension.h"
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define PIPE_STATUS 141 /* 128 + SIGPIPE: what a shell says of programs that end by it */
 
 int cli_fail(struct err e, int status) {
     const char *msg = err_msg(e);
@@ -49,13 +52,18 @@ struct client *cli_connect(struct invocation *in) {
     return c;
 }
 
-static void print(struct buf *text) {
-    fwrite(buf_cstr(text), 1, text->len, stdout);
+static void print(struct buf *text, FILE *to) {
+    fwrite(buf_cstr(text), 1, text->len, to);
     buf_done(text);
 }
 
 static int unknown(const char *group, const char *word) {
     CLEAN_ARENA struct arena a = {0};
+    const char *refused = *group ? NULL : extension_refused(word);
+    if (refused) {
+        fprintf(stderr, "corten: '%s' is not supported: %s\n", word, refused);
+        return 1;
+    }
     const char *near = command_meant(group, word, &a), *gap = *group ? " " : "";
     fprintf(stderr, "corten: unknown command: corten %s%s%s\n", group, gap, word);
     if (near)
@@ -71,7 +79,7 @@ static int run_group(const struct command_group *g, char **argv) {
         return argv[0][0] == '-' ? (fprintf(stderr, "corten: unknown flag: %s\n", argv[0]), 125)
                                  : unknown(g->name, argv[0]);
     group_help(g->name, &text);
-    print(&text);
+    print(&text, argv[0] ? stdout : stderr); /* not asked for: not what a pipe wants to read */
     return 0;
 }
 
@@ -89,6 +97,12 @@ static int check_args(struct invocation *in) {
                      wanted, wanted == 1 ? "" : "s");
 }
 
+/* Is stdout a pipe that nobody reads any more? */
+static bool output_is_gone(void) {
+    struct pollfd out = {1, POLLOUT, 0};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
 static int run_command(const struct command *c, struct globals *g, char **argv) {
     struct invocation in = {.config = &g->config};
     bool want_help;
@@ -101,7 +115,7 @@ static int run_command(const struct command *c, struct globals *g, char **argv) 
         status = 125; /* as the peer, for every command */
     } else if (want_help) {
         command_help(c, &help);
-        print(&help);
+        print(&help, stdout);
     } else if ((status = check_args(&in)) == 0) {
         in.context = context_current(g, &in.arena);
         in.debug = g->debug || (g->log_level && !strcmp(g->log_level, "debug"));
@@ -114,17 +128,19 @@ static int run_command(const struct command *c, struct globals *g, char **argv) 
         status = err_failed(e) ? cli_fail(e, 1) : c->run(&in);
     }
     options_done(c, &in);
+    bool gone = output_is_gone();
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0)
         status = cli_fail(err_errno(errno, "corten: write to standard output"), 1);
-    return status;
+    return status == 1 && gone ? PIPE_STATUS : status;
 }
 
-static int dispatch(struct globals *g, char **argv) {
+/* argv: the command's words; all: the whole line. */
+static int dispatch(struct globals *g, char **argv, char **all) {
     int words;
     struct buf help = {0};
     if (g->help || !argv[0] || (!strcmp(argv[0], "help") && !argv[1])) {
         program_help(&help);
-        print(&help);
+        print(&help, stdout);
         return 0;
     }
     if (!strcmp(argv[0], "help")) {
@@ -135,13 +151,16 @@ static int dispatch(struct globals *g, char **argv) {
             n++;
         }
         asked[n] = ask;
-        return dispatch(g, asked);
+        return dispatch(g, asked, asked);
     }
     const struct command *c = command_find(argv, &words);
     if (c)
         return run_command(c, g, argv + words);
     const struct command_group *group = group_find(argv[0]);
-    return group ? run_group(group, argv + 1) : unknown("", argv[0]);
+    if (group)
+        return run_group(group, argv + 1);
+    TRYF_STATUS(extension_run(g, argv[0], all));
+    return unknown("", argv[0]);
 }
 
 int cli_main(int argc, char **argv) {
@@ -163,7 +182,7 @@ int cli_main(int argc, char **argv) {
         fprintf(stderr, "WARNING: %s\n", err_msg(e));
         err_free(e);
     }
-    status = dispatch(&g, argv + first);
+    status = dispatch(&g, argv + first, argv);
     config_done(&g.config);
     return status;
 }

@@ -77,6 +77,7 @@ static int network_ls_run(struct invocation *in) {
                                                         "{{.Scope}}",
                                            .quiet = o->quiet ? "{{.ID}}" : NULL,
                                            .type = &network_type,
+                                           .sort_by = offsetof(struct api_network, name) + 1,
                                            .row = network_row});
 }
 

@@ -159,6 +159,13 @@ GETTER(v_ports) {
     return OK;
 }
 
+/* No list of containers tells it yet. */
+GETTER(v_platform) {
+    (void)self;
+    *ret = (struct template_value){.kind = TEMPLATE_NIL};
+    return OK;
+}
+
 GETTER(v_size) {
     const struct api_container_summary *k = ((const struct ps_row *)self)->k;
     struct buf out = {0};
@@ -215,6 +222,7 @@ static const struct template_member ps_members[] = {
     {"Ports", v_ports, 0, 0, "PORTS"},
     {"State", v_state, 0, 0, "STATE"},
     {"Status", v_status, 0, 0, "STATUS"},
+    {"Platform", v_platform, 0, 0, "PLATFORM"},
     {"Size", v_size, 0, 0, "SIZE"},
     {"Labels", v_labels, 0, 0, "LABELS"},
     {"Label", v_label, 1, 1, NULL},
@@ -241,7 +249,8 @@ static int ps_run(struct invocation *in) {
     client_query_bool(&target, "all", o->all);
     if (o->latest || o->last > 0)
         client_query_i64(&target, "limit", o->latest ? 1 : o->last);
-    client_query_bool(&target, "size", o->size || (!o->quiet && format && strstr(format, ".Size")));
+    bool by_format = !o->quiet && format && (strstr(format, ".Size") || strstr(format, "json .}"));
+    client_query_bool(&target, "size", o->size || by_format);
     return cli_list(in, &(struct cli_list){.target = buf_cstr(&target),
                                            .filter = &o->filter,
                                            .fields = &api_container_summary_fields,

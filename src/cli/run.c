@@ -151,9 +151,6 @@ static struct err make_document(struct invocation *in, struct api_container_crea
     unsigned rows, columns;
     *doc = (struct api_container_create){0};
     doc->host = arena_alloc(&in->arena, sizeof *doc->host);
-    if (o->detach && o->attach.n)
-        return err_new(ERR_INVALID,
-                       "corten: conflicting options: cannot specify both --attach and --detach");
     if (o->rm && o->restart && *o->restart && strcmp(o->restart, "no") != 0)
         return err_new(ERR_INVALID,
                        "corten: conflicting options: cannot specify both --restart and --rm");
@@ -265,8 +262,9 @@ int start_failure_status(const char *message) {
 }
 
 static int fail(struct err e) {
-    int status = start_failure_status(err_msg(e));
-    fprintf(stderr, "corten: ");
+    bool ours = !strncmp(err_msg(e), "corten: ", 8);
+    int status = ours ? 125 : start_failure_status(err_msg(e));
+    fprintf(stderr, "%s", ours ? "" : "corten: ");
     return cli_fail(e, status);
 }
 
@@ -293,7 +291,8 @@ static struct err join(struct invocation *in, struct client *c, const char *id,
                               .err = at->streams.err,
                               .tty = o->tty,
                               .detach_keys = o->detach_keys};
-    TRY(detach_keys_option(o->detach_keys, in, &at->keys));
+    if (o->tty)
+        TRY(detach_keys_option(o->detach_keys, in, &at->keys));
     TRY(client_open_like(c, &at->stream_client));
     TRY(client_open_like(c, &at->wait_client));
     TRY(client_container_attach(at->stream_client, id, &w, &at->stream));
@@ -324,6 +323,8 @@ static int run_run(struct invocation *in) {
     OWN(attached_done) struct attached at = {.stream.fd = -1};
     struct api_container_create doc;
     const char *id = NULL;
+    if (o->detach && o->attach.n)
+        return cli_usage(in, "conflicting options: cannot specify both --attach and --detach");
     struct err e = make_document(in, &doc);
     if (!err_failed(e))
         e = create_streams(o, &at.streams);

@@ -116,6 +116,7 @@ static void element(const void *type, struct template_field *ret) {
         ret->zero.kind = r->kind == F_ARRMAP || r->kind == F_STRSMAP ? TEMPLATE_LIST
                          : r->kind == F_SET                          ? TEMPLATE_JSON
                                                                      : TEMPLATE_NIL;
+    ret->is_unit = r->kind == F_SET;
     if (level < levels(r))
         ret->type = (const void *)((uintptr_t)r | (level + 1));
 }

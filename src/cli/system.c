@@ -102,10 +102,12 @@ static int version_run(struct invocation *in) {
     if (o->format && *o->format) {
         fields_print(&both_versions_fields, &v, &json);
         struct err bad = document_print(o->format, buf_str(&json), &both_versions_fields, &out);
-        printf("%s", buf_cstr(&out));
+        int status = template_status(bad);
+        /* What a template prints until it fails, and the end of the line, as the peer. */
+        printf("%s%s", buf_cstr(&out), err_failed(bad) && status == 1 ? "\n" : "");
         if (err_failed(bad)) {
             err_free(e);
-            return cli_fail(bad, 1);
+            return cli_fail(bad, status);
         }
     } else {
         version_text(&v);
@@ -194,8 +196,9 @@ static int info_run(struct invocation *in) {
         jo_obj_end(&jo);
         jo_obj_end(&jo);
         struct err e = document_print(o->format, buf_str(&json), &api_info_fields, &out);
-        printf("%s%s", buf_cstr(&out), err_failed(e) ? "\n" : "");
-        return err_failed(e) ? cli_fail(e, 1) : 0;
+        int status = template_status(e);
+        printf("%s%s", buf_cstr(&out), err_failed(e) && status == 1 ? "\n" : "");
+        return err_failed(e) ? cli_fail(e, status) : 0;
     }
     info_text(&i, in->context);
     fflush(stdout);
@@ -251,6 +254,19 @@ static struct err event_line(void *arg, struct str text) {
     return fflush(stdout) == 0 ? OK : err_new(ERR_CANCELLED, "corten: nobody reads the output");
 }
 
+/* A date, or a date and a time without a zone, is ours; anything else is left to the daemon. */
+static char *local_time(const char *text, struct arena *a) {
+    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H",
+                                        "%Y-%m-%d"};
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        struct tm t = {.tm_isdst = -1};
+        const char *end = strptime(text, forms[i], &t);
+        if (end && !*end && text[0] >= '0' && text[0] <= '9')
+            return arena_printf(a, "%lld", (long long)mktime(&t));
+    }
+    return arena_strz(a, text);
+}
+
 /* The API takes times; "10m" is so long ago. */
 char *cli_time_option(const char *text, struct arena *a) {
     int64_t ns;
@@ -260,7 +276,7 @@ char *cli_time_option(const char *text, struct arena *a) {
     bool bare = strspn(text, "0123456789.") == strlen(text);
     if (err_failed(e) || bare) {
         err_free(e);
-        return arena_strz(a, text);
+        return local_time(text, a);
     }
     int64_t t = time_now() - ns;
     return arena_printf(a, "%lld.%09lld", (long long)(t / NSEC_PER_SEC),

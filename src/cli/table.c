@@ -8,6 +8,7 @@ const size_t cli_commands_n = ARRAY_LEN(cli_commands);
 
 const struct command_group cli_groups[] = {
     {"builder", "Builds and their cache"},
+    {"checkpoint", "Kept states of containers"},
     {"container", "Containers"},
     {"context", "Daemons that commands can be sent to"},
     {"generate", "Files for other programs"},

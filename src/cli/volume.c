@@ -89,14 +89,25 @@ static int volume_ls_run(struct invocation *in) {
                                        .config = "volumesFormat",
                                        .otherwise = "{{.Driver}}\t{{.Name}}",
                                        .quiet = o->quiet ? "{{.Name}}" : NULL,
-                                       .type = &cli_volume_type},
+                                       .type = &cli_volume_type,
+                                       .sort_by = offsetof(struct api_volume, name) + 1},
                     &list.volumes);
 }
 
 struct volume_create_options {
-    const char *driver, *name, *availability, *scope;
-    struct strv labels, options;
+    const char *driver, *name;
+    struct strv labels, options, cluster;
 };
+/* Of Swarm's cluster volumes: known, so that they are refused by name. */
+#define CLUSTER(name_)                                             \
+    {                                                              \
+        .name = (name_), .argument = "VALUE", .kind = OPTION_LIST, \
+        .offset = offsetof(struct volume_create_options, cluster)  \
+    }
+#define CLUSTER_ROWS                                                                              \
+    CLUSTER("availability"), CLUSTER("group"), CLUSTER("limit-bytes"), CLUSTER("required-bytes"), \
+        CLUSTER("scope"), CLUSTER("secret"), CLUSTER("sharing"), CLUSTER("topology-preferred"),   \
+        CLUSTER("topology-required"), CLUSTER("type")
 static const struct option_row create_rows[] = {
     {.letter = 'd',
      .name = "driver",
@@ -108,6 +119,7 @@ static const struct option_row create_rows[] = {
     TEXT(struct volume_create_options, name, 0, "name", "NAME", NULL),
     LIST(struct volume_create_options, labels, 0, "label", "KEY=VALUE", "Meta data"),
     LIST(struct volume_create_options, options, 'o', "opt", "KEY=VALUE", "Options of the driver"),
+    CLUSTER_ROWS,
 };
 
 void cli_pairs(const struct strv *from, struct strmap *to, struct arena *a) {
@@ -122,6 +134,8 @@ static int volume_create_run(struct invocation *in) {
     const struct volume_create_options *o = in->options;
     struct api_volume_create doc = {.name = (char *)o->name, .driver = (char *)o->driver};
     struct api_volume made = {0};
+    if (o->cluster.n)
+        return cli_usage(in, "options of cluster volumes are not supported: there is no Swarm");
     if (in->args_n && o->name)
         return cli_usage(in, "conflicting options: cannot specify a volume-name through both "
                              "--name and as a positional arg");

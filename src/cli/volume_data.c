@@ -87,10 +87,12 @@ static int snapshot_run(struct invocation *in) {
 
 struct volume_update_options {
     struct strv add, remove;
+    const char *availability;
 };
 static const struct option_row update_rows[] = {
     LIST(struct volume_update_options, add, 0, "label-add", "KEY=VALUE", "Add or change a label"),
     LIST(struct volume_update_options, remove, 0, "label-rm", "KEY", "Take a label away"),
+    TEXT(struct volume_update_options, availability, 0, "availability", "MODE", NULL),
 };
 
 static int update_run(struct invocation *in) {
@@ -100,6 +102,8 @@ static int update_run(struct invocation *in) {
     CLEAN_BUF struct buf change = {0};
     struct api_volume now = {0};
     struct api_volume_labels doc = {.labels.present = true};
+    if (o->availability)
+        return cli_usage(in, "--availability is not supported: there is no Swarm");
     if (!o->add.n && !o->remove.n)
         return cli_usage(in, "nothing to change: give --label-add or --label-rm");
     if (!(c = cli_connect(in)))

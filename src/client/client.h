@@ -106,6 +106,7 @@ struct err client_hijack(struct client *c, bool tty, struct client_stream *ret);
 struct err client_container_create(struct client *c, const char *name, const char *platform,
                                    const struct api_container_create *in, struct arena *a,
                                    struct api_container_created *ret);
+/* One that runs already is no error. */
 struct err client_container_start(struct client *c, const char *id, const char *detach_keys);
 struct client_attach {
     bool in, out, err, logs, tty;

@@ -23,7 +23,12 @@ struct err client_container_start(struct client *c, const char *id, const char *
     client_path(&t, "/containers/", id, "/start");
     client_query(&t, "detachKeys", detach_keys);
     struct client_call call = {.method = "POST", .target = buf_cstr(&t)};
-    return client_do(c, &call);
+    struct err e = client_do(c, &call);
+    if (err_kind(e) == ERR_NOT_MODIFIED) {
+        err_free(e); /* it runs already */
+        return OK;
+    }
+    return e;
 }
 
 struct err client_container_attach(struct client *c, const char *id, const struct client_attach *w,
