@@ -63,7 +63,7 @@ static const struct fields state_fields = {"state", sizeof(struct state_record),
                                            ARRAY_LEN(state_rows)};
 
 void container_record_print(const struct container_record *r, struct buf *out) {
-    fields_print(&record_fields, r, out);
+    fields_print_sparse(&record_fields, r, out);
 }
 
 struct err container_record_apply(struct container *c, struct str text) {
@@ -107,7 +107,7 @@ static void print_state(const struct container *c, struct buf *out) {
         .log_removed_files = (int64_t)c->log_before.removed_files,
         .log_removed_bytes = (int64_t)c->log_before.removed_bytes,
     };
-    fields_print(&state_fields, &s, out);
+    fields_print_sparse(&state_fields, &s, out);
 }
 
 void container_record_insert(struct container *c, struct str config, struct store_txn *t) {

@@ -241,8 +241,37 @@ static void put_value(const struct field *f, const void *p, int minor, struct js
     }
 }
 
+/* Would decoding find the same without this member? */
+static bool same_as_absent(const struct field *f, const void *p) {
+    switch (f->kind) {
+    case F_TIME:
+        return false;
+    case F_STR:
+        return (f->flags & F_NULLABLE) && !*(char *const *)p;
+    case F_STRS:
+    case F_SET:
+    case F_STRMAP:
+    case F_ARRAY:
+    case F_STRSS:
+    case F_OBJMAP:
+    case F_ARRMAP:
+    case F_STRSMAP:
+    case F_U64S:
+    case F_U64MAP:
+        return (f->flags & F_NULLABLE) && !is_present(f, p) && kind_empty(f, p);
+    case F_OBJ:
+    case F_EMBED:
+        for (size_t i = 0; i < f->sub->n; i++)
+            if (!same_as_absent(&f->sub->rows[i], (const char *)p + f->sub->rows[i].offset))
+                return false;
+        return !(f->flags & F_REQUIRED);
+    default:
+        return kind_empty(f, p) && !(f->flags & F_REQUIRED);
+    }
+}
+
 static bool in_version(const struct field *f, int minor) {
-    if (minor == 0)
+    if (minor <= 0)
         return f->until == 0;
     return minor >= f->since && (f->until == 0 || minor <= f->until);
 }
@@ -252,6 +281,8 @@ static void put_rows(const struct fields *table, const void *obj, int minor, str
         const struct field *f = &table->rows[i];
         const char *p = (const char *)obj + f->offset;
         if ((f->flags & F_WRITEONLY) || !in_version(f, minor))
+            continue;
+        if (minor == FIELDS_SPARSE && f->kind != F_EMBED && same_as_absent(f, p))
             continue;
         if (f->kind == F_EMBED) {
             put_rows(f->sub, p, minor, o);
@@ -277,6 +308,11 @@ void fields_encode(const struct fields *table, const void *obj, int minor, struc
 void fields_encode_objs(const struct fields *table, const struct objs *v, int minor,
                         struct json_out *o) {
     put_objs(table, v, minor, o);
+}
+
+void fields_print_sparse(const struct fields *table, const void *obj, struct buf *out) {
+    struct json_out o = {.out = out};
+    fields_encode(table, obj, FIELDS_SPARSE, &o);
 }
 
 void fields_print(const struct fields *table, const void *obj, struct buf *out) {

@@ -116,6 +116,34 @@ TEST(empty_and_null_print_as_flags_say) {
     assert_null(strstr(buf_cstr(&out), "\"Cmd\""));
 }
 
+/* What is left out in a sparse text is found again as it was. */
+TEST(sparse_says_the_same) {
+    static const char *const texts[] = {
+        "{}", "{\"Strs\":[],\"Set\":{},\"Cmd\":[],\"S\":\"\",\"T\":\"0001-01-01T00:00:00Z\"}",
+        "{\"Bp\":false,\"I64p\":0,\"Objp\":{\"Name\":\"\"},\"Obj\":{\"Name\":\"x\"},\"Map\":{},\"B\":true}",
+        "{\"Array\":[{\"Name\":\"y\"}],\"Objmap\":{\"k\":{\"Name\":\"z\"},\"n\":null},\"Pair\":[0,1],\"D\":0.5,\"On\":true}"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        CLEAN_ARENA struct arena a = {0};
+        CLEAN_BUF struct buf full = {0}, sparse = {0}, again = {0}, raw = {0};
+        struct all x, y;
+        assert_ok(fields_decode(&all_fields, str_of(texts[i]), &a, &x));
+        fields_print(&all_fields, &x, &full);
+        fields_print_sparse(&all_fields, &x, &raw);
+        /* A text that has been through the tables once, as every record has. */
+        assert_ok(fields_decode(&all_fields, buf_str(&full), &a, &x));
+        fields_print_sparse(&all_fields, &x, &sparse);
+        assert_true(sparse.len < full.len);
+        assert_null(strstr(buf_cstr(&sparse), "null,"));
+        assert_ok(fields_decode(&all_fields, buf_str(&sparse), &a, &y));
+        fields_print(&all_fields, &y, &again);
+        assert_string_equal(buf_cstr(&again), buf_cstr(&full));
+        assert_int_equal(x.strs.present, y.strs.present);
+        assert_int_equal(x.map.present, y.map.present);
+        assert_int_equal(x.s == NULL, y.s == NULL);
+        assert_int_equal(x.bp == NULL, y.bp == NULL);
+    }
+}
+
 TEST(null_leaves_the_zero_value) {
     CLEAN_ARENA struct arena a = {0};
     struct all x;
