@@ -31,6 +31,7 @@ void init_done(struct init *i) {
         fd_close(i->joins[k].fd);
     i->joins_n = 0;
     i->user_ns = fd_close(i->user_ns);
+    i->mount_ns = fd_close(i->mount_ns);
     device_trees_done(&i->devices);
     launch_done(&i->launch);
 }
@@ -76,8 +77,12 @@ static struct err choose_one(const struct runtime_create_options *o, size_t k, s
 
 struct err birth_choose(const struct runtime_create_options *o, struct init *i,
                         struct runtime_box *b) {
-    i->clone = CLONE_NEWNS;
+    const char *mounts = NULL;
     b->join = CLONE_NEWNS;
+    if (oci_namespace(o->config, "mount", &mounts) && mounts)
+        TRYF(ns_open_path(mounts, CLONE_NEWNS, &i->mount_ns), "linux.namespaces: mount");
+    else
+        i->clone = CLONE_NEWNS;
     for (size_t k = 0; k < ARRAY_LEN(namespaces); k++)
         TRY(choose_one(o, k, i, b));
     b->own_pid_ns = b->join & CLONE_NEWPID;

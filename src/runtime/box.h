@@ -3,6 +3,7 @@
 #pragma once
 #include "runtime/launch.h"
 #include "runtime/mounts.h"
+#include <sched.h>
 
 struct listener;
 struct runtime_box {
@@ -46,9 +47,14 @@ struct init {
     size_t joins_n;
     uint64_t clone; /* CLONE_NEW* that clone makes */
     int user_ns;    /* owned; joined by a process in between; -1: none */
+    int mount_ns;   /* owned; joined in place of one of its own; -1: none */
     bool new_cgroup_ns, new_time_ns;
 };
 void init_done(struct init *i);
+/* Before its first step the process waits for what only its parent can do for it. */
+static inline bool init_waits(const struct init *i) {
+    return i->clone & CLONE_NEWUSER || i->options->config->linux_->net_devices.n;
+}
 /* birth.c. Parent: decides; makes the process, which goes on in init_main. */
 struct err birth_choose(const struct runtime_create_options *o, struct init *i,
                         struct runtime_box *b);

@@ -183,7 +183,7 @@ static struct err bring_up(struct init *i, struct runtime_box *b, pid_t pid, int
         TRY(open_netns(i, pid, &netns));
         TRY(net_devices_move(c, netns, false));
     }
-    if (i->clone & CLONE_NEWUSER)
+    if (init_waits(i))
         e = sync_send(b->sync, SYNC_GO, -1);
     if (!err_failed(e))
         e = await_ready(i, b->sync, pid, ret_pty);
@@ -284,7 +284,7 @@ struct err runtime_create(const struct runtime_create_options *o, struct runtime
                           struct runtime_process *ret_init) {
     TRY(check(o));
     struct runtime_box *b = box_new(o);
-    struct init i = {.user_ns = -1};
+    struct init i = {.user_ns = -1, .mount_ns = -1};
     struct err e = create(o, &i, b, ret_init);
     init_done(&i);
     if (err_failed(e)) {
@@ -300,7 +300,7 @@ struct err runtime_create(const struct runtime_create_options *o, struct runtime
  * ------------------------------------------------------------------------------------------ */
 
 static struct err open_box(const struct runtime_create_options *o, struct runtime_box *b) {
-    struct init i = {.user_ns = -1};
+    struct init i = {.user_ns = -1, .mount_ns = -1};
     struct err e = birth_choose(o, &i, b);
     init_done(&i);
     TRY(e);

@@ -45,19 +45,10 @@ static struct err run_hooks(const struct init *i) {
     return hooks_run(&h->create_container, "createContainer", i->options, "creating", 0);
 }
 
-static struct err prepare(struct init *i) {
+/* Root, mounts and devices of its own. */
+static struct err make_root(struct init *i) {
     struct launch *l = &i->launch;
     const struct oci_config *c = i->options->config;
-    launch_reset_signals();
-    umask(022);
-    if (i->clone & CLONE_NEWUSER)
-        sync_wait_go(l->sync); /* the maps are written */
-    TRY(launch_enter_cgroup(l));
-    TRY(birth_enter(i));
-    if (l->in_userns)
-        TRY(userns_become_root());
-    TRY(launch_session(l));
-    TRY(set_names(c));
     TRY(rootfs_attach(i->options, &l->root));
     TRY(mounts_make(i->plans, l->root, l->cgroup));
     TRY(devices_make(c, i->plans, &i->devices, l->root));
@@ -69,6 +60,35 @@ static struct err prepare(struct init *i) {
     TRY(paths_protect(c, l->root));
     TRY(i->options->no_pivot ? rootfs_change(l->root) : rootfs_pivot(l->root));
     return rootfs_propagation(c);
+}
+
+/* Somebody else's, as they are. */
+static struct err join_root(struct init *i) {
+    struct launch *l = &i->launch;
+    TRY(run_hooks(i));
+    if (setns(i->mount_ns, CLONE_NEWNS) < 0)
+        return err_errno(errno, "linux.namespaces: mount: enter");
+    l->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (l->root < 0)
+        return err_errno(errno, "open root");
+    TRY(launch_terminal(l, false));
+    TRY(launch_stdio(l));
+    return write_proc(i, l);
+}
+
+static struct err prepare(struct init *i) {
+    struct launch *l = &i->launch;
+    launch_reset_signals();
+    umask(022);
+    if (init_waits(i))
+        sync_wait_go(l->sync); /* the maps are written, interfaces are there */
+    TRY(launch_enter_cgroup(l));
+    TRY(birth_enter(i));
+    if (l->in_userns)
+        TRY(userns_become_root());
+    TRY(launch_session(l));
+    TRY(set_names(i->options->config));
+    return i->mount_ns >= 0 ? join_root(i) : make_root(i);
 }
 
 /* By its creator, or by whoever connects to the socket that was handed in; from then on that one is

@@ -167,9 +167,6 @@ static struct err check_namespaces(const struct objs *v) {
             TRY(check_abs(ns[i].path, "linux.namespaces: path"));
         if (strcmp(ns[i].type, "mount") == 0) {
             mount = true;
-            if (ns[i].path && ns[i].path[0])
-                return err_new(ERR_UNSUPPORTED,
-                               "linux.namespaces: joining a mount namespace is not supported");
         }
     }
     return mount ? OK : err_new(ERR_INVALID, "linux.namespaces: 'mount' is required");
@@ -400,6 +397,34 @@ static struct err check_net_devices(const struct oci_config *c) {
     return OK;
 }
 
+/* Who joins a mount namespace takes it as it is: nothing is mounted in what others use. */
+static struct err check_joined_mounts(const struct oci_config *c) {
+    const struct oci_linux *l = c->linux_;
+    const char *path = NULL, *user = NULL;
+    if (!oci_namespace(c, "mount", &path) || !path)
+        return OK;
+    const struct {
+        bool given;
+        const char *name;
+    } fields[] = {
+        {c->mounts.n, "mounts"},
+        {c->root->readonly, "root.readonly"},
+        {!c->root->path || strcmp(c->root->path, "/") != 0, "a root.path other than '/'"},
+        {l->devices.n, "linux.devices"},
+        {l->masked_paths.n, "linux.maskedPaths"},
+        {l->readonly_paths.n, "linux.readonlyPaths"},
+        {l->rootfs_propagation && l->rootfs_propagation[0], "linux.rootfsPropagation"},
+        {l->mount_label && l->mount_label[0], "linux.mountLabel"},
+        {oci_namespace(c, "user", &user) && !user, "a new user namespace"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        if (fields[i].given)
+            return err_new(ERR_UNSUPPORTED,
+                           "%s is not supported in a mount namespace that is joined",
+                           fields[i].name);
+    return OK;
+}
+
 static struct err check_linux(const struct oci_linux *l) {
     static const char *const propagations[] = {
         "",       "private", "rprivate",   "slave",       "rslave",
@@ -494,5 +519,6 @@ struct err oci_config_check(const struct oci_config *c) {
     TRY(check_mounts(&c->mounts));
     TRY(check_linux(c->linux_));
     TRY(check_net_devices(c));
+    TRY(check_joined_mounts(c));
     return check_owners(c);
 }

@@ -192,10 +192,10 @@ in_net ip addr add fd00:9::7/64 nodad dev outside
 ln -sf busybox "$bundle/rootfs/bin/ip"
 config '["ip","addr","show","inside"]' 's/"linux":\{/"linux":{"netDevices":{"outside":{"name":"inside"},"nowhere":{}},/'
 expect_fails "netDevices: 'nowhere'" in_net corten-runtime --root "$state" run -b "$bundle" box
-in_net ip addr show outside | grep -q 10.9.8.7/24 || fail a failed create does not give the interface back
+expect_match "$(in_net ip addr show outside)" '10.9.8.7/24' # given back
 config '["ip","addr","show","inside"]' 's/"linux":\{/"linux":{"netDevices":{"outside":{"name":"inside"}},/; s/"destination":"\/proc"/"destination":"\/proc","x":1/; s/"mounts":\[/"mounts":[{"destination":"\/n","source":"\/nowhere","options":["bind"]},/'
 expect_fails nowhere in_net corten-runtime --root "$state" run -b "$bundle" box
-in_net ip addr show outside | grep -q 10.9.8.7/24 || fail a failed create does not give the interface back
+expect_match "$(in_net ip addr show outside)" '10.9.8.7/24' # given back
 perl -pi -e 's/\{"destination":"\/n","source":"\/nowhere","options":\["bind"\]\},//' "$bundle/config.json"
 output=$(in_net corten-runtime --root "$state" run -b "$bundle" box) || fail run
 expect_match "$output" 'inside@.*[<,]UP[,>]'
@@ -204,6 +204,25 @@ expect_match "$output" 'inet6 fd00:9::7/64 scope global'
 config '["true"]' 's/"linux":\{/"linux":{"netDevices":{"lo":{}},/; s/\{"type":"network"\},?//'
 expect_fails 'netDevices' cr run -b "$bundle" box
 no_cgroups || fail a cgroup is left
+
+step a mount namespace of another container
+config '["sleep","100"]'
+cr run -d -b "$bundle" box || fail run -d
+cr exec box sh -c 'echo mine >/dev/mine' || fail exec
+pid=$(cr state box | perl -ne 'print $1 if /"pid": ?(\d+)/')
+join='s/"mounts":\[.*?\],"linux"/"mounts":[],"linux"/; s/"(masked|readonly)Paths":\[[^\]]*\],?//g; s/,\}/}/g; s/"root":\{[^}]*\}/"root":{"path":"\/"}/; s/\/box"/\/box2"/; s/\{"type":"mount"\}/{"type":"mount","path":"\/proc\/'$pid'\/ns\/mnt"}/'
+config '["sh","-c","cat /dev/mine; pwd; exit 4"]' "$join"
+expect_status 4 cr run -b "$bundle" box2
+expect_eq "$output" $'mine\n/'
+config '["sleep","100"]' "$join"
+cr run -d -b "$bundle" box2 || fail run -d
+expect_eq "$(cr exec box2 cat /dev/mine)" mine
+pid2=$(cr state box2 | perl -ne 'print $1 if /"pid": ?(\d+)/')
+expect_eq "$(readlink "/proc/$pid2/ns/mnt")" "$(readlink "/proc/$pid/ns/mnt")"
+cr delete -f box2 || fail delete -f
+config '["true"]' 's/\{"type":"mount"\}/{"type":"mount","path":"\/proc\/'$pid'\/ns\/mnt"}/'
+expect_fails 'mounts is not supported in a mount namespace' cr run -b "$bundle" box2
+cr delete -f box || fail delete -f
 
 step a user namespace of another container
 config '["sleep","100"]' 's/"linux":\{/"linux":{"uidMappings":[{"containerID":0,"hostID":100000,"size":1000}],"gidMappings":[{"containerID":0,"hostID":100000,"size":1000}],/; s/\{"type":"mount"\}/{"type":"mount"},{"type":"user"}/'
