@@ -118,6 +118,7 @@ struct err launch_attributes(const struct launch *l) {
         TRY(set_scheduler(p->scheduler));
     if (p->io_priority)
         TRY(set_io_priority(p->io_priority));
+    TRY(memory_policy_apply(l->memory_policy));
     if (l->personality != PERSONALITY_KEPT &&
         personality(l->personality == PERSONALITY_LINUX32 ? PER_LINUX32 : PER_LINUX) < 0)
         return err_errno(errno, "linux.personality");

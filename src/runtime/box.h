@@ -16,6 +16,7 @@ struct runtime_box {
     bool own_pid_ns; /* the container's pid namespace is not ours */
     bool own_user_ns;
     enum launch_personality personality;
+    struct memory_policy memory_policy;
     uint64_t join; /* CLONE_NEW* that an exec enters by setns */
     struct seccomp_program seccomp;
     bool has_seccomp;
@@ -32,6 +33,10 @@ struct runtime_box {
  * tracking hierarchy's directory replaced by the exec's. *ret_dir is owned by the caller; -1: not
  * tracked, *ret is the box's own. */
 void exec_cgroup_make(struct runtime_box *b, const char *track, struct cgroup *ret, int *ret_dir);
+
+/* The processes of later execs go into a cgroup below the container's, which must be there:
+ * in the hierarchies of the controllers that text names, or in all that have it. */
+struct err exec_cgroup_choose(struct runtime_box *b, const char *text);
 
 /* The container's first process. */
 #define INIT_JOINS_MAX 8

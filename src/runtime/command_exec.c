@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/vec.h"
 #include "kernel/caps.h"
+#include "runtime/box.h"
 #include "runtime/commands.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 #define EXEC_OPTIONS_MAX 1024 /* --env, --cap, --additional-gids each */
 
 struct exec {
-    const char *id, *process_file, *console_socket, *pid_file, *cwd, *user, *label, *apparmor;
+    const char *id, *process_file, *console_socket, *pid_file, *cwd, *user, *label, *apparmor,
+        *cgroup;
     struct strs env, caps, gids;
     unsigned preserve_fds;
     bool detach, terminal, no_new_privs, ignore_paused;
@@ -60,7 +62,8 @@ static struct err set_text(struct exec *x, int option) {
         x->apparmor = optarg;
         break;
     case CGROUP:
-        return err_new(ERR_UNSUPPORTED, "exec: --cgroup is not supported");
+        x->cgroup = optarg;
+        break;
     }
     return OK;
 }
@@ -249,7 +252,9 @@ static struct err start(const struct exec *x, struct runtime_process *ret) {
     struct runtime_box *box;
     TRY(runtime_open(&o, (pid_t)x->record.kept.pid, x->record.kept.start_time, &box));
     struct runtime_stdio stdio = {0, 1, 2};
-    struct err e = runtime_exec(box, &x->process, &stdio, ret);
+    struct err e = x->cgroup ? exec_cgroup_choose(box, x->cgroup) : OK;
+    if (!err_failed(e))
+        e = runtime_exec(box, &x->process, &stdio, ret);
     runtime_close(box);
     return e;
 }

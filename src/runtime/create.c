@@ -39,8 +39,17 @@ static bool apparmor_enabled(void) {
     return fd >= 0 && read(fd, &c, 1) == 1 && c == 'Y';
 }
 
-static struct err check_labels(const struct oci_process *p) {
-    if (p->selinux_label && p->selinux_label[0] && access("/sys/fs/selinux/enforce", F_OK) < 0)
+static bool selinux_enabled(void) {
+    return access("/sys/fs/selinux/enforce", F_OK) == 0;
+}
+
+static struct err check_labels(const struct oci_config *c) {
+    const struct oci_process *p = c->process;
+    if (c->linux_->mount_label && c->linux_->mount_label[0] && !selinux_enabled())
+        return err_new(ERR_UNSUPPORTED,
+                       "linux.mountLabel '%s': SELinux is not enabled on this host",
+                       c->linux_->mount_label);
+    if (p->selinux_label && p->selinux_label[0] && !selinux_enabled())
         return err_new(ERR_UNSUPPORTED,
                        "process.selinuxLabel '%s': SELinux is not enabled on this host",
                        p->selinux_label);
@@ -53,7 +62,7 @@ static struct err check_labels(const struct oci_process *p) {
 
 static struct err check(const struct runtime_create_options *o) {
     TRY(oci_config_check(o->config));
-    TRY(check_labels(o->config->process));
+    TRY(check_labels(o->config));
     TRY(sysctl_check(o));
     if (o->rootfs_fd < 0 && (!o->config->root->path || o->config->root->path[0] != '/'))
         return err_new(ERR_INVALID, "root.path is not an absolute path");
@@ -241,6 +250,7 @@ static struct err create(const struct runtime_create_options *o, struct init *i,
     CLEAN_MOUNT_PLANS struct mount_plans plans = {0};
     TRY(mounts_plan(o, &plans));
     b->personality = personality_of(o->config->linux_->personality);
+    TRY(memory_policy_read(o->config->linux_->memory_policy, &b->memory_policy));
     i->launch.in_userns = oci_namespace(o->config, "user", NULL);
     TRY(launch_prepare(&i->launch, o->config->process));
     TRY(filter_load(o, b));
@@ -263,6 +273,7 @@ static struct err create(const struct runtime_create_options *o, struct init *i,
     i->launch.init_fd = o->init_fd;
     i->launch.cgroup = b->has_cgroup ? &b->cgroup : NULL;
     i->launch.personality = b->personality;
+    i->launch.memory_policy = &b->memory_policy;
     if (userns_is_new(o->config))
         userns_give_streams(o);
     i->launch.seccomp = b->has_seccomp ? &b->seccomp : NULL;
@@ -305,6 +316,7 @@ static struct err open_box(const struct runtime_create_options *o, struct runtim
     init_done(&i);
     TRY(e);
     b->personality = personality_of(o->config->linux_->personality);
+    TRY(memory_policy_read(o->config->linux_->memory_policy, &b->memory_policy));
     TRY(filter_load(o, b));
     char path[CGROUP_PATH_MAX];
     cgroup_path_of(o, path);

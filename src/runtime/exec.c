@@ -174,6 +174,7 @@ struct err runtime_exec_begin(struct runtime_box *b, const char *track,
     l.preserve_fds = b->preserve_fds;
     l.keep_keyring = b->keep_keyring;
     l.personality = b->personality;
+    l.memory_policy = &b->memory_policy;
     l.cgroup = dir >= 0 ? &tracked : &b->cgroup;
     l.seccomp = b->has_seccomp ? &b->seccomp : NULL;
     l.seccomp_flags = b->seccomp_flags;

@@ -2,7 +2,9 @@
  * controller (cgroup.subtree_control stays empty), so the container's own limits hold for it and
  * the rule that processes live in leaves alone does not apply. */
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/time.h"
+#include "kernel/beneath.h"
 #include "runtime/box.h"
 #include <dirent.h>
 #include <errno.h>
@@ -31,6 +33,14 @@ static int parent_dir(const struct runtime_box *b) {
     return cgroup_dir(&b->cgroup, CGROUP_FREEZER);
 }
 
+static bool has_controller(const struct cgroup_tree *t, struct str name) {
+    struct str rest = str_of(t->controllers), word;
+    while (str_next(&rest, ',', &word))
+        if (str_eq(word, name))
+            return true;
+    return false;
+}
+
 void exec_cgroup_make(struct runtime_box *b, const char *track, struct cgroup *ret, int *ret_dir) {
     char name[NAME_ROOM];
     int parent = parent_dir(b);
@@ -48,6 +58,39 @@ void exec_cgroup_make(struct runtime_box *b, const char *track, struct cgroup *r
     }
     ret->dirs[tracking_tree(b)] = dir;
     *ret_dir = dir;
+}
+
+/* "[controller,…:]path", as runc has it. */
+struct err exec_cgroup_choose(struct runtime_box *b, const char *text) {
+    struct str controllers = STR_NONE, path = str_of(text), rest;
+    if (str_find(path, ':') >= 0)
+        str_cut(path, ':', &controllers, &path);
+    CLEAN_FREE char *below = mem_printf("/%.*s", STR_ARG(path));
+    bool found = false;
+    for (size_t i = 0; i < b->cgroup.host.trees_n; i++) {
+        const struct cgroup_tree *t = &b->cgroup.host.trees[i];
+        bool wanted = !controllers.len;
+        struct str word;
+        rest = controllers;
+        while (str_next(&rest, ',', &word))
+            wanted |= has_controller(t, word);
+        int dir = -1;
+        if (!wanted || b->cgroup.dirs[i] < 0)
+            continue;
+        struct err e = beneath_open(b->cgroup.dirs[i], below, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+                                    0, &dir);
+        if (err_kind(e) == ERR_NOT_FOUND && !controllers.len) {
+            err_free(e); /* in another hierarchy, then */
+            continue;
+        }
+        TRYF(e, "exec: --cgroup '%s'", text);
+        fd_close(b->cgroup.dirs[i]);
+        b->cgroup.dirs[i] = dir;
+        found = true;
+    }
+    return found ? OK
+                 : err_new(ERR_NOT_FOUND, "exec: --cgroup '%s': the container has no such cgroup",
+                           text);
 }
 
 struct err runtime_exec_kill(struct runtime_box *b, const char *track) {

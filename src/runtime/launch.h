@@ -17,6 +17,17 @@
 
 enum launch_personality { PERSONALITY_KEPT, PERSONALITY_LINUX, PERSONALITY_LINUX32 };
 
+/* linux.memoryPolicy as set_mempolicy(2) takes it. */
+#define MEMORY_NODES_MAX 1024
+struct memory_policy {
+    bool set;
+    int mode; /* with flags */
+    uint64_t nodes[MEMORY_NODES_MAX / 64];
+};
+/* memory_policy.c. m NULL: leaves *ret alone. */
+struct err memory_policy_read(const struct oci_memory_policy *m, struct memory_policy *ret);
+struct err memory_policy_apply(const struct memory_policy *p);
+
 struct launch {
     const char *id;
     const struct oci_process *process;
@@ -37,6 +48,7 @@ struct launch {
     int64_t oom_score_adj;
     bool set_oom_score_adj;
     enum launch_personality personality;
+    const struct memory_policy *memory_policy; /* borrowed */
     bool in_userns; /* of the container: there the process has every capability at first */
     bool die_with_caller;
     bool keep_keyring, keep_groups;

@@ -202,6 +202,16 @@ static struct err plan_source(const struct runtime_create_options *o, struct mou
     return OK;
 }
 
+/* linux.mountLabel: file systems that keep labels, and are made here, get it as a whole. The
+ * kernel's own (proc, sysfs, cgroup) have theirs by policy, and mqueue is the ipc namespace's. */
+static void add_label(const struct runtime_create_options *o, struct mount_plan *p) {
+    const struct oci_linux *l = o->config->linux_;
+    bool fits = p->kind == KIND_TMPFS || p->kind == KIND_DEVPTS || p->kind == KIND_OTHER;
+    if (!fits || !l || !l->mount_label || !l->mount_label[0])
+        return;
+    vec_push(&p->options, (struct mount_option){"context", l->mount_label});
+}
+
 static struct err plan_one(const struct runtime_create_options *o, const struct oci_mount *m,
                            struct mount_plan *p) {
     p->mount = m;
@@ -214,6 +224,7 @@ static struct err plan_one(const struct runtime_create_options *o, const struct 
     TRY(plan_source(o, p));
     for (size_t i = 0; i < m->options.n; i++)
         TRY(add_option(p, m->options.items[i]));
+    add_label(o, p);
     if (!m->uid_mappings.n && !m->gid_mappings.n)
         return OK;
     if (p->kind != KIND_BIND)

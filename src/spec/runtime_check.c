@@ -430,12 +430,11 @@ static struct err check_linux(const struct oci_linux *l) {
         "",       "private", "rprivate",   "slave",       "rslave",
         "shared", "rshared", "unbindable", "runbindable", NULL};
     TRY(refuse(l->refused_intel_rdt, "linux.intelRdt"));
-    TRY(refuse(l->refused_memory_policy, "linux.memoryPolicy"));
     if (l->rootfs_propagation && !one_of(l->rootfs_propagation, propagations))
         return err_new(ERR_INVALID, "linux.rootfsPropagation '%s' is unknown",
                        l->rootfs_propagation);
-    if (l->mount_label && l->mount_label[0])
-        return err_new(ERR_UNSUPPORTED, "linux.mountLabel is not supported");
+    if (l->mount_label && strlen(l->mount_label) > OCI_LABEL_MAX)
+        return err_new(ERR_INVALID, "linux.mountLabel is longer than %d bytes", OCI_LABEL_MAX);
     TRY(check_mappings(&l->uid_mappings, "linux.uidMappings"));
     TRY(check_mappings(&l->gid_mappings, "linux.gidMappings"));
     TRY(check_personality(l->personality));

@@ -181,6 +181,11 @@ FIELDS(oci_personality_fields, struct oci_personality,
 FIELDS(oci_net_device_fields, struct oci_net_device,
        FIELD(struct oci_net_device, name, "name", F_STR, .flags = OMIT_EMPTY));
 
+FIELDS(oci_memory_policy_fields, struct oci_memory_policy,
+       FIELD(struct oci_memory_policy, mode, "mode", F_STR, .flags = F_REQUIRED),
+       FIELD(struct oci_memory_policy, nodes, "nodes", F_STR, .flags = OMIT_EMPTY),
+       FIELD(struct oci_memory_policy, flags, "flags", F_STRS, .flags = OMIT_EMPTY));
+
 #define LINUX(member, name, kind, ...) \
     FIELD(struct oci_linux, member, name, kind, .flags = OMIT_EMPTY, __VA_ARGS__)
 FIELDS(oci_linux_fields, struct oci_linux, LINUX(sysctl, "sysctl", F_STRMAP),
@@ -198,7 +203,7 @@ FIELDS(oci_linux_fields, struct oci_linux, LINUX(sysctl, "sysctl", F_STRMAP),
        LINUX(personality, "personality", F_OBJPTR, .sub = &oci_personality_fields),
        LINUX(net_devices, "netDevices", F_OBJMAP, .sub = &oci_net_device_fields),
        LINUX(refused_intel_rdt, "intelRdt", F_RAW),
-       LINUX(refused_memory_policy, "memoryPolicy", F_RAW));
+       LINUX(memory_policy, "memoryPolicy", F_OBJPTR, .sub = &oci_memory_policy_fields));
 
 #define HOOK(member, name, kind) FIELD(struct oci_hook, member, name, kind, .flags = OMIT_EMPTY)
 FIELDS(oci_hook_fields, struct oci_hook,

@@ -25,6 +25,7 @@
 #define OCI_ID_MAPPINGS_MAX 340 /* as the kernel: UID_GID_MAP_MAX_EXTENTS */
 #define OCI_HOOKS_MAX 256       /* of one kind */
 #define OCI_NET_DEVICES_MAX 256
+#define OCI_LABEL_MAX 255
 
 struct oci_box {
     uint32_t height, width;
@@ -189,6 +190,11 @@ struct oci_personality {
 struct oci_net_device {
     char *name; /* in the container; NULL: as on the host */
 };
+struct oci_memory_policy { /* set_mempolicy(2) */
+    char *mode;            /* "MPOL_…" */
+    char *nodes;           /* "0-3,7" */
+    struct strs flags;     /* "MPOL_F_…" */
+};
 struct oci_linux {
     struct strmap sysctl;
     struct oci_resources *resources;
@@ -202,7 +208,8 @@ struct oci_linux {
     struct objmap time_offsets;             /* "monotonic", "boottime" → struct oci_time_offset */
     struct oci_personality *personality;
     struct objmap net_devices; /* name on the host → struct oci_net_device */
-    struct str refused_intel_rdt, refused_memory_policy;
+    struct oci_memory_policy *memory_policy;
+    struct str refused_intel_rdt;
     char *mount_label; /* SELinux: the "context" of the mounts made here */
 };
 

@@ -86,6 +86,16 @@ expect_eq "$(echo piped | cr exec box cat)" piped
 cr exec -d --pid-file "$TEST_TMP/pid2" box sleep 50 || fail exec -d
 kill -0 "$(cat "$TEST_TMP/pid2")" || fail the detached process is gone
 
+step exec into a cgroup below the containers own
+core=$(grep ' - cgroup2 ' /proc/self/mountinfo | head -1 | cut -d' ' -f5)
+mkdir "$core/corten-e2e-$$/box/inner" || fail mkdir
+expect_match "$(cr exec --cgroup inner box cat /proc/self/cgroup)" '^0::.*/inner$'
+expect_match "$(cr exec --cgroup /inner box cat /proc/self/cgroup)" '^0::.*/inner$'
+expect_fails 'no such cgroup' cr exec --cgroup nowhere box true
+expect_match "$(cr exec --cgroup ../../inner box cat /proc/self/cgroup)" '^0::.*/inner$' # never above its own
+expect_fails 'no such cgroup' cr exec --cgroup dance:inner box true
+rmdir "$core/corten-e2e-$$/box/inner"
+
 step pause and resume
 cr pause box || fail pause
 expect_match "$(cr state box)" '"status": ?"paused"'

@@ -54,3 +54,26 @@ TEST(cost_of_a_start) {
                (long long)sum[k] / N / 1000);
     box_leave();
 }
+
+TEST(memory_policy_is_the_kernels) {
+    box_enter();
+    int status;
+    CLEAN_FREE char *out = box_run(
+        &(struct box_options){
+            .script = "head -1 /proc/self/numa_maps",
+            .linux_ = ",\"memoryPolicy\":{\"mode\":\"MPOL_BIND\",\"nodes\":\"0\",\"flags\":[\"MPOL_F_"
+                      "STATIC_NODES\"]}"},
+        &status);
+    if (strstr(out, "No such file"))
+        SKIP("a kernel without NUMA");
+    assert_int_equal(status, 0);
+    assert_non_null(strstr(out, " bind=static:0 "));
+    struct box_run r;
+    struct err e = box_create(
+        &(struct box_options){.script = "true",
+                              .linux_ = ",\"memoryPolicy\":{\"mode\":\"MPOL_FLUBBER\"}"},
+        &r);
+    assert_non_null(strstr(err_msg(e), "MPOL_FLUBBER"));
+    err_free(e);
+    box_leave();
+}

@@ -110,8 +110,7 @@ TEST(what_is_wrong_or_not_honoured_is_named) {
          ",\"resources\":{\"blockIO\":{\"weightDevice\":[{\"major\":1,\"minor\":1,\"weight\":1001}]"
          "}}",
          "", "blockIO.weightDevice"},
-        {"", ",\"memoryPolicy\":{\"mode\":\"x\"}", "", "linux.memoryPolicy"},
-        {"", ",\"mountLabel\":\"x\"", "", "linux.mountLabel"},
+        {"", ",\"memoryPolicy\":{}", "", "mode"},
         {"", ",\"rootfsPropagation\":\"loud\"", "", "rootfsPropagation"},
         {"", ",\"resources\":{\"hugepageLimits\":[{\"pageSize\":\"../x\",\"limit\":1}]}", "",
          "hugepageLimits"},

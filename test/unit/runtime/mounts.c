@@ -89,3 +89,23 @@ TEST(bad_ones_are_refused_by_name) {
         err_free(e);
     }
 }
+
+TEST(a_label_goes_to_file_systems_made_here) {
+    CLEAN_ARENA struct arena a = {0};
+    CLEAN_MOUNT_PLANS struct mount_plans v = {0};
+    struct oci_config c;
+    assert_ok(fields_decode_strict(
+        &oci_config_fields,
+        STR("{\"ociVersion\":\"1.2.0\",\"linux\":{\"mountLabel\":\"system_u:object_r:c_t:s0:c1,"
+            "c2\"},"
+            "\"mounts\":[{\"destination\":\"/t\",\"type\":\"tmpfs\",\"options\":[\"mode=755\"]},"
+            "{\"destination\":\"/proc\",\"type\":\"proc\"},"
+            "{\"destination\":\"/b\",\"type\":\"bind\",\"source\":\"/y\"}]}"),
+        &a, &c));
+    assert_ok(mounts_plan(&(struct runtime_create_options){.config = &c}, &v));
+    assert_int_equal(v.items[0].options.n, 2);
+    assert_string_equal(v.items[0].options.items[1].key, "context");
+    assert_string_equal(v.items[0].options.items[1].value, "system_u:object_r:c_t:s0:c1,c2");
+    assert_int_equal(v.items[1].options.n, 0);
+    assert_int_equal(v.items[2].options.n, 0);
+}
