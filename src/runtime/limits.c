@@ -22,7 +22,21 @@ static struct err write_max(const struct cgroup *g, enum cgroup_controller c, co
  * ------------------------------------------------------------------------------------------------
  */
 
+/* v1 refuses by itself what is less than is in use; v2 would kill for it. */
+static struct err check_use(const struct cgroup *g, const struct oci_memory *m) {
+    uint64_t used = 0;
+    if (!m->check_before_update || !*m->check_before_update || !m->limit || *m->limit <= 0)
+        return OK;
+    TRY(cgroup_read_u64(g, CGROUP_MEMORY, "memory.current", &used));
+    return used <= (uint64_t)*m->limit
+               ? OK
+               : err_new(ERR_CONFLICT,
+                         "linux.resources.memory.limit %lld is less than the %llu in use",
+                         (long long)*m->limit, (unsigned long long)used);
+}
+
 static struct err memory_v2(const struct cgroup *g, const struct oci_memory *m) {
+    TRY(check_use(g, m));
     if (m->disable_oom_killer && *m->disable_oom_killer)
         return unsupported("memory.disableOOMKiller");
     if (m->swappiness)
@@ -176,8 +190,6 @@ static struct err weight_devices(const struct cgroup *g, const struct objs *v, b
                                             {"io.bfq.weight", "io.weight"}};
     const struct oci_weight_device *d = v->items;
     for (size_t i = 0; i < v->n; i++) {
-        if (is_set(d[i].leaf_weight))
-            return unsupported("blockIO.weightDevice.leafWeight");
         if (!is_set(d[i].weight))
             continue;
         struct err e = OK;
@@ -218,8 +230,6 @@ static struct err throttle(const struct cgroup *g, const struct objs *v, bool v2
 
 static struct err apply_block(const struct cgroup *g, const struct oci_block_io *b) {
     bool v2 = cgroup_is_v2(&g->host, CGROUP_BLKIO);
-    if (is_set(b->leaf_weight))
-        return unsupported("blockIO.leafWeight");
     if (is_set(b->weight))
         TRY(write_weight(g, *b->weight, v2));
     TRY(weight_devices(g, &b->weight_device, v2));

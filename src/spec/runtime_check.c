@@ -268,15 +268,32 @@ static struct err check_weights(const struct oci_block_io *b) {
     if (!b)
         return OK;
     TRY(check_weight(b->weight, "weight"));
-    TRY(check_weight(b->leaf_weight, "leafWeight"));
+    if (set(b->leaf_weight))
+        return err_new(ERR_UNSUPPORTED, "linux.resources.blockIO.leafWeight is not supported");
     TRY(check_count(b->weight_device.n, OCI_DEVICES_MAX, "linux.resources.blockIO.weightDevice"));
     const struct oci_weight_device *d = b->weight_device.items;
-    for (size_t i = 0; i < b->weight_device.n; i++)
+    for (size_t i = 0; i < b->weight_device.n; i++) {
         TRY(check_weight(d[i].weight, "weightDevice.weight"));
+        if (set(d[i].leaf_weight))
+            return err_new(ERR_UNSUPPORTED,
+                           "linux.resources.blockIO.weightDevice.leafWeight is not supported");
+    }
     const struct objs *throttles[] = {&b->throttle_read_bps, &b->throttle_write_bps,
                                       &b->throttle_read_iops, &b->throttle_write_iops};
     for (size_t i = 0; i < ARRAY_LEN(throttles); i++)
         TRY(check_count(throttles[i]->n, OCI_DEVICES_MAX, "linux.resources.blockIO.throttle"));
+    return OK;
+}
+
+/* What kernels have no longer. */
+static struct err check_memory(const struct oci_memory *m) {
+    if (m && set(m->kernel))
+        return err_new(ERR_UNSUPPORTED, "linux.resources.memory.kernel is not supported");
+    if (m && set(m->kernel_tcp))
+        return err_new(ERR_UNSUPPORTED, "linux.resources.memory.kernelTCP is not supported");
+    if (m && m->use_hierarchy && !*m->use_hierarchy)
+        return err_new(ERR_UNSUPPORTED,
+                       "linux.resources.memory.useHierarchy: false is not supported");
     return OK;
 }
 
@@ -289,8 +306,7 @@ struct err oci_resources_check(const struct oci_resources *r) {
             return err_new(ERR_INVALID, "linux.resources.hugepageLimits: bad pageSize '%s'",
                            h[i].page_size);
     TRY(check_count(r->rdma.n, 64, "linux.resources.rdma"));
-    if (r->memory && (set(r->memory->kernel) || set(r->memory->kernel_tcp)))
-        return err_new(ERR_UNSUPPORTED, "linux.resources.memory.kernel is not supported");
+    TRY(check_memory(r->memory));
     TRY(check_network(r->network));
     TRY(check_weights(r->block_io));
     TRY(check_count(r->unified.n, 256, "linux.resources.unified"));
@@ -503,6 +519,7 @@ struct err oci_config_check(const struct oci_config *c) {
     TRY(refuse(c->refused_windows, "windows"));
     TRY(refuse(c->refused_vm, "vm"));
     TRY(refuse(c->refused_zos, "zos"));
+    TRY(refuse(c->refused_freebsd, "freebsd"));
     if (!c->process)
         return err_new(ERR_INVALID, "process is missing");
     if (!c->root)

@@ -228,4 +228,5 @@ FIELDS(oci_config_fields, struct oci_config,
        CONFIG(annotations, "annotations", F_STRMAP),
        CONFIG(hooks, "hooks", F_OBJPTR, .sub = &oci_hooks_fields),
        CONFIG(refused_solaris, "solaris", F_RAW), CONFIG(refused_windows, "windows", F_RAW),
-       CONFIG(refused_vm, "vm", F_RAW), CONFIG(refused_zos, "zos", F_RAW));
+       CONFIG(refused_vm, "vm", F_RAW), CONFIG(refused_zos, "zos", F_RAW),
+       CONFIG(refused_freebsd, "freebsd", F_RAW));

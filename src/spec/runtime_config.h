@@ -231,7 +231,7 @@ struct oci_config {
     struct oci_linux *linux_;
     struct strmap annotations; /* never configure the runtime (security reference, rows 24, 68) */
     struct oci_hooks *hooks;
-    struct str refused_solaris, refused_windows, refused_vm, refused_zos;
+    struct str refused_solaris, refused_windows, refused_vm, refused_zos, refused_freebsd;
 };
 
 extern const struct fields oci_config_fields, oci_process_fields, oci_resources_fields,

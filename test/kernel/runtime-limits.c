@@ -48,6 +48,15 @@ TEST(limits_are_in_the_cgroup) {
     expect_file(r.cgroup, CGROUP_MEMORY, "memory.limit_in_bytes", "134217728", "memory.max",
                 "134217728");
     expect_file(r.cgroup, CGROUP_PIDS, "pids.max", "max", "pids.max", "max");
+    struct cgroup_host h;
+    assert_ok(cgroup_detect(&h));
+    if (cgroup_is_v2(&h, CGROUP_MEMORY)) { /* v1 looks by itself */
+        int64_t little = 4096;
+        bool look = true;
+        struct oci_memory less = {.limit = &little, .check_before_update = &look};
+        struct oci_resources small = {.memory = &less};
+        assert_err(runtime_cgroup_update(r.cgroup, &small), ERR_CONFLICT);
+    }
     struct runtime_usage u;
     assert_ok(runtime_cgroup_usage(r.cgroup, &u));
     assert_true(u.pids == 1 && u.memory_limit_bytes == 134217728);
