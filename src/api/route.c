@@ -45,6 +45,7 @@ const struct api_route api_routes[] = {
     {"GET", "/containers/{}/export", api_container_export},
     {"GET", "/containers/{}/changes", api_container_changes},
     {"GET", "/containers/{}/lifecycle", api_container_lifecycle},
+    {"POST", "/containers/{}/lifecycle/update", api_method_update},
     {"GET", "/containers/{}/methods", api_method_list},
     {"GET", "/containers/{}/methods/{}", api_method_result},
     {"POST", "/containers/{}/methods/{}", api_method_call},

@@ -12,3 +12,5 @@ int life_status(const struct method_result *r); /* exit status */
 /* GET of a container's document, or else of an image's of that name: before and after as
  * client_path. */
 struct err life_get(struct client *c, const char *name, const char *after, struct buf *ret);
+/* `update` without limits: by the containers' own method. The status. */
+int life_update(struct invocation *in, const struct strv *volumes, bool dry_run);

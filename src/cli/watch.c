@@ -1,5 +1,6 @@
 /* top (of one container), port, update. */
 #include "cli/create.h"
+#include "cli/life.h"
 #include "cli/live.h"
 #include "spec/api_ports.h"
 #include <stdio.h>
@@ -135,7 +136,8 @@ struct update_options {
     int64_t blkio_weight, cpu_period, cpu_quota, rt_period, rt_runtime, cpu_shares, memory,
         memory_reservation, kernel_memory, pids_limit;
     const char *cpus, *cpuset_cpus, *cpuset_mems, *memory_swap, *restart;
-    struct strv publish_add, publish_rm;
+    struct strv publish_add, publish_rm, snapshot;
+    bool dry_run;
 };
 #define U struct update_options
 static const struct option_row update_rows[] = {
@@ -156,6 +158,9 @@ static const struct option_row update_rows[] = {
     TEXT(U, restart, 0, "restart", "POLICY", "no, on-failure[:N], always, unless-stopped"),
     LIST(U, publish_add, 0, "publish-add", "PORT", "Publish one more port, as run -p"),
     LIST(U, publish_rm, 0, "publish-rm", "PORT", "Publish a container's port no more (80/tcp)"),
+    FLAG(U, dry_run, 0, "dry-run", "Of the update method: say what would be done"),
+    LIST(U, snapshot, 0, "snapshot-volume", "VOLUME",
+         "Of the update method: take this volume back as well when it fails; *: all"),
 };
 #undef U
 
@@ -210,12 +215,16 @@ static struct err update_document(struct invocation *in, struct api_update *doc)
 
 static int update_run(struct invocation *in) {
     struct api_update doc = {0};
-    bool any = false;
+    const struct update_options *o = in->options;
+    bool limits = false, method = o->dry_run || o->snapshot.n;
     int status = 0;
     for (size_t i = 0; i < in->command->options_n; i++)
-        any |= in->given[i];
-    if (!any)
-        return cli_usage(in, "you must provide one or more flags when using this command");
+        limits |= in->given[i] && strcmp(in->command->options[i].name, "dry-run") != 0 &&
+                  strcmp(in->command->options[i].name, "snapshot-volume") != 0;
+    if (limits && method)
+        return cli_usage(in, "limits and the options of the update method exclude each other");
+    if (!limits)
+        return life_update(in, &o->snapshot, o->dry_run);
     TRYF_STATUS(update_document(in, &doc));
     CLEAN_CLIENT struct client *c = cli_connect(in);
     if (!c)
@@ -268,8 +277,10 @@ const struct command command_update = {
     .name = "update",
     .alias = "container update",
     .usage = "update [OPTIONS] CONTAINER [CONTAINER...]",
-    .summary = "Change the limits of containers",
-    .examples = "corten update -m 1g --memory-swap 1g web\tmore memory, at once",
+    .summary = "Change the limits of containers, or update them by their own method",
+    .examples =
+        "corten update -m 1g --memory-swap 1g web\tmore memory, at once\n"
+        "corten update dns1 dns2\tnew content by the method of their image, kept or taken back",
     OPTIONS_OF(update_rows, struct update_options),
     .args_min = 1,
     .args_max = -1,

@@ -115,6 +115,7 @@ struct container {
     struct list prestart, removed_waiters, exit_calls;
     struct list execs;
     struct container_health *health;   /* NULL: no checks */
+    struct transaction *transaction;   /* the update that is under way; or NULL */
     struct container_life *life;       /* results of methods; NULL: none */
     bool life_known, life_validated;   /* whether it has a validate method, once it was asked */
     enum monitor_action unhealthy_end; /* what the monitor ended the last run for */
@@ -354,6 +355,27 @@ void container_lifecycle(const struct container *c, struct arena *a, struct life
  * such method. FORBIDDEN: the method wants a user that the container does not have. */
 struct err container_method_call(struct container *c, const char *name, const char *trigger,
                                  const struct api_method_call *o, struct container_exec **ret);
+/* Update as a transaction (transaction.c): kept when the update and the validation after it were
+ * good, else what the container wrote is as it was before. */
+struct container_update_options {
+    const char *trigger; /* "call", "webhook", "inside" */
+    struct strs volumes; /* names or destinations of those that are kept, too; "*": all */
+};
+struct container_update_observer {
+    /* A step is over: of a method its result, else a text. */
+    void (*step)(void *arg, const char *step, const struct method_result *r, const char *text);
+    /* Last. outcome: "kept", "rolled back", "failed", "nothing done". */
+    void (*done)(void *arg, const char *outcome, const char *why, bool good);
+};
+/* NOT_FOUND: no update method, or no such volume. CONFLICT: it does not run, or is being updated.
+ * Otherwise the observer (NULL: none) is told, perhaps before the call returns. */
+struct err container_transaction(struct container *c, const struct container_update_options *o,
+                                 const struct container_update_observer *to, void *arg);
+void container_transaction_forget(struct container *c, const void *observer_arg);
+/* What would be done, a line for each step. */
+struct err container_transaction_plan(const struct container *c,
+                                      const struct container_update_options *o, struct arena *a,
+                                      struct strs *ret);
 /* It runs, and where it has a validate method, the last run of that since its start was good. */
 bool container_ready(const struct container *c);
 /* Oldest first; method NULL: of all; limit 0: all that are kept. Texts live until its next result.

@@ -379,4 +379,5 @@ static struct err files_job(struct worker_ctx *ctx UNUSED, struct str args, cons
     return e;
 }
 
-const struct worker_job container_jobs[] = {{"container-files", files_job}, {NULL, NULL}};
+const struct worker_job container_jobs[] = {
+    {"container-files", files_job}, {"container-update", container_update_job}, {NULL, NULL}};

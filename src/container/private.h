@@ -51,7 +51,8 @@ char *container_make_name(struct containers *cs);
 
 /* state.c */
 bool container_state_from_name(const char *name, enum container_state *ret);
-/* Does e come from a cgroup whose processes have all ended? Then the directory is gone, or going. */
+/* Does e come from a cgroup whose processes have all ended? Then the directory is gone, or going.
+ */
 bool container_cgroup_ended(struct err e);
 void container_set_state(struct container *c, enum container_state s); /* asserts the table */
 bool container_is_alive(const struct container *c);
@@ -325,10 +326,23 @@ struct err container_method_settings(const struct container *c, struct arena *a,
 /* The method `start` is the entry point where none is set. */
 void container_start_method(struct api_config *c, const struct api_config *given, struct arena *a);
 
+/* transaction.c: one that an earlier daemon's end has cut is taken back. */
+void container_transaction_recover(struct container *c);
+/* rollback.c: the job "container-update". */
+struct err container_update_job(struct worker_ctx *ctx, struct str args, const int *fds,
+                                size_t fds_n, struct buf *ret_result);
+/* Runs a method without a client. done once: with its result, or with why there is none (consumes
+ * e); from within the call, too. */
+typedef void container_ran(void *arg, const struct method_result *r, struct err e);
+void container_method_run(struct container *c, const char *name, const char *trigger,
+                          container_ran *done, void *arg);
+
 /* result.c */
+void container_result_keep(struct container *c, const struct method_result *r); /* and tells */
 struct container_life {
     struct list results; /* oldest first */
     char *samples;       /* owned */
+    struct list waiters; /* struct waiter of result.c */
 };
 struct err container_results_load(struct containers *cs);
 void container_life_free(struct container *c);

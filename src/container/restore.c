@@ -203,6 +203,8 @@ void containers_announce(struct containers *cs) {
             cs->sorted[i]->end_untold = false;
             container_publish_end(cs->sorted[i]);
         }
+    for (size_t i = 0; i < cs->n; i++)
+        container_transaction_recover(cs->sorted[i]);
 }
 
 /* corten-init and corten-container lie beside the other programs; without them --init is refused,

@@ -15,6 +15,7 @@ static struct container_life *life_of(struct container *c) {
     if (!c->life) {
         c->life = NEW(struct container_life);
         list_init(&c->life->results);
+        list_init(&c->life->waiters);
     }
     return c->life;
 }
@@ -25,10 +26,81 @@ static void kept_free(struct kept *k) {
     free(k);
 }
 
+/* Somebody waits for the end of this run. */
+struct waiter {
+    struct list link;
+    char id[65]; /* of the exec */
+    container_ran *done;
+    void *arg;
+};
+
+static void answer(struct waiter *w, const struct method_result *r, struct err e) {
+    container_ran *done = w->done;
+    void *arg = w->arg;
+    list_remove(&w->link);
+    free(w);
+    done(arg, r, e);
+}
+
+static void drop_waiters(struct container *c, const char *why) {
+    while (!list_empty(&c->life->waiters))
+        answer(CONTAINER_OF(c->life->waiters.next, struct waiter, link), NULL,
+               err_new(ERR_UNAVAILABLE, "%s", why));
+}
+
+static struct waiter *waiter_of(struct container *c, const char *id) {
+    LIST_FOR (&life_of(c)->waiters, n) {
+        struct waiter *w = CONTAINER_OF(n, struct waiter, link);
+        if (!strcmp(w->id, id))
+            return w;
+    }
+    return NULL;
+}
+
+struct begun {
+    struct containers *cs;
+    char container[65], id[65];
+};
+
+/* A run that could not begin has a result most of the time; then nobody waits any more. */
+static void run_begun(void *arg, struct err e) {
+    struct begun *b = arg;
+    struct container *c = map_getz(&b->cs->by_id, b->container);
+    struct waiter *w = c && err_failed(e) ? waiter_of(c, b->id) : NULL;
+    free(b);
+    if (w)
+        answer(w, NULL, e);
+    else
+        err_ignore(e); /* told with the result, or there is nobody */
+}
+
+void container_method_run(struct container *c, const char *name, const char *trigger,
+                          container_ran *done, void *arg) {
+    const struct api_method_call plain = {0};
+    struct container_exec *x = NULL;
+    struct err e = container_method_call(c, name, trigger, &plain, &x);
+    if (err_failed(e)) {
+        done(arg, NULL, e);
+        return;
+    }
+    struct waiter *w = NEW(struct waiter);
+    struct begun *b = NEW(struct begun);
+    w->done = done;
+    w->arg = arg;
+    b->cs = c->all;
+    memcpy(w->id, x->id, sizeof w->id);
+    memcpy(b->id, x->id, sizeof b->id);
+    memcpy(b->container, c->id, sizeof b->container);
+    list_push(&life_of(c)->waiters, &w->link);
+    container_exec_start(x, false, 0, 0, NULL, NULL, run_begun, b);
+}
+
 void container_life_free(struct container *c) {
-    struct container_life *l = TAKE(c->life);
+    struct container_life *l = c->life;
     if (!l)
         return;
+    drop_waiters(c, "the container is gone");
+    c->life = NULL;
     for (struct list *n; (n = list_pop(&l->results));)
         kept_free(CONTAINER_OF(n, struct kept, link));
     free(l->samples);
@@ -218,10 +290,17 @@ static void take(struct container *c, const struct method_result *r, bool news) 
     }
 }
 
+void container_result_keep(struct container *c, const struct method_result *r) {
+    take(c, r, true);
+}
+
 void container_result_report(struct container *c, uint64_t seq, const struct method_result *r) {
     take(c, r, true);
     if (c->monitor)
         monitor_ack_method(c->monitor, seq);
+    struct waiter *w = r->id ? waiter_of(c, r->id) : NULL;
+    if (w)
+        answer(w, r, OK);
 }
 
 void container_samples_report(struct container *c, struct str samples) {
@@ -241,6 +320,7 @@ void container_results_restore(struct container *c, int run_dir) {
 void container_life_ended(struct container *c) {
     if (!c->life)
         return;
+    drop_waiters(c, "the container has ended");
     free(c->life->samples); /* numbers of a program that is gone */
     c->life->samples = NULL;
 }

@@ -17,3 +17,16 @@ FIELDS(api_lifecycle_fields, struct api_lifecycle, F(ready, "Ready", F_BOOL),
        F(results, "Results", F_ARRAY, .sub = &method_result_fields),
        F(problems, "Problems", F_STRS, .flags = OMIT_EMPTY), );
 #undef F
+
+#define F(m, json, kind, ...) FIELD(struct api_method_update, m, json, kind, ##__VA_ARGS__)
+FIELDS(api_method_update_fields, struct api_method_update, F(volumes, "Volumes", F_STRS),
+       F(dry_run, "DryRun", F_BOOL), );
+#undef F
+
+#define F(m, json, kind, ...) FIELD(struct api_update_step, m, json, kind, ##__VA_ARGS__)
+FIELDS(api_update_step_fields, struct api_update_step, F(step, "Step", F_STR, .flags = OMIT_EMPTY),
+       F(result, "Result", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &method_result_fields),
+       F(text, "Text", F_STR, .flags = OMIT_EMPTY),
+       F(outcome, "Outcome", F_STR, .flags = OMIT_EMPTY), F(why, "Why", F_STR, .flags = OMIT_EMPTY),
+       F(good, "Good", F_BOOLPTR, .flags = OMIT_EMPTY), );
+#undef F

@@ -12,6 +12,24 @@ struct api_method_call {
 };
 extern const struct fields api_method_call_fields;
 
+/* POST /containers/{id}/lifecycle/update */
+struct api_method_update {
+    struct strs volumes; /* that are kept, too: names or destinations; "*": all */
+    bool dry_run;        /* says what would be done */
+};
+extern const struct fields api_method_update_fields;
+
+/* Its answer: a line for each step, then one with Outcome. */
+struct api_update_step {
+    char *step;
+    struct method_result *result; /* of a method */
+    char *text;
+    char *outcome; /* "kept", "rolled back", "failed", "nothing done", "dry run" */
+    char *why;
+    bool *good;
+};
+extern const struct fields api_update_step_fields;
+
 /* Of an exec that is the run of a method; kept with it, never taken from a client. */
 struct api_exec_method {
     char *name, *trigger;

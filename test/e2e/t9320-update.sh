@@ -1,0 +1,92 @@
+#!/bin/bash
+# Update as a transaction: kept when update and validation are good; else what was written is as it
+# was, under a service that goes on; in order, up to the first failure; a webhook with a token.
+. "$(dirname "$0")/lib.sh"
+start_daemon
+make_busybox_image
+mkdir ctx
+cat >ctx/Dockerfile <<'EOF'
+FROM busybox
+RUN mkdir -p /site/keep /site/gone /old && echo one > /site/index && echo image > /site/keep/f && echo g > /site/gone/g && ln -s keep /site/link
+VOLUME /data
+LABEL corten.method.validate="test \"\$(cat /site/index)\" != broken && echo content \$(cat /site/index)"
+LABEL corten.method.quiesce="sync"
+LABEL corten.method.update="sh /tmp/do"
+LABEL corten.method.rollback="echo rolled >> /tmp/calls"
+CMD ["sh", "-c", "trap 'exit 0' TERM; while :; do cat /site/index >/dev/null || echo miss >>/tmp/misses; sleep 0.01; done"]
+EOF
+dk build -q -t app ctx >/dev/null 2>&1 || fail "build"
+dk run -d --name web -v data:/data app >/dev/null || fail "run"
+started=$(dk inspect -f '{{.State.StartedAt}}' web)
+told() { dk exec -i web sh -c 'cat > /tmp/do'; }
+tree() { dk exec web sh -c 'cd /site; find . | sort; ls -ld /site /site/keep | awk "{print \$1,\$3,\$4}"; cat index keep/f own/x 2>/dev/null; readlink link; cat /data/d 2>/dev/null'; }
+
+step "a good one is kept"
+told <<<'echo two > /site/index; mkdir /site/own; echo mine > /site/own/x; chmod 700 /site/own; echo kept > /data/d'
+expect_status 0 ct update web
+expect_match "$output" '^web: quiesce: ok'
+expect_match "$output" '^web: update: ok'
+expect_match "$output" '^web: validate: ok: content two$'
+expect_match "$output" '^web: kept$'
+expect_eq "$(dk exec web cat /site/index)" two
+[ ! -e "$DATA_ROOT/container/$(dk inspect -f '{{.Id}}' web)/update" ] || fail "what was kept is still there"
+
+step "one that validation refuses is taken back: changed, made, removed, replaced, and the chosen volume"
+before=$(tree)
+told <<<'echo broken > /site/index; rm -r /site/gone /site/own; mkdir /site/own; echo other > /site/own/x; echo n > /site/new; mkdir -p /site/deep/er; echo c > /site/keep/f; chmod 777 /site/keep; rm /site/link; ln -s / /site/link; echo bad > /data/d; mv /old /older; rm -r /site/keep.d 2>/dev/null; echo out; '
+expect_status 1 ct update --snapshot-volume data web
+expect_match "$output" '^out$'
+expect_match "$output" '^web: rolled back: method: validate: failed \(exit status 1\)'
+expect_eq "$(tree)" "$before"
+expect_eq "$(dk exec web sh -c 'ls -d /old /older 2>/dev/null; ls -A / | grep corten; cat /tmp/calls; cat /tmp/misses 2>/dev/null')" "/old
+rolled"
+expect_eq "$(dk inspect -f '{{.State.StartedAt}} {{.RestartCount}}' web)" "$started 0"
+expect_match "$(ct methods web)" 'transaction +call +failed +1 +1 +rolled back: method: validate: failed'
+told <<<'echo x > /data/d; exit 7'
+expect_status 1 ct update web
+expect_match "$output" '^web: rolled back: method: update: failed \(exit status 7\)'
+expect_eq "$(dk exec web cat /data/d)" x
+
+step "said before it is done; only one at a time; who has no such method"
+expect_match "$(ct update --dry-run --snapshot-volume '*' web 2>&1)" '^web: snapshot: the writable layer and 1 volumes$'
+expect_match "$(ct update --dry-run web 2>&1)" '^web: on failure: roll back$'
+expect_fails 'has no writable volume nosuch' ct update --snapshot-volume nosuch web
+dk run -d --name plain busybox sleep 1000 >/dev/null
+expect_fails 'has no method update' ct update plain
+told <<<'sleep 2'
+ct update web >/dev/null 2>&1 & other=$!
+eventually 5 eval 'dk top web -eo pid,args | grep -q "sleep 2"'
+expect_fails 'is being updated' ct update web
+wait $other || fail "the slow one"
+
+step "in order, with a stop at the first failure"
+dk run -d --name two app >/dev/null
+dk run -d --name three app >/dev/null
+told <<<true
+dk exec -i two sh -c 'echo "exit 1" > /tmp/do'
+dk exec -i three sh -c 'echo "echo never > /site/index" > /tmp/do'
+expect_status 1 ct update web two three
+expect_match "$output" '^web: kept$'
+expect_match "$output" '^two: rolled back: '
+expect_match "$output" '^not updated: 1 more$'
+expect_eq "$(dk exec three cat /site/index)" one
+
+step "the daemon dies in the middle: the next one takes it back"
+told <<<'echo half > /site/index; sleep 1000'
+ct update web >/dev/null 2>&1 &
+eventually 5 eval '[ "$(dk exec web cat /site/index)" = half ]'
+kill_daemon
+restart_daemon
+eventually 5 eval '[ "$(dk exec web cat /site/index)" = two ]'
+eventually 5 eval 'ct methods web | grep -q "rolled back: the daemon ended"'
+expect_eq "$(dk inspect -f '{{.State.StartedAt}}' web)" "$started"
+expect_eq "$(dk top web -eo args,pid | grep -c 'sleep 1000')" 0
+
+step "a container that ends meanwhile is left alone"
+told <<<'sleep 1000'
+ct update web >/dev/null 2>&1 & other=$!
+eventually 5 eval 'dk top web -eo pid,args | grep -q "sleep 1000"'
+dk rm -f web plain two three >/dev/null
+wait $other
+expect_nothing_left
+pass
