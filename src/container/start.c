@@ -65,6 +65,7 @@ static struct err compose_files(struct start_job *j) {
         .domainname = c->config->domainname,
         .driver = j->net.driver,
         .gateway = way_out ? way_out->gateway : (struct in_addr){0},
+        .host_gateway = networks_host_gateway(c->all->config.networks),
         .names = j->net.names,
         .dns = c->host->dns,
         .dns_search = c->host->dns_search,
@@ -163,7 +164,7 @@ static struct err write_files(struct start_job *j, int run_dir) {
     TRY(network_host_files(&resolv, &hosts));
     j->files.host_resolv = resolv;
     j->files.host_hosts = hosts;
-    network_hosts(&j->files, &j->hosts);
+    TRY(network_hosts(&j->files, &j->hosts));
     network_resolv(&j->files, &j->resolv);
     network_hostname(&j->files, &j->hostname);
     j->files.host_resolv = j->files.host_hosts = NULL;

@@ -28,6 +28,7 @@ struct daemon_config {
     char *bip;        /* "172.20.0.1/16"; NULL: first free pool */
     char *fixed_cidr; /* part of bip's subnet; NULL: all of it */
     char *address_pools, *address_pools_json; /* JSON arrays of "base=…,size=…", of objects */
+    char *host_gateway, *dns_forwards;        /* NULL: none; the second a JSON array */
     char *default_ip;                         /* host address that ports bind to; "0.0.0.0" */
     char *tls_ca, *tls_cert, *tls_key;
     enum daemon_flag tls, tls_verify, live_restore, debug;
@@ -40,13 +41,14 @@ struct daemon_config {
     char *metrics_addr;   /* "127.0.0.1:9323"; NULL: not served */
     char *log_level;      /* debug info warn error */
     char *log_format;     /* text json */
-    enum daemon_flag icc, ip_masq, ip_forward, userland_proxy;
+    enum daemon_flag icc, ip_masq, ip_forward, userland_proxy, bridge_names;
     int64_t mtu; /* of the default bridge; 0: the kernel's default */
     /* Of garbage collection (docs/images.md); 0: not set. */
     int64_t gc_max_bytes, gc_min_free, gc_max_age;
     char *gc_keep; /* JSON array of patterns, or NULL */
     enum daemon_flag gc_images;
-    /* For containers that leave it open (daemon/defaults.h); JSON texts: lists, ulimits, options. */
+    /* For containers that leave it open (daemon/defaults.h); JSON texts: lists, ulimits, options.
+     */
     char *default_ulimit, *default_ulimits, *default_shm_size, *dns, *dns_options, *dns_search;
     char *log_driver, *log_options, *default_ipc_mode, *default_cgroupns_mode, *cgroup_parent;
     char *seccomp_profile; /* builtin, unconfined, or a file's absolute path */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "base/vec.h"
 #include "network/dns_cache.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -61,12 +62,19 @@ struct dns_wait {
     void *arg;
 };
 
+struct domain {
+    const char *name;
+    struct strs servers;
+};
+
 struct dns_forward {
     struct loop *loop;
     struct map flights;
     struct dns_cache *cache;
     struct address host[DNS_SERVERS_MAX]; /* /etc/resolv.conf */
     size_t host_n;
+    struct arena arena; /* of the domains */
+    VEC(struct domain) domains;
     struct timespec host_changed;
     int64_t host_looked;
     uint8_t buffer[UINT16_MAX + 1];
@@ -133,9 +141,42 @@ static void refresh_host(struct dns_forward *f) {
     read_host(f);
 }
 
-static size_t choose(struct dns_forward *f, const struct strs *servers,
+void dns_forward_domains(struct dns_forward *f, struct str lines) {
+    struct str line, word;
+    arena_done(&f->arena);
+    f->domains.n = 0;
+    while (f->domains.n < DNS_DOMAINS_MAX && str_next(&lines, '\n', &line)) {
+        struct domain d = {0};
+        if (!str_next(&line, ' ', &word) || !word.len)
+            continue;
+        d.name = arena_str(&f->arena, word);
+        while (str_next(&line, ' ', &word))
+            strs_add(&d.servers, &f->arena, arena_str(&f->arena, word));
+        vec_push(&f->domains, d);
+    }
+}
+
+static const struct strs *domain_servers(const struct dns_forward *f, const char *name) {
+    size_t longest = 0, len = strlen(name);
+    const struct strs *found = NULL;
+    for (size_t i = 0; i < f->domains.n; i++) {
+        const struct domain *d = &f->domains.items[i];
+        size_t n = strlen(d->name);
+        if (n <= longest || n > len || strcmp(name + len - n, d->name) != 0 ||
+            (n < len && name[len - n - 1] != '.'))
+            continue;
+        longest = n;
+        found = &d->servers;
+    }
+    return found;
+}
+
+static size_t choose(struct dns_forward *f, const struct strs *servers, const char *name,
                      struct address ret[DNS_SERVERS_MAX]) {
     size_t n = 0;
+    const struct strs *own = domain_servers(f, name);
+    if (own)
+        servers = own;
     if (!servers || !servers->n) {
         refresh_host(f);
         memcpy(ret, f->host, sizeof(f->host));
@@ -366,7 +407,7 @@ struct dns_wait *dns_forward_ask(struct dns_forward *f, const struct strs *serve
                                  const struct dns_query *q, bool stream, dns_forward_fn *fn,
                                  void *arg) {
     struct address to[DNS_SERVERS_MAX];
-    size_t n = choose(f, servers, to);
+    size_t n = choose(f, servers, q->name, to);
     struct flight *t = NEW(struct flight);
     t->forward = f;
     t->stream = stream;
@@ -407,6 +448,8 @@ struct dns_forward *dns_forward_free(struct dns_forward *f) {
         it = 0;
     }
     map_done(&f->flights);
+    vec_done(&f->domains);
+    arena_done(&f->arena);
     dns_cache_free(f->cache);
     free(f);
     return NULL;

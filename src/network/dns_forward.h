@@ -18,6 +18,7 @@
 #include "spec/fields.h"
 
 #define DNS_SERVERS_MAX 3
+#define DNS_DOMAINS_MAX 256 /* with servers of their own */
 #define DNS_FLIGHTS_MAX 1024
 #define DNS_CACHE_MAX 4096         /* answers */
 #define DNS_CACHE_BYTES (8u << 20) /* of them together */
@@ -28,6 +29,10 @@
 struct dns_forward;
 struct dns_forward *dns_forward_new(struct loop *l);
 struct dns_forward *dns_forward_free(struct dns_forward *f); /* nobody may be waiting */
+
+/* Names at and below these domains are asked of these servers, whatever else is configured: lines
+ * "domain address…", lower case. The longest domain counts. Replaces what was said before. */
+void dns_forward_domains(struct dns_forward *f, struct str lines);
 
 /* answer: a whole message, its id to be set by the receiver and its question the asker's but for
  * case; STR_NONE: no server answered. Borrowed. */

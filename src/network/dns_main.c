@@ -46,6 +46,9 @@ static void on_message(void *arg, struct companion_peer *from, struct msg *m) {
         dns_names_drop(names, id);
         break;
     }
+    case NAMES_FORWARDS:
+        dns_server_domains(d->server, text);
+        break;
     case NAMES_READY:
         if (p->resetting)
             dns_names_end(names);

@@ -368,6 +368,10 @@ struct dns_names *dns_server_names(struct dns_server *s) {
     return s->names;
 }
 
+void dns_server_domains(struct dns_server *s, struct str lines) {
+    dns_forward_domains(s->forward, lines);
+}
+
 void dns_server_ready(struct dns_server *s) {
     if (s->ready)
         return;

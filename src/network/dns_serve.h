@@ -20,6 +20,8 @@ struct dns_server;
 struct dns_server *dns_server_new(struct loop *l);
 struct dns_server *dns_server_free(struct dns_server *s);
 struct dns_names *dns_server_names(struct dns_server *s);
+/* dns_forward_domains. */
+void dns_server_domains(struct dns_server *s, struct str lines);
 /* From now on questions are answered. */
 void dns_server_ready(struct dns_server *s);
 

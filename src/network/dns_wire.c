@@ -66,14 +66,19 @@ static size_t read_name(struct str m, size_t at, struct dns_query *q) {
     return 0;
 }
 
-/* Behind the name at `at`, compressed or not; 0: malformed. */
+/* Behind the name at `at`, compressed or not; 0: malformed. A pointer leads to an earlier name: who
+ * is given the message cannot run in circles. */
 static size_t skip_name(struct str m, size_t at) {
     for (size_t start = at; at < m.len && at - start < DNS_NAME_MAX;) {
         size_t len = (uint8_t)m.p[at];
         if (len == 0)
             return at + 1;
-        if ((len & 0xc0) == 0xc0)
-            return at + 2 <= m.len ? at + 2 : 0;
+        if ((len & 0xc0) == 0xc0) {
+            if (at + 2 > m.len)
+                return 0;
+            size_t to = u16((const uint8_t *)m.p + at) & 0x3fff;
+            return to >= DNS_HEADER && to < start ? at + 2 : 0;
+        }
         if (len & 0xc0)
             return 0;
         at += 1 + len;
@@ -87,6 +92,22 @@ struct record {
     size_t ttl_at, data, len;
 };
 
+/* Data of the kinds that everybody reads are what they have to be. */
+static bool is_sound(struct str m, const struct record *r) {
+    switch (r->type) {
+    case DNS_A:
+        return r->len == 4;
+    case DNS_AAAA:
+        return r->len == 16;
+    case DNS_CNAME:
+    case DNS_NS:
+    case DNS_PTR:
+        return skip_name(m, r->data) == r->data + r->len;
+    default:
+        return true;
+    }
+}
+
 static size_t read_record(struct str m, size_t at, struct record *r) {
     at = skip_name(m, at);
     if (!at || m.len - at < RECORD_FIXED)
@@ -98,7 +119,7 @@ static size_t read_record(struct str m, size_t at, struct record *r) {
                          .ttl_at = at + 4,
                          .data = at + RECORD_FIXED,
                          .len = u16(p + 8)};
-    return r->len <= m.len - r->data ? r->data + r->len : 0;
+    return r->len <= m.len - r->data && is_sound(m, r) ? r->data + r->len : 0;
 }
 
 static bool is_root(struct str m, size_t at) {

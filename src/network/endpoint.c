@@ -174,7 +174,7 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     else
         (void)snprintf(p->interface, sizeof(p->interface), "eth%u", r->index);
     p->default_route = r->default_route;
-    p->user_defined = !w->predefined;
+    p->user_defined = !w->predefined || n->default_names;
     copy_names(&p->aliases, e->aliases.items, e->aliases.n);
     copy_names(&p->links, e->links.items, e->links.n);
     memcpy(p->mac, e->mac, sizeof(p->mac));
@@ -382,7 +382,7 @@ struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p) {
     set_ports(n, e, &p->ports);
     copy_names(&e->aliases, p->aliases.items, p->aliases.n);
     copy_names(&e->links, p->links.items, p->links.n);
-    p->user_defined = !w->predefined;
+    p->user_defined = !w->predefined || n->default_names;
     e->live = true;
     relay_need(n);
     return OK;

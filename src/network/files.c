@@ -51,19 +51,28 @@ struct err network_extra_host_check(const char *text) {
     return OK;
 }
 
-static void add_extra_host(const struct network_files *f, const char *text, struct buf *out) {
+static struct err add_extra_host(const struct network_files *f, const char *text, struct buf *out) {
     struct str name, ip;
     if (!extra_host_cut(text, &name, &ip))
-        return; /* checked when the container was made */
+        return OK; /* checked when the container was made */
     if (ip.len > 2 && ip.p[0] == '[')
         ip = str_sub(ip, 1, ip.len - 1);
     char gateway[INET_ADDRSTRLEN];
-    if (str_eqz(ip, "host-gateway"))
-        ip = str_of(address_format(f->gateway, gateway));
+    if (str_eqz(ip, "host-gateway")) {
+        if (f->host_gateway)
+            ip = str_of(f->host_gateway);
+        else if (f->driver == NETWORK_HOST)
+            ip = STR("127.0.0.1");
+        else if (f->gateway.s_addr)
+            ip = str_of(address_format(f->gateway, gateway));
+        else
+            return err_new(ERR_INVALID, "add-host %s: this container has no way to the host", text);
+    }
     buf_addf(out, "%.*s\t%.*s\n", STR_ARG(ip), STR_ARG(name));
+    return OK;
 }
 
-void network_hosts(const struct network_files *f, struct buf *out) {
+struct err network_hosts(const struct network_files *f, struct buf *out) {
     if (f->driver == NETWORK_HOST && f->host_hosts && *f->host_hosts) {
         buf_adds(out, f->host_hosts);
         if (out->data[out->len - 1] != '\n')
@@ -72,7 +81,7 @@ void network_hosts(const struct network_files *f, struct buf *out) {
         buf_adds(out, standard_hosts);
     }
     for (size_t i = 0; i < f->extra_hosts.n; i++)
-        add_extra_host(f, f->extra_hosts.items[i], out);
+        TRY(add_extra_host(f, f->extra_hosts.items[i], out));
     for (size_t i = 0; i < f->addresses_n; i++) {
         char ip[INET_ADDRSTRLEN];
         buf_addf(out, "%s\t", address_format(f->addresses[i], ip));
@@ -80,6 +89,7 @@ void network_hosts(const struct network_files *f, struct buf *out) {
             buf_addf(out, "%s.%s ", f->hostname, f->domainname);
         buf_addf(out, "%s\n", f->hostname);
     }
+    return OK;
 }
 
 void network_hostname(const struct network_files *f, struct buf *out) {

@@ -1,8 +1,10 @@
 /* The daemon's end of corten-dns, a companion that is wanted while a container may ask for names:
  * it is told everything, and told again what changes. */
 #include "network/names.h"
+#include "base/json.h"
 #include "loop/msg.h"
 #include "network/companion.h"
+#include "network/dns_forward.h"
 #include "network/private.h"
 #include <arpa/inet.h>
 
@@ -24,6 +26,7 @@ static void tell_all(void *arg) {
     size_t it = 0;
     void *text;
     tell(n, NAMES_RESET, NULL);
+    tell(n, NAMES_FORWARDS, n->networks->dns_forwards ? n->networks->dns_forwards : "");
     while (map_next(&n->members, &it, NULL, &text))
         tell(n, NAMES_MEMBER, text);
     tell(n, NAMES_READY, NULL);
@@ -31,6 +34,49 @@ static void tell_all(void *arg) {
 
 static bool wanted(void *arg) {
     return ((struct names *)arg)->members.n != 0;
+}
+
+/* --- domains of others ---------------------------------------------------------------------------
+ */
+
+static struct err forward_parse(struct str text, struct buf *lines) {
+    struct str domain, addresses, one;
+    uint8_t wire[DNS_NAME_MAX];
+    if (!str_cut(text, '=', &domain, &addresses) || !domain.len || !addresses.len)
+        return err_new(ERR_INVALID, "'%.*s' is not DOMAIN=ADDRESS", STR_ARG(text));
+    if (domain.p[domain.len - 1] == '.')
+        domain.len--;
+    CLEAN_FREE char *z = str_dup(domain);
+    if (!*z || !dns_name_write(z, wire))
+        return err_new(ERR_INVALID, "'%s' is no domain", z);
+    for (char *c = z; *c; c++)
+        buf_addc(lines, (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c));
+    for (size_t n = 0; str_next(&addresses, ',', &one); n++) {
+        CLEAN_FREE char *address = str_dup(one);
+        struct in6_addr a;
+        if (n == DNS_SERVERS_MAX)
+            return err_new(ERR_INVALID, "more than %d servers for '%s'", DNS_SERVERS_MAX, z);
+        if (inet_pton(AF_INET, address, &a) != 1 && inet_pton(AF_INET6, address, &a) != 1)
+            return err_new(ERR_INVALID, "'%s' is no address", address);
+        buf_addf(lines, " %s", address);
+    }
+    buf_addc(lines, '\n');
+    return OK;
+}
+
+struct err names_forwards_parse(const char *json, char **ret) {
+    CLEAN_JSON struct json *list = NULL;
+    CLEAN_BUF struct buf lines = {0};
+    *ret = NULL;
+    if (!json)
+        return OK;
+    TRYF(json_parse(str_of(json), &list), "dns-forward");
+    if (json_len(list) > DNS_DOMAINS_MAX)
+        return err_new(ERR_INVALID, "dns-forward: more than %d domains", DNS_DOMAINS_MAX);
+    for (size_t i = 0; i < json_len(list); i++)
+        TRYF(forward_parse(json_str(json_at(list, i)), &lines), "dns-forward");
+    *ret = buf_take(&lines);
+    return OK;
 }
 
 /* --- the documents -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
  *   daemon    RESET, MEMBER*, READY, then MEMBER and DROP as facts change. A member that is not
  *             named between RESET and READY is gone; until READY nothing is taken away, so names
  *             are answered while daemons change.
+ *             FORWARDS at first: lines "domain address…", as many as there are; none forgets all.
  *   monitor   NAMES_SOCKETS once: container id, UDP socket, listening TCP socket. The end of the
  *             connection is the end of the sockets.
  * Bodies: one field, TAG_TEXT: the document below as JSON, or an id.
@@ -16,7 +17,13 @@
 #define NAMES_SOCKET "dns.sock"
 #define NAMES_DOC_MAX (256u << 10)
 
-enum names_type { NAMES_RESET = 1, NAMES_MEMBER = 2, NAMES_DROP = 3, NAMES_READY = 4 };
+enum names_type {
+    NAMES_RESET = 1,
+    NAMES_MEMBER = 2,
+    NAMES_DROP = 3,
+    NAMES_READY = 4,
+    NAMES_FORWARDS = 5
+};
 
 /* One container on one network, as corten-dns needs it. */
 struct names_place {

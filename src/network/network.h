@@ -143,6 +143,11 @@ struct networks_config {
     /* Where subnets come from instead: JSON arrays of "base=10.0.0.0/8,size=24" and of
      * {"base": "10.0.0.0/8", "size": 24}, IPv4; NULL: none. */
     const char *pools[2];
+    /* JSON array of "DOMAIN=ADDRESS[,ADDRESS…]": names in that domain are asked there and nowhere
+     * else, the longest domain wins; NULL: none. */
+    const char *dns_forwards;
+    bool default_names;        /* names are answered on the default network as well */
+    const char *host_gateway;  /* address that host-gateway stands for; NULL: the gateway */
     const char *bind_ip;       /* default address for published ports; NULL: 0.0.0.0 */
     const char *run_dir;       /* <run-root>/network, made here (mode 0700) */
     unsigned mtu;              /* 0: 1500 */
@@ -456,6 +461,8 @@ int relay_main(void);
 
 /* --- files in the container ------------------------------------------------------------------ */
 
+/* What the configuration says that host-gateway stands for; NULL: nothing. Borrowed. */
+const char *networks_host_gateway(const struct networks *n);
 /* One --add-host value "name:ip" ("name=ip" too); ip may be "host-gateway". ERR_INVALID as the
  * peer. */
 struct err network_extra_host_check(const char *text);
@@ -464,14 +471,15 @@ struct network_files {
     enum network_driver driver;
     const struct in_addr *addresses; /* of the container itself */
     size_t addresses_n;
-    struct in_addr gateway; /* 0: none. What host-gateway stands for */
-    bool names;             /* corten-dns answers: resolv.conf names it */
+    struct in_addr gateway;   /* 0: none. What host-gateway stands for, unless the next says it */
+    const char *host_gateway; /* networks_host_gateway; NULL: not set */
+    bool names;               /* corten-dns answers: resolv.conf names it */
     struct strs dns, dns_search, dns_options, extra_hosts;
     const char *host_resolv; /* text of the host's /etc/resolv.conf; NULL: none */
     const char *host_hosts;  /* text of the host's /etc/hosts, used with driver host; NULL: none */
 };
-/* Appends the file's text. */
-void network_hosts(const struct network_files *f, struct buf *out);
+/* Appends the file's text. ERR_INVALID: host-gateway, and there is no way to the host. */
+struct err network_hosts(const struct network_files *f, struct buf *out);
 void network_resolv(const struct network_files *f, struct buf *out);
 void network_hostname(const struct network_files *f, struct buf *out);
 /* Reads /etc/resolv.conf (or systemd-resolved's upstream list when only 127.0.0.53 is in it) and

@@ -112,6 +112,9 @@ struct networks {
     struct map ports;                     /* {proto, port} → struct port_hold, the first */
     struct bus bus;
     struct strv warnings;
+    char *dns_forwards; /* lines "domain address…", or NULL */
+    char *host_gateway;
+    bool default_names;
     bool forwarding_ours;
     struct nft_sockets *sockets;
     struct names *names;
@@ -122,6 +125,8 @@ struct networks {
 /* The daemon's end of corten-dns: names.c. */
 struct names *names_new(struct networks *n, const char *program);
 struct names *names_free(struct names *n);
+/* Lines "domain address…" from the configuration's JSON (NULL: *ret is NULL). ERR_INVALID. */
+struct err names_forwards_parse(const char *json, char **ret);
 /* The daemon's end of corten-relay: relay_host.c. NULL program: NULL. */
 struct relay_host *relay_new(struct networks *n, const char *program);
 struct relay_host *relay_free(struct relay_host *h);

@@ -71,6 +71,10 @@ const struct strv *networks_warnings(const struct networks *n) {
     return &n->warnings;
 }
 
+const char *networks_host_gateway(const struct networks *n) {
+    return n->host_gateway;
+}
+
 bool networks_forwarding_ours(const struct networks *n) {
     return n->forwarding_ours;
 }
@@ -177,6 +181,11 @@ static struct err ensure_predefined(struct networks *n) {
 /* --- open, close -------------------------------------------------------------------------------
  */
 
+static bool is_address(const char *text) {
+    struct in6_addr a;
+    return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
+}
+
 static struct err configure(struct networks *n, const struct networks_config *c) {
     const char *instance = c->instance ? c->instance : "";
     if (strlen(instance) > 8)
@@ -209,6 +218,11 @@ static struct err configure(struct networks *n, const struct networks_config *c)
                            c->fixed_cidr);
     }
     n->icc = !c->icc_off;
+    n->default_names = c->default_names;
+    TRY(names_forwards_parse(c->dns_forwards, &n->dns_forwards));
+    if (c->host_gateway && !is_address(c->host_gateway))
+        return err_new(ERR_INVALID, "host-gateway-ip: '%s' is no address", c->host_gateway);
+    n->host_gateway = c->host_gateway ? mem_strdup(c->host_gateway) : NULL;
     n->masquerade = !c->masquerade_off;
     n->forward = !c->forward_off;
     for (size_t i = 0; i < ARRAY_LEN(c->pools); i++)
@@ -260,6 +274,8 @@ struct networks *networks_close(struct networks *n) {
     for (size_t i = 0; i < n->items_n; i++)
         network_free(n->items[i]);
     free(n->items);
+    free(n->dns_forwards);
+    free(n->host_gateway);
     map_done(&n->by_id);
     map_done(&n->by_name);
     map_done(&n->endpoints);

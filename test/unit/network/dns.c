@@ -140,6 +140,35 @@ TEST(bad_questions) {
     assert_true(q.odd);
 }
 
+/* An answer to "a" with one record. */
+static bool good(const uint8_t *record, size_t n) {
+    uint8_t m[64] = {0, 1, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1};
+    struct dns_look look;
+    memcpy(m + 19, record, n);
+    return dns_answer_look(str_n(m, 19 + n), str_n(m + 12, 7), &look);
+}
+
+TEST(foreign_records_that_are_none) {
+    static const uint8_t right[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 1, 2, 3, 4};
+    uint8_t r[sizeof(right)];
+    assert_true(good(right, sizeof(right)));
+    memcpy(r, right, sizeof(r));
+    r[1] = 19; /* points to itself */
+    assert_false(good(r, sizeof(r)));
+    r[1] = 30; /* forward */
+    assert_false(good(r, sizeof(r)));
+    r[1] = 4; /* into the header */
+    assert_false(good(r, sizeof(r)));
+    memcpy(r, right, sizeof(r));
+    r[11] = 3; /* an address of three bytes */
+    assert_false(good(r, sizeof(r) - 1));
+    memcpy(r, right, sizeof(r));
+    r[3] = DNS_CNAME; /* a name of labels that are too long */
+    assert_false(good(r, sizeof(r)));
+    r[12] = 2, r[15] = 0;
+    assert_true(good(r, sizeof(r)));
+}
+
 TEST(foreign_answers_are_kept_and_age) {
     uint8_t m[600], out[UINT16_MAX];
     struct str question = str_from(ask(m, "web", DNS_A, false), DNS_HEADER);

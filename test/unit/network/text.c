@@ -230,31 +230,34 @@ static void expect(void (*fn)(const struct network_files *f, struct buf *out),
     assert_string_equal(buf_cstr(&out), want);
 }
 
+static void hosts(const struct network_files *f, struct buf *out) {
+    assert_ok(network_hosts(f, out));
+}
+
 #define STANDARD                                                                               \
     "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n" \
     "ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
 
 TEST(hosts_file) {
     struct network_files f = {.hostname = "web", .driver = NETWORK_BRIDGE};
-    expect(network_hosts, &f, STANDARD);
+    expect(hosts, &f, STANDARD);
     struct in_addr addresses[] = {ip("172.17.0.2"), ip("10.5.0.3")};
     f.addresses = addresses;
     f.addresses_n = 1;
     f.gateway = ip("172.17.0.1");
-    expect(network_hosts, &f, STANDARD "172.17.0.2\tweb\n");
+    expect(hosts, &f, STANDARD "172.17.0.2\tweb\n");
     f.domainname = "example.org";
     CLEAN_ARENA struct arena arena = {0};
     f.extra_hosts = LIST(&arena, "a:10.0.0.1", "b:host-gateway", "c:::1", "d=[fd00::1]");
-    expect(network_hosts, &f,
+    expect(hosts, &f,
            STANDARD "10.0.0.1\ta\n172.17.0.1\tb\n::1\tc\nfd00::1\td\n"
                     "172.17.0.2\tweb.example.org web\n");
     f.extra_hosts.n = 0;
     f.addresses_n = 2; /* a line for each network */
-    expect(network_hosts, &f,
-           STANDARD "172.17.0.2\tweb.example.org web\n10.5.0.3\tweb.example.org web\n");
+    expect(hosts, &f, STANDARD "172.17.0.2\tweb.example.org web\n10.5.0.3\tweb.example.org web\n");
     struct network_files h = {
         .hostname = "box", .driver = NETWORK_HOST, .host_hosts = "127.0.0.1 localhost\n10.1.1.1 x"};
-    expect(network_hosts, &h, "127.0.0.1 localhost\n10.1.1.1 x\n");
+    expect(hosts, &h, "127.0.0.1 localhost\n10.1.1.1 x\n");
     expect(network_hostname, &h, "box\n");
 }
 
