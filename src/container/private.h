@@ -371,6 +371,8 @@ void container_links_started(struct container *started);
 /* What links let through where icc is off: for the endpoint of a start; after the end of one that
  * is linked; for all who run at the daemon's start. */
 struct err container_links_allow(const struct container *c, const char *endpoint_id);
+/* Pool. ERR_SYSTEM: a bind with shared or slave propagation whose source is neither. */
+struct err container_check_propagation(const struct container *c);
 void container_links_ended(struct container *ended);
 void container_links_restored(struct containers *cs);
 

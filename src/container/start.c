@@ -25,7 +25,8 @@ struct start_job {
     struct rootfs root;
     struct monitor_prestart *prestart;
     size_t prestart_n;
-    struct strv copy_up; /* pairs: mountpoint of a volume, path in the image */
+    struct strv copy_up;             /* pairs: mountpoint of a volume, path in the image */
+    VEC(struct volume_owner) owners; /* of each of these volumes */
     struct box_trees trees;
     bool acquired; /* the volumes that are mounts */
     struct err volumes_error;
@@ -48,6 +49,7 @@ static void start_free(struct start_job *j) {
     buf_done(&j->hostname);
     buf_done(&j->resolv);
     strv_done(&j->copy_up);
+    vec_done(&j->owners);
     vec_done(&j->addresses);
     arena_done(&j->arena);
     free(j);
@@ -131,6 +133,8 @@ static struct err compose(struct start_job *j) {
         if (!strcmp(m->type, "volume") && !m->no_copy && !m->tree) {
             strv_add(&j->copy_up, m->source);
             strv_add(&j->copy_up, m->destination);
+            const struct volume *v = volume_find(c->all->config.volumes, m->name);
+            vec_push(&j->owners, v ? volume_owner_of(v) : (struct volume_owner){-1, -1, -1});
         }
     }
     TRY(container_join(c, &j->joined));
@@ -195,6 +199,8 @@ static struct err fill_volumes(struct start_job *j) {
         bool copied = false;
         TRYF(volume_copy_up(rootfs, j->copy_up.items[i + 1], volume, beside, &copied),
              "fill volume for '%s'", j->copy_up.items[i + 1]);
+        if (copied)
+            TRY(volume_give(volume, &j->owners.items[i / 2]));
     }
     return OK;
 }
@@ -257,6 +263,7 @@ static struct err start_steps(struct start_job *j) {
     TRY(container_root_make(c, &j->root));
     TRY(write_files(j, run_dir));
     TRY(fill_volumes(j));
+    TRY(container_check_propagation(c));
     TRY(container_trees_open(&j->trees));
     CLEAN_ENDPOINT_LIVE struct endpoint_live live = {.netns_fd = -1};
     TRY(container_net_up(&j->net, run_dir, &live));

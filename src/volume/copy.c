@@ -108,8 +108,7 @@ static struct err copy_entry(struct copy *c, const char *name) {
     TRY(known_inode(c, l->to, name, &st, &done));
     if (done)
         return OK;
-    return S_ISDIR(st.st_mode) ? enter(c, from, l->to, name)
-                               : copy_object(from, l->to, name, &st);
+    return S_ISDIR(st.st_mode) ? enter(c, from, l->to, name) : copy_object(from, l->to, name, &st);
 }
 
 static struct err leave(struct copy *c) {

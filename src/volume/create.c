@@ -58,12 +58,15 @@ static void finish(struct volume *x, struct err e) {
 struct directory_job {
     struct volume *volume; /* loop only: cannot go away while it is being created */
     char *mountpoint;
+    struct volume_owner owner;
     struct err e; /* why there will be no volume */
 };
 
 static struct err make_directory(void *arg) {
     struct directory_job *j = arg;
-    return volume_make_dir(j->mountpoint);
+    CLEAN_FD int dir = -1;
+    TRY(volume_open_dir(j->mountpoint, &dir));
+    return volume_give(dir, &j->owner);
 }
 
 static void row_taken_back(void *arg, struct err e) {
@@ -96,6 +99,7 @@ static void row_written(void *arg, struct err e) {
     struct directory_job *j = NEW(struct directory_job);
     j->volume = x;
     j->mountpoint = mem_strdup(x->mountpoint);
+    j->owner = volume_options_owner(&x->options);
     job_submit(x->own->all->loop, make_directory, directory_made, j);
 }
 

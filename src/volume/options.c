@@ -2,10 +2,13 @@
  * Source: mount(8), "FILESYSTEM-INDEPENDENT MOUNT OPTIONS"; the documentation of `docker volume
  * create`. */
 #include "volume/private.h"
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define OPTIONS_LEN_MAX 4096
 
-static const char *const known[] = {"type", "device", "o", "size"};
+static const char *const known[] = {"type", "device", "o", "size", "uid", "gid", "mode"};
 
 static const struct {
     const char *option, *needs;
@@ -36,6 +39,53 @@ static const struct {
     {"async", 0, 0},
 };
 
+#define ID_MAX (UINT32_MAX - 1)
+#define MODE_MAX 07777
+
+static struct err read_mode(const char *text, int64_t *ret) {
+    int64_t mode = 0;
+    const char *p = text;
+    for (; *p >= '0' && *p <= '7' && mode <= MODE_MAX; p++)
+        mode = mode * 8 + (*p - '0');
+    if (p == text || *p || mode > MODE_MAX)
+        return err_new(ERR_INVALID, "'%s' is no octal mode", text);
+    *ret = mode;
+    return OK;
+}
+
+static struct err read_owner(const struct strmap *o, struct volume_owner *ret) {
+    const char *uid = strmap_get(o, "uid"), *gid = strmap_get(o, "gid");
+    const char *mode = strmap_get(o, "mode");
+    *ret = (struct volume_owner){-1, -1, -1};
+    if ((uid || gid || mode) && strmap_get(o, "type"))
+        return err_new(ERR_INVALID, "options uid, gid and mode are for volumes that are "
+                                    "directories; a file system is told by o");
+    if (uid)
+        TRYF(str_to_i64(str_of(uid), 0, ID_MAX, &ret->uid), "option uid");
+    if (gid)
+        TRYF(str_to_i64(str_of(gid), 0, ID_MAX, &ret->gid), "option gid");
+    return mode ? err_wrap(read_mode(mode, &ret->mode), "option mode") : OK;
+}
+
+struct volume_owner volume_options_owner(const struct strmap *o) {
+    struct volume_owner owner;
+    err_ignore(read_owner(o, &owner)); /* it was checked when it was made */
+    return owner;
+}
+
+struct volume_owner volume_owner_of(const struct volume *x) {
+    return volume_options_owner(&x->options);
+}
+
+struct err volume_give(int dir_fd, const struct volume_owner *to) {
+    if ((to->uid >= 0 || to->gid >= 0) && fchown(dir_fd, (uid_t)to->uid, (gid_t)to->gid) < 0)
+        return err_errno(errno, "give the volume to %lld:%lld", (long long)to->uid,
+                         (long long)to->gid);
+    if (to->mode >= 0 && fchmod(dir_fd, (mode_t)to->mode) < 0)
+        return err_errno(errno, "set the volume's mode");
+    return OK;
+}
+
 struct err volume_options_check(const struct strmap *o) {
     for (size_t i = 0; i < o->n; i++) {
         bool good = false;
@@ -50,6 +100,8 @@ struct err volume_options_check(const struct strmap *o) {
     for (size_t k = 0; k < ARRAY_LEN(needed); k++)
         if (strmap_get(o, needed[k].option) && !strmap_get(o, needed[k].needs))
             return err_new(ERR_INVALID, "missing required option: \"%s\"", needed[k].needs);
+    struct volume_owner owner;
+    TRY(read_owner(o, &owner));
     if (strmap_get(o, "size"))
         return err_new(ERR_INVALID, "quota size requested but no quota support");
     CLEAN_ARENA struct arena a = {0};

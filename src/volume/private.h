@@ -53,6 +53,8 @@ struct err volume_rows_load(struct volumes *v);
 /* --- options of driver local (options.c) --- */
 /* The peer's words for what is wrong. */
 struct err volume_options_check(const struct strmap *o);
+/* Of options that were checked. */
+struct volume_owner volume_options_owner(const struct strmap *o);
 /* What `o` and `type` say to the kernel. Memory in a. */
 struct volume_words {
     uint64_t attrs; /* MOUNT_ATTR_* */

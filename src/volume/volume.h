@@ -139,6 +139,14 @@ void volumes_prune(struct volumes *v, bool (*wanted)(void *arg, const struct vol
                                 uint64_t bytes),
                    void *arg);
 
+/* Who is to own a plain volume's directory: options uid, gid, mode of driver local; -1: not said.
+ */
+struct volume_owner {
+    int64_t uid, gid, mode;
+};
+struct volume_owner volume_owner_of(const struct volume *x);
+/* *Pool*. */
+struct err volume_give(int dir_fd, const struct volume_owner *to);
 /* *Pool*. Opens the data directory (mountpoint), making it again when only the row survived. */
 struct err volume_open_dir(const char *mountpoint, int *ret_fd);
 /* *Pool*. Bytes on disk (st_blocks, each inode once) below the directory. */

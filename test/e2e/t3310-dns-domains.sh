@@ -6,9 +6,10 @@ start_daemon --bridge-names --dns-forward corp.example=127.0.0.8 --dns-forward l
     --dns-forward 10.in-addr.arpa=127.0.0.8 --dns 127.0.0.9 --dns-search corp.example --dns-opt ndots:1 --dns-opt timeout:3 \
     --host-gateway-ip 203.0.113.9
 make_busybox_image
+upstreams=()
 for n in 9:192.0.2.1 8:192.0.2.8 7:192.0.2.7; do
-    in_net perl "$here/upstream.pl" "127.0.0.${n%%:*}" "$TEST_TMP/upstream.${n%%:*}" "${n#*:}" &
-    at_end "kill $! 2> /dev/null"
+    nsenter --net="/proc/$net_pid/ns/net" perl "$here/upstream.pl" "127.0.0.${n%%:*}" "$TEST_TMP/upstream.${n%%:*}" "${n#*:}" &
+    upstreams+=($!)
     eventually 5 in_net busybox nslookup example.org "127.0.0.${n%%:*}"
 done
 ask() { nsenter "--net=/proc/$(dk inspect -f '{{.State.Pid}}' "$1")/ns/net" perl "$here/ask.pl" 127.0.0.11 "${@:2}"; }
@@ -69,5 +70,7 @@ for wrong in "--dns-forward corp" "--dns-forward corp=nowhere" "--dns-forward a.
 done
 restart_daemon
 dk rm -f web store > /dev/null
+kill "${upstreams[@]}"
+wait "${upstreams[@]}" 2> /dev/null
 expect_nothing_left
 pass
