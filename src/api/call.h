@@ -69,6 +69,8 @@ void api_reply_status(struct api_call *c, int status); /* no body: 204, 304 … 
 void api_reply_text(struct api_call *c, int status, const char *content_type, struct str body);
 void api_reply_json(struct api_call *c, int status, struct str json);
 void api_reply_doc(struct api_call *c, int status, const struct fields *table, const void *doc);
+/* exec.c: the answer to a call that made an exec; x is looked at when e is no error. */
+void api_reply_exec(struct api_call *c, struct err e, const struct container_exec *x);
 /* For handlers that stream: gives up the exchange; the caller now handles http_on_gone itself. NULL
  * when the client has gone (the call is over either way). */
 struct http_exchange *api_take_exchange(struct api_call *c);

@@ -8,6 +8,16 @@
  * ----------------------------------------------------------------------------------------------------
  */
 
+void api_reply_exec(struct api_call *c, struct err e, const struct container_exec *x) {
+    CLEAN_BUF struct buf out = {0};
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
+    buf_addf(&out, "{\"Id\":\"%s\"}\n", x->id);
+    api_reply_json(c, 201, buf_str(&out));
+}
+
 static void exec_create_body(struct api_call *c, void *doc) {
     struct container *k = NULL;
     struct container_exec *x = NULL;
@@ -16,13 +26,7 @@ static void exec_create_body(struct api_call *c, void *doc) {
     ((struct api_exec_create *)doc)->method = NULL; /* of /containers/{id}/methods alone */
     if (!err_failed(e))
         e = container_exec_create(k, doc, &x);
-    if (err_failed(e)) {
-        api_reply_err(c, e);
-        return;
-    }
-    CLEAN_BUF struct buf out = {0};
-    buf_addf(&out, "{\"Id\":\"%s\"}\n", x->id);
-    api_reply_json(c, 201, buf_str(&out));
+    api_reply_exec(c, e, x);
 }
 
 void api_exec_create(struct api_call *c) {

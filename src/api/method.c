@@ -17,13 +17,7 @@ static void call_body(struct api_call *c, void *doc) {
     if (!find(c, &k))
         return;
     struct err e = container_method_call(k, c->arg[1], "call", doc, &x);
-    if (err_failed(e)) {
-        api_reply_err(c, e);
-        return;
-    }
-    CLEAN_BUF struct buf out = {0};
-    buf_addf(&out, "{\"Id\":\"%s\"}\n", x->id);
-    api_reply_json(c, 201, buf_str(&out));
+    api_reply_exec(c, e, x);
 }
 
 /* What comes back is an exec: POST /exec/{Id}/start streams it. */

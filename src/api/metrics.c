@@ -75,7 +75,7 @@ static void gauge(struct buf *out, const char *name, const char *help, int64_t v
 }
 
 /* Label values escape backslash, quote and newline. */
-static void label(struct buf *out, const char *name, const char *value) {
+void metrics_label(struct buf *out, const char *name, const char *value) {
     buf_addf(out, "%s=\"", name);
     for (const char *p = value ? value : ""; *p; p++) {
         if (*p == '\\' || *p == '"')
@@ -148,16 +148,16 @@ static void add_containers(struct buf *out, const struct api *api) {
          "How often a container's restart policy started it again");
     for (size_t i = 0; i < n; i++) {
         buf_adds(out, "corten_container_restarts_total{");
-        label(out, "name", all[i]->name);
+        metrics_label(out, "name", all[i]->name);
         buf_addf(out, ",id=\"%.12s\"} %lld\n", all[i]->id, (long long)all[i]->restart_count);
     }
     head(out, "corten_container_up", "gauge", "1 while it runs, by its health");
     for (size_t i = 0; i < n; i++) {
         bool up = all[i]->state == CONTAINER_RUNNING || all[i]->state == CONTAINER_PAUSED;
         buf_adds(out, "corten_container_up{");
-        label(out, "name", all[i]->name);
+        metrics_label(out, "name", all[i]->name);
         buf_addf(out, ",id=\"%.12s\",", all[i]->id);
-        label(out, "image", all[i]->image_ref);
+        metrics_label(out, "image", all[i]->image_ref);
         buf_addf(out, ",health=\"%s\"} %d\n", container_health_name(all[i]), up);
     }
 }
@@ -208,7 +208,7 @@ static void add_engine(struct buf *out, const struct api *api) {
     buf_adds(out, "engine_daemon_engine_info{");
     for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
         buf_adds(out, i ? "," : "");
-        label(out, labels[i][0], labels[i][1]);
+        metrics_label(out, labels[i][0], labels[i][1]);
     }
     buf_adds(out, "} 1\n");
     gauge(out, "engine_daemon_engine_cpus_cpus", "The number of cpus that the host has", h->cpus);

@@ -16,3 +16,5 @@ void metrics_event(struct metrics *m);
 
 /* metrics_life.c: of methods and of what containers print. */
 void metrics_life(const struct api *api, struct buf *out);
+/* NAME="VALUE", escaped. */
+void metrics_label(struct buf *out, const char *name, const char *value);

@@ -11,25 +11,11 @@ static void head(struct buf *out, const char *name, const char *help) {
     buf_addf(out, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
 }
 
-static void value(struct buf *out, const char *text) {
-    buf_addc(out, '"');
-    for (const char *p = text ? text : ""; *p; p++) {
-        if (*p == '\\' || *p == '"')
-            buf_addc(out, '\\');
-        if (*p == '\n')
-            buf_adds(out, "\\n");
-        else
-            buf_addc(out, *p);
-    }
-    buf_addc(out, '"');
-}
-
 /* name, id and image of the container, without braces. */
 static void labels_of(const struct container *c, struct buf *out) {
-    buf_adds(out, "name=");
-    value(out, c->name);
-    buf_addf(out, ",id=\"%.12s\",image=", c->id);
-    value(out, c->image_ref);
+    metrics_label(out, "name", c->name);
+    buf_addf(out, ",id=\"%.12s\",", c->id);
+    metrics_label(out, "image", c->image_ref);
 }
 
 /* A family of lines of one name: their bodies are made by fn for each result. */
@@ -80,10 +66,10 @@ static void seconds(struct buf *out, const char *start, const struct method_resu
 static void perf(struct buf *out, const char *start, const struct method_result *r) {
     const struct method_perf *p = r->perf.items;
     for (size_t i = 0; i < r->perf.n; i++) {
-        buf_addf(out, "%s,label=", start);
-        value(out, p[i].label);
-        buf_adds(out, ",unit=");
-        value(out, p[i].unit);
+        buf_addf(out, "%s,", start);
+        metrics_label(out, "label", p[i].label);
+        buf_addc(out, ',');
+        metrics_label(out, "unit", p[i].unit);
         buf_addf(out, "} %.17g\n", p[i].value);
     }
 }

@@ -108,6 +108,8 @@
     X(complete)           \
     X(docs)               \
     X(wait)               \
+    X(webhook_create)     \
+    X(webhook_rm)         \
     X(why_dead)           \
     X(why_disk)           \
     X(why_name)

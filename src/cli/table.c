@@ -18,6 +18,7 @@ const struct command_group cli_groups[] = {
     {"plugin", "Plugins"},
     {"system", "The daemon and its disk space"},
     {"volume", "Volumes"},
+    {"webhook", "Tokens that start updates"},
     {"why", "What went wrong, said in words"},
 };
 const size_t cli_groups_n = ARRAY_LEN(cli_groups);

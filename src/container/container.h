@@ -114,7 +114,12 @@ struct container {
     void (*exit_continue)(struct container *c);
     struct list prestart, removed_waiters, exit_calls;
     struct list execs;
-    struct container_health *health;   /* NULL: no checks */
+    struct container_health *health; /* NULL: no checks */
+    char hook[65];                   /* its webhook's token; "": it has none */
+    struct container_rate {
+        int64_t begun; /* monotonic ns */
+        unsigned n;
+    } hook_calls;
     struct transaction *transaction;   /* the update that is under way; or NULL */
     struct container_life *life;       /* results of methods; NULL: none */
     bool life_known, life_validated;   /* whether it has a validate method, once it was asked */
@@ -376,6 +381,16 @@ void container_transaction_forget(struct container *c, const void *observer_arg)
 struct err container_transaction_plan(const struct container *c,
                                       const struct container_update_options *o, struct arena *a,
                                       struct strs *ret);
+/* webhook.c: makes a token, replacing an earlier one, or takes it away. Durable. */
+void container_hook_set(struct container *c, bool on, container_done *done, void *arg);
+struct container_hook {
+    struct str token;           /* or */
+    struct str signature, body; /* "sha256=HEX", HMAC of the body by the token */
+};
+enum container_hook_answer { HOOK_RIGHT, HOOK_WRONG_TOKEN, HOOK_TOO_MANY };
+enum container_hook_answer container_hook_check(struct containers *cs, const char *ref,
+                                                const struct container_hook *k,
+                                                struct container **ret);
 /* It runs, and where it has a validate method, the last run of that since its start was good. */
 bool container_ready(const struct container *c);
 /* Oldest first; method NULL: of all; limit 0: all that are kept. Texts live until its next result.

@@ -175,6 +175,10 @@ static void monitor_method(void *arg, uint64_t seq, const struct method_result *
     container_result_report(arg, seq, r);
 }
 
+static void monitor_ask_update(void *arg, const char *exec_id) {
+    container_update_inside(arg, exec_id);
+}
+
 static void monitor_samples(void *arg, struct str samples) {
     container_samples_report(arg, samples);
 }
@@ -209,6 +213,7 @@ static const struct monitor_events events = {
     .health = monitor_health,
     .method = monitor_method,
     .samples = monitor_samples,
+    .ask_update = monitor_ask_update,
     .waiter_back = monitor_waiter_back,
     .closed = monitor_closed,
 };

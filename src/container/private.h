@@ -23,6 +23,7 @@ struct containers {
     char *resolv_conf;           /* path of the host's */
     struct followers *followers; /* of logs; NULL: none yet */
     int websockets;              /* that workers serve */
+    struct container_rate hook_wrong;
 };
 
 /* A client that came before the start, or waits for the removal: its socket is held here, its head
@@ -326,6 +327,8 @@ struct err container_method_settings(const struct container *c, struct arena *a,
 /* The method `start` is the entry point where none is set. */
 void container_start_method(struct api_config *c, const struct api_config *given, struct arena *a);
 
+/* inside.c: `container --update` in this exec. */
+void container_update_inside(struct container *c, const char *exec_id);
 /* transaction.c: one that an earlier daemon's end has cut is taken back. */
 void container_transaction_recover(struct container *c);
 /* rollback.c: the job "container-update". */

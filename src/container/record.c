@@ -39,7 +39,7 @@ static const struct fields record_fields = {"container", sizeof(struct container
                                             record_rows, ARRAY_LEN(record_rows)};
 
 struct state_record {
-    char *status, *error;
+    char *status, *error, *hook;
     bool oom_killed, stopped_by_user;
     int32_t exit_code;
     int64_t started_at, finished_at, restart_count, first_started_at;
@@ -48,6 +48,7 @@ struct state_record {
 static const struct field state_rows[] = {
     FIELD(struct state_record, status, "Status", F_STR),
     FIELD(struct state_record, error, "Error", F_STR, .flags = OMIT_EMPTY),
+    FIELD(struct state_record, hook, "Webhook", F_STR, .flags = OMIT_EMPTY),
     FIELD(struct state_record, oom_killed, "OOMKilled", F_BOOL),
     FIELD(struct state_record, stopped_by_user, "StoppedByUser", F_BOOL),
     FIELD(struct state_record, exit_code, "ExitCode", F_I32),
@@ -96,6 +97,7 @@ static void print_state(const struct container *c, struct buf *out) {
     struct state_record s = {
         .status = (char *)container_state_name(c->state),
         .error = c->error,
+        .hook = (char *)(uintptr_t)c->hook,
         .oom_killed = c->oom_killed,
         .stopped_by_user = c->stopped_by_user,
         .exit_code = c->exit_code,
@@ -159,6 +161,8 @@ static struct err load_state(struct container *c, struct str text) {
         return err_new(ERR_SYSTEM, "unknown state '%s'", s.status ? s.status : "");
     free(c->error);
     c->error = mem_strdup(s.error ? s.error : "");
+    if (s.hook && strlen(s.hook) == 64)
+        memcpy(c->hook, s.hook, sizeof c->hook);
     c->oom_killed = s.oom_killed;
     c->stopped_by_user = s.stopped_by_user;
     c->exit_code = s.exit_code;

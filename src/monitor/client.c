@@ -161,6 +161,12 @@ static void dispatch(struct monitor *m, struct msg *msg) {
     case PROTOCOL_METHOD:
         on_method(m, msg);
         break;
+    case PROTOCOL_ASK_UPDATE: {
+        CLEAN_FREE char *id = str_dup(msg_get(msg->body, TAG_EXEC_ID));
+        if (m->ev->ask_update)
+            m->ev->ask_update(m->arg, id);
+        break;
+    }
     case PROTOCOL_SAMPLES:
         if (m->ev->samples)
             m->ev->samples(m->arg, msg_get(msg->body, TAG_METHOD_SAMPLES));
@@ -263,6 +269,14 @@ void monitor_ack_exit(struct monitor *m) {
 
 void monitor_removed(struct monitor *m) {
     send_msg(m, PROTOCOL_REMOVED, 0, NULL, NULL, 0);
+}
+
+void monitor_inside(struct monitor *m, const char *exec_id, char type, struct str text) {
+    CLEAN_BUF struct buf body = {0};
+    msg_putz(&body, TAG_EXEC_ID, exec_id);
+    msg_put_u64(&body, TAG_INSIDE_TYPE, (unsigned char)type);
+    msg_put(&body, TAG_INSIDE_TEXT, text);
+    send_msg(m, PROTOCOL_INSIDE, 0, &body, NULL, 0);
 }
 
 void monitor_ack_method(struct monitor *m, uint64_t seq) {

@@ -24,6 +24,7 @@ struct inside {
     char line[INSIDE_LINE_MAX];
     size_t line_n;
     bool asked, answered;
+    bool waits; /* for the daemon */
     struct buf out;
     struct buf metadata, examine;
     struct run *run;
@@ -133,6 +134,19 @@ static void call(struct inside *x, const struct monitor_method *m) {
     }
 }
 
+/* An update is a transaction: the daemon's. */
+static void ask_daemon(struct inside *x) {
+    struct keeper *k = x->owner->keeper;
+    CLEAN_BUF struct buf body = {0};
+    if (k->daemon == NULL || !k->daemon->taken) {
+        refuse(x, "the daemon is away");
+        return;
+    }
+    x->waits = true;
+    msg_putz(&body, TAG_EXEC_ID, x->owner->id);
+    server_notice(k, PROTOCOL_ASK_UPDATE, &body, NULL, 0);
+}
+
 /* --- questions -------------------------------------------------------------------------------- */
 
 static void ask(struct inside *x, struct str word) {
@@ -152,8 +166,32 @@ static void ask(struct inside *x, struct str word) {
             refuse(x, "this container has no such method");
         else if (k->exited || k->box == NULL)
             refuse(x, "the container is ending");
+        else if (str_eqz(word, "update"))
+            ask_daemon(x);
         else
             call(x, m);
+    }
+}
+
+void inside_told(struct keeper *k, struct str body) {
+    struct exec *owner = exec_find(k, msg_get(body, TAG_EXEC_ID));
+    struct inside *x = owner ? owner->inside : NULL;
+    struct str words = msg_get(body, TAG_INSIDE_TEXT);
+    uint64_t type = msg_get_u64(body, TAG_INSIDE_TYPE);
+    if (x == NULL || !x->waits || (type != 'o' && type != 'e' && type != 'x'))
+        return;
+    x->waits = type != 'x';
+    x->answered |= type == 'x';
+    answer(x, (char)type, words.p, words.len);
+}
+
+void insides_forget(struct keeper *k) {
+    LIST_FOR (&k->execs, n) {
+        struct inside *x = CONTAINER_OF(n, struct exec, link)->inside;
+        if (x && x->waits) {
+            x->waits = false;
+            refuse(x, "the daemon ended meanwhile: the update is taken back");
+        }
     }
 }
 

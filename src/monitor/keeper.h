@@ -306,6 +306,9 @@ void life_start(struct keeper *k);                                              
 void life_stop(struct keeper *k);
 void life_ack(struct keeper *k, uint64_t seq);
 void life_notice(struct keeper *k); /* tells a new daemon what is not acknowledged */
+/* inside.c: from the daemon, for one that asked; a new daemon does not know what was asked. */
+void inside_told(struct keeper *k, struct str body);
+void insides_forget(struct keeper *k);
 void life_record(struct keeper *k); /* the end, without a daemon */
 
 /* --- exit.c -------------------------------------------------------------------------------------

@@ -207,6 +207,8 @@ struct monitor_events {
     /* A method has run, or ran while no daemon was there. monitor_ack_method when it is kept; else
      * it comes again from the next connection's start. Valid during the call. */
     void (*method)(void *arg, uint64_t seq, const struct method_result *r);
+    /* `container --update` in this exec: monitor_inside answers it. */
+    void (*ask_update)(void *arg, const char *exec_id);
     /* What `metrics` has said: lines of spec/samples.h. */
     void (*samples)(void *arg, struct str samples);
     /* A `removed` waiter of a container that is not auto-removed comes back after the exit: the
@@ -278,6 +280,8 @@ struct monitor_exec {
 void monitor_exec(struct monitor *m, const struct monitor_exec *x,
                   void (*done)(void *arg, struct err e, pid_t pid), void *arg);
 
+/* Output ('o', 'e') or the exit status ('x') of what ask_update has asked for. */
+void monitor_inside(struct monitor *m, const char *exec_id, char type, struct str text);
 /* Results up to seq are kept. */
 void monitor_ack_method(struct monitor *m, uint64_t seq);
 /* Results that a monitor left behind with its exit record: calls fn for each, removes them. */

@@ -51,7 +51,8 @@ enum protocol_type {
     PROTOCOL_KEEPS = 32,       /* before START; TAG_KEEP per fd */
     PROTOCOL_HOLD = 33,        /* as HELD, while it runs */
     PROTOCOL_RELEASE = 34,     /* TAG_PORT_LINES: sockets to close, "tcp 0.0.0.0 8080" each */
-    PROTOCOL_ACK_METHOD = 40,  /* TAG_METHOD_SEQ: this result and those before are kept */
+    PROTOCOL_INSIDE = 41, /* TAG_EXEC_ID, TAG_INSIDE_TYPE, TAG_INSIDE_TEXT: to our own program */
+    PROTOCOL_ACK_METHOD = 40, /* TAG_METHOD_SEQ: this result and those before are kept */
     /* monitor → daemon */
     PROTOCOL_STARTED = 100,     /* TAG_MONITOR_PID, TAG_PID, TAG_START_TIME, TAG_STARTED_AT */
     PROTOCOL_FAILED = 101,      /* TAG_ERR */
@@ -65,6 +66,7 @@ enum protocol_type {
     PROTOCOL_LOG_MISSING = 109, /* TAG_LOG_DROPPED, … */
     PROTOCOL_METHOD = 120,      /* TAG_METHOD_SEQ, TAG_METHOD_RESULT */
     PROTOCOL_SAMPLES = 121,     /* TAG_METHOD_SAMPLES */
+    PROTOCOL_ASK_UPDATE = 122,  /* TAG_EXEC_ID: our own program wants an update */
 };
 
 enum protocol_tag {
@@ -147,6 +149,8 @@ enum protocol_tag {
     /* Of an EXEC of `container`; the last descriptor is our own program. */
     TAG_INSIDE_METADATA = 101,
     TAG_INSIDE_EXAMINE = 102,
+    TAG_INSIDE_TYPE = 103, /* 'o', 'e' or 'x' */
+    TAG_INSIDE_TEXT = 104,
 };
 
 enum start_fd {

@@ -78,7 +78,8 @@ static void hello(struct peer *p, const struct msg *m) {
 static void taken(struct peer *p) {
     struct keeper *k = p->keeper;
     p->taken = true;
-    life_notice(k); /* before the ends of their execs */
+    insides_forget(k); /* what they asked an earlier daemon for */
+    life_notice(k);    /* before the ends of their execs */
     execs_notice(k);
     exit_notice(k);
 }
@@ -211,6 +212,9 @@ static void from_daemon(struct peer *p, struct msg *m) {
         break;
     case PROTOCOL_ACK_EXEC:
         exec_ack(k, msg_get(m->body, TAG_EXEC_ID));
+        break;
+    case PROTOCOL_INSIDE:
+        inside_told(k, m->body);
         break;
     case PROTOCOL_ACK_METHOD:
         life_ack(k, msg_get_u64(m->body, TAG_METHOD_SEQ));

@@ -30,9 +30,10 @@ expect_match "$(dk exec web container --examine)" '^image app:latest$'
 expect_match "$(dk exec web container --examine)" '^  validate  +echo checked; exit 0$'
 expect_eq "$(dk exec web container --methods | tr '\n' ' ')" "hang long update validate "
 expect_eq "$(dk exec web container --validate 2>/dev/null)" checked
-expect_status 4 dk exec web container --update
+expect_status 1 dk exec web container --update
 expect_match "$output" '^to stderr$'
 expect_match "$output" '^update: failed \(exit status 4\): to stderr'
+expect_match "$output" '^rolled back: method: update: failed'
 expect_status 124 dk exec web container --hang
 expect_match "$output" 'over its deadline of 300ms'
 expect_status 1 dk exec web container --nosuch

@@ -71,6 +71,32 @@ expect_match "$output" '^two: rolled back: '
 expect_match "$output" '^not updated: 1 more$'
 expect_eq "$(dk exec three cat /site/index)" one
 
+step "a webhook: right token, signature, wrong token, rate"
+hook() { # STATUS CURL-OPTIONS…: of the call
+    local want=$1 got; shift
+    got=$(curl -sS -o "$TEST_TMP/hook" -w '%{http_code}' -X POST --unix-socket "$SOCKET" "$@") || fail "no answer"
+    expect_eq "$got" "$want"
+}
+url=http://d/corten/hook/three
+hook 403 "$url"
+token=$(ct webhook create three 2>/dev/null)
+hook 403 "$url?token=${token%?}0000"
+hook 403 "http://d/corten/hook/nosuch?token=$token"
+hook 202 -H "Authorization: Bearer $token" "$url"
+eventually 5 eval '[ "$(dk exec three cat /site/index)" = never ]'
+eventually 5 eval 'ct methods three | grep -q "transaction  *webhook  *ok"'
+signature=$(printf push | openssl dgst -sha256 -hmac "$token" | sed 's/.*= //')
+hook 202 -H "X-Hub-Signature-256: sha256=$signature" --data-binary push "$url"
+eventually 5 eval '[ "$(ct methods three | grep -c "transaction  *webhook")" = 2 ]'
+hook 403 -H "X-Hub-Signature-256: sha256=$signature" --data-binary pull "$url"
+restart_daemon
+hook 202 -H "X-Gitlab-Token: $token" "$url"
+for _ in 1 2 3 4 5 6 7 8 9; do curl -sS -o /dev/null -X POST --unix-socket "$SOCKET" "$url?token=$token"; done
+hook 429 "$url?token=$token"
+ct webhook rm three >/dev/null
+hook 403 "$url?token=$token"
+expect_no_match "$(dk inspect three)" "$token"
+
 step "the daemon dies in the middle: the next one takes it back"
 told <<<'echo half > /site/index; sleep 1000'
 ct update web >/dev/null 2>&1 &
