@@ -286,12 +286,17 @@ static struct err extract_dir(struct extractor *x, struct place at, const char *
     return set_xattrs(fd, e);
 }
 
-static struct err write_data(struct extractor *x, int fd) {
+static struct err write_data(struct extractor *x, int fd, uint64_t size) {
+    bool hole = false;
     for (;;) {
         size_t n;
+        uint64_t skip = tar_skip_hole(x->tar);
+        if (skip && lseek(fd, (off_t)skip, SEEK_CUR) < 0)
+            return err_errno(errno, "skip a hole");
+        hole |= skip > 0;
         TRY(tar_read(x->tar, x->data, DATA_SIZE, &n));
         if (n == 0)
-            return OK;
+            return hole && ftruncate(fd, (off_t)size) < 0 ? err_errno(errno, "set the size") : OK;
         int r = fd_write_all(fd, x->data, n);
         if (r < 0)
             return err_errno(r, "write");
@@ -316,7 +321,7 @@ static struct err extract_file(struct extractor *x, struct place at, const struc
     entry_times(e->mtime, times);
     TRY(place_make(at, e, plain ? e->mode : 0600, make_file, "create", &fd));
     if (e->size > 0)
-        TRY(write_data(x, fd));
+        TRY(write_data(x, fd, e->size));
     x->done.bytes += e->size;
     if (!plain)
         TRY(set_owner_mode(fd, e));

@@ -82,9 +82,11 @@ static struct err pax_record(struct tar_pax *pax, struct str key, struct str val
     }
     if (str_starts(key, STR("SCHILY.xattr.")))
         return pax_xattr(pax, str_from(key, strlen("SCHILY.xattr.")), value, a);
-    if (str_starts(key, STR("GNU.sparse.")))
-        return err_new(ERR_UNSUPPORTED, "sparse files in archives are not supported (%.*s)",
-                       STR_ARG(key));
+    if (str_starts(key, STR("GNU.sparse."))) {
+        const char *name;
+        TRY(pax_text(key, value, a, &name));
+        return tar_sparse_record(&pax->sparse, str_from(key, strlen("GNU.sparse.")), value, name);
+    }
     return OK; /* atime, ctime, uname, gname, comment and vendors' keys say nothing that is kept */
 }
 

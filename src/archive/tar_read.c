@@ -63,6 +63,7 @@ void tar_reader_free(struct tar_reader *t) {
     if (!t)
         return;
     vec_done(&t->pax.xattrs);
+    tar_sparse_done(&t->pax.sparse);
     arena_done(&t->arena);
     buffered_done(&t->buffered->s); /* the stream before it is the caller's */
     free(t);
@@ -219,11 +220,9 @@ static struct err entry_type(const struct header *h, const char *path, enum tar_
     static const struct {
         char flag;
         enum tar_type type;
-    } types[] = {{'0', TAR_FILE},     {'\0', TAR_FILE},   {'7', TAR_FILE},
-                 {'1', TAR_LINK},     {'2', TAR_SYMLINK}, {'3', TAR_CHAR},
-                 {'4', TAR_BLOCKDEV}, {'5', TAR_DIR},     {'6', TAR_FIFO}};
-    if (h->type == 'S')
-        return err_new(ERR_UNSUPPORTED, "sparse files in archives are not supported (%s)", path);
+    } types[] = {{'0', TAR_FILE},    {'\0', TAR_FILE}, {'7', TAR_FILE},     {'1', TAR_LINK},
+                 {'2', TAR_SYMLINK}, {'3', TAR_CHAR},  {'4', TAR_BLOCKDEV}, {'5', TAR_DIR},
+                 {'6', TAR_FIFO},    {'S', TAR_FILE}};
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         if (types[i].flag == h->type) {
             *ret = types[i].type;
@@ -240,7 +239,10 @@ static struct err entry_fill(struct tar_reader *t, const struct header *h) {
     const struct tar_pax *pax = &t->pax;
     int64_t size, mtime;
     *e = (struct tar_entry){.target = "", .xattrs = pax->xattrs};
-    e->path = pax->path ? pax->path : t->long_name ? t->long_name : header_name(t, h);
+    e->path = pax->sparse.name ? pax->sparse.name
+              : pax->path      ? pax->path
+              : t->long_name   ? t->long_name
+                               : header_name(t, h);
     TRY(entry_type(h, e->path, &e->type));
     if (e->type == TAR_LINK || e->type == TAR_SYMLINK) {
         struct str own = header_text(h->linkname, sizeof(h->linkname));
@@ -275,6 +277,91 @@ static struct err entry_fill(struct tar_reader *t, const struct header *h) {
     return OK;
 }
 
+/* --- sparse files (tar_sparse.h) ---------------------------------------------------------------
+ */
+/* Pairs of 12 digits, n of them at most; one without an offset ends the list. */
+static struct err sparse_pairs(struct tar_reader *t, const char *p, size_t n) {
+    for (size_t i = 0; i < n && p[i * 24]; i++) {
+        int64_t at, len;
+        TRY(header_number(p + i * 24, 12, "offset", &at));
+        TRY(header_number(p + i * 24 + 12, 12, "length", &len));
+        if (at < 0 || len < 0)
+            return err_new(ERR_INVALID, "the map of a sparse file is out of range");
+        TRY(tar_sparse_add(&t->pax.sparse, (uint64_t)at, (uint64_t)len));
+    }
+    return OK;
+}
+
+/* Type 'S': the places in the header are GNU's own, after the numbers of devices. */
+static struct err sparse_header(struct tar_reader *t, const struct header *h) {
+    const char *raw = (const char *)h;
+    char block[TAR_BLOCK];
+    int64_t size;
+    bool more = raw[482] != 0;
+    TRY(header_number(raw + 483, 12, "size", &size));
+    if (size < 0)
+        return err_new(ERR_INVALID, "the size of a sparse file is out of range");
+    t->pax.sparse.on = t->pax.sparse.has_size = true;
+    t->pax.sparse.size = (uint64_t)size;
+    TRY(sparse_pairs(t, raw + 386, 4));
+    while (more) {
+        size_t n;
+        TRY(stream_read_full(t->in, block, TAR_BLOCK, &n));
+        if (n < TAR_BLOCK)
+            return err_new(ERR_INVALID, "unexpected end of archive");
+        TRY(sparse_pairs(t, block, 21));
+        more = block[504] != 0;
+    }
+    return OK;
+}
+
+/* A decimal number and a line feed, out of the data. */
+static struct err sparse_number(struct tar_reader *t, uint64_t *ret) {
+    char digits[24];
+    size_t n = 0;
+    do {
+        size_t k;
+        if (t->left == 0 || n == sizeof(digits))
+            return err_new(ERR_INVALID, "the map of a sparse file is no list of numbers");
+        TRY(stream_read(t->in, &digits[n], 1, &k));
+        if (k == 0)
+            return err_new(ERR_INVALID, "unexpected end of archive");
+        t->left--;
+    } while (digits[n++] != '\n');
+    return str_to_u64(str_n(digits, n - 1), INT64_MAX, ret);
+}
+
+/* Format 1.0. */
+static struct err sparse_data_map(struct tar_reader *t) {
+    uint64_t count, size = t->left;
+    TRY(sparse_number(t, &count));
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t at, len;
+        TRY(sparse_number(t, &at));
+        TRY(sparse_number(t, &len));
+        TRY(tar_sparse_add(&t->pax.sparse, at, len));
+    }
+    uint64_t used = size - t->left, rest = (TAR_BLOCK - used % TAR_BLOCK) % TAR_BLOCK;
+    if (rest > t->left)
+        return err_new(ERR_INVALID, "unexpected end of archive");
+    TRY(stream_skip(t->in, rest));
+    t->left -= rest;
+    return OK;
+}
+
+static struct err sparse_begin(struct tar_reader *t, const struct header *h) {
+    if (t->entry.type != TAR_FILE)
+        return err_new(ERR_INVALID, "only files can be sparse");
+    if (h->type == 'S')
+        TRY(sparse_header(t, h));
+    else if (t->pax.sparse.major == 1)
+        TRY(sparse_data_map(t));
+    TRY(tar_sparse_check(&t->pax.sparse, t->left));
+    t->entry.size = t->pax.sparse.size;
+    tar_sparse_advance(&t->pax.sparse, 0); /* empty pieces at the start */
+    return OK;
+}
+
 struct err tar_next(struct tar_reader *t, const struct tar_entry **ret) {
     *ret = NULL;
     if (t->end)
@@ -282,6 +369,7 @@ struct err tar_next(struct tar_reader *t, const struct tar_entry **ret) {
     TRY(tar_skip_data(t));
     arena_done(&t->arena);
     vec_done(&t->pax.xattrs);
+    tar_sparse_done(&t->pax.sparse);
     t->pax = (struct tar_pax){0};
     t->long_name = t->long_link = NULL;
     struct header h;
@@ -296,6 +384,8 @@ struct err tar_next(struct tar_reader *t, const struct tar_entry **ret) {
     if (err_failed(e))
         return t->entry.path ? err_wrap(e, "entry '%s'", t->entry.path) : e;
     tar_set_data(t, t->entry.size);
+    if (t->pax.sparse.on || h.type == 'S')
+        TRYF(sparse_begin(t, &h), "entry '%s'", t->entry.path);
     *ret = &t->entry;
     return OK;
 }
@@ -303,20 +393,39 @@ struct err tar_next(struct tar_reader *t, const struct tar_entry **ret) {
 /* --- data ---------------------------------------------------------------------------------------
  */
 struct err tar_read(struct tar_reader *t, void *p, size_t n, size_t *ret_n) {
+    struct tar_sparse *s = t->pax.sparse.on ? &t->pax.sparse : NULL;
+    uint64_t hole = s ? tar_sparse_hole(s) : 0;
     *ret_n = 0;
-    if (t->left == 0)
+    if (hole) {
+        *ret_n = (size_t)MIN(n, hole);
+        memset(p, 0, *ret_n);
+        tar_sparse_advance(s, *ret_n);
+        return OK;
+    }
+    uint64_t there = s ? MIN(t->left, tar_sparse_run(s)) : t->left;
+    if (there == 0)
         return OK;
     size_t k;
-    TRY(stream_read(t->in, p, MIN(n, t->left), &k));
+    TRY(stream_read(t->in, p, MIN(n, there), &k));
     if (k == 0)
         return err_new(ERR_INVALID, "unexpected end of archive in '%s'", t->entry.path);
     t->left -= k;
+    if (s)
+        tar_sparse_advance(s, k);
     *ret_n = k;
     return OK;
 }
 
+uint64_t tar_skip_hole(struct tar_reader *t) {
+    struct tar_sparse *s = &t->pax.sparse;
+    uint64_t hole = s->on ? tar_sparse_hole(s) : 0;
+    if (hole)
+        tar_sparse_advance(s, hole);
+    return hole;
+}
+
 struct err tar_read_all(struct tar_reader *t, size_t max, struct buf *ret) {
-    if (t->left > max)
+    if (t->entry.size > max)
         return err_new(ERR_INVALID, "'%s' is larger than %zu bytes", t->entry.path, max);
     size_t k;
     do {

@@ -7,10 +7,11 @@
  * base 256); pax records must have the length they say; NUL in names is refused; one header may
  * have TAR_HEADER_MAX bytes of pax records or long names; a stream that ends inside an entry is
  * refused. Sizes of links, devices, directories and fifos mean nothing (as for everybody else).
- * Global pax headers are skipped. Sparse files (GNU.sparse, type 'S'), multi-volume parts and
- * unknown types are refused by name. Extended attributes: SCHILY.xattr.* (as Go, GNU tar and
- * libarchive write them). Sources: POSIX.1-2017 pax interchange format; GNU tar manual, "Basic Tar
- * Format". Tests: test/unit/archive/tar.c; fuzz: test/fuzz/tar.c.
+ * Global pax headers are skipped. Sparse files (tar_sparse.h) read as what they were, with zeros
+ * for holes. Multi-volume parts and unknown types are refused by name. Extended attributes:
+ * SCHILY.xattr.* (as Go, GNU tar and libarchive write them). Sources: POSIX.1-2017 pax interchange
+ * format; GNU tar manual, "Basic Tar Format". Tests: test/unit/archive/tar.c; fuzz:
+ * test/fuzz/tar.c.
  */
 #pragma once
 #include "archive/stream.h"
@@ -54,6 +55,9 @@ void tar_reader_clean(struct tar_reader **t);
 struct err tar_next(struct tar_reader *t, const struct tar_entry **ret);
 /* Data of the current entry; *ret_n = 0 at its end. */
 struct err tar_read(struct tar_reader *t, void *p, size_t n, size_t *ret_n);
+/* Bytes of the hole at this place of the current entry's data, which are skipped; 0: there is none.
+ * For who can do better than write zeros. */
+uint64_t tar_skip_hole(struct tar_reader *t);
 /* The whole data of the current entry, at most max bytes (else ERR_INVALID). */
 struct err tar_read_all(struct tar_reader *t, size_t max, struct buf *ret);
 /* The data of the current entry as a stream; free it before the next tar_next. */

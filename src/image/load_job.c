@@ -99,9 +99,11 @@ static struct err load_members(const struct spool *s, struct loads *ret) {
         TRY(load_manifest_json(s, m, ret));
     else if (spool_find(s, "index.json"))
         TRY(load_layout(s, ret));
+    else if ((m = spool_find(s, "repositories")) != NULL)
+        TRY(load_legacy(s, m, ret));
     else
-        return err_new(ERR_INVALID,
-                       "not an image archive: neither manifest.json nor index.json in it");
+        return err_new(ERR_INVALID, "not an image archive: no manifest.json, index.json or "
+                                    "repositories in it");
     return ret->n ? OK : err_new(ERR_INVALID, "the archive has no image");
 }
 

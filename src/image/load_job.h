@@ -1,4 +1,4 @@
-/* load_job.h - what an archive holds: images to be. Private to image/ (load_job.c, load_layout.c).
+/* load_job.h - what an archive holds: images to be. Private to image/.
  */
 #pragma once
 #include "base/vec.h"
@@ -19,6 +19,8 @@ struct loaded {
 struct loads VEC_BODY(struct loaded);
 /* Reads index.json of an OCI layout and appends its images. */
 struct err load_layout(const struct spool *s, struct loads *ret);
+/* The same for `repositories` of an archive of the first generation. */
+struct err load_legacy(const struct spool *s, struct member *repositories, struct loads *ret);
 /* Adds what index.json, when there is one, says about the images. */
 void load_documents(const struct spool *s, struct loads *loads);
 /* Takes the config and finds as many members as it has diff ids. paths: of layers. */

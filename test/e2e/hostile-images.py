@@ -192,7 +192,7 @@ oci("index-in-index", "has no blob|no image for", damage=lambda d: d.update(inde
     {"mediaType": OCI + "index.v1+json", "digest": "sha256:" + "4" * 64, "size": 3}]}))
 oci("layout-version", "layout version", damage=lambda d: d.update(layout={"imageLayoutVersion": "9"}))
 archive("links-loop", [("0/layer.tar", plain)], [("manifest.json", "other"), ("other", "manifest.json")])
-print("links-loop\tneither manifest.json nor index.json")
+print("links-loop\tno manifest.json, index.json or repositories")
 archive("link-out", [("0/layer.tar", plain)], [("manifest.json", "../../../../etc/passwd")])
 print("link-out\tleads out")
 with open(os.path.join(top, "xz.tar"), "wb") as f:

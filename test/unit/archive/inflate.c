@@ -107,6 +107,26 @@ TEST(zstd_there_and_back) {
     }
 }
 
+/* A frame for each file and the table of contents in frames that are skipped: zstd:chunked. */
+TEST(zstd_chunked) {
+    CLEAN_BUF struct buf packed = {0}, out = {0}, text = {0};
+    for (int i = 0; i < 50; i++) {
+        CLEAN_BUF struct buf part = {0};
+        sample(&part, 1000 * (size_t)(i + 1));
+        size_t room = ZSTD_compressBound(part.len);
+        size_t n = ZSTD_compress(buf_room(&packed, room), room, part.data, part.len, 3);
+        assert_false(ZSTD_isError(n));
+        buf_added(&packed, n);
+        buf_add_str(&text, buf_str(&part));
+        if (i % 10 == 0) { /* magic, length, and what a reader of tar does not need */
+            buf_add(&packed, "\x50\x2a\x4d\x18\x05\0\0\0table", 13);
+        }
+    }
+    buf_add(&packed, "\x5f\x2a\x4d\x18\x08\0\0\0GNUlInUx", 16);
+    assert_ok(expand(buf_str(&packed), 0, &out));
+    assert_true(str_eq(buf_str(&out), buf_str(&text)));
+}
+
 TEST(plain_passes) {
     CLEAN_BUF struct buf out = {0};
     assert_ok(expand(STR("abc"), 0, &out));

@@ -1,0 +1,100 @@
+#!/bin/bash
+# Archives that others write: docker-archives of the first generation (repositories alone), sparse files, zstd:chunked
+# layers, as many layers as an image may have, long names, large ids.
+. "$(dirname "$0")/lib.sh"
+command -v python3 >/dev/null || skip "no python3"
+start_daemon
+make_busybox_image box
+dk save box -o "$TEST_TMP/box.tar"
+mkdir "$TEST_TMP/box"
+tar -C "$TEST_TMP/box" -xf "$TEST_TMP/box.tar"
+layer=$TEST_TMP/layer.tar
+gzip -dc <"$TEST_TMP/box/$(jq -r '.[0].Layers[0]' "$TEST_TMP/box/manifest.json")" >"$layer" 2>/dev/null ||
+    cp "$TEST_TMP/box/$(jq -r '.[0].Layers[0]' "$TEST_TMP/box/manifest.json")" "$layer"
+
+step "repositories alone: two names, a chain of two layers"
+a=$(printf 'a%.0s' {1..64}) b=$(printf 'b%.0s' {1..64})
+old=$TEST_TMP/old
+mkdir -p "$old/$a" "$old/$b" "$TEST_TMP/top"
+cp "$layer" "$old/$a/layer.tar"
+echo top >"$TEST_TMP/top/file"
+tar -C "$TEST_TMP/top" -cf "$old/$b/layer.tar" file
+echo '{"id":"'$a'","created":"2015-01-02T03:04:05Z","container_config":{"Cmd":["/bin/sh","-c","#(nop) ADD"]},"os":"linux","architecture":"amd64"}' >"$old/$a/json"
+echo '{"id":"'$b'","parent":"'$a'","created":"2015-01-03T03:04:05Z","author":"somebody","container_config":{"Cmd":["/bin/sh","-c","make"]},"config":{"Cmd":["cat","/file"],"Env":["E=1"]},"os":"linux","architecture":"amd64","Size":5}' >"$old/$b/json"
+echo '{"old":{"1":"'$b'","2":"'$b'"},"older":{"latest":"'$a'"}}' >"$old/repositories"
+tar -C "$old" -cf "$TEST_TMP/old.tar" .
+expect_match "$(dk load -i "$TEST_TMP/old.tar")" 'Loaded image: old:1'
+expect_eq "$(dk run --rm old:2)" top
+expect_eq "$(dk images -q --no-trunc old:1)" "$(dk images -q --no-trunc old:2)"
+expect_eq "$(dk inspect -f '{{len .RootFS.Layers}} {{.Author}} {{.Config.Env}}' old:1)" '2 somebody [E=1]'
+expect_eq "$(dk history --no-trunc --format '{{.CreatedBy}}' old:1 | head -1)" '/bin/sh -c make'
+expect_eq "$(dk run --rm older echo yes)" yes
+echo '{"bad":{"1":"../../etc"}}' >"$old/repositories"
+tar -C "$old" -cf "$TEST_TMP/old.tar" .
+expect_fails 'is not the id of a layer' dk load -i "$TEST_TMP/old.tar"
+echo '{"id":"'$a'","parent":"'$b'"}' >"$old/$a/json"
+echo '{"loop":{"1":"'$b'"}}' >"$old/repositories"
+tar -C "$old" -cf "$TEST_TMP/old.tar" .
+expect_fails 'more than 127 layers' dk load -i "$TEST_TMP/old.tar"
+
+step "sparse files, names as long as they can be, large ids"
+tree=$TEST_TMP/tree long=$(printf 'n%.0s' {1..255})
+mkdir -p "$tree/$long/$long"
+truncate -s 64M "$tree/sparse"
+echo data | dd of="$tree/sparse" bs=1 seek=33554432 conv=notrunc 2>/dev/null
+echo far >"$tree/$long/$long/$long"
+chown 4000000000:70000 "$tree/sparse"
+for format in gnu 'pax --sparse-version=0.1' 'pax --sparse-version=1.0'; do
+    # shellcheck disable=SC2086
+    tar -C "$tree" -S --format=$format -cf "$TEST_TMP/s.tar" . || fail "tar"
+    dk import "$TEST_TMP/s.tar" sparse:1 >/dev/null || fail "import of $format"
+    cid=$(dk create sparse:1 x)
+    dk cp "$cid:/sparse" - | tar -xO >"$TEST_TMP/back"
+    cmp "$TEST_TMP/back" "$tree/sparse" || fail "$format: another file"
+    expect_eq "$(dk cp "$cid:/$long/$long/$long" - | tar -xO)" far
+    expect_eq "$(dk export "$cid" | tar -tv --numeric-owner sparse | awk '{print $2, $3}')" '4000000000/70000 67108864'
+    dk rm "$cid" >/dev/null
+done
+[ "$(du -sk "$DATA_ROOT/image/layer" | cut -f1)" -lt 20000 ] || fail "holes take room: $(du -sk "$DATA_ROOT/image/layer")"
+
+step "127 layers, the last one on top; one more is refused"
+python3 - "$layer" "$TEST_TMP/many.tar" "$TEST_TMP/chunked.tar" <<'PY' || fail "archive of many layers"
+import hashlib, io, json, subprocess, sys, tarfile
+base = open(sys.argv[1], 'rb').read()
+def layer(name, text):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode='w') as t:
+        i = tarfile.TarInfo(name); i.size = len(text); t.addfile(i, io.BytesIO(text))
+    return out.getvalue()
+def archive(path, layers, tag, stored=None):
+    sha = lambda b: hashlib.sha256(b).hexdigest()
+    config = json.dumps({'architecture': 'amd64', 'os': 'linux', 'config': {},
+        'rootfs': {'type': 'layers', 'diff_ids': ['sha256:' + sha(l) for l in layers]}}).encode()
+    with tarfile.open(path, 'w') as t:
+        def put(name, data):
+            i = tarfile.TarInfo(name); i.size = len(data); t.addfile(i, io.BytesIO(data))
+        for k, l in enumerate(layers): put('%d/layer.tar' % k, (stored or layers)[k])
+        put('c.json', config)
+        put('manifest.json', json.dumps([{'Config': 'c.json', 'RepoTags': [tag], 'Layers': ['%d/layer.tar' % k for k in range(len(layers))]}]).encode())
+archive(sys.argv[2], [base] + [layer('f%d' % k, b'%d' % k) for k in range(126)], 'many:127')
+# zstd:chunked: a frame for each piece, the table of contents and its footer in frames that are skipped.
+one = layer('chunk', b'x' * 300000)
+def frame(b): return subprocess.run(['zstd', '-q', '-c'], input=b, stdout=subprocess.PIPE, check=True).stdout
+def skipped(b): return b'\x50\x2a\x4d\x18' + len(b).to_bytes(4, 'little') + b
+try:
+    packed = b''.join(frame(one[k:k + 65536]) for k in range(0, len(one), 65536)) + skipped(frame(b'{"version":1}')) + skipped(b'GNUlInUx' * 8)
+    archive(sys.argv[3], [base, one], 'chunked:1', [base, packed])
+except FileNotFoundError: pass
+PY
+dk load -qi "$TEST_TMP/many.tar" >/dev/null || fail "load of 127 layers"
+expect_eq "$(dk run --rm many:127 sh -c 'cat /f125; ls / | grep -c "^f[0-9]"')" 125126
+dk run --name one many:127 touch /new
+expect_fails 'more than 127 layers' dk commit one many:128
+ct image squash -t many:flat many:127 >/dev/null || fail "squash of 127 layers"
+expect_eq "$(dk run --rm many:flat sh -c 'cat /f125; ls / | grep -c "^f[0-9]"')" 125126
+
+step "zstd:chunked"
+[ -s "$TEST_TMP/chunked.tar" ] || pass # no zstd here; the unit tests have the same stream
+dk load -qi "$TEST_TMP/chunked.tar" >/dev/null || fail "load of a zstd:chunked layer"
+expect_eq "$(dk run --rm chunked:1 wc -c /chunk)" '300000 /chunk'
+pass
