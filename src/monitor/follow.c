@@ -33,6 +33,14 @@ static void on_follower(void *arg, unsigned events) {
     exit_maybe(k);
 }
 
+static void wake(const struct follower *f) {
+    int waiting = 0;
+    if (ioctl(f->fd, SIOCOUTQ, &waiting) == 0 && waiting > 0)
+        return; /* an earlier wake was not taken yet: it will see this growth as well */
+    char one = 1;
+    (void)!send(f->fd, &one, 1, MSG_NOSIGNAL | MSG_DONTWAIT); /* gone: on_follower tells */
+}
+
 void follow_add(struct keeper *k, int fd) {
     if (k->exited && logs_writer_idle(k->log)) { /* the last line is written */
         fd_close(fd);
@@ -43,17 +51,13 @@ void follow_add(struct keeper *k, int fd) {
     f->fd = fd;
     f->watch = watch_new(k->loop, fd, WATCH_READ, on_follower, f);
     list_push(&k->followers, &f->link);
+    /* It may have read before its message was taken; what was written in between told nobody. */
+    wake(f);
 }
 
 void follow_wake(struct keeper *k) {
-    LIST_FOR (&k->followers, n) {
-        struct follower *f = CONTAINER_OF(n, struct follower, link);
-        int waiting = 0;
-        if (ioctl(f->fd, SIOCOUTQ, &waiting) == 0 && waiting > 0)
-            continue; /* an earlier wake was not taken yet: it will see this growth as well */
-        char wake = 1;
-        (void)!send(f->fd, &wake, 1, MSG_NOSIGNAL | MSG_DONTWAIT); /* gone: on_follower tells */
-    }
+    LIST_FOR (&k->followers, n)
+        wake(CONTAINER_OF(n, struct follower, link));
 }
 
 void follow_end(struct keeper *k) {

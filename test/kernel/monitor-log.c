@@ -4,6 +4,7 @@
 #include "logs/logs.h"
 #include "monitor_lab.h"
 #include <linux/fs.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
@@ -139,6 +140,22 @@ TEST(tail_timestamps_streams) {
     CLEAN_FREE char *u = lab_read(NULL, f), *early = dechunk(u);
     expect_reader(pid);
     assert_string_equal(early, "");
+    lab_finish(&b);
+    lab_leave();
+}
+
+/* What was written between its first look and the moment when the monitor knew it woke nobody. */
+TEST(a_follower_is_woken_as_soon_as_it_is_known) {
+    lab_enter();
+    struct lab b;
+    lab_start(&b, &(struct lab_options){.script = "echo once; sleep 100"});
+    lab_pass(&b, 100 * NSEC_PER_MSEC);
+    CLEAN_FD int fd = -1;
+    assert_ok(monitor_follow_log(b.run, &fd));
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&p, 1, 10000), 1);
+    char c;
+    assert_int_equal(recv(fd, &c, 1, MSG_DONTWAIT), 1);
     lab_finish(&b);
     lab_leave();
 }
