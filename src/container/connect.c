@@ -153,9 +153,6 @@ static struct err prepare_connect(struct connect_job *j) {
 
 static struct err prepare_disconnect(struct connect_job *j) {
     struct container *c = j->c;
-    if (!container_endpoint_settings(c, j->network))
-        return err_new(ERR_FORBIDDEN, "container %s is not connected to network %s", c->id,
-                       j->network);
     for (size_t i = 0; j->alive && i < j->plans.n; i++) {
         if (strcmp(j->plans.items[i]->network_id, j->w->id) != 0)
             continue;
@@ -163,6 +160,9 @@ static struct err prepare_disconnect(struct connect_job *j) {
         vec_remove(&j->plans, i);
         break;
     }
+    if (!j->given && !container_endpoint_settings(c, j->network))
+        return err_new(ERR_FORBIDDEN, "container %s is not connected to network %s", c->id,
+                       j->network);
     if (!j->given || !j->given->default_route)
         return OK;
     j->moves = true;

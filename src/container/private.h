@@ -227,6 +227,8 @@ struct err container_endpoint_check(const struct api_endpoint *e);
 bool container_joins(const char *mode);
 const char *container_joined_ref(const char *mode);
 bool container_has_endpoints(const char *mode);
+/* Of a running container that was just adopted: what a kill cut short is undone, by ops (mend.c). */
+void container_endpoints_mend(struct container *c);
 /* EndpointsConfig with the network of the mode in it, by name where it is known. Memory in a. */
 void container_networking_complete(const struct networks *n, const char *mode,
                                    const struct api_networking_config *given, struct arena *a,

@@ -36,6 +36,7 @@ static void adopt(struct container *c, int run_dir, struct monitor_hello *h) {
     c->log_now = h->log;
     container_volumes_adopt(c, h);
     container_watch_monitor(c, TAKE_FD(h->started.conn));
+    container_endpoints_mend(c);
 }
 
 static void lost(struct container *c) {

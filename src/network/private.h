@@ -136,6 +136,10 @@ void relay_need(struct networks *n);
 struct err settle_links(struct networks *n);
 /* The registry goes away under a job of networks_settle: settle.c. */
 void settle_forget(struct networks *n);
+/* Pairs that no endpoint knows: stray.c. Pool: those that hang on these bridges. Loop: removes the
+ * ones among them that nobody has, by a job of its own. */
+struct err strays_look(const struct strv *bridges, struct strv *ret);
+void strays_remove(struct networks *n, const struct strv *found);
 struct network *network_new(void);
 struct network *network_free(struct network *w);
 void networks_insert(struct networks *n, struct network *w);

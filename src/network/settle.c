@@ -16,7 +16,8 @@ struct settle {
     VEC(struct host_plan) hosts; /* strings: copies in `names` */
     struct strv names;
     struct strv warnings;
-    bool exists; /* the table, after the first step */
+    struct strv bridges, pairs; /* of every network; the pairs that hang on them */
+    bool exists;                /* the table, after the first step */
 };
 
 static struct settle *settle_free(struct settle *s) {
@@ -26,6 +27,8 @@ static struct settle *settle_free(struct settle *s) {
     vec_done(&s->hosts);
     strv_done(&s->names);
     strv_done(&s->warnings);
+    strv_done(&s->bridges);
+    strv_done(&s->pairs);
     free(s);
     return NULL;
 }
@@ -189,6 +192,7 @@ static struct err settle_work(void *arg) {
         bool loaded = false;
         TRY(host_prepare(&s->hosts.items[i], &loaded));
     }
+    TRY(strays_look(&s->bridges, &s->pairs));
     TRY(nft_table_exists(&nl, NFPROTO_IPV4, s->table, &s->exists));
     return s->exists ? host_warnings(s->table, &s->warnings) : OK;
 }
@@ -202,6 +206,7 @@ static void settle_done(void *arg, struct err e) {
         strv_done(&n->warnings);
         n->warnings = s->warnings;
         s->warnings = (struct strv){0};
+        strays_remove(n, &s->pairs);
         if (!err_failed(e) && s->exists)
             e = mend(n);
     }
@@ -228,7 +233,10 @@ void networks_settle(struct networks *n, void (*done)(void *arg, struct err e), 
     s->run_dir = mem_strdup(n->run_dir);
     for (size_t i = 0; i < n->items_n; i++) {
         const struct network *w = n->items[i];
-        if (!w->endpoints_n || w->driver != NETWORK_BRIDGE)
+        if (w->driver != NETWORK_BRIDGE)
+            continue;
+        strv_add(&s->bridges, w->bridge);
+        if (!w->endpoints_n)
             continue;
         struct host_plan h = host_plan_for(n, w);
         h.bridge = keep(s, w->bridge);
