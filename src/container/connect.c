@@ -263,6 +263,24 @@ static struct err change_network(struct connect_job *j, int netns) {
     return j->disconnect ? endpoint_disconnect(j->given, netns) : OK;
 }
 
+static struct err change_files(struct connect_job *j, int netns, int run_dir) {
+    TRY(container_net_write(&j->plans, run_dir));
+    TRY(bring_names(j, netns, run_dir));
+    return edit_hosts(j, run_dir);
+}
+
+/* Kernel and file as they were before a connection. */
+static struct err undo(struct connect_job *j, int netns, int run_dir) {
+    /* An op of this container: nobody changes its endpoints meanwhile. */
+    err_ignore(container_net_write(&j->c->endpoints, run_dir)); /* else the next daemon mends it */
+    struct err e = j->moves ? endpoint_make_default(j->from, j->next, netns) : OK;
+    struct err gone = endpoint_disconnect(j->given, netns);
+    if (!err_failed(e))
+        return gone;
+    err_ignore(gone); /* the first is the one to tell */
+    return e;
+}
+
 static struct err work(void *arg) {
     struct connect_job *j = arg;
     struct container *c = j->c;
@@ -274,9 +292,13 @@ static struct err work(void *arg) {
         return err_errno(errno, "open the run directory");
     TRY(container_netns_open(c->pid, c->start_time, &netns));
     TRY(change_network(j, netns));
-    TRY(container_net_write(&j->plans, run_dir));
-    TRY(bring_names(j, netns, run_dir));
-    return edit_hosts(j, run_dir);
+    struct err e = change_files(j, netns, run_dir);
+    if (err_failed(e) && !j->disconnect) {
+        log_err(LOG_WARN, undo(j, netns, run_dir), "container %s: undo a connection", c->id);
+        return e;
+    }
+    log_err(LOG_WARN, e, "container %s: disconnected, but", c->id);
+    return OK; /* there is no way back; the next daemon compares the file with the kernel */
 }
 
 /* --- finish --------------------------------------------------------------------------------------

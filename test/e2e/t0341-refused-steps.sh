@@ -14,6 +14,7 @@ rounds=14
 SOCKET=$SOCKET DATA_ROOT=$DATA_ROOT RUN_ROOT=$RUN_ROOT TEST_TMP=$TEST_TMP net_pid=$net_pid instance=$instance bin=$bin \
     python3 "$here/steps.py" EIO,ENOSPC,EMFILE $rounds 2>&1 || fail "a refusal of the kernel is not survived"
 spawn_daemon
+eventually 5 eval '[ -z "$(ls -A "$DATA_ROOT/image/ingest")" ]'
 expect_match "$(ct system check 2>&1)" 'all is well'
 expect_nothing_left
 pass
