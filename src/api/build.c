@@ -317,15 +317,13 @@ static struct err layer_list(struct api_call *c, const struct image *i, struct j
     return OK;
 }
 
-static void look(struct api_call *c, const char *job, const char *key, struct str value, bool raw) {
-    struct image *i = NULL;
+static void look_into(struct api_call *c, const struct image *i, const char *job, const char *key,
+                      struct str value, bool raw) {
     struct http_taken taken;
     CLEAN_BUF struct buf args = {0};
     struct json_out jo = {.out = &args};
     jo_obj(&jo);
-    struct err e = image_parameter(c, "image", &i);
-    if (!err_failed(e))
-        e = layer_list(c, i, &jo);
+    struct err e = layer_list(c, i, &jo);
     if (err_failed(e)) {
         api_reply_err(c, e);
         return;
@@ -351,6 +349,35 @@ static void look(struct api_call *c, const char *job, const char *key, struct st
     };
     worker_start(api->loop, &s);
     http_taken_done(&taken);
+}
+
+static void look(struct api_call *c, const char *job, const char *key, struct str value, bool raw) {
+    struct image *i = NULL;
+    struct err e = image_parameter(c, "image", &i);
+    if (err_failed(e))
+        api_reply_err(c, e);
+    else
+        look_into(c, i, job, key, value, raw);
+}
+
+/* What made each layer, bottom first, goes along: the worker knows directories only. */
+void api_image_explain(struct api_call *c) {
+    struct image *i = NULL;
+    CLEAN_BUF struct buf made = {0};
+    struct json_out jo = {.out = &made};
+    struct err e = image_find(c->api->images, str_of(c->arg[0]), &i);
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
+    const struct oci_image_config *config = image_config(i);
+    const struct oci_history *h = config->history.items;
+    jo_arr(&jo);
+    for (size_t k = 0; k < config->history.n; k++)
+        if (!h[k].empty_layer)
+            jo_strz(&jo, h[k].created_by ? h[k].created_by : "");
+    jo_arr_end(&jo);
+    look_into(c, i, "image-explain", "made", buf_str(&made), true);
 }
 
 void api_build_tree(struct api_call *c) {

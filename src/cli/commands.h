@@ -19,6 +19,7 @@
     X(examine)            \
     X(exec)               \
     X(generate_systemd)   \
+    X(image_explain)      \
     X(history)            \
     X(image_inspect)      \
     X(images)             \

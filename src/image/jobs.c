@@ -11,6 +11,7 @@ const struct worker_job image_jobs[] = {
     {"image-squash", image_squash_job},
     {"image-tree", image_tree_job},
     {"image-stat", image_stat_job},
+    {"image-explain", image_explain_job},
     {"image-check", image_check_job},
     {NULL, NULL},
 };

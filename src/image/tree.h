@@ -7,5 +7,7 @@
 
 struct err image_tree_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
                           struct buf *ret_result);
+struct err image_explain_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                             struct buf *ret_result);
 struct err image_stat_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
                           struct buf *ret_result);
