@@ -113,7 +113,8 @@
     X(webhook_rm)         \
     X(why_dead)           \
     X(why_disk)           \
-    X(why_name)
+    X(why_name)           \
+    X(why_unreachable)
 
 #define CLI_DECLARE(name) extern const struct command command_##name;
 CLI_COMMANDS(CLI_DECLARE)

@@ -54,6 +54,46 @@ expect_match "$(ct why name other store)" "^'store' is another name of base, but
 expect_match "$(ct why name web www.example.com)" "^'www.example.com' is no container: the name servers of web"
 ct network connect --alias store back other && expect_match "$(ct why name other base)" '^.base. should be found'
 
+step "unreachable: every thing that can stand between"
+reach() { in_net "$bin/corten" why unreachable "$@"; }
+server() { ct run -d --name "$@"; }
+expect_match "$(reach seven)" '^seven does not run .exited.$'
+server deaf busybox sleep 1000 >/dev/null
+expect_match "$(reach deaf)" '^deaf publishes no port, and nothing in it listens$'
+expect_match "$(reach deaf 80)" '^nothing in deaf listens on any port$'
+server inside -p 8190:80 busybox httpd -f -p 127.0.0.1:80 >/dev/null
+server wrong -p 8191:80 busybox httpd -f -p 8080 >/dev/null
+server hidden busybox httpd -f -p 80 >/dev/null
+server open -p 8192:80 busybox httpd -f -p 80 >/dev/null
+server local -p 127.0.0.1:8193:80 busybox httpd -f -p 80 >/dev/null
+server alone --network none busybox sleep 1000 >/dev/null
+for name in inside wrong hidden open local; do eventually 5 eval "reach $name | grep -q 'listening inside: [0-9]'"; done
+expect_match "$(reach inside)" '^inside listens on port 80 of 127.0.0.1 only'
+expect_match "$(reach wrong)" '^nothing in wrong listens on port 80/tcp$'
+expect_match "$(reach wrong 8191)" '-p HOST_PORT:8080$'
+expect_match "$(reach hidden 80)" '^port 80 of hidden is not published'
+expect_match "$(reach hidden)" 'corten update --publish-add HOST_PORT:80 hidden$'
+expect_match "$(reach open)" '^open is reached: port 80 answers at 127.0.0.1:8192$'
+expect_match "$(reach local 80)" '^local is reached, but only from this machine'
+expect_match "$(reach alone)" '^alone has no network .--network none.$'
+in_net nft -f - <<'END'
+table ip strict {
+    chain guard {
+        type filter hook output priority 10; policy drop;
+        ct state established accept
+    }
+}
+END
+expect_match "$(reach open)" '^no answer from open at port 80'
+expect_match "$(reach open)" 'firewall: chain guard of table ip strict drops'
+in_net nft delete table ip strict
+ct pause open >/dev/null
+expect_match "$(reach open)" '^open is paused'
+ct unpause open >/dev/null
+expect_match "$(reach open --json)" '^."subject":"unreachable","of":"open","cause":"open is reached'
+expect_fails 'want PORT' ct why unreachable open 80/x
+ct rm -f inside wrong hidden open local alone deaf >/dev/null
+
 step "disk: the largest first, and what gives it back"
 ct volume create heap >/dev/null && dd if=/dev/zero of="$(ct volume inspect -f '{{.Mountpoint}}' heap)/x" bs=1M count=9 status=none
 expect_match "$(ct why disk)" '^  volume heap: 9[.0-9]*MB, unused$'
