@@ -2,6 +2,7 @@
  * cli/. */
 #pragma once
 #include "cli/command.h"
+#include "spec/api_volume.h"
 
 #define CLI_COMMANDS(X)   \
     X(attach)             \
@@ -119,6 +120,14 @@
 #define CLI_DECLARE(name) extern const struct command command_##name;
 CLI_COMMANDS(CLI_DECLARE)
 #undef CLI_DECLARE
+
+/* names.c: all of a kind: "container", "image", "network", "volume"; of any other kind none. */
+struct err cli_names(struct client *c, const char *kind, struct arena *a, struct strs *ret);
+/* After a command that failed: says which name was meant where an argument is none that is known.
+ * Asks local daemons only. */
+void cli_suggest(struct invocation *in);
+/* df.c */
+struct err cli_disk_usage(struct client *c, struct arena *a, struct api_disk_usage *ret);
 
 /* volume.c */
 extern const struct template_type cli_volume_type;

@@ -1,6 +1,5 @@
 /* complete.c - completion for shells: one hidden command gives the words, the scripts only ask. */
 #include "cli/commands.h"
-#include "spec/api_volume.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,66 +48,15 @@ static void offer_options(const struct place *p) {
     offerz(p, "--help");
 }
 
-/* --- names that the daemon knows -------------------------------------------------------------- */
-
-static struct err containers(const struct place *p, struct client *c, struct arena *a) {
-    struct objs list = {0};
-    TRY(cli_get_array(c, "/containers/json?all=1", &api_container_summary_fields, a, &list));
-    const struct api_container_summary *k = list.items;
-    for (size_t i = 0; i < list.n; i++)
-        if (k[i].names.n)
-            offerz(p, k[i].names.items[0] + 1);
-    return OK;
-}
-
-static struct err images(const struct place *p, struct client *c, struct arena *a) {
-    struct objs list = {0};
-    TRY(cli_get_array(c, "/images/json", &api_image_summary_fields, a, &list));
-    const struct api_image_summary *k = list.items;
-    for (size_t i = 0; i < list.n; i++)
-        for (size_t t = 0; t < k[i].repo_tags.n; t++)
-            offerz(p, k[i].repo_tags.items[t]);
-    return OK;
-}
-
-static struct err networks(const struct place *p, struct client *c, struct arena *a) {
-    struct objs list = {0};
-    TRY(cli_get_array(c, "/networks", &api_network_fields, a, &list));
-    const struct api_network *k = list.items;
-    for (size_t i = 0; i < list.n; i++)
-        offerz(p, k[i].name);
-    return OK;
-}
-
-static struct err volumes(const struct place *p, struct client *c, struct arena *a) {
-    struct api_volume_list list = {0};
-    struct client_call call = {.method = "GET",
-                               .target = "/volumes",
-                               .out_fields = &api_volume_list_fields,
-                               .out = &list,
-                               .arena = a};
-    TRY(client_do(c, &call));
-    const struct api_volume *k = list.volumes.items;
-    for (size_t i = 0; i < list.volumes.n; i++)
-        offerz(p, k[i].name);
-    return OK;
-}
-
 static void offer_names(const struct place *p, struct invocation *in, const char *what) {
-    static const struct {
-        const char *what;
-        struct err (*fn)(const struct place *p, struct client *c, struct arena *a);
-    } kinds[] = {
-        {"container", containers}, {"image", images}, {"network", networks}, {"volume", volumes}};
     CLEAN_CLIENT struct client *c = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (!what || strcmp(what, kinds[i].what) != 0)
-            continue;
-        struct err e = client_open(in->host, &c);
-        if (!err_failed(e))
-            e = kinds[i].fn(p, c, &in->arena);
-        err_free(e); /* without a daemon there are no names to offer, and nobody to tell it */
-    }
+    struct strs names = {0};
+    struct err e = what ? client_open(in->host, &c) : OK;
+    if (what && !err_failed(e))
+        e = cli_names(c, what, &in->arena, &names);
+    err_free(e); /* without a daemon there are no names to offer, and nobody to tell it */
+    for (size_t i = 0; i < names.n; i++)
+        offerz(p, names.items[i]);
 }
 
 static void offer_values(const struct place *p, struct invocation *in) {

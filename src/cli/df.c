@@ -187,6 +187,15 @@ static void verbose(const struct api_disk_usage *d, struct arena *a) {
     }
 }
 
+struct err cli_disk_usage(struct client *c, struct arena *a, struct api_disk_usage *ret) {
+    struct client_call call = {.method = "GET",
+                               .target = "/system/df",
+                               .out_fields = &api_disk_usage_fields,
+                               .out = ret,
+                               .arena = a};
+    return client_do(c, &call);
+}
+
 static int df_run(struct invocation *in) {
     const struct df_options *o = in->options;
     if (o->by && strcmp(o->by, "project") != 0 && strcmp(o->by, "image") != 0 &&
@@ -197,12 +206,7 @@ static int df_run(struct invocation *in) {
     struct listing l = {0};
     if (!c)
         return 1;
-    struct client_call call = {.method = "GET",
-                               .target = "/system/df",
-                               .out_fields = &api_disk_usage_fields,
-                               .out = &d,
-                               .arena = &in->arena};
-    TRYF_STATUS(client_do(c, &call));
+    TRYF_STATUS(cli_disk_usage(c, &in->arena, &d));
     if (o->by)
         return df_by_owner(in, &d, o->by, o->format);
     if (o->verbose && o->format)

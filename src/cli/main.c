@@ -1,5 +1,6 @@
 /* Global options, the way to the command, errors. */
 #include "cli/cli.h"
+#include "cli/commands.h"
 #include "cli/extension.h"
 #include <errno.h>
 #include <poll.h>
@@ -127,8 +128,10 @@ static int run_command(const struct command *c, struct globals *g, char **argv) 
         }
         status = err_failed(e) ? cli_fail(e, 1) : c->run(&in);
     }
-    options_done(c, &in);
     bool gone = output_is_gone();
+    if (in.host && in.args_n && (status == 1 || status == 125))
+        cli_suggest(&in);
+    options_done(c, &in);
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0)
         status = cli_fail(err_errno(errno, "corten: write to standard output"), 1);
     return status == 1 && gone ? PIPE_STATUS : status;

@@ -98,12 +98,7 @@ static int disk_run(struct invocation *in) {
     CLEAN_CLIENT struct client *c = cli_connect(in);
     if (!c)
         return 1;
-    struct client_call call = {.method = "GET",
-                               .target = "/system/df",
-                               .out_fields = &api_disk_usage_fields,
-                               .out = &d,
-                               .arena = &in->arena};
-    struct err e = client_do(c, &call);
+    struct err e = cli_disk_usage(c, &in->arena, &d);
     if (!err_failed(e)) {
         containers(&d, &in->arena, &all);
         images(&d, &in->arena, &all);

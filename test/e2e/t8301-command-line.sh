@@ -76,6 +76,20 @@ expect_eq "$(unset CORTEN_HOST; DOCKER_HOST=tcp://127.0.0.1:2399 DOCKER_TLS_VERI
 expect_status 1 in_net "$bin/corten" -H tcp://127.0.0.1:2399 --tlsverify --tlscacert "$pki/client.pem" ps
 expect_status 1 in_net "$bin/corten" -H tcp://127.0.0.1:2399 ps
 
+step "which name was meant"
+ct network create shopnet >/dev/null
+ct volume create stock >/dev/null
+expect_fails "^Did you mean 'web'\?$" ct stop wbe
+expect_fails "^Did you mean 'busybox'\?$" ct rmi busbox
+expect_fails "^Did you mean 'shopnet'\?$" ct network rm shopmet
+expect_fails "^Did you mean 'stock'\?$" ct volume rm stok
+expect_fails "^Did you mean 'web'\?$" ct cp wbe:/etc/passwd -
+expect_fails "^Did you mean 'web'\?$" ct network connect shopnet we
+expect_fails 'No such container: entirely-else$' ct stop entirely-else
+expect_no_match "$output" 'Did you mean'
+ct network rm shopnet >/dev/null
+ct volume rm stock >/dev/null
+
 step "completion in real shells"
 mkdir -p "$TEST_TMP/bin"
 ln -sf "$bin/corten" "$TEST_TMP/bin/corten"
@@ -132,8 +146,8 @@ expect_eq "$(ct rm --json waste)" '{"name":"waste"}'
 expect_match "$(ct system prune -f --json --filter label=none)" '^\{"containers":\[\],"networks":\[\],"images":\[\],"build_cache":\[\],"reclaimed":0\}$'
 
 step "disk use by owner"
-ct run -d --name store --label com.docker.compose.project=shop -v stock:/data busybox sh -c 'head -c 3000000 /dev/zero >/data/x; head -c 2000000 /dev/zero >/y; sleep 1000' >/dev/null
-eventually 5 eval 'ct exec store test -s /y'
+ct run -d --name store --label com.docker.compose.project=shop -v stock:/data busybox sh -c 'head -c 3000000 /dev/zero >/data/x; head -c 2000000 /dev/zero >/y; >/done; sleep 1000' >/dev/null
+eventually 10 eval 'ct exec store test -f /done'
 expect_match "$(ct system df --by project --format '{{.Owner}} {{.Containers}} {{.ContainerFiles}} {{.Volumes}}')" '^shop 1 2[.0-9]*MB 3[.0-9]*MB$'
 expect_match "$(ct system df --by container --format '{{.Owner}} {{.Volumes}}')" '^store 3[.0-9]*MB$'
 expect_match "$(ct system df --by image --format '{{.Owner}} {{.Containers}}')" '^busybox:latest 2$'

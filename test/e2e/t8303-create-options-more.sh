@@ -2,20 +2,8 @@
 # Options of create and run for rights, networks, volumes, logs and health, with the stock docker CLI and with corten: the same container comes of it.
 . "$(dirname "$0")/lib.sh"
 . "$here/transcript.sh"
-case $("$docker" --version) in
-*' version 1'?.* | *' version 2'[0-4].*) skip "the stock docker CLI here is older than what corten is compared with" ;;
-esac
-start_daemon
-make_busybox_image
-printf 'A=1\n# a comment\n\nB=two words\nHOME\n' >"$TEST_TMP/env"
-printf 'L=1\n# a comment\nM=two words\n' >"$TEST_TMP/labels"
-printf 'A=1\n=bad\n' >"$TEST_TMP/env-bad"
-printf '{"defaultAction":"SCMP_ACT_ALLOW"}' >"$TEST_TMP/seccomp.json"
-mkdir "$TEST_TMP/dir"
-ct network create --subnet 10.66.0.0/24 n1 >/dev/null
-ct network create --subnet 10.67.0.0/24 n2 >/dev/null
-ct create --name other busybox >/dev/null
-ct create --name store -v /data -v named:/named busybox >/dev/null
+begin_transcript
+make_create_files
 cd "$TEST_TMP" || exit 1
 
 compare "rights and namespaces" <<'LINES'

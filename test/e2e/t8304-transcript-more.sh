@@ -2,11 +2,7 @@
 # More command lines with the stock docker CLI and with corten: each command with too much and too little, filters, formats.
 . "$(dirname "$0")/lib.sh"
 . "$here/transcript.sh"
-case $("$docker" --version) in
-*' version 1'?.* | *' version 2'[0-4].*) skip "the stock docker CLI here is older than what corten is compared with" ;;
-esac
-start_daemon
-make_busybox_image
+begin_transcript
 ct run -d --name web -p 127.0.0.1:8099:80 busybox sleep 1000 >/dev/null || fail "web"
 cd "$TEST_TMP" || exit 1
 

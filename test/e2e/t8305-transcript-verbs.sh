@@ -2,11 +2,7 @@
 # Verbs, filters and formats with the stock docker CLI and with corten: the same words, the same ends.
 . "$(dirname "$0")/lib.sh"
 . "$here/transcript.sh"
-case $("$docker" --version) in
-*' version 1'?.* | *' version 2'[0-4].*) skip "the stock docker CLI here is older than what corten is compared with" ;;
-esac
-start_daemon
-make_busybox_image
+begin_transcript
 printf 'FROM busybox\nENV A=1 NOT_SET=image\nLABEL l=1\nEXPOSE 80\nVOLUME /v\nCMD ["sleep","9"]\n' >"$TEST_TMP/Dockerfile"
 ct build -q -t labelled:1 - <"$TEST_TMP/Dockerfile" >/dev/null || fail "build"
 ct tag labelled:1 registry.example:5000/some/labelled:2

@@ -3,6 +3,8 @@
 #
 #   compare WORDS <<LINES    each line with $old and with $new (two functions: dk, ct); stdout, exit status, and
 #                            whether stderr speaks are compared; sets $differs, shows the difference
+#   begin_transcript         a daemon and an image, or skips where the stock CLI is not today's
+#   make_create_files        what the options of create name: files, networks, other containers
 #   $between                 evaluated between the two
 #
 # A line is what follows the program's name. Its first character may say more:
@@ -11,6 +13,27 @@
 #   @    shell text with D for the program; D is one of both
 # Each line prints what was left, so that both start from the same state.
 old=dk new=ct
+
+# corten follows the client of today; those before 25 print addresses, warnings and refusals in their own way.
+begin_transcript() {
+    case $("$docker" --version) in
+    *' version 1'?.* | *' version 2'[0-4].*) skip "the stock docker CLI here is older than what corten is compared with" ;;
+    esac
+    start_daemon
+    make_busybox_image
+}
+
+make_create_files() {
+    printf 'A=1\n# a comment\n\nB=two words\nHOME\n' >"$TEST_TMP/env"
+    printf 'L=1\n# a comment\nM=two words\n' >"$TEST_TMP/labels"
+    printf 'A=1\n=bad\n' >"$TEST_TMP/env-bad"
+    printf '{"defaultAction":"SCMP_ACT_ALLOW"}' >"$TEST_TMP/seccomp.json"
+    mkdir "$TEST_TMP/dir"
+    ct network create --subnet 10.66.0.0/24 n1 >/dev/null
+    ct network create --subnet 10.67.0.0/24 n2 >/dev/null
+    ct create --name other busybox >/dev/null
+    ct create --name store -v /data -v named:/named busybox >/dev/null
+}
 
 # A container made by the program, as the daemon sees it; `ct` asks and removes, since it is the faster.
 made_container() { # CLI OPTIONS
