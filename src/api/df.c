@@ -192,7 +192,7 @@ static void plan(struct df *d) {
     for (size_t i = 0; (d->types & DF_CONTAINER) && i < n; i++)
         add_container(d, all[i]);
     while ((d->types & DF_VOLUME) && (v = volume_next(api->volumes, &at)))
-        if (v->state == VOLUME_READY)
+        if (v->state == VOLUME_READY && !volume_is_plugged(v))
             add_measure(d, DF_VOLUME, v->name, mem_strdup(v->mountpoint));
 }
 

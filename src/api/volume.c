@@ -10,7 +10,7 @@ void view_volume(const struct volume *v, struct arena *a, struct api_volume *ret
     *ret = (struct api_volume){
         .name = v->name,
         .driver = v->driver,
-        .mountpoint = v->mountpoint,
+        .mountpoint = volume_is_plugged(v) ? v->plugged_at : v->mountpoint,
         .scope = arena_strz(a, "local"),
         .labels = v->labels,
         .options = v->options,

@@ -101,6 +101,9 @@ static struct err add_mount(struct container *c, const struct container_mount *m
         fds->items[fds->n++] = volume_keep(v);
         f->keep = (uint32_t)fds->n - 3;
     }
+    if (!f->keep && volume_is_plugged(v))
+        return err_new(ERR_CONFLICT, "volume %s is its plugin's, and no container runs with it",
+                       v->name);
     f->type = (char *)(uintptr_t)strmap_get(&v->options, "type");
     f->device = (char *)(uintptr_t)strmap_get(&v->options, "device");
     f->option = (char *)(uintptr_t)strmap_get(&v->options, "o");

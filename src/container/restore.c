@@ -189,6 +189,7 @@ static void restore_all(struct containers *cs) {
     container_links_restored(cs);
     networks_settle(cs->config.networks, settle_done, NULL);
     images_restored(cs->config.images);
+    volumes_restored(cs->config.volumes);
     /* Oldest first: what was created first is usually what others need. */
     for (size_t i = todo.n; i-- > 0;)
         if (settle_one(todo.items[i]))

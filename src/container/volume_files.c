@@ -35,6 +35,9 @@ static struct err run(struct volume_job *j, struct volume *v, enum files_what wh
     if (keep < 0 && what == FILES_PUT && type && !strcmp(type, "tmpfs"))
         return err_new(ERR_CONFLICT, "volume %s is in memory, and no container runs with it",
                        v->name);
+    if (keep < 0 && volume_is_plugged(v))
+        return err_new(ERR_CONFLICT, "volume %s is its plugin's, and no container runs with it",
+                       v->name);
     struct files_args x = {.what = what,
                            .name = v->name,
                            .path = (char *)(uintptr_t)(o->path ? o->path : ""),

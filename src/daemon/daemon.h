@@ -28,6 +28,7 @@ struct daemon_config {
     char *bip;        /* "172.20.0.1/16"; NULL: first free pool */
     char *fixed_cidr; /* part of bip's subnet; NULL: all of it */
     char *address_pools, *address_pools_json; /* JSON arrays of "base=…,size=…", of objects */
+    char *plugin_dirs;                        /* JSON array; NULL: the peer's */
     char *host_gateway, *dns_forwards;        /* NULL: none; the second a JSON array */
     char *default_ip;                         /* host address that ports bind to; "0.0.0.0" */
     char *tls_ca, *tls_cert, *tls_key;

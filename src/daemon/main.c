@@ -136,6 +136,7 @@ static struct err open_nouns(struct daemon *d) {
     TRYF(images_open(&images, &a->images), "images");
     TRYF(volumes_open(a->store, d->loop, c->data_root, &a->volumes), "volumes");
     volumes_set_worker(a->volumes, a->worker_program);
+    TRY(volumes_set_plugins(a->volumes, c->plugin_dirs));
     const char *dash = strchr(c->instance, '-');
     struct networks_config networks = {
         .instance = dash ? dash + 1 : "",

@@ -50,6 +50,10 @@ const struct setting settings[] = {
                     "(default on)"),
     SETTING(ip_forward, .option = "ip-forward", .key = "ip-forward", .kind = SETTING_BOOL,
             .help = "switch forwarding on when a container needs it (default on)"),
+    SETTING(plugin_dirs, .option = "plugin-dir", .key = "plugin-dirs", .argument = "DIR",
+            .kind = SETTING_LIST,
+            .help = "where volume plugins are looked for (repeatable; default /run/docker/plugins, "
+                    "/etc/docker/plugins, /usr/lib/docker/plugins)"),
     SETTING(host_gateway, .option = "host-gateway-ip", .key = "host-gateway-ip",
             .argument = "ADDRESS",
             .help = "what host-gateway of --add-host stands for (default: the network's gateway)"),

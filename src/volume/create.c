@@ -90,6 +90,15 @@ static void directory_made(void *arg, struct err e) {
     store_commit(j->volume->own->all->store, t, STORE_DURABLE, row_taken_back, j);
 }
 
+/* The directory is where an unfinished copy of the image's is marked. */
+static void plugin_made(void *arg, struct err e) {
+    struct directory_job *j = arg;
+    if (err_failed(e))
+        directory_made(j, e);
+    else
+        job_submit(j->volume->own->all->loop, make_directory, directory_made, j);
+}
+
 static void row_written(void *arg, struct err e) {
     struct volume *x = arg;
     if (err_failed(e)) {
@@ -99,6 +108,11 @@ static void row_written(void *arg, struct err e) {
     struct directory_job *j = NEW(struct directory_job);
     j->volume = x;
     j->mountpoint = mem_strdup(x->mountpoint);
+    j->owner = (struct volume_owner){-1, -1, -1};
+    if (volume_is_plugged(x)) {
+        volume_plugin_ask(x->own->all, x, "Create", plugin_made, j);
+        return;
+    }
     j->owner = volume_options_owner(&x->options);
     job_submit(x->own->all->loop, make_directory, directory_made, j);
 }
@@ -108,9 +122,9 @@ static void row_written(void *arg, struct err e) {
 
 static struct err check(const struct volume_request *r) {
     if (r->driver && *r->driver && strcmp(r->driver, "local") != 0)
-        return err_new(ERR_NOT_FOUND, "error looking up volume plugin %s: plugin \"%s\" not found",
-                       r->driver, r->driver);
-    TRY(volume_options_check(&r->options));
+        TRY(volume_plugin_name_check(r->driver));
+    else
+        TRY(volume_options_check(&r->options));
     return r->name && *r->name ? volume_name_check(r->name) : OK;
 }
 
@@ -119,6 +133,8 @@ static struct volume *begin(struct volumes *v, const char *name, const struct vo
     x->anonymous = !r->name || !*r->name;
     x->created = time_now();
     x->own->lazy = r->lazy;
+    if (r->driver && *r->driver)
+        x->driver = arena_strz(&x->own->arena, r->driver);
     x->own->unfinished = r->unfinished;
     x->labels.present = r->labels.present;
     for (size_t i = 0; i < r->labels.n; i++)

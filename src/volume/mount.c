@@ -2,6 +2,7 @@
  * or directories, else in a worker, which may hang and be killed. */
 #include "base/file.h"
 #include "base/path.h"
+#include "spec/volume_plugin.h"
 #include "volume/private.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,10 @@
 /* clang-format off */
 #define F(member, name, kind, ...) FIELD(struct volume_mount, member, name, kind, ##__VA_ARGS__)
 FIELDS(volume_mount_fields, struct volume_mount,
+       F(plugin_dirs, "PluginDirs", F_STRS, .flags = OMIT_EMPTY),
+       F(driver, "Driver", F_STR, .flags = OMIT_EMPTY),
+       F(name, "Name", F_STR, .flags = OMIT_EMPTY),
+       F(id, "ID", F_STR, .flags = OMIT_EMPTY),
        F(type, "Type", F_STR),
        F(device, "Device", F_STR),
        F(options, "Options", F_STR),
@@ -25,6 +30,8 @@ FIELDS(volume_mount_fields, struct volume_mount,
 bool volume_mount_is_local(const struct volume_mount *m) {
     CLEAN_ARENA struct arena a = {0};
     struct volume_words w = {0};
+    if (m->driver)
+        return false;
     err_ignore(volume_options_words(m->options, &a, &w)); /* it was checked when it was made */
     return w.bind || !strcmp(m->type, "tmpfs");
 }
@@ -69,6 +76,21 @@ static struct err bind_tree(const struct volume_mount *m, const struct volume_wo
     return OK;
 }
 
+static struct err plugin_tree(const struct volume_mount *m, int *ret_fd, char **ret_at) {
+    struct plugin_call call = {.dirs = m->plugin_dirs,
+                               .driver = m->driver,
+                               .call = (char *)(uintptr_t) "Mount",
+                               .name = m->name,
+                               .id = m->id};
+    CLEAN_FREE char *at = NULL;
+    TRY(volume_plugin_call(&call, &at));
+    struct volume_mount there = {.device = at};
+    struct volume_words whole = {.recursive = true};
+    TRYF(bind_tree(&there, &whole, ret_fd), "what plugin \"%s\" has mounted", m->driver);
+    *ret_at = TAKE(at);
+    return OK;
+}
+
 static struct err make_tree(const struct volume_mount *m, int *ret_fd) {
     CLEAN_ARENA struct arena a = {0};
     struct volume_words w;
@@ -106,9 +128,12 @@ static struct err fill(const struct volume_mount *m, int layers_fd, int keep) {
     return e;
 }
 
-struct err volume_mount_make(const struct volume_mount *m, int layers_fd, int *ret_keep) {
+struct err volume_mount_make(const struct volume_mount *m, int layers_fd, int *ret_keep,
+                             char **ret_at) {
     CLEAN_FD int tree = -1, keep = -1;
-    struct err e = make_tree(m, &tree);
+    struct err e = m->driver ? plugin_tree(m, &tree, ret_at) : make_tree(m, &tree);
+    if (err_failed(e) && m->driver)
+        return err_wrap(err_as(e, ERR_SYSTEM), "error while mounting volume '%s'", m->name);
     if (err_failed(e))
         return err_wrap(err_as(e, ERR_SYSTEM),
                         "error while mounting volume '%s': failed to mount local volume: mount "
@@ -125,18 +150,23 @@ struct err volume_mount_make(const struct volume_mount *m, int layers_fd, int *r
  */
 
 static struct err mount_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
-                            struct buf *ret_result UNUSED) {
+                            struct buf *ret_result) {
     CLEAN_ARENA struct arena a = {0};
+    CLEAN_FREE char *at = NULL;
     CLEAN_FD int keep = -1;
     struct volume_mount m;
     TRY(fields_decode(&volume_mount_fields, args, &a, &m));
-    TRY(volume_mount_make(&m, fds_n ? fds[0] : -1, &keep));
+    TRY(volume_mount_make(&m, fds_n ? fds[0] : -1, &keep, &at));
     worker_notice(ctx, VOLUME_NOTICE_KEEP, STR_NONE, &keep, 1);
+    struct volume_plugin_answer answer = {.mountpoint = at};
+    fields_print(&volume_plugin_answer_fields, &answer, ret_result);
     return OK;
 }
 
-const struct worker_job volume_jobs[] = {
-    {"volume-mount", mount_job}, {"volume-copy", volume_copy_job}, {NULL, NULL}};
+const struct worker_job volume_jobs[] = {{"volume-mount", mount_job},
+                                         {"volume-copy", volume_copy_job},
+                                         {"volume-plugin", volume_plugin_job},
+                                         {NULL, NULL}};
 
 struct err volume_mount_once(const char *type, const char *device, const char *options,
                              const char *mountpoint, int *ret_keep) {
@@ -147,5 +177,5 @@ struct err volume_mount_once(const char *type, const char *device, const char *o
         .options = arena_strz(&a, options ? options : ""),
         .mountpoint = arena_strz(&a, mountpoint),
     };
-    return volume_mount_make(&m, -1, ret_keep);
+    return volume_mount_make(&m, -1, ret_keep, NULL);
 }

@@ -12,6 +12,8 @@ struct volumes {
     const char *worker;         /* program; NULL: none */
     VEC(struct volume *) items; /* sorted by name */
     struct bus bus;
+    struct arena arena;
+    struct strs plugin_dirs;
     struct strv sweep; /* snapshots that were cut short: removed at the start */
 };
 
@@ -32,7 +34,8 @@ struct volume_private {
     bool unfinished; /* a snapshot on its way */
     char *was;       /* its directory may still have this name (rename); in arena */
     VEC(struct volume_waiter) waiters;
-    int keep; /* -1: not mounted */
+    char *mount_id; /* of the plugin's mount that is in use, or was last; in arena */
+    int keep;       /* -1: not mounted */
     bool mounting;
     struct strv users; /* ids of containers that run with it */
     VEC(struct volume_user_waiter) mount_waiters;
@@ -64,8 +67,25 @@ struct volume_words {
 };
 struct err volume_options_words(const char *o, struct arena *a, struct volume_words *ret);
 
+/* --- plugins (plugin.c) --- */
+struct plugin_call {
+    struct strs dirs;
+    char *driver, *call, *name, *id; /* call: "Create", … */
+    struct strmap options;
+};
+struct err volume_plugin_name_check(const char *name);
+/* Worker. ret_mountpoint: owned, "" when the call gives none. */
+struct err volume_plugin_call(const struct plugin_call *p, char **ret_mountpoint);
+struct err volume_plugin_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                             struct buf *ret_result);
+/* Loop. done comes once, later. */
+void volume_plugin_ask(struct volumes *v, const struct volume *x, const char *call,
+                       void (*done)(void *arg, struct err e), void *arg);
+
 /* --- mounting (mount.c) --- */
 struct volume_mount {
+    struct strs plugin_dirs;
+    char *driver, *name, *id;      /* of a plugin; driver NULL: not one */
     char *type, *device, *options; /* as given */
     char *mountpoint;              /* for messages; a copy is marked beside it */
     struct strs layers;            /* of the image, below layers_fd */
@@ -75,7 +95,8 @@ extern const struct fields volume_mount_fields;
 #define VOLUME_NOTICE_KEEP 100 /* of the worker: one descriptor */
 bool volume_mount_is_local(const struct volume_mount *m);
 /* Pool or worker. */
-struct err volume_mount_make(const struct volume_mount *m, int layers_fd, int *ret_keep);
+struct err volume_mount_make(const struct volume_mount *m, int layers_fd, int *ret_keep,
+                             char **ret_at);
 
 /* create.c: an answer that comes after the call has returned. name NULL: e failed. */
 void volume_answer_later(struct volumes *v, struct err e, const char *name,

@@ -1,5 +1,7 @@
 /* The volumes in memory: open, find, list, hold. */
 #include "base/file.h"
+#include "base/json.h"
+#include "base/path.h"
 #include "volume/private.h"
 
 /* Position of name, or where it belongs. */
@@ -29,6 +31,7 @@ struct volume *volume_new(struct volumes *v, const char *name) {
     x->own->all = v;
     x->own->keep = -1;
     x->driver = arena_strz(&x->own->arena, "local");
+    x->plugged_at = arena_strz(&x->own->arena, "");
     return x;
 }
 
@@ -151,6 +154,20 @@ void volumes_set_worker(struct volumes *v, const char *program) {
     v->worker = program;
 }
 
+struct err volumes_set_plugins(struct volumes *v, const char *dirs) {
+    CLEAN_JSON struct json *list = NULL;
+    static const char standard[] =
+        "[\"/run/docker/plugins\",\"/etc/docker/plugins\",\"/usr/lib/docker/plugins\"]";
+    TRYF(json_parse(str_of(dirs ? dirs : standard), &list), "plugin-dirs");
+    for (size_t i = 0; i < json_len(list); i++) {
+        struct str dir = json_str(json_at(list, i));
+        if (!path_is_abs(dir))
+            return err_new(ERR_INVALID, "plugin-dirs: '%.*s' is not absolute", STR_ARG(dir));
+        strs_add(&v->plugin_dirs, &v->arena, arena_str(&v->arena, dir));
+    }
+    return OK;
+}
+
 struct volumes *volumes_close(struct volumes *v) {
     if (!v)
         return NULL;
@@ -158,6 +175,7 @@ struct volumes *volumes_close(struct volumes *v) {
         volume_free(v->items.items[i]);
     vec_done(&v->items);
     strv_done(&v->sweep);
+    arena_done(&v->arena);
     free(v->root);
     free(v);
     return NULL;

@@ -115,6 +115,19 @@ static struct err refuse(const struct volume *x, const char *name) {
     return err_new(ERR_CONFLICT, "remove %s: volume is in use - [%s]", name, buf_cstr(&ids));
 }
 
+static void plugin_removed(void *arg, struct err e) {
+    struct removal *r = arg;
+    if (!err_failed(e)) {
+        job_submit(r->volumes->loop, work, worked, r);
+        return;
+    }
+    /* Not "no such volume": it is there, who has it is not. */
+    r->work = err_wrap(err_kind(e) == ERR_NOT_FOUND ? err_as(e, ERR_SYSTEM) : e, "remove %s",
+                       r->names.items[0]);
+    give_back(r, 0);
+    end(r, r->work);
+}
+
 void volume_remove(struct volumes *v, const char *name, void (*done)(void *arg, struct err e),
                    void *arg) {
     struct removal *r = new_removal(v, arg);
@@ -126,7 +139,10 @@ void volume_remove(struct volumes *v, const char *name, void (*done)(void *arg, 
         return;
     }
     take(r, x);
-    job_submit(v->loop, work, worked, r);
+    if (volume_is_plugged(x))
+        volume_plugin_ask(v, x, "Remove", plugin_removed, r);
+    else
+        job_submit(v->loop, work, worked, r);
 }
 
 void volumes_prune(struct volumes *v, bool (*wanted)(void *arg, const struct volume *x),
@@ -138,7 +154,8 @@ void volumes_prune(struct volumes *v, bool (*wanted)(void *arg, const struct vol
     r->measure = true;
     for (size_t i = 0; i < v->items.n; i++) {
         struct volume *x = v->items.items[i];
-        if (x->state == VOLUME_READY && !x->holders.n && (!wanted || wanted(arg, x)))
+        if (x->state == VOLUME_READY && !x->holders.n && !volume_is_plugged(x) &&
+            (!wanted || wanted(arg, x)))
             take(r, x);
     }
     if (r->names.n)

@@ -4,20 +4,22 @@
 struct volume_row {
     struct strmap labels, options;
     bool unfinished;
-    char *was;
+    char *was, *mount_id;
 };
 
 FIELDS(volume_row_fields, struct volume_row,
        FIELD(struct volume_row, labels, "labels", F_STRMAP, OMIT_EMPTY),
        FIELD(struct volume_row, options, "options", F_STRMAP, OMIT_EMPTY),
        FIELD(struct volume_row, unfinished, "unfinished", F_BOOL, OMIT_EMPTY),
-       FIELD(struct volume_row, was, "was", F_STR, OMIT_EMPTY));
+       FIELD(struct volume_row, was, "was", F_STR, OMIT_EMPTY),
+       FIELD(struct volume_row, mount_id, "mount", F_STR, OMIT_EMPTY));
 
 void volume_row_put(struct store_txn *t, const struct volume *x) {
     struct volume_row r = {.labels = x->labels,
                            .options = x->options,
                            .unfinished = x->own->unfinished,
-                           .was = x->own->was};
+                           .was = x->own->was,
+                           .mount_id = x->own->mount_id};
     CLEAN_BUF struct buf data = {0};
     fields_print(&volume_row_fields, &r, &data);
     store_add(t,
@@ -51,6 +53,7 @@ static struct err load_row(void *arg, struct store_row *row) {
     x->options = r.options;
     x->own->unfinished = r.unfinished;
     x->own->was = r.was;
+    x->own->mount_id = r.mount_id;
     if (r.was)
         TRYF(volume_name_check(r.was), "volume row in the store");
     if (row_text(row, 4))

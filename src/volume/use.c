@@ -1,11 +1,13 @@
 /* Who runs with a volume that is a mount: acquire, release, adopt. Loop. */
 #include "base/log.h"
+#include "base/random.h"
+#include "spec/volume_plugin.h"
 #include "volume/private.h"
 #include <fcntl.h>
 #include <unistd.h>
 
 bool volume_is_mounted(const struct volume *x) {
-    return strmap_get(&x->options, "type") != NULL;
+    return volume_is_plugged(x) || strmap_get(&x->options, "type") != NULL;
 }
 
 int volume_keep(const struct volume *x) {
@@ -27,6 +29,7 @@ struct use_job {
     char *name;
     struct arena arena;
     struct volume_mount mount;
+    char *at;      /* where a plugin has put it */
     int layers_fd; /* borrowed */
     int keep;
     struct worker *worker;
@@ -60,19 +63,22 @@ static void use_end(struct use_job *j, struct err e) {
         x->own->mounting = false;
         if (!err_failed(e))
             x->own->keep = TAKE_FD(j->keep);
+        if (!err_failed(e) && j->at)
+            x->plugged_at = arena_strz(&x->own->arena, j->at);
         tell(x, e);
     } else {
         err_ignore(e); /* whoever waited has let go of it */
     }
     fd_close(j->keep);
     free(j->name);
+    free(j->at);
     arena_done(&j->arena);
     free(j);
 }
 
 static struct err work(void *arg) {
     struct use_job *j = arg;
-    return volume_mount_make(&j->mount, j->layers_fd, &j->keep);
+    return volume_mount_make(&j->mount, j->layers_fd, &j->keep, &j->at);
 }
 
 static void worked(void *arg, struct err e) {
@@ -87,8 +93,18 @@ static void noticed(void *arg, struct worker *w UNUSED, struct msg *m) {
     j->keep = TAKE_FD(m->fds[0]);
 }
 
-static void worker_done(void *arg, struct str result UNUSED, struct err e) {
+static void take_result(struct use_job *j, struct str result) {
+    struct volume_plugin_answer answer;
+    struct err e = fields_decode(&volume_plugin_answer_fields, result, &j->arena, &answer);
+    if (!err_failed(e) && answer.mountpoint)
+        j->at = mem_strdup(answer.mountpoint);
+    err_ignore(e); /* it is for inspect only */
+}
+
+static void worker_done(void *arg, struct str result, struct err e) {
     struct use_job *j = arg;
+    if (!err_failed(e) && j->mount.driver)
+        take_result(j, result);
     if (j->late) {
         err_free(e);
         e = err_new(ERR_TIMEOUT, "mounting volume '%s' took more than %lld seconds", j->name,
@@ -122,18 +138,58 @@ static void run_worker(struct use_job *j) {
     j->worker = worker_start(j->volumes->loop, &s);
 }
 
+/* Every mount has an id of its own, which the row keeps: the plugin counts by it, and another
+ * daemon may be the one that ends it. */
+static void plugin_begin(struct volume *x, struct use_job *j) {
+    char id[65];
+    random_id(id);
+    x->own->mount_id = arena_strz(&x->own->arena, id);
+    struct store_txn *t = store_txn_new();
+    volume_row_put(t, x);
+    store_commit(j->volumes->store, t, STORE_LAZY, NULL, NULL);
+    j->mount.driver = arena_strz(&j->arena, x->driver);
+    j->mount.name = arena_strz(&j->arena, x->name);
+    j->mount.id = arena_strz(&j->arena, id);
+    for (size_t i = 0; i < j->volumes->plugin_dirs.n; i++)
+        strs_add(&j->mount.plugin_dirs, &j->arena, j->volumes->plugin_dirs.items[i]);
+}
+
+static void unmounted(void *arg UNUSED, struct err e) {
+    log_err(LOG_WARN, e, "volume");
+}
+
+static void plugin_unmount(struct volumes *v, struct volume *x) {
+    x->plugged_at = arena_strz(&x->own->arena, "");
+    volume_plugin_ask(v, x, "Unmount", unmounted, NULL);
+    x->own->mount_id = NULL;
+    struct store_txn *t = store_txn_new();
+    volume_row_put(t, x);
+    store_commit(v->store, t, STORE_LAZY, NULL, NULL);
+}
+
+void volumes_restored(struct volumes *v) {
+    for (size_t i = 0; i < v->items.n; i++) {
+        struct volume *x = v->items.items[i];
+        if (volume_is_plugged(x) && x->own->mount_id && x->own->keep < 0 && !x->own->mounting)
+            plugin_unmount(v, x);
+    }
+}
+
 static void mount_begin(struct volume *x, const struct volume_fill *fill) {
     struct use_job *j = NEW(struct use_job);
     const char *o = strmap_get(&x->options, "o"), *device = strmap_get(&x->options, "device");
+    const char *type = strmap_get(&x->options, "type");
     j->volumes = x->own->all;
     j->name = mem_strdup(x->name);
     j->keep = j->layers_fd = -1;
     j->mount = (struct volume_mount){
-        .type = arena_strz(&j->arena, strmap_get(&x->options, "type")),
+        .type = arena_strz(&j->arena, type ? type : ""),
         .device = arena_strz(&j->arena, device ? device : ""),
         .options = arena_strz(&j->arena, o ? o : ""),
         .mountpoint = arena_strz(&j->arena, x->mountpoint),
     };
+    if (volume_is_plugged(x))
+        plugin_begin(x, j);
     if (fill && fill->path) {
         j->layers_fd = fill->layers_fd;
         j->mount.fill = arena_strz(&j->arena, fill->path);
@@ -201,8 +257,12 @@ void volume_release(struct volumes *v, const char *name, const char *container_i
         vec_remove(users, i);
         break;
     }
-    if (!users->n)
-        x->own->keep = fd_close(x->own->keep);
+    if (users->n || x->own->keep < 0)
+        return;
+    x->own->keep = fd_close(x->own->keep);
+    if (!volume_is_plugged(x))
+        return;
+    plugin_unmount(v, x);
 }
 
 void volume_adopt(struct volumes *v, const char *name, const char *container_id, int keep) {

@@ -13,6 +13,9 @@
  * outlives the daemon, is found again at the monitors, and ends with the last of them. Nothing of
  * it is in the host's mount table.
  *
+ * A volume of another driver is a volume plugin's (a program on a unix socket): a worker asks it,
+ * with a deadline, to make, mount, unmount and remove; what it mounts is kept as above.
+ *
  * Thread: the loop, but for the functions marked *pool*. Callbacks run on the loop, and never
  * before the call that takes them returns. Limits: VOLUME_*_MAX. Tests: test/unit/volume,
  * test/kernel/volume-*.c.
@@ -37,17 +40,20 @@ struct err volumes_open(struct store *s, struct loop *l, const char *data_root,
 struct volumes *volumes_close(struct volumes *v); /* NULL allowed; returns NULL */
 /* Where corten-worker lies (borrowed): what may hang (network file systems) is mounted there. */
 void volumes_set_worker(struct volumes *v, const char *program);
+/* Directories that plugins are looked for in: JSON array; NULL: the peer's. ERR_INVALID. */
+struct err volumes_set_plugins(struct volumes *v, const char *dirs);
 
 enum volume_state { VOLUME_CREATING, VOLUME_READY, VOLUME_REMOVING };
 /* Read-only for others. Valid until it is removed: keep names, not pointers, over a job. */
 struct volume {
     char *name;
-    char *driver; /* "local" */
+    char *driver; /* "local", or a plugin's name */
     bool anonymous;
     int64_t created;       /* wall ns */
     struct strmap options; /* as the create call gave them */
     struct strmap labels;  /* an anonymous volume has com.docker.volume.anonymous="" too */
     char *mountpoint;      /* <data-root>/volume/<name>/_data */
+    char *plugged_at;      /* where its plugin has mounted it; "": not, or driver local */
     struct strv holders;   /* ids of containers that use it, sorted by time */
     enum volume_state state;
     struct volume_private *own; /* private */
@@ -64,7 +70,7 @@ struct volume *volume_next(const struct volumes *v, size_t *it);
 
 struct volume_request {
     const char *name;   /* NULL or "": anonymous, 64 hex digits */
-    const char *driver; /* NULL, "" or "local" */
+    const char *driver; /* NULL, "": "local" */
     struct strmap labels, options;
     bool lazy;       /* belongs to an auto-removed container: no fsync */
     bool unfinished; /* of a snapshot */
@@ -81,6 +87,8 @@ void volume_unhold(struct volumes *v, const char *name, const char *container_id
 /* --- use: a container runs with it --------------------------------------------------------------
  */
 
+/* Of a plugin, which alone knows where it is while no container runs with it. */
+bool volume_is_plugged(const struct volume *x);
 /* It has to be acquired before a container starts with it; others are just directories. */
 bool volume_is_mounted(const struct volume *x);
 /* What an empty volume shows at first; all borrowed, copied by the call that takes it. */
@@ -101,6 +109,8 @@ void volume_release(struct volumes *v, const char *name, const char *container_i
 /* A container that still runs after a restart of the daemon: keep came from its monitor (taken
  * over). */
 void volume_adopt(struct volumes *v, const char *name, const char *container_id, int keep);
+/* All who still run have adopted theirs: what plugins have mounted for others is given back. */
+void volumes_restored(struct volumes *v);
 /* -1: nobody runs with it. Borrowed. */
 int volume_keep(const struct volume *x);
 #define VOLUME_MOUNT_TIMEOUT (60 * NSEC_PER_SEC)
@@ -131,8 +141,9 @@ void volume_relabel(struct volumes *v, const char *name, const struct strmap *la
 /* ERR_CONFLICT "remove X: volume is in use - [id, id]". Deletes the data in a job. */
 void volume_remove(struct volumes *v, const char *name, void (*done)(void *arg, struct err e),
                    void *arg);
-/* Removes every volume that nobody holds and that `wanted` (NULL: all) accepts. bytes is what `du`
- * said of the removed data. The first failure stops and is handed over together with what was done.
+/* Removes every local volume that nobody holds and that `wanted` (NULL: all) accepts. bytes is what
+ * `du` said of the removed data. The first failure stops and is handed over together with what was
+ * done.
  */
 void volumes_prune(struct volumes *v, bool (*wanted)(void *arg, const struct volume *x),
                    void (*done)(void *arg, struct err e, const struct strv *removed,
