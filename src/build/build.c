@@ -142,8 +142,10 @@ static struct err build(struct build *b, struct context *c, struct buf *text) {
         : job->stdin_context ? context_stdin(c, b->request->dockerfile)
         : local              ? context_local(c, job->context)
                              : receive(c));
-    if (local && !elsewhere && job->digests && *job->digests)
+    if (local && !elsewhere && job->digests && *job->digests) {
         c->digests = digests_open(job->digests);
+        c->memory = memory_open(arena_printf(b->arena, "%s" BUILD_MEMORY, job->digests));
+    }
     if (job->dockerfile && *job->dockerfile) {
         buf_adds(text, job->dockerfile);
         TRY(context_rules(c, b->request->dockerfile));

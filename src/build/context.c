@@ -23,6 +23,9 @@ void context_done(struct context *c) {
     if (c->digests)
         err_ignore(digests_save(c->digests)); /* the next build then reads the files again */
     c->digests = digests_free(c->digests);
+    if (c->memory)
+        err_ignore(memory_save(c->memory)); /* the next one then has less to say */
+    c->memory = memory_free(c->memory);
     free(c->temp_path);
     free(c->id);
 }

@@ -4,6 +4,7 @@
  * archives of ADD. It is removed by context_done; when the builder is killed, by the daemon.
  * Thread: the builder's only one. The process has umask 0. */
 #pragma once
+#include "build/memory.h"
 #include "build/source.h"
 #include "http/body.h"
 #include "spec/corten_build.h"
@@ -17,6 +18,7 @@ struct context {
     int root_fd;     /* the context */
     struct ignore ignore;
     struct source_root root;
+    struct memory *memory;   /* of its builds (build/memory.h); NULL: none */
     struct digests *digests; /* of a caller's directory; NULL: none */
 };
 #define CLEAN_CONTEXT OWN(context_done)

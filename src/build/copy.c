@@ -13,23 +13,30 @@ void copy_done(struct copy *c) {
     vec_done(&c->opened);
 }
 
-struct err copy_key(struct copy *c, char key[KEY_TEXT]) {
-    CLEAN_KEY struct key content = {0};
+struct err copy_key(struct copy *c, struct key *ret) {
     CLEAN_KEY struct key k = {0};
-    key_begin(&content, c->add ? "add" : "copy", NULL);
-    key_addz(&content, c->dest);
-    key_addz(&content, c->chown);
-    key_addz(&content, c->chmod);
-    key_addz(&content, c->link ? "link" : NULL);
-    key_add(&content, str_n(&c->latest, sizeof(c->latest)));
+    char text[KEY_TEXT];
+    key_begin(ret, c->add ? "add" : "copy", NULL);
+    key_part(ret, "the destination");
+    key_addz(ret, c->dest);
+    key_part(ret, "--chown");
+    key_addz(ret, c->chown);
+    key_part(ret, "--chmod");
+    key_addz(ret, c->chmod);
+    key_part(ret, "--link");
+    key_addz(ret, c->link ? "link" : NULL);
+    key_part(ret, "SOURCE_DATE_EPOCH");
+    key_add(ret, str_n(&c->latest, sizeof(c->latest)));
+    key_part(ret, "--unpack");
     for (size_t i = 0; i < c->items.n; i++) {
-        key_addz(&content, c->items.items[i].archive ? "archive" : NULL);
-        TRY(source_hash(&c->items.items[i], content.h));
+        key_addz(ret, c->items.items[i].archive ? "archive" : NULL);
+        TRY(source_hash(&c->items.items[i], ret->h));
     }
-    key_end(&content, c->content);
+    key_end(ret, c->content);
     key_begin(&k, "content", c->parent);
     key_addz(&k, c->content);
-    key_end(&k, key);
+    key_end(&k, text);
+    memcpy(ret->text, text, KEY_TEXT);
     return OK;
 }
 

@@ -30,7 +30,8 @@ struct copy {
 /* Releases items and opened. */
 void copy_done(struct copy *c);
 #define CLEAN_COPY OWN(copy_done)
-struct err copy_key(struct copy *c, char key[KEY_TEXT]);
+/* ret: begun by this; its parts and its text. */
+struct err copy_key(struct copy *c, struct key *ret);
 /* Makes the layer and sends it. A layer of the same content for the same place that was made on
  * another parent is taken instead. */
 struct err copy_run(struct copy *c, const char *key, char **ret_image);

@@ -52,7 +52,7 @@ static struct err step(struct build *b, struct stage *stage, const struct instr 
     case I_ADD:
         return step_copy(b, stage, in);
     case I_WORKDIR:
-        return step_workdir(b, s, in);
+        return step_workdir(b, stage, in);
     default:
         TRY(state_apply(s, in));
         return report_layer(b->report, s->layers);

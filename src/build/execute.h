@@ -35,7 +35,7 @@ struct err stage_run(struct build *b, struct stage *s);
  */
 struct err step_run(struct build *b, struct stage *stage, const struct instr *in);
 struct err step_copy(struct build *b, struct stage *stage, const struct instr *in);
-struct err step_workdir(struct build *b, struct state *s, const struct instr *in);
+struct err step_workdir(struct build *b, struct stage *stage, const struct instr *in);
 
 /* Is the stage of this lane one that shall not use the cache? */
 bool step_fresh(const struct build *b);

@@ -53,6 +53,8 @@ struct err execute_stage(struct build *b, struct stage *s) {
     }
     if (!s->done)
         return err_new(ERR_CANCELLED, "another stage failed");
+    if (s == b->lane->stage->parent)
+        b->lane->missed = other->missed;
     return report_absorb(b->report, &other->report);
 }
 

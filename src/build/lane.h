@@ -22,6 +22,7 @@ struct lane {
     struct stage *waits_for; /* NULL: it works */
     int done_fd;             /* eventfd, readable when the stage is over */
     bool ended, started;
+    bool missed; /* a step was not in the cache */
     pthread_t thread;
     struct cache_records records;
     struct err error;

@@ -155,6 +155,13 @@ struct err report_cached(struct report *r) {
     return event(r, &e);
 }
 
+struct err report_missed(struct report *r, const char *why) {
+    if (!r->out->events)
+        return OK;
+    struct build_event e = {.state = (char *)"missed", .why = (char *)why};
+    return event(r, &e);
+}
+
 struct err report_layer(struct report *r, const char *image) {
     struct str hex = str_from(str_of(image), strlen("sha256:"));
     if (!r->out->events)

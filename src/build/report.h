@@ -39,6 +39,8 @@ void report_done(struct report *r);
 struct err report_step(struct report *r, unsigned step, unsigned total, const char *stage,
                        struct str text);
 struct err report_cached(struct report *r);
+/* Why the step was not in the cache; only an event. */
+struct err report_missed(struct report *r, const char *why);
 /* It has ended: with the step image. */
 struct err report_layer(struct report *r, const char *image);
 struct err report_text(struct report *r, const char *fmt, ...) PRINTF(2, 3);

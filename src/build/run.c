@@ -1,6 +1,7 @@
 /* build/run.c - RUN: a container on the step image, its upper directory as the next layer. */
 #include "base/file.h"
 #include "base/path.h"
+#include "build/explain.h"
 #include "build/lane.h"
 #include "build/run_mounts.h"
 #include <errno.h>
@@ -66,27 +67,44 @@ static void proxies(struct run *r) {
     }
 }
 
-static struct err run_key(struct run *r, struct stage *stage, char key[KEY_TEXT]) {
-    CLEAN_KEY struct key k = {0};
+static void key_environment(struct run *r, struct key *k) {
+    for (size_t i = 0; i < r->env.n; i++) {
+        struct str name, value;
+        str_cut(str_of(r->env.items[i]), '=', &name, &value);
+        key_part(k, arena_printf(r->state->arena, "variable %.*s", STR_ARG(name)));
+        key_addz(k, r->env.items[i]);
+    }
+}
+
+static struct err run_key(struct run *r, struct stage *stage, struct key *k) {
     CLEAN_BUF struct buf host = {0};
     const struct api_config *c = &r->state->image.config;
     const struct run_spec *spec = &r->instr->run;
-    key_begin(&k, "run", r->state->layers);
-    key_add_list(&k, &r->args);
-    key_add_list(&k, &r->env);
-    key_addz(&k, c->working_dir);
-    key_addz(&k, c->user);
-    key_addz(&k, r->script);
+    char text[KEY_TEXT];
+    key_begin(k, "run", r->state->layers);
+    key_part(k, "the command");
+    key_add_list(k, &r->args);
+    key_environment(r, k);
+    key_part(k, "the working directory");
+    key_addz(k, c->working_dir);
+    key_part(k, "the user");
+    key_addz(k, c->user);
+    key_part(k, "the script");
+    key_addz(k, r->script);
     /* Network, hosts and limits: a step may come out differently with others. */
+    key_part(k, "network, hosts or limits of the build");
     fields_print(&api_host_config_fields, &r->build->request->host, &host);
-    key_add(&k, buf_str(&host));
-    key_addz(&k, spec->network == NETWORK_DEFAULT ? NULL
-                 : spec->network == NETWORK_NONE  ? "none"
-                                                  : "host");
-    key_add(&k, str_n(&r->build->request->latest, sizeof(int64_t)));
-    key_addz(&k, spec->insecure ? "insecure" : NULL);
-    TRY(step_mounts_find(r->build, stage, r->instr, &k, &r->mounts));
-    key_end(&k, key);
+    key_add(k, buf_str(&host));
+    key_part(k, "--network");
+    key_addz(k, spec->network == NETWORK_DEFAULT ? NULL
+                : spec->network == NETWORK_NONE  ? "none"
+                                                 : "host");
+    key_part(k, "SOURCE_DATE_EPOCH");
+    key_add(k, str_n(&r->build->request->latest, sizeof(int64_t)));
+    key_part(k, "--security");
+    key_addz(k, spec->insecure ? "insecure" : NULL);
+    TRY(step_mounts_find(r->build, stage, r->instr, k, &r->mounts));
+    key_end(k, text);
     return OK;
 }
 
@@ -234,15 +252,16 @@ static void run_done(struct run *r) {
 struct err step_run(struct build *b, struct stage *stage, const struct instr *in) {
     struct state *s = &stage->state;
     OWN(run_done) struct run r = {.build = b, .state = s, .instr = in};
-    char key[KEY_TEXT];
+    CLEAN_KEY struct key key = {0};
     char *image;
     command_line(&r);
     environment(&r);
-    TRY(run_key(&r, stage, key));
+    TRY(run_key(&r, stage, &key));
     char *text = created_by(&r);
-    TRY(step_cached(b, key, &image));
+    TRY(step_cached(b, key.text, &image));
+    TRY(explain_step(b, stage, in, &key, NULL, image));
     if (!image) {
-        struct err e = perform(&r, key, &image);
+        struct err e = perform(&r, key.text, &image);
         if (err_failed(e) && r.container)
             /* The error counts; what stays behind is removed by the daemon at our end. */
             err_ignore(AWAIT(b, client_container_remove(b->client, r.container, true, true)));

@@ -42,9 +42,14 @@ static struct err expand(void *arg, const char *text, char **ret) {
 /* Context trees count by content. */
 static struct err key_context(struct build *b, const char *source, struct key *k) {
     CLEAN_SOURCES struct source_items items = {0};
+    struct sha256 *h OWN(sha256_clean) = sha256_new();
+    struct digest d;
     TRY(AWAIT(b, source_find(&b->context->root, source, b->arena, &items)));
     for (size_t i = 0; i < items.n; i++)
-        TRY(AWAIT(b, source_hash(&items.items[i], k->h)));
+        TRY(AWAIT(b, source_hash(&items.items[i], h)));
+    sha256_end(h, d.bytes);
+    key_part(k, arena_printf(b->arena, "the files of --mount source=%s", source));
+    key_add(k, str_n(d.bytes, sizeof(d.bytes)));
     return OK;
 }
 
@@ -54,6 +59,7 @@ static struct err key_mount(struct build *b, const struct step_mount *s, struct 
     char numbers[80];
     snprintf(numbers, sizeof(numbers), "%d %d %d %o %u %u %lld", m->kind, m->sharing, m->read_only,
              m->mode_given ? m->mode : 07777, m->uid, m->gid, (long long)m->size);
+    key_part(k, arena_printf(b->arena, "the mount on %s", s->target ? s->target : "a variable"));
     key_addz(k, numbers);
     key_addz(k, s->target);
     key_addz(k, m->id);

@@ -455,19 +455,44 @@ static struct err hash_content(const struct source_item *item, const struct sour
     return OK;
 }
 
+/* All but the content. */
+static void hash_attributes(const struct source_item *item, const struct source_file *f,
+                            struct sha256 *h) {
+    /* A directory that is copied gives its content only. */
+    bool inner = *f->path || !item->dir;
+    uint32_t meta[] = {(uint32_t)f->type,  inner ? f->mode : 0,
+                       inner ? f->uid : 0, inner ? f->gid : 0,
+                       f->major,           f->minor};
+    hash_str(h, str_of(f->path));
+    sha256_add(h, meta, sizeof(meta));
+    hash_str(h, str_of(f->target));
+    hash_str(h, str_of(f->same ? f->same->path : ""));
+}
+
+static uint64_t short_hash(struct sha256 *h) {
+    struct digest d;
+    uint64_t n;
+    sha256_end(h, d.bytes);
+    memcpy(&n, d.bytes, sizeof(n));
+    return n;
+}
+
+struct err source_marks(const struct source_item *item, const struct source_file *f,
+                        struct source_marks *ret) {
+    struct sha256 *attributes OWN(sha256_clean) = sha256_new();
+    struct sha256 *content OWN(sha256_clean) = sha256_new();
+    hash_attributes(item, f, attributes);
+    if (f->type == TAR_FILE && !f->same)
+        TRY(hash_content(item, f, content));
+    *ret = (struct source_marks){short_hash(attributes), short_hash(content)};
+    return OK;
+}
+
 struct err source_hash(const struct source_item *item, struct sha256 *h) {
     hash_str(h, str_of(item->under ? item->under : item->name));
     for (size_t i = 0; i < item->files.n; i++) {
         const struct source_file *f = item->files.items[i];
-        /* A directory that is copied gives its content only. */
-        bool inner = *f->path || !item->dir;
-        uint32_t meta[] = {(uint32_t)f->type,  inner ? f->mode : 0,
-                           inner ? f->uid : 0, inner ? f->gid : 0,
-                           f->major,           f->minor};
-        hash_str(h, str_of(f->path));
-        sha256_add(h, meta, sizeof(meta));
-        hash_str(h, str_of(f->target));
-        hash_str(h, str_of(f->same ? f->same->path : ""));
+        hash_attributes(item, f, h);
         if (f->type == TAR_FILE && !f->same)
             TRY(hash_content(item, f, h));
     }

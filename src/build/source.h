@@ -68,5 +68,11 @@ struct err source_open(const struct source_root *root, const struct source_file 
 /* The extended attributes that travel in images, in order of names; in the arena but for the vec.
  */
 struct err source_xattrs(int fd, struct arena *a, struct tar_xattrs *ret);
+/* What source_hash looks at, of one file, in short. */
+struct source_marks {
+    uint64_t attributes, content;
+};
+struct err source_marks(const struct source_item *item, const struct source_file *f,
+                        struct source_marks *ret);
 /* Adds everything that matters of the item to the hash; reads the files. */
 struct err source_hash(const struct source_item *item, struct sha256 *h);

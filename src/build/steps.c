@@ -1,5 +1,6 @@
 /* build/steps.c - COPY, ADD and WORKDIR. */
 #include "base/path.h"
+#include "build/explain.h"
 #include "build/fetch.h"
 #include "build/lane.h"
 #include "build/trees.h"
@@ -194,51 +195,66 @@ static struct err find_in_image(struct step *t, const char *image) {
 }
 
 /* A key without the files: the same paths of the same image. It saves fetching them. */
-static void short_key(const struct step *t, const char *image, char key[KEY_TEXT]) {
-    CLEAN_KEY struct key k = {0};
-    key_begin(&k, "copy-from", t->copy.parent);
-    key_addz(&k, image);
-    key_addz(&k, t->copy.dest);
-    key_addz(&k, t->copy.chown);
-    key_addz(&k, t->copy.chmod);
-    key_addz(&k, t->copy.link ? "link" : NULL);
-    key_add(&k, str_n(&t->copy.latest, sizeof(t->copy.latest)));
-    key_addz(&k, t->instr->copy.parents ? "parents" : NULL);
-    key_add_list(&k, &t->instr->copy.exclude);
+static void short_key(const struct step *t, const char *image, struct key *k) {
+    char text[KEY_TEXT];
+    key_begin(k, "copy-from", t->copy.parent);
+    key_part(k, "the image or stage that it copies from");
+    key_addz(k, image);
+    key_part(k, "the destination");
+    key_addz(k, t->copy.dest);
+    key_part(k, "--chown");
+    key_addz(k, t->copy.chown);
+    key_part(k, "--chmod");
+    key_addz(k, t->copy.chmod);
+    key_part(k, "--link");
+    key_addz(k, t->copy.link ? "link" : NULL);
+    key_part(k, "SOURCE_DATE_EPOCH");
+    key_add(k, str_n(&t->copy.latest, sizeof(t->copy.latest)));
+    key_part(k, "--parents");
+    key_addz(k, t->instr->copy.parents ? "parents" : NULL);
+    key_part(k, "--exclude");
+    key_add_list(k, &t->instr->copy.exclude);
+    key_part(k, "the list of sources");
     for (size_t i = 0; i < t->instr->copy.sources_n; i++)
-        key_addz(&k, t->sources[i]);
+        key_addz(k, t->sources[i]);
+    key_part(k, "a here-document");
     for (size_t i = 0; i < t->instr->copy.docs_n; i++) {
-        key_addz(&k, t->instr->copy.docs[i].name);
-        key_addz(&k, t->docs[i]);
+        key_addz(k, t->instr->copy.docs[i].name);
+        key_addz(k, t->docs[i]);
     }
-    key_end(&k, key);
+    key_end(k, text);
 }
 
-/* Items are there: by the content's key, or by doing it. */
-static struct err copy_items(struct step *t, char **ret_image) {
-    char key[KEY_TEXT];
-    TRY(AWAIT(t->build, copy_key(&t->copy, key)));
-    TRY(step_cached(t->build, key, ret_image));
+/* Items are there: by the content's key, or by doing it. *ret_hit: the cache had it. */
+static struct err copy_items(struct step *t, bool explained, char **ret_image, bool *ret_hit) {
+    CLEAN_KEY struct key k = {0};
+    TRY(AWAIT(t->build, copy_key(&t->copy, &k)));
+    TRY(step_cached(t->build, k.text, ret_image));
+    *ret_hit = *ret_image;
+    if (!explained)
+        TRY(explain_step(t->build, t->stage, t->instr, &k, &t->copy.items, *ret_hit));
     if (*ret_image)
         return OK;
-    TRY(AWAIT(t->build, copy_run(&t->copy, key, ret_image)));
-    cache_note(t->build, key, *ret_image);
+    TRY(AWAIT(t->build, copy_run(&t->copy, k.text, ret_image)));
+    cache_note(t->build, k.text, *ret_image);
     return OK;
 }
 
 static struct err copy_from_image(struct step *t, char **ret_image) {
+    CLEAN_KEY struct key k = {0};
     const char *image;
-    char key[KEY_TEXT];
+    bool hit;
     TRY(stage_or_image(t->build, t->stage, t->instr, t->instr->copy.from, &image));
-    short_key(t, image, key);
-    TRY(step_cached(t->build, key, ret_image));
+    short_key(t, image, &k);
+    TRY(step_cached(t->build, k.text, ret_image));
     if (*ret_image)
-        return OK;
+        return explain_step(t->build, t->stage, t->instr, &k, NULL, true);
     TRY(find_in_image(t, image));
     add_docs(t);
-    TRY(copy_items(t, ret_image));
-    cache_note(t->build, key, *ret_image);
-    return AWAIT(t->build, daemon_cache_put(t->build->client, key, *ret_image));
+    TRY(copy_items(t, true, ret_image, &hit));
+    TRY(explain_step(t->build, t->stage, t->instr, &k, NULL, hit));
+    cache_note(t->build, k.text, *ret_image);
+    return AWAIT(t->build, daemon_cache_put(t->build->client, k.text, *ret_image));
 }
 
 /* A directory that the build gave a name. */
@@ -264,6 +280,7 @@ static struct err perform(struct step *t, char **ret_image) {
                                             : NULL;
     bool dir = named && !str_starts(str_of(named), STR(CONTEXT_IMAGE));
     const struct source_root *root = &t->build->context->root;
+    bool hit;
     if (t->instr->copy.from && !dir)
         return copy_from_image(t, ret_image);
     if (dir) {
@@ -272,7 +289,7 @@ static struct err perform(struct step *t, char **ret_image) {
     }
     TRY(find_in_context(t, root));
     add_docs(t);
-    return copy_items(t, ret_image);
+    return copy_items(t, false, ret_image, &hit);
 }
 
 static void step_free(struct step *t) {
@@ -301,7 +318,8 @@ struct err step_copy(struct build *b, struct stage *stage, const struct instr *i
     return step_done(b, s, image, created_by(&t), true);
 }
 
-struct err step_workdir(struct build *b, struct state *s, const struct instr *in) {
+struct err step_workdir(struct build *b, struct stage *stage, const struct instr *in) {
+    struct state *s = &stage->state;
     char *given, *image = NULL;
     TRY(state_expand(s, in, in->list.items[0], &given));
     char *path = state_workdir(s, given);
@@ -313,11 +331,15 @@ struct err step_workdir(struct build *b, struct state *s, const struct instr *in
     if (strcmp(path, "/") == 0)
         return step_done(b, s, s->layers, text, false);
     key_begin(&k, "workdir", s->layers);
+    key_part(&k, "the path");
     key_addz(&k, path);
+    key_part(&k, "the user");
     key_addz(&k, user);
+    key_part(&k, "SOURCE_DATE_EPOCH");
     key_add(&k, str_n(&b->request->latest, sizeof(b->request->latest)));
     key_end(&k, key);
     TRY(step_cached(b, key, &image));
+    TRY(explain_step(b, stage, in, &k, NULL, image));
     if (!image)
         TRY(dockerfile_locate(s->file, in->node,
                               AWAIT(b, copy_make_dir(b->client, s->arena, s->layers, path, user,

@@ -57,6 +57,7 @@ static const struct option_row build_rows[] = {
     FLAG(O, pull, 0, "pull", "Always attempt to pull a newer version of the image"),
     FLAG(O, load, 0, "load", "The result is an image of the daemon (it always is)"),
     FLAG(O, check, 0, "check", "Do not build: check the Dockerfile"),
+    FLAG(O, explain, 0, "explain", "Say of each step that is not cached why"),
     FLAG(O, verify, 0, "verify", "Build twice without cache: both must give the same image"),
     FLAG_ON(O, provenance, 0, "provenance", "Labels that say where the image comes from"),
     /* The context is not sent, and no container is left: these have nothing more to do. */
@@ -328,7 +329,7 @@ static struct err output_option(struct arena *a, const char *text, struct build_
 /* --- the job ------------------------------------------------------------------------------------
  */
 /* Where this user's builds of this context remember the digests of its files. */
-static char *digests_file(struct arena *a, const char *context) {
+char *build_digests_file(struct arena *a, const char *context) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     char *hex = NULL;
     struct err e = cli_hash(context, a, &hex);
@@ -418,8 +419,9 @@ struct err build_job_make(struct invocation *in, struct build_job *ret, bool *re
         .registry_config = registries(in, a),
         .context = arena_strz(a, context),
         .stdin_context = standard,
-        .digests = remote || standard ? NULL : digests_file(a, context),
+        .digests = remote || standard ? NULL : build_digests_file(a, context),
         .events = true,
+        .explain = o->explain,
     };
     TRY(dockerfile_option(o->file, remote || standard ? "" : context, a, &job, &dockerfile));
     TRY(make_query(o, dockerfile, &query));

@@ -4,7 +4,7 @@
 #include "spec/corten_build.h"
 
 struct build_options {
-    bool no_cache, pull, quiet, check, verify, provenance, load, compress, rm, force_rm, squash,
+    bool no_cache, pull, quiet, check, explain, verify, provenance, load, compress, rm, force_rm, squash,
         disable_trust;
     const char *file, *target, *network, *iidfile, *platform, *progress, *metadata, *cgroup_parent,
         *cpuset_cpus, *cpuset_mems, *isolation;
@@ -17,6 +17,9 @@ int build_run(struct invocation *in);
 
 /* A path as the builder will open it, whatever its working directory. */
 struct err build_path(struct arena *a, const char *path, char **ret);
+/* Where this user's builds of a context (absolute, real path) remember its files; with build_misses
+ * (build/build.h) also what they had to make. "": nowhere. */
+char *build_digests_file(struct arena *a, const char *context);
 /* build_cache.c */
 struct err build_cache_options(const struct build_options *o, struct arena *a,
                                struct build_job *job);

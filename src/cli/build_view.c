@@ -120,8 +120,20 @@ static void begin(struct build_view *v, const struct build_event *e) {
     buf_addf(&b, "#%u ", s->number);
     add_title(&b, s, SIZE_MAX);
     buf_addc(&b, '\n');
-    if (e->why && *e->why)
-        buf_addf(&b, "#%u not cached: %s\n", s->number, e->why);
+    say(v, &b);
+}
+
+static void missed(struct build_view *v, const struct view_step *s, const char *why) {
+    CLEAN_BUF struct buf b = {0};
+    if (v->mode == VIEW_PLAIN)
+        buf_addf(&b, "#%u not cached: ", s->number);
+    else {
+        buf_adds(&b, " => ");
+        add_title(&b, s, v->columns > 60 ? v->columns - 40 : 40);
+        buf_adds(&b, "\n    not cached: ");
+    }
+    add_name(&b, why, SIZE_MAX);
+    buf_addc(&b, '\n');
     say(v, &b);
 }
 
@@ -192,6 +204,8 @@ static void show(struct build_view *v, const struct build_event *e) {
         begin(v, e);
     else if (s && str_eqz(state, "cached"))
         s->cached = true;
+    else if (s && str_eqz(state, "missed"))
+        missed(v, s, e->why ? e->why : "");
     else if (s && (str_eqz(state, "done") || str_eqz(state, "error")))
         finish(v, s, e);
     else if (s && e->log)

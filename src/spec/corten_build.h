@@ -100,6 +100,7 @@
 #define BUILD_JOB_FD 3
 #define BUILD_SOCKET_FD 4
 #define BUILD_BODY_FD 5
+#define BUILD_MEMORY ".steps" /* beside the file of digests: what the last builds were made of */
 #define BUILD_JOB_MAX (4u << 20)
 #define BUILD_STAT_PATHS_MAX 100000
 
@@ -124,6 +125,7 @@ struct build_job {
     bool events;              /* progress as struct build_event, one JSON document a line */
     char *digests;            /* file that remembers the context's digests; "" for none */
     struct strs allow;        /* "network.host", "security.insecure" */
+    bool explain;             /* events say why a step was missed */
     struct objs cache_from;   /* struct build_cache: what the daemon shall know beforehand */
     struct objs cache_to;     /* struct build_cache: where the steps shall be kept besides */
 };
@@ -196,9 +198,9 @@ struct build_event {
     uint32_t step, total; /* 0: not about a step */
     char *stage;          /* name or number of the step's stage */
     char *name;           /* with State "start": the instruction */
-    char *state;          /* "start" "cached" "done" "error" "built", or absent */
+    char *state;          /* "start" "cached" "missed" "done" "error" "built", or absent */
     char *log;            /* bytes of output, not always whole lines */
-    char *why;            /* with "start": why the cache has no answer (explain) */
+    char *why;            /* "missed": why the cache has no answer */
     char *image;          /* "done": of the step; "built": the result */
     struct strs tags;     /* "built" */
     int64_t nanos;        /* "done", "error": since its start */
