@@ -2,6 +2,8 @@
 #include "api/filter.h"
 #include "api/handlers.h"
 #include "api/view.h"
+#include "spec/corten_build.h"
+#include <stdlib.h>
 #include <string.h>
 
 void view_build_cache(struct images *im, struct arena *a, struct objs *ret) {
@@ -26,56 +28,169 @@ void view_build_cache(struct images *im, struct arena *a, struct objs *ret) {
         c->shared = map_get(&users, str_n(&own, sizeof(own))) != NULL;
         c->size = (int64_t)own->size;
         c->created_at = i->created;
+        c->last_used_at = image_used_at(i);
     }
 }
 
-/* Steps, and results that only a record has kept: c->state has their ids. */
-static bool is_cache(void *arg, struct image *i) {
+/* --- prune --------------------------------------------------------------------------------------
+ */
+#define TYPE_STEP "regular"
+#define TYPE_MOUNT "exec.cachemount" /* as the peer calls it */
+
+struct prune {
+    struct api_filters filters;
+    int64_t until; /* wall ns; 0: any */
+    int64_t keep;  /* bytes that may stay; -1: none is asked for */
+    struct map chosen;
+    bool mounts;
+    struct api_build_pruned doc;
+};
+
+/* Steps, and results that only a record has kept. */
+static bool may_go(const struct prune *p, const struct image *i) {
+    const struct strs *ids = api_filter(&p->filters, "id");
+    if (!i->step && (!image_is_cached(i) || !list_empty(&i->tags)))
+        return false;
+    if (ids && !strs_has(ids, i->id_text))
+        return false;
+    return p->until == 0 || image_used_at(i) < p->until;
+}
+
+static uint64_t own_bytes(const struct image *i) {
+    return i->layers_n ? i->layers[i->layers_n - 1]->size : 0;
+}
+
+static int newest_first(const void *a, const void *b) {
+    int64_t x = image_used_at(*(struct image *const *)a),
+            y = image_used_at(*(struct image *const *)b);
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* What was used last stays, as much as may. */
+static void choose(struct prune *p, struct images *im) {
+    VEC(struct image *) all = {0};
+    struct image *i;
+    size_t at = 0;
+    uint64_t bytes = 0;
+    while ((i = images_next(im, &at)))
+        if (may_go(p, i))
+            vec_push(&all, i);
+    if (all.n && p->keep >= 0)
+        qsort(all.items, all.n, sizeof(all.items[0]), newest_first);
+    for (size_t n = 0; n < all.n; n++) {
+        bytes += own_bytes(all.items[n]);
+        if (p->keep < 0 || bytes > (uint64_t)p->keep)
+            map_set(&p->chosen, str_of(all.items[n]->id_text), all.items[n]);
+    }
+    vec_done(&all);
+}
+
+static bool is_chosen(const struct api_call *c, const struct image *i) {
+    const struct prune *p = c->state;
+    return map_get(&p->chosen, str_of(i->id_text)) != NULL;
+}
+static bool goes(void *arg, struct image *i) {
+    return is_chosen(arg, i);
+}
+static bool forgets(void *arg, const struct image *i) {
+    return is_chosen(arg, i);
+}
+
+static void reply(struct api_call *c) {
+    struct prune *p = c->state;
+    map_done(&p->chosen);
+    api_reply_doc(c, 200, &api_build_pruned_fields, &p->doc);
+}
+
+static bool is_cache_mount(void *arg, const struct volume *v) {
     const struct api_call *c = arg;
-    const struct strs *kept = c->state;
-    return i->step || strs_has(kept, i->id_text);
+    const struct prune *p = c->state;
+    const struct strs *ids = api_filter(&p->filters, "id");
+    const char *id = strmap_get(&v->labels, BUILD_CACHE_LABEL);
+    return id && (!ids || strs_has(ids, id)) && (p->until == 0 || v->created < p->until);
+}
+
+static void mounts_pruned(void *arg, struct err e, const struct strv *removed, uint64_t bytes) {
+    struct api_call *c = arg;
+    struct prune *p = c->state;
+    if (err_failed(e)) {
+        map_done(&p->chosen);
+        api_reply_err(c, e);
+        return;
+    }
+    for (size_t i = 0; i < removed->n; i++)
+        strs_add(&p->doc.deleted, &c->arena, arena_strz(&c->arena, removed->items[i]));
+    p->doc.space_reclaimed += bytes;
+    reply(c);
 }
 
 static void pruned(void *arg, const struct image_removals *r, uint64_t reclaimed, struct err e) {
     struct api_call *c = arg;
-    struct api_build_pruned doc = {.space_reclaimed = reclaimed};
+    struct prune *p = c->state;
     if (err_failed(e)) {
+        map_done(&p->chosen);
         api_reply_err(c, e);
         return;
     }
     for (size_t i = 0; i < r->n; i++)
         if (r->items[i].deleted)
-            strs_add(&doc.deleted, &c->arena, r->items[i].deleted);
-    api_reply_doc(c, 200, &api_build_pruned_fields, &doc);
+            strs_add(&p->doc.deleted, &c->arena, r->items[i].deleted);
+    p->doc.space_reclaimed += reclaimed;
+    if (p->mounts)
+        volumes_prune(c->api->volumes, is_cache_mount, mounts_pruned, c);
+    else
+        reply(c);
 }
 
-/* Records go all at once; what asks to keep some of them is refused. */
-static struct err check(struct api_call *c) {
-    static const char *const amounts[] = {"keep-storage", "reserved-space", "max-used-space",
-                                          "min-free-space"};
-    static const char *const none[] = {NULL};
-    struct api_filters filters = {0};
-    for (size_t i = 0; i < ARRAY_LEN(amounts); i++) {
-        const char *value = api_query(c, amounts[i]);
-        if (value && *value && strcmp(value, "0") != 0)
-            return err_new(ERR_UNSUPPORTED, "query parameter '%s' is not supported", amounts[i]);
+/* The least of the amounts that were given: all of them bound what stays. */
+static struct err read_amounts(struct api_call *c, struct prune *p) {
+    static const char *const names[] = {"keep-storage", "reserved-space", "max-used-space"};
+    const char *least = api_query(c, "min-free-space");
+    p->keep = -1;
+    if (least && *least && strcmp(least, "0") != 0)
+        return err_new(ERR_UNSUPPORTED, "query parameter 'min-free-space' is not supported");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        int64_t n = 0;
+        const char *text = api_query(c, names[i]);
+        if (!text || !*text)
+            continue;
+        TRY(api_query_i64(c, names[i], 0, INT64_MAX, &n));
+        if (n > 0 && (p->keep < 0 || n < p->keep))
+            p->keep = n;
     }
-    return api_read_filters(c, none, &filters);
+    return OK;
+}
+
+static struct err read_types(struct api_call *c, struct prune *p, bool *ret_steps) {
+    const struct strs *types = api_filter(&p->filters, "type");
+    *ret_steps = !types || strs_has(types, TYPE_STEP);
+    p->mounts = types ? strs_has(types, TYPE_MOUNT) : api_query_bool(c, "all", false);
+    for (size_t i = 0; types && i < types->n; i++)
+        if (strcmp(types->items[i], TYPE_STEP) != 0 && strcmp(types->items[i], TYPE_MOUNT) != 0)
+            return err_new(ERR_INVALID, "filter type=%s: there are " TYPE_STEP " and " TYPE_MOUNT,
+                           types->items[i]);
+    return OK;
 }
 
 void api_build_prune(struct api_call *c) {
-    struct err e = check(c);
+    static const char *const allowed[] = {"until", "type", "id", NULL};
+    struct prune *p = arena_alloc(&c->arena, sizeof(*p));
+    bool steps = false;
+    *p = (struct prune){0};
+    struct err e = api_read_filters(c, allowed, &p->filters);
+    if (!err_failed(e))
+        e = api_filter_until(&p->filters, &p->until);
+    if (!err_failed(e))
+        e = read_types(c, p, &steps);
+    if (!err_failed(e))
+        e = read_amounts(c, p);
     if (err_failed(e)) {
         api_reply_err(c, e);
         return;
     }
-    struct strs *kept = arena_alloc(&c->arena, sizeof(*kept));
-    struct image *i;
-    size_t at = 0;
-    while ((i = images_next(c->api->images, &at)))
-        if (!i->step && image_is_cached(i))
-            strs_add(kept, &c->arena, i->id_text);
-    c->state = kept;
-    image_cache_clear(c->api->images);
-    image_prune(c->api->images, true, is_cache, pruned, c);
+    c->state = p;
+    if (steps)
+        choose(p, c->api->images);
+    image_cache_clear(c->api->images, forgets, c);
+    image_prune(c->api->images, true, goes, pruned, c);
 }

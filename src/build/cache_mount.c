@@ -21,7 +21,7 @@
 static struct err volume_make(struct build *b, const char *id, const char *name,
                               struct api_volume *ret) {
     struct api_volume_create in = {.name = arena_strz(b->arena, name)};
-    strmap_set(&in.labels, b->arena, CACHE_LABEL, id);
+    strmap_set(&in.labels, b->arena, BUILD_CACHE_LABEL, id);
     struct client_call call = {.method = "POST",
                                .target = "/volumes/create",
                                .in_fields = &api_volume_create_fields,
@@ -121,8 +121,8 @@ struct err cache_mount(struct build *b, struct step_mounts *all, const struct st
     digest_of(buf_str(&whole), &d);
     digest_hex(&d, hex);
     for (unsigned n = 0; n < INSTANCES_MAX; n++) {
-        char *name = n ? arena_printf(b->arena, CACHE_VOLUME "%.16s-%u", hex, n)
-                       : arena_printf(b->arena, CACHE_VOLUME "%.16s", hex);
+        char *name = n ? arena_printf(b->arena, BUILD_CACHE_VOLUME "%.16s-%u", hex, n)
+                       : arena_printf(b->arena, BUILD_CACHE_VOLUME "%.16s", hex);
         int fd;
         TRY(AWAIT(b, take(b, s, id, name, &fd)));
         if (fd < 0)

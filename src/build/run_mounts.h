@@ -4,7 +4,7 @@
  * bind    a tree of the context, of a stage or of an image: copied to the builder's directory and
  *         mounted from there (the context itself when nothing may change it and nothing is left
  *         out), so that writes are discarded
- * cache   a named volume of the daemon with the label CACHE_LABEL; its data directory is locked
+ * cache   a named volume of the daemon with the label BUILD_CACHE_LABEL; its data directory is locked
  *         (flock(2)) for the time of the step as `sharing` says
  * tmpfs   the daemon's
  * secret  a file in memory (/dev/shm), gone with the step; or a variable
@@ -16,8 +16,6 @@
 #include "build/execute.h"
 #include "build/key.h"
 
-#define CACHE_LABEL "corten.build.cache" /* value: the cache's id */
-#define CACHE_VOLUME "corten-cache-"     /* and the first 16 digits of the id's digest, "-N" */
 
 struct step_mount {
     struct run_mount m;

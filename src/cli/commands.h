@@ -79,6 +79,9 @@
     X(volume_rm)          \
     X(volume_snapshot)    \
     X(volume_update)      \
+    X(builder_export)     \
+    X(builder_import)     \
+    X(builder_ls)         \
     X(builder_prune)      \
     X(commit)             \
     X(container_prune)    \

@@ -293,8 +293,11 @@ struct image *image_cache_get(struct images *im, struct str key);
 void image_cache_put(struct images *im, struct str key, struct image *i);
 /* Does an entry name it? */
 bool image_is_cached(const struct image *i);
-/* Forgets all entries (the images go by image_prune). */
-void image_cache_clear(struct images *im);
+/* Forgets all entries, or those of the images that are wanted (they go by image_prune). */
+void image_cache_clear(struct images *im, bool (*wanted)(void *arg, const struct image *i),
+                       void *arg);
+/* Wall ns of its last use, as a base, a step or a container's. */
+int64_t image_used_at(const struct image *i);
 
 /* --- upkeep -----------------------------------------------------------------------------------
  */

@@ -100,17 +100,28 @@ bool image_is_cached(const struct image *i) {
     return fact_of_const(i)->cache_keys.n > 0;
 }
 
-void image_cache_clear(struct images *im) {
+int64_t image_used_at(const struct image *i) {
+    return MAX(fact_of_const(i)->used_at, i->tagged_at);
+}
+
+void image_cache_clear(struct images *im, bool (*wanted)(void *arg, const struct image *i),
+                       void *arg) {
     size_t it = 0;
     void *p;
+    struct store_txn *t = store_txn_new();
     while (map_next(&im->by_id, &it, NULL, &p)) {
         struct image_fact *f = p;
-        for (size_t n = 0; n < f->cache_keys.n; n++)
+        if (f->cache_keys.n == 0 || (wanted && !wanted(arg, &f->image)))
+            continue;
+        for (size_t n = 0; n < f->cache_keys.n; n++) {
+            map_del(&im->cache, str_of(f->cache_keys.items[n]));
             free(f->cache_keys.items[n]);
+        }
         vec_done(&f->cache_keys);
+        if (wanted)
+            store_add(t, "DELETE FROM build_cache WHERE image = ?", "b", digest_key(&f->image.id));
     }
-    map_done(&im->cache);
-    struct store_txn *t = store_txn_new();
-    store_add(t, "DELETE FROM build_cache", "");
+    if (!wanted)
+        store_add(t, "DELETE FROM build_cache", "");
     store_commit(im->store, t, STORE_LAZY, NULL, NULL);
 }

@@ -97,6 +97,10 @@
 #include "spec/fields.h"
 
 #define BUILD_LABEL "corten.build" /* on every container of a build; value: the job's Id */
+#define BUILD_CACHE_LABEL \
+    "corten.build.cache" /* on the volume of a cache mount; value: the cache's id */
+#define BUILD_CACHE_VOLUME \
+    "corten-cache-" /* its name: and the first 16 digits of the id's digest, "-N" */
 #define BUILD_JOB_FD 3
 #define BUILD_SOCKET_FD 4
 #define BUILD_BODY_FD 5
