@@ -56,8 +56,17 @@ static bool may_go(const struct prune *p, const struct image *i) {
     return p->until == 0 || image_used_at(i) < p->until;
 }
 
-static uint64_t own_bytes(const struct image *i) {
-    return i->layers_n ? i->layers[i->layers_n - 1]->size : 0;
+/* Bytes of those of its layers that are not among the kept ones. */
+static uint64_t more_bytes(const struct image *i, const struct map *kept) {
+    uint64_t bytes = 0;
+    for (size_t k = 0; k < i->layers_n; k++)
+        if (!map_get(kept, str_n(&i->layers[k], sizeof(i->layers[k]))))
+            bytes += i->layers[k]->size;
+    return bytes;
+}
+static void keep_layers(const struct image *i, struct map *kept) {
+    for (size_t k = 0; k < i->layers_n; k++)
+        (void)map_set(kept, str_n(&i->layers[k], sizeof(i->layers[k])), i->layers[k]);
 }
 
 static int newest_first(const void *a, const void *b) {
@@ -66,21 +75,29 @@ static int newest_first(const void *a, const void *b) {
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* What was used last stays, as much as may. */
+/* What was used last stays, as much as may: an image with all its layers. */
 static void choose(struct prune *p, struct images *im) {
     VEC(struct image *) all = {0};
+    CLEAN_MAP struct map kept = {0};
     struct image *i;
     size_t at = 0;
     uint64_t bytes = 0;
-    while ((i = images_next(im, &at)))
+    while ((i = images_next(im, &at))) {
         if (may_go(p, i))
             vec_push(&all, i);
+        else if (!i->step) /* its layers are none of the cache's */
+            keep_layers(i, &kept);
+    }
     if (all.n && p->keep >= 0)
         qsort(all.items, all.n, sizeof(all.items[0]), newest_first);
     for (size_t n = 0; n < all.n; n++) {
-        bytes += own_bytes(all.items[n]);
-        if (p->keep < 0 || bytes > (uint64_t)p->keep)
+        uint64_t more = more_bytes(all.items[n], &kept);
+        if (p->keep < 0 || more > (uint64_t)p->keep - bytes) {
             map_set(&p->chosen, str_of(all.items[n]->id_text), all.items[n]);
+            continue;
+        }
+        bytes += more;
+        keep_layers(all.items[n], &kept);
     }
     vec_done(&all);
 }

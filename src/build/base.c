@@ -50,9 +50,10 @@ struct err base_pull(struct build *b, const char *name) {
 }
 
 struct err base_find(struct build *b, const char *name, struct build_base *ret) {
-    if (!b->request->pull) {
+    bool id = str_starts(str_of(name), STR("sha256:")); /* of a layout: it is here */
+    if (!b->request->pull || id) {
         struct err e = AWAIT(b, daemon_base(b->client, name, b->arena, ret));
-        if (err_kind(e) != ERR_NOT_FOUND)
+        if (err_kind(e) != ERR_NOT_FOUND || id)
             return e;
         err_free(e); /* not here yet */
     }

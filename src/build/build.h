@@ -29,8 +29,8 @@ int build_main(int argc, char **argv);
 /* The parsed Dockerfile as text, in the notation of BuildKit's parser tests. name: for messages. */
 struct err build_print_tree(struct str dockerfile, const char *name, struct buf *ret);
 
-/* Of the steps that the last builds from a context had to make: which, and why, a line each. digests:
- * as in the job (struct build_job). Nothing when nothing is known. */
+/* Of the steps that the last builds from a context had to make: which, and why, a line each.
+ * digests: as in the job (struct build_job). Nothing when nothing is known. */
 void build_misses(const char *digests, struct buf *out);
 
 /* Checks without building: a line per finding, as errors are shown. The peer's rules (build checks

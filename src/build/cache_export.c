@@ -129,6 +129,9 @@ struct err cache_inline(struct build *b) {
         wanted |= strcmp(to[i].type, "inline") == 0;
     if (!wanted)
         return OK;
+    if (b->request->squash)
+        return err_new(ERR_UNSUPPORTED, "an image of one layer cannot have the build cache in it: "
+                                        "squash or inline cache");
     TRY(layers_of(b, s->layers, &ids));
     for (size_t i = 0; i < ids.n; i++)
         number_add(&k, ids.items[i]);

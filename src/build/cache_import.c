@@ -1,13 +1,10 @@
 /* build/cache_import.c - steps of a cache image into the daemon. */
-#include "archive/layer_tar.h"
-#include "base/file.h"
 #include "base/map.h"
 #include "build/cache.h"
 #include "build/lane.h"
+#include "build/named.h"
 #include "build/reference.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 static void map_clean(struct map *m) {
     map_done(m);
@@ -84,65 +81,13 @@ static struct err take_registry(struct build *b, const struct build_cache *from)
 
 /* --- from a directory ---------------------------------------------------------------------------
  */
-static struct err to_file(void *arg, const void *p, size_t n) {
-    int rc = fd_write_all(*(int *)arg, p, n);
-    return rc < 0 ? err_errno(rc, "write") : OK;
-}
-
-static struct err pack_layout(struct build *b, const char *path, int *ret_fd) {
-    CLEAN_FD int dir = -1;
-    struct layer_tar done;
-    const char *name = arena_printf(b->arena, "%u", context_serial(b->context));
-    TRY(dir_open(path, &dir));
-    if (faccessat(dir, "oci-layout", F_OK, AT_SYMLINK_NOFOLLOW) != 0)
-        return err_new(ERR_NOT_FOUND, "no cache is there");
-    CLEAN_FD int fd = openat(b->context->temp_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-                             0600);
-    if (fd < 0 || unlinkat(b->context->temp_fd, name, 0) != 0)
-        return err_errno(errno, "make a file for the cache");
-    struct tar_sink sink = {to_file, &fd};
-    TRY(layer_tar(dir, LAYER_TAR_PLAIN, &sink, &done));
-    if (lseek(fd, 0, SEEK_SET) != 0)
-        return err_errno(errno, "rewind");
-    *ret_fd = TAKE_FD(fd);
-    return OK;
-}
-
-static ssize_t layout_read(void *arg, void *p, size_t n) {
-    ssize_t got = read(*(int *)arg, p, n);
-    return got < 0 ? -errno : got;
-}
-
-struct loaded {
-    struct build *build;
-    const char *image;
-};
-
-static struct err loaded_message(void *arg, const struct api_message *m) {
-    struct loaded *l = arg;
-    static const char *const words[] = {"Loaded image ID: ", "Loaded image: "};
-    for (size_t i = 0; m->stream && i < ARRAY_LEN(words); i++)
-        if (str_starts(str_of(m->stream), str_of(words[i])))
-            l->image = arena_str(l->build->arena,
-                                 str_trim(str_from(str_of(m->stream), strlen(words[i]))));
-    return OK;
-}
-
 static struct err take_layout(struct build *b, const struct build_cache *from) {
-    CLEAN_FD int fd = -1;
-    struct loaded l = {.build = b};
-    TRY(pack_layout(b, from->name, &fd));
-    struct client_call call = {.method = "POST",
-                               .target = "/images/load?quiet=1",
-                               .content_type = "application/x-tar",
-                               .body_read = layout_read,
-                               .body_arg = &fd};
-    TRY(client_begin(b->client, &call));
-    TRY(client_messages(b->client, loaded_message, &l));
-    if (!l.image)
+    const char *image = NULL;
+    TRY(layout_load(b, from->name, &image));
+    if (!image)
         return err_new(ERR_INVALID, "no image is in it");
-    struct err e = adopt(b, l.image, from->name);
-    struct err gone = image_forget(b, l.image);
+    struct err e = adopt(b, image, from->name);
+    struct err gone = image_forget(b, image);
     if (err_failed(e)) {
         err_ignore(gone); /* the first counts */
         return e;

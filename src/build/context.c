@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "build/dockerfile.h"
+#include "build/named.h"
 #include "build/tree_stream.h"
 #include "build/unpack.h"
 #include "kernel/beneath.h"
@@ -20,6 +21,7 @@ void context_done(struct context *c) {
         err_ignore(dir_remove(c->temp_parent, c->id));
     c->temp_parent = fd_close(c->temp_parent);
     ignore_done(&c->ignore);
+    named_dirs_done(&c->named);
     if (c->digests)
         err_ignore(digests_save(c->digests)); /* the next build then reads the files again */
     c->digests = digests_free(c->digests);

@@ -9,6 +9,7 @@
 #include "http/body.h"
 #include "spec/corten_build.h"
 
+struct named_dirs VEC_BODY(struct named_dir *);
 struct context {
     char *temp_path; /* TempDir/<Id> */
     int temp_parent; /* TempDir */
@@ -18,6 +19,8 @@ struct context {
     int root_fd;     /* the context */
     struct ignore ignore;
     struct source_root root;
+    struct named_dirs named; /* build/named.h */
+    struct strmap layouts;   /* the same: value → image */
     struct memory *memory;   /* of its builds (build/memory.h); NULL: none */
     struct digests *digests; /* of a caller's directory; NULL: none */
 };

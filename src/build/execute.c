@@ -2,6 +2,7 @@
 #include "build/execute.h"
 #include "base/time.h"
 #include "build/lane.h"
+#include "build/named.h"
 #include "build/provenance.h"
 #include "build/reference.h"
 
@@ -113,15 +114,25 @@ static struct err stage_begin(struct build *b, struct stage *st) {
     if (strcmp(st->base, "scratch") == 0) {
         struct platform here = platform_here();
         state_scratch(s, here.os, here.arch);
-        return base_layers(b, "scratch", &s->layers);
+        TRY(base_layers(b, "scratch", &s->layers));
+        s->base_layers = s->layers;
+        return OK;
     }
+    if (st->context && context_is_dir(st->context))
+        return stage_directory(b, st);
     struct build_base base = {0};
-    TRY(base_find(b, st->base, &base));
-    TRYF(state_base(s, base.config), "%s", st->base);
-    s->base_name = st->base;
+    const char *name = st->base;
+    if (st->context)
+        TRY(named_image(b, st->context, &name));
+    TRY(base_find(b, name, &base));
+    TRYF(state_base(s, base.config), "%s", name);
+    s->base_name = st->context && str_starts(str_of(st->context), STR(CONTEXT_LAYOUT)) ? st->base
+                                                                                       : name;
     s->base_id = base.image;
     TRY(platform_check(b, st));
-    return base_layers(b, base.image, &s->layers);
+    TRY(base_layers(b, base.image, &s->layers));
+    s->base_layers = s->layers;
+    return OK;
 }
 
 /* Stages that this step needs are announced before it. */
@@ -153,6 +164,17 @@ struct err stage_run(struct build *b, struct stage *st) {
     return OK;
 }
 
+static struct err image_make(struct build *b, struct state *s, const char *key, char **ret_image) {
+    int64_t now = b->request->latest != INT64_MAX ? b->request->latest : time_now();
+    char *layers = s->layers;
+    if (b->request->squash)
+        TRY(squash(b, s, &layers));
+    state_times(s, now);
+    provenance_time(b, now);
+    TRY(daemon_image(b->client, layers, key, &s->image, b->arena, ret_image));
+    return layers != s->layers ? image_forget(b, layers) : OK;
+}
+
 /* The image's config on the layers. The key leaves the times out: the same build gives the same
  * image again. */
 static struct err finish(struct build *b, char **ret_image) {
@@ -167,17 +189,15 @@ static struct err finish(struct build *b, char **ret_image) {
     key_begin(&k, "image", s->layers);
     key_add(&k, buf_str(&document));
     key_add(&k, str_n(&b->request->latest, sizeof(b->request->latest)));
+    if (b->request->squash)
+        key_addz(&k, "squash");
     key_end(&k, key);
     if (!b->request->no_cache) {
         TRY(daemon_cache_get(b->client, key, b->arena, ret_image));
         if (*ret_image)
             return OK;
     }
-    bool fixed = b->request->latest != INT64_MAX;
-    int64_t now = fixed ? b->request->latest : time_now();
-    state_times(s, now);
-    provenance_time(b, now);
-    return daemon_image(b->client, s->layers, key, &s->image, b->arena, ret_image);
+    return image_make(b, s, key, ret_image);
 }
 
 static struct err tag_all(struct build *b, const char *image) {

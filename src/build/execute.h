@@ -35,6 +35,8 @@ struct err stage_run(struct build *b, struct stage *s);
  */
 struct err step_run(struct build *b, struct stage *stage, const struct instr *in);
 struct err step_copy(struct build *b, struct stage *stage, const struct instr *in);
+/* FROM of a directory context: its files on nothing. */
+struct err stage_directory(struct build *b, struct stage *stage);
 struct err step_workdir(struct build *b, struct stage *stage, const struct instr *in);
 
 /* Is the stage of this lane one that shall not use the cache? */
@@ -52,6 +54,9 @@ struct err base_find(struct build *b, const char *name, struct build_base *ret);
 struct err base_pull(struct build *b, const char *name);
 /* The step image with the layers of an image, or without any for "scratch". */
 struct err base_layers(struct build *b, const char *image, char **ret_step);
+/* The step image with all layers above the base as one, and the history to it: build/squash.c. The
+ * image that is given is the caller's to forget. */
+struct err squash(struct build *b, struct state *s, char **ret_layers);
 /* --- the result: build/output.c ----------------------------------------------------------------
  */
 /* What the job wants of it besides: files, archives, the metadata file. */

@@ -53,15 +53,14 @@ struct err explain_step(struct build *b, const struct stage *s, const struct ins
     CLEAN_BUF struct buf why = {0};
     if (!m)
         return OK;
-    struct memory_step is = {
-        .dockerfile = in->on_build ? "ONBUILD" : b->request->dockerfile,
-        .stage = s->name ? s->name : arena_printf(b->arena, "%u", s->index),
-        .text = arena_str(b->arena, str_trim(in->node->text)),
-        .place = in->on_build ? UINT32_MAX : (uint32_t)(in - s->steps),
-        .key = k->text,
-        .parent = s->state.layers,
-        .why = "",
-        .parts = k->parts};
+    struct memory_step is = {.dockerfile = in->on_build ? "ONBUILD" : b->request->dockerfile,
+                             .stage = s->name ? s->name : arena_printf(b->arena, "%u", s->index),
+                             .text = arena_str(b->arena, str_trim(in->node->text)),
+                             .place = in->on_build ? UINT32_MAX : (uint32_t)(in - s->steps),
+                             .key = k->text,
+                             .parent = s->state.layers,
+                             .why = "",
+                             .parts = k->parts};
     const struct memory_step *was = memory_find(m, &is);
     bool same = was && strcmp(was->key, is.key) == 0;
     if (hit && same) {

@@ -1,9 +1,9 @@
 /* build/memory.c - the file of steps, and the comparison. */
 #include "build/memory.h"
-#include "build/build.h"
-#include "spec/corten_build.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "build/build.h"
+#include "spec/corten_build.h"
 #include <fcntl.h>
 #include <stdlib.h>
 
@@ -92,7 +92,7 @@ static bool read_lists(struct str *rest, struct arena *a, struct memory_step *s)
 }
 
 static bool read_step(struct str *rest, struct arena *a, struct memory_step *s) {
-    const char **const texts[] = {&s->dockerfile, &s->stage, &s->text,
+    const char **const texts[] = {&s->dockerfile, &s->stage,  &s->text,
                                   &s->key,        &s->parent, &s->why};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (!get_text(rest, a, texts[i]))
@@ -180,8 +180,8 @@ void memory_put(struct memory *m, const struct memory_step *s) {
                               .parent = arena_strz(a, s->parent),
                               .why = arena_strz(a, s->why)};
     for (size_t i = 0; i < s->parts.n; i++)
-        vec_push(&n->parts,
-                 ((struct key_part){arena_strz(a, s->parts.items[i].name), s->parts.items[i].hash}));
+        vec_push(&n->parts, ((struct key_part){arena_strz(a, s->parts.items[i].name),
+                                               s->parts.items[i].hash}));
     for (size_t i = 0; i < s->files.n; i++) {
         struct memory_file f = s->files.items[i];
         f.path = arena_strz(a, f.path);
@@ -235,11 +235,11 @@ static void compare_files(const struct memory_step *was, const struct memory_ste
         int order = !a ? 1 : !b ? -1 : strcmp(a->path, b->path);
         i += order <= 0;
         k += order >= 0;
-        const char *how = order < 0                          ? "is gone"
-                          : order > 0                        ? "is new"
-                          : a->content != b->content         ? "has changed"
-                          : a->attributes != b->attributes   ? "has another mode, owner or type"
-                                                             : NULL;
+        const char *how = order < 0                        ? "is gone"
+                          : order > 0                      ? "is new"
+                          : a->content != b->content       ? "has changed"
+                          : a->attributes != b->attributes ? "has another mode, owner or type"
+                                                           : NULL;
         if (how && n++ < SHOWN_MAX)
             say(out, "'%s' %s", order < 0 ? a->path : b->path, how);
     }

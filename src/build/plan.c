@@ -111,15 +111,8 @@ static struct err stage_base(struct planner *p, struct stage *s) {
         return dockerfile_error(p->file, s->from.node, 0, "base name (%s) should not be blank%s%s",
                                 s->from.from.image, unset.n ? ": not set: " : "",
                                 unset.n ? unset.items[0] : "");
-    const char *context = plan_context(p->plan, s->base);
-    if (context && !str_starts(str_of(context), STR(CONTEXT_IMAGE)))
-        return err_as(dockerfile_error(p->file, s->from.node, 0,
-                                       "FROM of the directory context '%s' is not supported",
-                                       s->base),
-                      ERR_UNSUPPORTED);
-    if (context)
-        s->base = arena_strz(p->arena, context + strlen(CONTEXT_IMAGE));
-    s->parent = context ? NULL : stage_named(p->plan, s->index, s->base);
+    s->context = plan_context(p->plan, s->base);
+    s->parent = s->context ? NULL : stage_named(p->plan, s->index, s->base);
     if (!s->from.from.platform)
         return OK;
     char *platform;

@@ -11,6 +11,7 @@ struct stage {
     char *name; /* lower case; NULL: none */
     struct instr from;
     char *base;           /* image name with ARGs expanded; "scratch" */
+    const char *context;  /* FROM of a named context: its value; else NULL */
     struct stage *parent; /* FROM of another stage; NULL: image or scratch */
     struct instr *steps;
     size_t steps_n;
@@ -37,9 +38,7 @@ struct platform platform_here(void);
 
 struct err plan_make(const struct dockerfile *f, struct request *r, struct arena *a,
                      struct plan **ret);
-#define CONTEXT_IMAGE "docker-image://"
-/* What the build says that this name is (build-context): CONTEXT_IMAGE and a reference, or a
- * directory. NULL: nothing. */
+/* What the build says that this name is (build-context): build/named.h. NULL: nothing. */
 const char *plan_context(const struct plan *p, const char *name);
 /* Marks the stages with these names (or numbers) as fresh. ERR_INVALID: there is no such stage. */
 struct err plan_fresh(struct plan *p, const struct strs *names, struct arena *a);

@@ -118,8 +118,9 @@ static struct err read_remote(struct reader *x) {
     x->r->remote = (char *)x->value.p;
     return OK;
 }
-static struct err refuse_if_true(struct reader *x) {
-    return truth(x->value) ? refuse(x) : OK;
+static struct err read_squash(struct reader *x) {
+    x->r->squash = truth(x->value);
+    return OK;
 }
 /* Images with steps in them (build/cache.h). What the daemon itself has is used in any case. */
 static struct err read_cache_from(struct reader *x) {
@@ -282,7 +283,7 @@ static const struct {
     {"isolation", read_isolation},
     {"version", read_version},
     {"remote", read_remote},
-    {"squash", refuse_if_true},
+    {"squash", read_squash},
     {"cachefrom", read_cache_from},
     {"outputs", refuse_if_filled},
     {"session", refuse_if_given},

@@ -23,7 +23,7 @@ struct request {
     char *target;     /* "" or NULL: the last stage */
     char *platform;   /* "" or NULL: this machine's */
     char *remote;     /* URL of the context or Dockerfile, or git repository; "" or NULL: none */
-    bool no_cache, pull, quiet;
+    bool no_cache, pull, quiet, squash;
     bool inline_cache;      /* BUILDKIT_INLINE_CACHE: build/cache.h */
     struct strs cache_from; /* names of images */
     int64_t latest;         /* SOURCE_DATE_EPOCH as wall ns; INT64_MAX: not given */

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "build/lane.h"
+#include "build/named.h"
 #include "build/trees.h"
 #include "kernel/beneath.h"
 #include <errno.h>
@@ -40,11 +41,12 @@ static struct err expand(void *arg, const char *text, char **ret) {
 }
 
 /* Context trees count by content. */
-static struct err key_context(struct build *b, const char *source, struct key *k) {
+static struct err key_context(struct build *b, const struct step_mount *s, struct key *k) {
+    const char *source = s->source;
     CLEAN_SOURCES struct source_items items = {0};
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     struct digest d;
-    TRY(AWAIT(b, source_find(&b->context->root, source, b->arena, &items)));
+    TRY(AWAIT(b, source_find(s->root, source, b->arena, &items)));
     for (size_t i = 0; i < items.n; i++)
         TRY(AWAIT(b, source_hash(&items.items[i], h)));
     sha256_end(h, d.bytes);
@@ -68,7 +70,7 @@ static struct err key_mount(struct build *b, const struct step_mount *s, struct 
         return OK;
     key_addz(k, s->source);
     key_addz(k, s->image);
-    return s->image ? OK : key_context(b, s->source, k);
+    return s->image ? OK : key_context(b, s, k);
 }
 
 static struct err find_one(struct build *b, struct stage *stage, const struct instr *in,
@@ -87,6 +89,15 @@ static struct err find_one(struct build *b, struct stage *stage, const struct in
     CLEAN_FREE
     char *clean = path_clean(str_of(joined));
     ret->source = arena_strz(b->arena, clean);
+    ret->root = &b->context->root;
+    const char *named = m->from ? plan_context(b->plan, m->from) : NULL;
+    if (named && context_is_dir(named) && m->kind == MOUNT_BIND) {
+        TRY(named_root(b, named, &ret->root));
+        return OK;
+    }
+    if (named && context_is_dir(named) && m->kind == MOUNT_CACHE)
+        return err_new(ERR_UNSUPPORTED, "a cache cannot begin with the directory context '%s'",
+                       m->from);
     if (m->from && *m->from && (m->kind == MOUNT_BIND || m->kind == MOUNT_CACHE))
         return stage_or_image(b, stage, in, m->from, &ret->image);
     m->from = NULL;
@@ -139,7 +150,7 @@ static struct err tree_path(struct build *b, int root, const char *source, char 
 }
 
 static struct err bind_source(struct build *b, const struct step_mount *s, char **ret) {
-    const struct source_root *context = &b->context->root;
+    const struct source_root *context = s->root;
     CLEAN_FD
     int root = -1;
     const char *path;
@@ -149,7 +160,7 @@ static struct err bind_source(struct build *b, const struct step_mount *s, char 
     }
     if (s->m.read_only && !context->ignore)
         return tree_path(b, context->fd, s->source, ret);
-    TRY(context_tree(b, s->source, &root, &path));
+    TRY(context_tree(b, s->root, s->source, &root, &path));
     return tree_path(b, root, path, ret);
 }
 

@@ -4,11 +4,9 @@
  * bind    a tree of the context, of a stage or of an image: copied to the builder's directory and
  *         mounted from there (the context itself when nothing may change it and nothing is left
  *         out), so that writes are discarded
- * cache   a named volume of the daemon with the label BUILD_CACHE_LABEL; its data directory is locked
- *         (flock(2)) for the time of the step as `sharing` says
- * tmpfs   the daemon's
- * secret  a file in memory (/dev/shm), gone with the step; or a variable
- * ssh     the agent's socket
+ * cache   a named volume of the daemon with the label BUILD_CACHE_LABEL; its data directory is
+ * locked (flock(2)) for the time of the step as `sharing` says tmpfs   the daemon's secret  a file
+ * in memory (/dev/shm), gone with the step; or a variable ssh     the agent's socket
  *
  * Trees count in the step's key by their content or their image; the others by what the flag says.
  * Tests: test/e2e/t6005-run-mounts.sh. */
@@ -16,12 +14,12 @@
 #include "build/execute.h"
 #include "build/key.h"
 
-
 struct step_mount {
     struct run_mount m;
-    char *target;       /* absolute, cleaned */
-    const char *source; /* "/…", in the tree */
-    const char *image;  /* full id of the tree's image; NULL: the context */
+    char *target;                   /* absolute, cleaned */
+    const char *source;             /* "/…", in the tree */
+    const char *image;              /* full id of the tree's image; NULL: of root */
+    const struct source_root *root; /* the context, or one with a name */
 };
 struct step_mounts {
     struct step_mount *items;

@@ -99,6 +99,7 @@ void state_stage(struct state *s, const struct state *from) {
     s->base_name = from->base_name;
     s->base_id = from->base_id;
     s->base_created = from->base_created;
+    s->base_layers = from->base_layers;
     s->base_labels = from->base_labels;
     for (size_t i = 0; i < from->labelled.n; i++)
         strmap_set(&s->labelled, s->arena, from->labelled.items[i].key, "");

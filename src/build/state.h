@@ -25,6 +25,7 @@ struct state {
     bool cmd_set;
     const char *base_name, *base_id; /* the image at the bottom; NULL: scratch */
     const char *base_created;
+    const char *base_layers;   /* its step image */
     struct strmap base_labels; /* as they were there */
     struct strmap labelled;    /* labels that this build's LABEL and --label have set */
 };

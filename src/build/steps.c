@@ -3,10 +3,8 @@
 #include "build/explain.h"
 #include "build/fetch.h"
 #include "build/lane.h"
+#include "build/named.h"
 #include "build/trees.h"
-#include "kernel/beneath.h"
-#include <errno.h>
-#include <fcntl.h>
 
 /* Absolute; keeps what says that it is a directory. */
 static const char *destination(struct state *s, const char *dest) {
@@ -28,8 +26,6 @@ struct step {
     char *dest_text;
     struct source_root *roots; /* of other stages' trees, one per source */
     struct ignore exclude;
-    struct source_root named; /* of a directory with a name */
-    struct ignore named_rules;
     char *checksum;
 };
 
@@ -257,36 +253,16 @@ static struct err copy_from_image(struct step *t, char **ret_image) {
     return AWAIT(t->build, daemon_cache_put(t->build->client, k.text, *ret_image));
 }
 
-/* A directory that the build gave a name. */
-static struct err open_named(struct step *t, const char *dir, struct source_root *ret) {
-    CLEAN_BUF struct buf text = {0};
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(errno, "build context '%s'", dir);
-    vec_push(&t->copy.opened, fd);
-    struct err e = beneath_read(fd, ".dockerignore", IGNORE_SIZE_MAX, &text);
-    if (err_kind(e) == ERR_NOT_FOUND) {
-        err_free(e); /* no rules */
-        e = OK;
-    }
-    TRY(e);
-    TRY(ignore_parse(buf_str(&text), ".dockerignore", &t->named_rules));
-    *ret = (struct source_root){.fd = fd, .ignore = t->named_rules.n ? &t->named_rules : NULL};
-    return OK;
-}
-
 static struct err perform(struct step *t, char **ret_image) {
     const char *named = t->instr->copy.from ? plan_context(t->build->plan, t->instr->copy.from)
                                             : NULL;
-    bool dir = named && !str_starts(str_of(named), STR(CONTEXT_IMAGE));
+    bool dir = named && context_is_dir(named);
     const struct source_root *root = &t->build->context->root;
     bool hit;
     if (t->instr->copy.from && !dir)
         return copy_from_image(t, ret_image);
-    if (dir) {
-        TRY(open_named(t, named, &t->named));
-        root = &t->named;
-    }
+    if (dir)
+        TRY(named_root(t->build, named, &root));
     TRY(find_in_context(t, root));
     add_docs(t);
     return copy_items(t, false, ret_image, &hit);
@@ -295,7 +271,6 @@ static struct err perform(struct step *t, char **ret_image) {
 static void step_free(struct step *t) {
     copy_done(&t->copy);
     ignore_done(&t->exclude);
-    ignore_done(&t->named_rules);
 }
 
 struct err step_copy(struct build *b, struct stage *stage, const struct instr *in) {
@@ -316,6 +291,31 @@ struct err step_copy(struct build *b, struct stage *stage, const struct instr *i
     struct err e = perform(&t, &image);
     TRY(dockerfile_locate(s->file, in->node, err_wrap(e, "%s failed", instruction_name(in->kind))));
     return step_done(b, s, image, created_by(&t), true);
+}
+
+struct err stage_directory(struct build *b, struct stage *stage) {
+    struct state *s = &stage->state;
+    struct platform here = platform_here();
+    const struct source_root *root;
+    CLEAN_KEY struct key k = {0};
+    CLEAN_COPY struct copy c = {.client = b->client,
+                                .arena = b->arena,
+                                .dest = "/",
+                                .latest = b->request->latest,
+                                .fresh = step_fresh(b)};
+    char *image = NULL;
+    state_scratch(s, here.os, here.arch);
+    TRY(base_layers(b, "scratch", &s->layers));
+    s->base_layers = s->layers;
+    c.parent = s->layers;
+    TRY(named_root(b, stage->context, &root));
+    TRY(AWAIT(b, source_find(root, "/", b->arena, &c.items)));
+    TRY(AWAIT(b, copy_key(&c, &k)));
+    TRY(step_cached(b, k.text, &image));
+    if (!image)
+        TRY(AWAIT(b, copy_run(&c, k.text, &image)));
+    cache_note(b, k.text, image);
+    return step_done(b, s, image, arena_printf(b->arena, "FROM context %s", stage->base), true);
 }
 
 struct err step_workdir(struct build *b, struct stage *stage, const struct instr *in) {

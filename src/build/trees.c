@@ -3,6 +3,7 @@
 #include "archive/extract.h"
 #include "base/path.h"
 #include "build/lane.h"
+#include "build/named.h"
 #include "build/tree_stream.h"
 #include "build/unpack.h"
 #include <stdlib.h>
@@ -12,11 +13,8 @@ struct err stage_or_image(struct build *b, struct stage *stage, const struct ins
     struct stage *other;
     struct build_base base = {0};
     const char *context = plan_context(b->plan, name);
-    if (context && !str_starts(str_of(context), STR(CONTEXT_IMAGE)))
-        return err_new(ERR_UNSUPPORTED, "mounts of the directory context '%s' are not supported",
-                       name);
     if (context)
-        name = context + strlen(CONTEXT_IMAGE);
+        TRY(named_image(b, context, &name));
     other = NULL;
     if (!context)
         TRY(plan_stage(b->plan, stage, in, name, stage->state.file, &other));
@@ -47,13 +45,14 @@ struct err image_tree(struct build *b, const char *image, const char *source, in
     return OK;
 }
 
-struct err context_tree(struct build *b, const char *source, int *ret_root, const char **ret_path) {
+struct err context_tree(struct build *b, const struct source_root *root, const char *source,
+                        int *ret_root, const char **ret_path) {
     CLEAN_LAYER struct layer layer = {0};
     CLEAN_SOURCES struct source_items items = {0};
     struct copy c = {.arena = b->arena, .dest = "/"};
     struct place at = {.path = "/", .type = "dir"};
     struct mode_change mode = {0};
-    TRY(AWAIT(b, source_find(&b->context->root, source, b->arena, &items)));
+    TRY(AWAIT(b, source_find(root, source, b->arena, &items)));
     if (items.n != 1)
         return err_new(ERR_NOT_FOUND, "%s", source);
     c.items = items; /* borrowed */

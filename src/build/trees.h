@@ -15,4 +15,5 @@ struct err stage_or_image(struct build *b, struct stage *stage, const struct ins
 struct err image_tree(struct build *b, const char *image, const char *source, int *ret_root,
                       const char **ret_path);
 /* The same of the context, without what the ignore rules leave out. */
-struct err context_tree(struct build *b, const char *source, int *ret_root, const char **ret_path);
+struct err context_tree(struct build *b, const struct source_root *root, const char *source,
+                        int *ret_root, const char **ret_path);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LAYOUT "oci-layout://"
 #define DOCKERFILE_MAX (4u << 20)
 
 #define O struct build_options
@@ -20,7 +21,8 @@ static const struct option_row build_rows[] = {
     LIST(O, tags, 't', "tag", "NAME[:TAG]", "Name and optionally a tag"),
     TEXT(O, file, 'f', "file", "PATH", "Dockerfile; '-' reads it from standard input"),
     LIST(O, build_args, 0, "build-arg", "NAME[=VALUE]", "Set build-time variables"),
-    LIST(O, contexts, 0, "build-context", "NAME=DIR|docker-image://REF",
+    LIST(O, contexts, 0, "build-context",
+         "NAME=DIR|docker-image://REF|oci-layout://DIR[:NAME|@DIGEST]",
          "Another directory or image for COPY --from and FROM"),
     LIST(O, outputs, 'o', "output", "DIR|type=local|tar|oci|docker[,dest=PATH]",
          "Write the result somewhere besides"),
@@ -54,6 +56,7 @@ static const struct option_row build_rows[] = {
     INT(O, cpu_period, 0, "cpu-period", "USEC", "CPU period of a step"),
     INT(O, cpu_quota, 0, "cpu-quota", "USEC", "CPU quota of a step"),
     FLAG(O, no_cache, 0, "no-cache", "Do not use cache when building the image"),
+    FLAG(O, squash, 0, "squash", "All layers above the base as one"),
     FLAG(O, pull, 0, "pull", "Always attempt to pull a newer version of the image"),
     FLAG(O, load, 0, "load", "The result is an image of the daemon (it always is)"),
     FLAG(O, check, 0, "check", "Do not build: check the Dockerfile"),
@@ -177,6 +180,7 @@ static struct err make_query(const struct build_options *o, const char *dockerfi
     client_query_bool(query, "nocache", o->no_cache);
     client_query_bool(query, "squash", o->squash);
     client_query_bool(query, "pull", o->pull);
+    client_query_bool(query, "squash", o->squash);
     client_query_bool(query, "rm", true);
     pairs_query(query, "buildargs", &o->build_args, "SOURCE_DATE_EPOCH");
     pairs_query(query, "labels", &o->labels, NULL);
@@ -251,15 +255,19 @@ static struct err context_option(struct arena *a, const char *text, struct strma
     char *path;
     if (!str_cut(str_of(text), '=', &name, &value) || name.len == 0 || value.len == 0)
         return err_new(ERR_INVALID, "corten: --build-context '%s': NAME=VALUE is wanted", text);
-    if (str_starts(value, STR("docker-image://")))
+    if (str_starts(value, STR("docker-image://"))) {
         path = arena_str(a, value);
-    else if (str_find_str(value, STR("://")) >= 0)
+    } else if (str_starts(value, STR(LAYOUT))) {
+        TRY(build_path(a, arena_str(a, str_from(value, strlen(LAYOUT))), &path));
+        path = arena_printf(a, "%s%s", LAYOUT, path);
+    } else if (str_find_str(value, STR("://")) >= 0) {
         return err_new(ERR_UNSUPPORTED,
-                       "corten: --build-context '%s': only directories and "
-                       "docker-image:// are supported",
+                       "corten: --build-context '%s': only directories, docker-image:// and "
+                       "oci-layout:// are supported",
                        text);
-    else
+    } else {
         TRY(build_path(a, arena_str(a, value), &path));
+    }
     strmap_set(ret, a, arena_str(a, name), path);
     return OK;
 }

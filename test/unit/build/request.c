@@ -56,7 +56,6 @@ TEST(defaults) {
 
 TEST(refusals) {
     refused("version=2", ERR_UNSUPPORTED, "version=2");
-    refused("squash=1", ERR_UNSUPPORTED, "'squash'");
     refused("cachefrom=%7B%7D", ERR_INVALID, "array of strings");
     refused("outputs=%5B%7B%7D%5D", ERR_UNSUPPORTED, "'outputs'");
     refused("isolation=hyperv", ERR_UNSUPPORTED, "'isolation'");
