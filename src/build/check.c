@@ -61,36 +61,33 @@ bool check_wants(const struct checker *c, const char *rule) {
     return in_list(c->options.experimental, rule);
 }
 
-static void add(struct checker *c, const char *kind, const char *rule, const struct node *n,
-                size_t at, const char *words) {
+/* Was it shown? */
+static bool finding(struct checker *c, const char *kind, const char *rule, const struct node *n,
+                    size_t at, const char *fmt, va_list ap) {
+    CLEAN_BUF struct buf words = {0};
+    if (check_skips(&c->options, rule))
+        return false;
+    buf_vaddf(&words, fmt, ap);
     /* An error's words have place and excerpt. */
-    struct err e = dockerfile_error(c->file, n, at, "%s: %s: %s", kind, rule, words);
+    struct err e = dockerfile_error(c->file, n, at, "%s: %s: %s", kind, rule, buf_cstr(&words));
     buf_addf(c->out, "%s\n", err_msg(e));
     err_free(e);
+    return true;
 }
 
 void check_warn(struct checker *c, const char *rule, const struct node *n, size_t at,
                 const char *fmt, ...) {
-    CLEAN_BUF struct buf b = {0};
     va_list ap;
-    if (check_skips(&c->options, rule))
-        return;
     va_start(ap, fmt);
-    buf_vaddf(&b, fmt, ap);
+    c->warnings += finding(c, "warning", rule, n, at, fmt, ap);
     va_end(ap);
-    c->warnings++;
-    add(c, "warning", rule, n, at, buf_cstr(&b));
 }
 
 void check_advise(struct checker *c, const char *rule, const struct node *n, const char *fmt, ...) {
-    CLEAN_BUF struct buf b = {0};
     va_list ap;
-    if (check_skips(&c->options, rule))
-        return;
     va_start(ap, fmt);
-    buf_vaddf(&b, fmt, ap);
+    (void)finding(c, "advice", rule, n, 0, fmt, ap);
     va_end(ap);
-    add(c, "advice", rule, n, 0, buf_cstr(&b));
 }
 
 /* 1 upper, -1 lower, 0 mixed. */

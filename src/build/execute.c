@@ -255,6 +255,7 @@ struct err execute(struct build *b, char **ret_image) {
     TRY(tag_all(b, *ret_image));
     TRY(output_all(b, *ret_image));
     TRY(cache_export(b));
+    TRY(advise(b, *ret_image));
     return report_image(b->report, *ret_image, (const char *const *)b->request->tags.items,
                         b->request->tags.n);
 }

@@ -61,5 +61,7 @@ struct err squash(struct build *b, struct state *s, char **ret_layers);
  */
 /* What the job wants of it besides: files, archives, the metadata file. */
 struct err output_all(struct build *b, const char *image);
+/* Says which steps have made very large layers: build/advice.c. */
+struct err advise(struct build *b, const char *image);
 /* First twelve digits. */
 struct str image_short(const char *id);

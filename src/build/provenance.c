@@ -1,101 +1,64 @@
 /* build/provenance.c - labels of the result. */
 #include "build/provenance.h"
-#include "base/json.h"
 #include "base/time.h"
-#include "base/vec.h"
 #include "build/lane.h"
-#include <stdlib.h>
+#include "spec/lifecycle.h"
 
-#define ANCESTRY "corten.build.ancestry"
 #define ANCESTORS "corten.build.ancestors"
-
-struct entries VEC_BODY(char *);
-static void entries_done(struct entries *v) {
-    vec_done(v);
-}
 
 /* --- the array ----------------------------------------------------------------------------------
  */
 static bool travels(struct str label) {
-    static const char *const prefixes[] = {"corten.build.", "corten.method.",
-                                           "org.opencontainers.image."};
-    if (str_eqz(label, ANCESTRY) || str_eqz(label, ANCESTORS))
+    static const char *const prefixes[] = {LIFECYCLE_BUILD, LIFECYCLE_METHOD, LIFECYCLE_OCI};
+    if (str_eqz(label, LIFECYCLE_ANCESTRY) || str_eqz(label, ANCESTORS))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
         if (str_starts(label, str_of(prefixes[i])))
             return true;
-    return str_eqz(label, "corten.metadata");
+    return str_eqz(label, LIFECYCLE_METADATA);
 }
 
-static char *entry_text(const struct ancestor *x, struct arena *a) {
-    CLEAN_BUF struct buf text = {0};
-    struct json_out o = {.out = &text};
-    const char *const fields[][2] = {
-        {"name", x->name}, {"id", x->id}, {"digest", x->digest}, {"created", x->created}};
-    jo_obj(&o);
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-        if (fields[i][1] && *fields[i][1])
-            jo_kstr(&o, fields[i][0], fields[i][1]);
-    jo_kstr(&o, "by", x->copied ? "copy" : "from");
-    jo_key(&o, "labels");
-    jo_obj(&o);
+static char *text_of(const char *z, struct arena *a) {
+    return arena_strz(a, z ? z : "");
+}
+
+static struct lifecycle_ancestor entry(const struct ancestor *x, struct arena *a) {
+    struct lifecycle_ancestor e = {.name = text_of(x->name, a),
+                                   .id = text_of(x->id, a),
+                                   .digest = text_of(x->digest, a),
+                                   .created = text_of(x->created, a),
+                                   .by = text_of(x->copied ? "copy" : "from", a)};
     for (size_t i = 0; x->labels && i < x->labels->n; i++) {
         const struct strpair *l = &x->labels->items[i];
-        if (travels(str_of(l->key)) && strlen(l->value) <= PROVENANCE_VALUE_MAX)
-            jo_kstr(&o, l->key, l->value);
+        if (travels(str_of(l->key)) && strlen(l->value) <= LIFECYCLE_VALUE_MAX)
+            strmap_set(&e.labels, a, l->key, l->value);
     }
-    jo_obj_end(&o);
-    jo_obj_end(&o);
-    return arena_str(a, buf_str(&text));
-}
-
-/* "NAME@ID NAME@ID": of an older builder. */
-static void read_short(const char *label, struct arena *a, struct entries *ret) {
-    struct str rest = str_of(label), one;
-    while (str_next(&rest, ' ', &one)) {
-        ssize_t at = str_rfind(one, '@');
-        if (at <= 0)
-            continue;
-        struct ancestor x = {.name = arena_str(a, str_sub(one, 0, (size_t)at)),
-                             .id = arena_str(a, str_from(one, (size_t)at + 1))};
-        vec_push(ret, entry_text(&x, a));
-    }
-}
-
-/* What an image says about its ancestors; words of strangers that are none count as nothing. */
-static void read_label(const struct strmap *labels, struct arena *a, struct entries *ret) {
-    const char *label = strmap_get(labels, ANCESTRY), *older = strmap_get(labels, ANCESTORS);
-    CLEAN_JSON struct json *j = NULL;
-    if (!label && older)
-        read_short(older, a, ret);
-    if (!label || strlen(label) > ANCESTRY_MAX)
-        return;
-    err_ignore(json_parse(str_of(label), &j)); /* then there are no elements */
-    if (json_type(j) != JSON_ARRAY)
-        return;
-    for (size_t i = 0; i < json_len(j); i++) {
-        CLEAN_BUF struct buf text = {0};
-        if (json_type(json_at(j, i)) != JSON_OBJECT)
-            continue;
-        json_print(json_at(j, i), &text);
-        vec_push(ret, arena_str(a, buf_str(&text)));
-    }
+    return e;
 }
 
 char *ancestry_text(const struct ancestor *all, size_t n, struct arena *a) {
-    OWN(entries_done) struct entries list = {0};
     CLEAN_BUF struct buf text = {0};
-    if (n)
-        read_label(all[n - 1].labels, a, &list);
+    struct objs list = {0};
+    struct strs problems = {0}; /* strangers' words: what is wrong with them is left out */
+    if (n && all[n - 1].labels)
+        lifecycle_ancestors(all[n - 1].labels, a, &list, &problems);
     for (size_t i = 0; i < n; i++)
-        vec_push(&list, entry_text(&all[i], a));
+        *(struct lifecycle_ancestor *)objs_add(&list, a, sizeof(struct lifecycle_ancestor)) =
+            entry(&all[i], a);
+    const struct lifecycle_ancestor *items = list.items;
+    char **texts = arena_array(a, list.n + 1, sizeof(char *));
     size_t first = list.n, size = 2;
-    while (first > 0 && list.n - first < ANCESTRY_ENTRIES_MAX &&
-           size + strlen(list.items[first - 1]) + 1 <= ANCESTRY_MAX)
-        size += strlen(list.items[--first]) + 1;
+    while (first > 0 && list.n - first < LIFECYCLE_ANCESTORS_MAX) {
+        CLEAN_BUF struct buf one = {0};
+        fields_print(&lifecycle_ancestor_fields, &items[first - 1], &one);
+        if (size + one.len + 1 > LIFECYCLE_ANCESTRY_MAX)
+            break;
+        size += one.len + 1;
+        texts[--first] = arena_str(a, buf_str(&one));
+    }
     buf_addc(&text, '[');
     for (size_t i = first; i < list.n; i++)
-        buf_addf(&text, "%s%s", i > first ? "," : "", list.items[i]);
+        buf_addf(&text, "%s%s", i > first ? "," : "", texts[i]);
     buf_addc(&text, ']');
     return arena_str(a, buf_str(&text));
 }
@@ -188,19 +151,32 @@ static void inherited(struct state *s) {
     labels->n = kept;
 }
 
+/* A client that knows nothing of it (POST /build) does not break a chain that is there. */
+static struct err chain_only(struct build *b, struct state *s) {
+    bool caller = b->job->context && *b->job->context; /* did not want it */
+    struct ancestor *all;
+    size_t n;
+    if (caller || !s->base_name || !strmap_get(&s->base_labels, LIFECYCLE_ANCESTRY))
+        return OK;
+    TRY(find_ancestors(b, &all, &n));
+    set(b, LIFECYCLE_ANCESTRY, ancestry_text(all, n, b->arena));
+    set(b, ANCESTORS, ancestors_text(&all[n - 1], b->arena));
+    return OK;
+}
+
 struct err provenance_labels(struct build *b) {
     const struct strmap *l = &b->job->provenance;
     struct state *s = &b->plan->target->state;
     struct ancestor *all;
     size_t n;
     if (l->n == 0)
-        return OK;
+        return chain_only(b, s);
     inherited(s);
     for (size_t i = 0; i < l->n; i++)
         set(b, l->items[i].key, l->items[i].value);
     TRY(find_ancestors(b, &all, &n));
     if (n)
-        set(b, ANCESTRY, ancestry_text(all, n, b->arena));
+        set(b, LIFECYCLE_ANCESTRY, ancestry_text(all, n, b->arena));
     if (!s->base_name)
         return OK;
     set(b, ANCESTORS, ancestors_text(&all[n - 1], b->arena));

@@ -5,10 +5,6 @@
 #pragma once
 #include "spec/fields.h"
 
-#define PROVENANCE_VALUE_MAX (4u << 10)
-#define ANCESTRY_MAX (256u << 10) /* bytes of the label */
-#define ANCESTRY_ENTRIES_MAX 64u
-
 struct build;
 /* Puts them on the target's config, but for the time: nothing when the job has no provenance. */
 struct err provenance_labels(struct build *b);

@@ -22,6 +22,7 @@
     X(generate_systemd)   \
     X(image_explain)      \
     X(history)            \
+    X(image_ancestry)     \
     X(image_inspect)      \
     X(images)             \
     X(import)             \

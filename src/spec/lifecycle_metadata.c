@@ -64,7 +64,7 @@ static size_t depth_of(struct str s) {
         else if (c == '"')
             in = !in;
         else if (!in && (c == '[' || c == '{'))
-            most = MAX(most, ++depth);
+            depth++, most = MAX(most, depth);
         else if (!in && (c == ']' || c == '}') && depth > 0)
             depth--;
     }

@@ -47,6 +47,10 @@ assert by[tools]["by"] == "copy" and by[stock]["by"] == "from"
 assert by[stock]["labels"]["corten.method.validate"] == "true", by[stock]
 END
 expect_eq "$(label child corten.build.project)" mine
+expect_eq "$(ct image ancestry --format '{{.Name}} {{.By}} {{.Project}}' child | xargs)" \
+    "busybox from app from shop tools copy stock from child:latest this mine"
+expect_match "$(ct image ancestry --json child)" '"Name":"stock"'
+expect_eq "$(ct image ancestry --format '{{.Name}}' busybox)" busybox:latest
 expect_eq "$(label child corten.build.dirty)" true
 ct build -q --label org.opencontainers.image.source=elsewhere --label corten.build.cause=timer -t l work/app >/dev/null
 expect_eq "$(label l org.opencontainers.image.source) $(label l corten.build.cause)" "elsewhere timer"

@@ -41,6 +41,13 @@ expect_eq "$(types)" "mount1"
 expect_status 0 dk builder prune -af
 expect_eq "$(types)" ""
 
+step "a very large layer is pointed out"
+printf 'FROM busybox\nRUN truncate -s 300000000 /big\nRUN rm /big\n' >ctx/Big
+out=$(ct build --progress plain -f ctx/Big ctx 2>&1)
+expect_match "$out" '^advice: OversizedLayer: 300 MB are made by: RUN /bin/sh -c truncate'
+expect_eq "$(grep -c OversizedLayer <<<"$out")" 1
+expect_no_match "$(ct build --progress plain --build-arg BUILDKIT_DOCKERFILE_CHECK=skip=OversizedLayer -f ctx/Big ctx 2>&1)" Oversized
+
 step "--squash: one layer over the base, the history stays"
 ct build -q -t s --squash ctx >/dev/null || fail squash
 expect_eq "$(dk inspect -f '{{len .RootFS.Layers}}' s)" 2
