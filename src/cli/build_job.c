@@ -66,7 +66,6 @@ static const struct option_row build_rows[] = {
     /* The context is not sent, and no container is left: these have nothing more to do. */
     FLAG(O, compress, 0, "compress", NULL),
     FLAG(O, force_rm, 0, "force-rm", NULL),
-    FLAG(O, squash, 0, "squash", NULL),
     {.name = "rm", .kind = OPTION_FLAG, .offset = offsetof(O, rm), .otherwise = "true"},
     {.name = "disable-content-trust",
      .kind = OPTION_FLAG,
@@ -180,7 +179,6 @@ static struct err make_query(const struct build_options *o, const char *dockerfi
     client_query_bool(query, "nocache", o->no_cache);
     client_query_bool(query, "squash", o->squash);
     client_query_bool(query, "pull", o->pull);
-    client_query_bool(query, "squash", o->squash);
     client_query_bool(query, "rm", true);
     pairs_query(query, "buildargs", &o->build_args, "SOURCE_DATE_EPOCH");
     pairs_query(query, "labels", &o->labels, NULL);

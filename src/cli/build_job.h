@@ -4,8 +4,8 @@
 #include "spec/corten_build.h"
 
 struct build_options {
-    bool no_cache, pull, quiet, check, explain, verify, provenance, load, compress, rm, force_rm, squash,
-        disable_trust;
+    bool no_cache, pull, quiet, check, explain, verify, provenance, load, compress, rm, force_rm,
+        squash, disable_trust;
     const char *file, *target, *network, *iidfile, *platform, *progress, *metadata, *cgroup_parent,
         *cpuset_cpus, *cpuset_mems, *isolation;
     int64_t memory, memory_swap, shm_size, cpu_shares, cpu_period, cpu_quota;
