@@ -47,8 +47,8 @@ expect_eq "$(post version=2)" 501
 expect_match "$(cat answer)" "version=2"
 expect_eq "$(post 'remote=ftp%3A%2F%2Fx%2Fy')" 400
 expect_match "$(cat answer)" 'neither a URL nor a git repository'
-expect_eq "$(post squash=1)" 501
-expect_match "$(cat answer)" "'squash' is not supported"
+expect_eq "$(post 'outputs=%5B%7B%7D%5D')" 501
+expect_match "$(cat answer)" "'outputs' is not supported"
 expect_eq "$(post 'buildargs=%7B')" 400
 expect_match "$(cat answer)" "build parameter 'buildargs'"
 expect_eq "$(post 'dockerfile=nope')" 400
