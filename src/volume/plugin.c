@@ -206,6 +206,11 @@ static void too_late(void *arg) {
     worker_cancel(q->worker);
 }
 
+static void nobody(void *arg) {
+    struct asking *q = arg;
+    asked(q, STR_NONE, err_new(ERR_NOT_FOUND, "%s: there is no plugin", q->what));
+}
+
 void volume_plugin_ask(struct volumes *v, const struct volume *x, const char *call,
                        void (*done)(void *arg, struct err e), void *arg) {
     CLEAN_BUF struct buf args = {0};
@@ -222,6 +227,10 @@ void volume_plugin_ask(struct volumes *v, const struct volume *x, const char *ca
                          .what = mem_printf("plugin \"%s\": VolumeDriver.%s", x->driver, call),
                          .done = done,
                          .arg = arg};
+    if (!v->worker || !v->plugin_dirs.n) {
+        loop_post(v->loop, nobody, q);
+        return;
+    }
     struct worker_start s = {.program = v->worker,
                              .job = "volume-plugin",
                              .args = buf_str(&args),
