@@ -39,6 +39,8 @@ struct transaction {
     bool keep;           /* on-failure: keep */
     bool back;           /* it was put back */
     int64_t start;
+    int64_t patience; /* monotonic: validation after a rollback is tried again until then */
+    struct timer *again;
     uint32_t what; /* of the worker */
     bool frozen;
     struct err worked;
@@ -99,6 +101,7 @@ static void finish(struct transaction *t, const char *outcome, bool good) {
     }
     if (t->to)
         t->to->done(t->to_arg, outcome, t->why ? t->why : "", good);
+    timer_free(t->again);
     free(t->trigger);
     free(t->why);
     err_free(t->worked);
@@ -167,9 +170,21 @@ static void ran(void *arg, const struct method_result *r, struct err e) {
     tell(t, name, r, r ? NULL : err_msg(e));
     if (r && method_result_good(r))
         after_method(t);
+    else if (r && t->phase == PHASE_AGAIN && time_monotonic() < t->patience)
+        timer_set(t->again, NSEC_PER_SEC); /* the service needs a moment */
     else
         failed(t, r ? "method" : name, r ? buf_cstr(&text) : err_msg(e));
     err_free(e);
+}
+
+static void run(struct transaction *t);
+
+static void on_again(void *arg) {
+    struct transaction *t = arg;
+    if (container_of(t))
+        run(t);
+    else
+        lost(t);
 }
 
 static void run(struct transaction *t) {
@@ -185,6 +200,10 @@ static void run(struct transaction *t) {
     }
     if (t->phase == PHASE_UPDATE)
         t->changed = true;
+    if (t->phase == PHASE_AGAIN && !t->again) {
+        t->again = timer_new(t->cs->config.loop, INT64_MAX / 2, 0, on_again, t);
+        t->patience = time_monotonic() + m->start_period;
+    }
     container_method_run(c, name, t->phase == PHASE_UPDATE ? t->trigger : "update", ran, t);
 }
 
