@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "spec/api_image.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,20 @@ struct err cli_post_document(struct client *c, const char *target, const struct 
                                .out = out,
                                .arena = a};
     return client_do(c, &call);
+}
+
+int cli_make(struct invocation *in, struct client *c, const char *target) {
+    struct api_id made = {0};
+    struct client_call call = {.method = "POST",
+                               .target = target,
+                               .content_type = "application/json",
+                               .body = STR("{}"),
+                               .out_fields = &api_id_fields,
+                               .out = &made,
+                               .arena = &in->arena};
+    TRYF_STATUS(client_do(c, &call));
+    cli_say(in, "id", made.id);
+    return 0;
 }
 
 void cli_say(const struct invocation *in, const char *key, const char *value) {

@@ -143,6 +143,8 @@ struct err cli_post_document(struct client *c, const char *target, const struct 
 /* Runs fn for each argument; prints it when it worked; returns 1 when one failed. */
 int cli_for_each(struct invocation *in,
                  struct err (*fn)(struct client *c, struct invocation *in, const char *arg));
+/* POST with an empty document whose answer is an id, which is printed; the exit status. */
+int cli_make(struct invocation *in, struct client *c, const char *target);
 /* Prints value, or {"key":"value"} with --json. */
 void cli_say(const struct invocation *in, const char *key, const char *value);
 /* Waits, after client_begin, for the answer of a wait call. */

@@ -16,7 +16,6 @@ static int squash_run(struct invocation *in) {
     const struct squash_options *o = in->options;
     CLEAN_CLIENT struct client *c = cli_connect(in);
     CLEAN_BUF struct buf target = {0};
-    struct api_id made = {0};
     if (!c)
         return 1;
     client_path(&target, "/corten/images/", in->args[0], "/squash");
@@ -24,14 +23,7 @@ static int squash_run(struct invocation *in) {
         client_query(&target, "base", o->base);
     for (size_t i = 0; i < o->tags.n; i++)
         client_query(&target, "tag", o->tags.items[i]);
-    struct client_call call = {.method = "POST",
-                               .target = buf_cstr(&target),
-                               .out_fields = &api_id_fields,
-                               .out = &made,
-                               .arena = &in->arena};
-    TRYF_STATUS(client_do(c, &call));
-    cli_say(in, "id", made.id);
-    return 0;
+    return cli_make(in, c, buf_cstr(&target));
 }
 
 const struct command command_image_squash = {

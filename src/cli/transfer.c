@@ -405,7 +405,6 @@ static int commit_run(struct invocation *in) {
     CLEAN_CLIENT struct client *c = cli_connect(in);
     CLEAN_BUF struct buf target = {0};
     const char *repo = NULL, *tag = "";
-    struct api_id made = {0};
     if (!c)
         return 1;
     if (in->args_n > 1)
@@ -419,16 +418,7 @@ static int commit_run(struct invocation *in) {
     client_query(&target, "pause", o->pause ? "1" : "0");
     for (size_t i = 0; i < o->changes.n; i++)
         client_query(&target, "changes", o->changes.items[i]);
-    struct client_call call = {.method = "POST",
-                               .target = buf_cstr(&target),
-                               .content_type = "application/json",
-                               .body = STR("{}"),
-                               .out_fields = &api_id_fields,
-                               .out = &made,
-                               .arena = &in->arena};
-    TRYF_STATUS(client_do(c, &call));
-    cli_say(in, "id", made.id);
-    return 0;
+    return cli_make(in, c, buf_cstr(&target));
 }
 
 const struct command command_cp = {.name = "cp",

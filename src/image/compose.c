@@ -35,18 +35,25 @@ static void put_history(struct json_out *o, const struct compose *c, const struc
     jo_arr_end(o);
 }
 
-static void put_rootfs(struct json_out *o, const struct compose *c, const struct json *parent) {
+void compose_rootfs(struct json_out *o, const struct json *below, size_t below_n,
+                    const struct digest *above, size_t above_n) {
     char text[DIGEST_TEXT_MAX];
     jo_key(o, "rootfs");
     jo_obj(o);
     jo_kstr(o, "type", "layers");
     jo_key(o, "diff_ids");
     jo_arr(o);
-    put_raw_items(o, json_get(json_get(parent, "rootfs"), "diff_ids"));
-    for (size_t i = 0; i < c->layers_n; i++)
-        jo_strz(o, digest_text(&c->layers[i], text));
+    for (size_t i = 0; i < MIN(below_n, json_len(below)); i++)
+        jo_str(o, json_str(json_at(below, i)));
+    for (size_t i = 0; i < above_n; i++)
+        jo_strz(o, digest_text(&above[i], text));
     jo_arr_end(o);
     jo_obj_end(o);
+}
+
+static void put_rootfs(struct json_out *o, const struct compose *c, const struct json *parent) {
+    compose_rootfs(o, json_get(json_get(parent, "rootfs"), "diff_ids"), SIZE_MAX, c->layers,
+                   c->layers_n);
 }
 
 static void put_text(struct json_out *o, const char *key, const char *wanted,

@@ -14,3 +14,7 @@ struct compose {
     struct str document;                       /* a whole config; only its rootfs is ours */
 };
 struct err compose_config(const struct compose *c, struct buf *ret);
+/* The member "rootfs": the first below_n diff ids of the array `below` (NULL: none), then `above`.
+ */
+void compose_rootfs(struct json_out *o, const struct json *below, size_t below_n,
+                    const struct digest *above, size_t above_n);

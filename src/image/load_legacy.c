@@ -3,6 +3,7 @@
  * "parent". The config is put together of the top layer's json as the peer does it.
  * Source: docker image specification v1 ("Combined Image JSON + Filesystem Changeset Format"). */
 #include "archive/inflate.h"
+#include "image/compose.h"
 #include "image/load_job.h"
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +125,6 @@ static void compose(const struct legacy *l, struct buf *ret) {
     struct json_out o = {.out = ret};
     struct json_iter it = {0};
     const struct json *top = l->items[0].json;
-    char text[DIGEST_TEXT_MAX];
     jo_obj(&o);
     while (json_each(top, &it))
         if (!is_dropped(it.key)) {
@@ -142,15 +142,10 @@ static void compose(const struct legacy *l, struct buf *ret) {
     for (size_t i = l->n; i-- > 0;)
         put_history(&o, l->items[i].json);
     jo_arr_end(&o);
-    jo_key(&o, "rootfs");
-    jo_obj(&o);
-    jo_kstr(&o, "type", "layers");
-    jo_key(&o, "diff_ids");
-    jo_arr(&o);
-    for (size_t i = l->n; i-- > 0;)
-        jo_strz(&o, digest_text(&l->items[i].diff_id, text));
-    jo_arr_end(&o);
-    jo_obj_end(&o);
+    struct digest ids[IMAGE_LAYERS_MAX];
+    for (size_t i = 0; i < l->n; i++)
+        ids[i] = l->items[l->n - 1 - i].diff_id;
+    compose_rootfs(&o, NULL, 0, ids, l->n);
     jo_obj_end(&o);
 }
 

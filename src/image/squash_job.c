@@ -6,6 +6,7 @@
  * that what was merged left no layer of its own. */
 #include "archive/layer_tar.h"
 #include "base/time.h"
+#include "image/compose.h"
 #include "image/image.h"
 #include "image/jobs.h"
 #include "image/rootfs_driver.h"
@@ -83,21 +84,6 @@ static void put_history(struct json_out *o, const struct json *history, size_t k
     jo_arr_end(o);
 }
 
-static void put_rootfs(struct json_out *o, const struct ingest_image *i, size_t kept,
-                       const struct digest *merged) {
-    char text[DIGEST_TEXT_MAX];
-    jo_key(o, "rootfs");
-    jo_obj(o);
-    jo_kstr(o, "type", "layers");
-    jo_key(o, "diff_ids");
-    jo_arr(o);
-    for (size_t k = 0; k < kept; k++)
-        jo_strz(o, digest_text(&i->layers[k].diff_id, text));
-    jo_strz(o, digest_text(merged, text));
-    jo_arr_end(o);
-    jo_obj_end(o);
-}
-
 struct squash {
     struct ingest_image image, base;
     size_t kept; /* layers of the base */
@@ -125,7 +111,7 @@ static struct err squash_config(const struct squash *s, const struct digest *mer
     }
     jo_kstr(&o, "created", created);
     put_history(&o, json_get(config, "history"), s->kept, created, buf_cstr(&comment));
-    put_rootfs(&o, &s->image, s->kept, merged);
+    compose_rootfs(&o, json_get(json_get(config, "rootfs"), "diff_ids"), s->kept, merged, 1);
     jo_obj_end(&o);
     return OK;
 }
