@@ -221,11 +221,32 @@ static void write_list(struct api_call *c, struct image **images, size_t n,
     api_reply_json(c, 200, buf_str(&out));
 }
 
+/* The same, each with its manifests: a worker reads those. */
+static void write_manifests(struct api_call *c, struct image **images, size_t n,
+                            const struct strs *reference, const struct map *users) {
+    struct image_manifests_item *items = arena_array(&c->arena, n + 1, sizeof(*items));
+    struct images *all = c->api->images;
+    struct http_taken client;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        CLEAN_BUF struct buf text = {0};
+        struct api_image_summary doc;
+        view_image_summary(images[i], reference, users, c->minor, &c->arena, &doc);
+        if (reference && doc.repo_tags.n + doc.repo_digests.n == 0)
+            continue;
+        fields_encode(&api_image_summary_fields, &doc, c->minor, &(struct json_out){.out = &text});
+        items[kept++] = (struct image_manifests_item){
+            images[i], str_n(arena_str(&c->arena, buf_str(&text)), text.len)};
+    }
+    CLEAN_ARENA struct arena texts = c->arena; /* they outlive the call */
+    c->arena = (struct arena){0};
+    if (api_take_socket(c, &client))
+        image_manifests(all, &client, items, kept, true, NULL, NULL);
+}
+
 static struct err check_list(struct api_call *c, struct api_filters *f, struct list_limits *l) {
     static const char *const filters[] = {"dangling", "label", "label!",    "before",
                                           "since",    "until", "reference", NULL};
-    if (c->minor >= 47 && api_query_bool(c, "manifests", false))
-        return err_new(ERR_UNSUPPORTED, "query parameter 'manifests' is not supported");
     TRY(api_read_filters(c, filters, f));
     return read_limits(c, f, l);
 }
@@ -253,7 +274,10 @@ void api_image_list(struct api_call *c) {
     bool shared = c->minor >= 42 && api_query_bool(c, "shared-size", false);
     if (shared)
         view_layer_users(c->api->images, &users);
-    write_list(c, found, n, reference, shared ? &users : NULL);
+    if (c->minor >= 47 && api_query_bool(c, "manifests", false))
+        write_manifests(c, found, n, reference, shared ? &users : NULL);
+    else
+        write_list(c, found, n, reference, shared ? &users : NULL);
 }
 
 /* --- inspect, history ---------------------------------------------------------------------- */
@@ -265,9 +289,25 @@ static bool wants_container_config(const struct api_call *c) {
            str_starts(http_header_get(c->r, "User-Agent"), STR("docker-compose/1."));
 }
 
+static void inspect_manifests(struct api_call *c, struct image *i, const struct api_image *doc) {
+    CLEAN_BUF struct buf text = {0};
+    struct images *all = c->api->images;
+    struct http_taken client;
+    fields_encode(&api_image_fields, doc, c->minor, &(struct json_out){.out = &text});
+    struct image_manifests_item item = {i, buf_str(&text)};
+    if (api_take_socket(c, &client))
+        image_manifests(all, &client, &item, 1, false, NULL, NULL);
+}
+
 void api_image_inspect(struct api_call *c) {
     struct image *i = NULL;
     struct api_image doc;
+    const char *platform = api_query(c, "platform");
+    bool manifests = c->minor >= 48 && api_query_bool(c, "manifests", false);
+    if (c->minor >= 49 && platform && *platform && manifests &&
+        refused(c, err_new(ERR_INVALID, "conflicting options: manifests and platform options "
+                                        "cannot both be set")))
+        return;
     if (c->minor >= 49 && refused(c, api_platform_check(c)))
         return;
     if (!find(c, &i))
@@ -275,7 +315,10 @@ void api_image_inspect(struct api_call *c) {
     view_image(i, images_driver(c->api->images), c->minor, &c->arena, &doc);
     if (!wants_container_config(c))
         doc.container_config = NULL;
-    api_reply_doc(c, 200, &api_image_fields, &doc);
+    if (manifests)
+        inspect_manifests(c, i, &doc);
+    else
+        api_reply_doc(c, 200, &api_image_fields, &doc);
 }
 
 static struct err view_history(struct image *i, struct arena *a, struct objs *ret) {

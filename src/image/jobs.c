@@ -8,6 +8,7 @@ const struct worker_job image_jobs[] = {
     {"image-import", image_import_job},
     {"image-commit", image_commit_job},
     {"image-unpack", image_unpack_job},
+    {"image-manifests", image_manifests_job},
     {"image-squash", image_squash_job},
     {"image-tree", image_tree_job},
     {"image-stat", image_stat_job},
