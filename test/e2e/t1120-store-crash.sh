@@ -4,7 +4,7 @@
 # limit: 900
 . "$(dirname "$0")/lib.sh"
 rounds=8
-[ -n "${CORTEN_FULL-}" ] && rounds=150
+[ -n "${CORTEN_FULL-}" ] && rounds=50
 start_daemon
 make_busybox_image box
 image=$DATA_ROOT/image
