@@ -3,6 +3,7 @@
 #include "registry/push_manifest.h"
 #include "registry/registry.h"
 #include "registry/upload.h"
+#include "registry/upload_memory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -34,6 +35,7 @@ struct pushing {
     size_t n;
     _Atomic size_t next, left;
     _Atomic bool failed;
+    int memory_fd;
 };
 
 /* --- one blob
@@ -64,7 +66,8 @@ static struct err push_one(struct pushing *p, struct registry *r, struct task *t
                        .size = t->l->blob_size,
                        .from = mount_source(r, t->l->source),
                        .sent = &t->sent,
-                       .abort = &p->failed};
+                       .abort = &p->failed,
+                       .memory_fd = p->memory_fd};
     TRY(upload_blob(r, &u, &how));
     atomic_store(&t->phase, phases[how]);
     return OK;
@@ -167,7 +170,8 @@ static struct err add_task(struct pushing *p, struct ingest_layer *l,
 static struct err push_layers(struct ingest *in, struct registry *r, struct ingest_image *image,
                               const struct push_plan *plan) {
     CLEAN_ARENA struct arena a = {0};
-    struct pushing p = {.in = in, .registry = r};
+    CLEAN_FD int memory = upload_memory_open(in->root_fd);
+    struct pushing p = {.in = in, .registry = r, .memory_fd = memory};
     p.tasks = arena_array(&a, image->layers_n + 1, sizeof(*p.tasks));
     for (size_t i = image->layers_n; i-- > 0;) /* top first, as the peer lists them */
         TRY(add_task(&p, &image->layers[i], &plan->found[i]));

@@ -185,7 +185,7 @@ static struct err push_text(struct registry *r, const struct digest *d, struct s
     enum upload_how how;
     if (fd < 0 || pwrite(fd, text.p, text.len, 0) != (ssize_t)text.len)
         return err_errno(errno, "image config");
-    struct upload u = {.digest = d, .fd = fd, .size = text.len};
+    struct upload u = {.digest = d, .fd = fd, .size = text.len, .memory_fd = -1};
     return upload_blob(r, &u, &how);
 }
 
@@ -211,7 +211,7 @@ static struct err push_part(struct ingest *in, struct registry *r, const struct 
     enum upload_how how;
     TRY(digest_parse(str_of(d->digest), &digest));
     TRY(ingest_open_blob(in, &digest, &fd));
-    struct upload u = {.digest = &digest, .fd = fd, .size = (uint64_t)d->size};
+    struct upload u = {.digest = &digest, .fd = fd, .size = (uint64_t)d->size, .memory_fd = -1};
     return upload_blob(r, &u, &how);
 }
 

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "registry/challenge.h"
 #include "registry/registry.h"
+#include "registry/upload_memory.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -118,6 +119,7 @@ static void take_location(struct sending *s, struct registry_answer *answer) {
         return;
     free(s->location);
     s->location = TAKE(answer->location);
+    upload_remember(s->u->memory_fd, s->r, s->digest, s->location);
 }
 
 /* PUT with the digest; n bytes with it (0: all are there). */
@@ -165,7 +167,9 @@ static struct err find_position(struct sending *s) {
         return OK;
     }
     s->at = 0;
-    return begin_upload(s->r, s->digest, NULL, &mounted, &s->location);
+    TRY(begin_upload(s->r, s->digest, NULL, &mounted, &s->location));
+    upload_remember(s->u->memory_fd, s->r, s->digest, s->location);
+    return OK;
 }
 
 static struct err send_rest(struct sending *s, struct registry_answer *answer) {
@@ -207,6 +211,19 @@ static struct err send_blob(struct sending *s) {
     }
 }
 
+/* Small ones go in one piece: there is nothing to go on with. */
+static struct err begin_or_resume(struct sending *s, const char *from, bool *ret_mounted) {
+    bool large = s->u->size > UPLOAD_WHOLE_MAX;
+    if (large)
+        s->location = upload_recall(s->u->memory_fd, s->r, s->digest);
+    if (s->location)
+        return find_position(s);
+    TRY(begin_upload(s->r, s->digest, from, ret_mounted, &s->location));
+    if (large && !*ret_mounted)
+        upload_remember(s->u->memory_fd, s->r, s->digest, s->location);
+    return OK;
+}
+
 struct err upload_blob(struct registry *r, const struct upload *u, enum upload_how *ret_how) {
     char digest[DIGEST_TEXT_MAX];
     bool there, mounted = false;
@@ -214,9 +231,13 @@ struct err upload_blob(struct registry *r, const struct upload *u, enum upload_h
         .r = r, .u = u, .digest = digest_text(u->digest, digest), .piece = UINT64_MAX};
     const char *from = u->from && widen_token(r, u->from) ? u->from : NULL;
     TRY(blob_exists(r, digest, &there));
+    struct err e = OK;
     if (!there)
-        TRY(begin_upload(r, digest, from, &mounted, &s.location));
-    struct err e = there || mounted ? OK : send_blob(&s);
+        e = begin_or_resume(&s, from, &mounted);
+    if (!err_failed(e) && !there && !mounted)
+        e = send_blob(&s);
+    if (!err_failed(e) && u->size > UPLOAD_WHOLE_MAX)
+        upload_forget(u->memory_fd, r, digest);
     free(s.location);
     if (!err_failed(e))
         *ret_how = there ? UPLOAD_EXISTED : mounted ? UPLOAD_MOUNTED : UPLOAD_SENT;

@@ -20,6 +20,7 @@ struct upload {
     const char *from;          /* repository of the same registry that has it, or NULL */
     _Atomic uint64_t *sent;    /* or NULL */
     const _Atomic bool *abort; /* or NULL */
+    int memory_fd;             /* upload_memory.h: it goes on after a worker's death; or -1 */
 };
 /* Is it there, or can it be mounted from there (NULL: only look)? Nothing is sent. */
 struct err upload_find(struct registry *r, const struct digest *d, const char *from,

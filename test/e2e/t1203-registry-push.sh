@@ -27,6 +27,36 @@ asked 'PATCH /v2/big/blobs/uploads/.* status=202 .* range=6000000-'
 asked 'PUT /v2/big/manifests/1 status=201'
 back $r/big:1
 
+step "an upload goes on over the death of its worker, and of the daemon"
+workers() {
+    local p
+    for p in $(our_pids); do [ "$(cat "/proc/$p/comm" 2>/dev/null)" = corten-worker ] && echo "$p"; done
+}
+remembered() { [ "$(ls "$DATA_ROOT/image/upload" 2>/dev/null | wc -l)" = "$1" ]; }
+for victim in worker daemon; do
+    dk tag $r/big:1 "$r/$victim:1"
+    # Three megabytes come, then the registry is busy for longer than the worker lives.
+    faults '{"no_mount": true, "cut_upload": [3000000, 1], "status": [["GET /v2/'$victim'/blobs/uploads/", 503, 9, 20]]}'
+    dk push "$r/$victim:1" >"$TEST_TMP/out" 2>&1 &
+    push=$!
+    eventually 10 grep -q "GET /v2/$victim/blobs/uploads/.*status=503" "$trap_log"
+    if [ $victim = worker ]; then
+        # shellcheck disable=SC2046
+        kill -KILL $(workers)
+    else
+        kill_daemon
+        spawn_daemon
+    fi
+    wait $push && fail "a push whose $victim died has worked"
+    remembered 1 || fail "nothing is remembered"
+    faults '{"no_mount": true}'
+    expect_status 0 dk push "$r/$victim:1"
+    asked "GET /v2/$victim/blobs/uploads/.* status=204" 1
+    asked "PATCH /v2/$victim/blobs/uploads/.* status=202 .* range=3000000-" 1
+    eventually 5 remembered 0
+    dk rmi "$r/$victim:1" >/dev/null
+done
+
 step "a registry that has forgotten the upload gets it anew"
 dk tag $r/big:1 $r/again:1
 faults '{"no_mount": true, "cut_upload": [3000000, 1], "status": [["GET /v2/again/blobs/uploads/", 404, 1]]}'
