@@ -31,7 +31,9 @@ struct err container_size_limit(const struct api_host_config *h, uint64_t *ret) 
 struct err container_size_check(const struct containers *cs, const struct api_host_config *h) {
     uint64_t bytes;
     TRY(container_size_limit(h, &bytes));
-    return bytes ? images_size_check(cs->config.images) : OK;
+    if (bytes)
+        TRYF(images_size_check(cs->config.images), "HostConfig.StorageOpt");
+    return OK;
 }
 
 /* --- the root ----------------------------------------------------------------------------------
