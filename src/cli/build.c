@@ -182,6 +182,8 @@ int build_run(struct invocation *in) {
         return cli_usage(in, "--rm=false is not supported: steps leave no containers");
     if (o->isolation && *o->isolation && strcmp(o->isolation, "default") != 0)
         return cli_usage(in, "--isolation '%s': want default", o->isolation);
+    if (in->json && o->check)
+        return cli_usage(in, "--json and --check exclude each other");
     if (o->check)
         return check(o, in->args[0]);
     struct err e = view_open(o, &v);
@@ -193,7 +195,7 @@ int build_run(struct invocation *in) {
         e = verify(o, &job, v.image, &status);
     if (err_failed(e))
         return cli_fail(e, 1);
-    if (status == 0 && v.mode == VIEW_QUIET && v.image && !to_stdout)
-        printf("%s\n", v.image);
+    if (status == 0 && v.image && !to_stdout && (in->json || v.mode == VIEW_QUIET))
+        cli_say(in, "id", v.image);
     return status;
 }

@@ -83,6 +83,7 @@ const struct command command_build = {.name = "build",
                                       OPTIONS_OF(build_rows, struct build_options),
                                       .args_min = 1,
                                       .args_max = 1,
+                                      .json = true,
                                       .run = build_run};
 
 /* --- the query of POST /build -------------------------------------------------------------------

@@ -1,6 +1,7 @@
 /* Shapes of calls that several commands make. */
 #include "base/file.h"
 #include "base/json.h"
+#include "base/time.h"
 #include "cli/command.h"
 #include "spec/api_image.h"
 #include <errno.h>
@@ -167,15 +168,34 @@ ssize_t cli_read_fd(void *arg, void *p, size_t n) {
     return r < 0 ? -errno : r;
 }
 
+/* How much has come, told to a terminal once it takes longer than a second. */
+static void meter(int64_t begun, int64_t *shown, uint64_t bytes) {
+    int64_t now = time_monotonic();
+    CLEAN_BUF struct buf text = {0};
+    if (now - begun < NSEC_PER_SEC || now - *shown < NSEC_PER_SEC / 5)
+        return;
+    *shown = now;
+    human_size((double)bytes, &text);
+    fprintf(stderr, "\r%s\033[K", buf_cstr(&text));
+}
+
 struct err cli_copy_out(struct client *c, int fd) {
     char bytes[65536];
+    int64_t begun = time_monotonic(), shown = 0;
+    uint64_t all = 0;
+    bool tells = isatty(2) && !isatty(fd);
     for (ssize_t n; (n = client_read(c, bytes, sizeof bytes)) != 0;) {
         if (n < 0)
             return err_errno((int)-n, "corten: read the answer");
         int r = fd_write_all(fd, bytes, (size_t)n);
         if (r < 0)
             return err_errno(-r, "corten: write");
+        all += (uint64_t)n;
+        if (tells)
+            meter(begun, &shown, all);
     }
+    if (shown)
+        fprintf(stderr, "\r\033[K");
     return OK;
 }
 

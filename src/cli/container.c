@@ -99,8 +99,10 @@ static int rename_run(struct invocation *in) {
         return 1;
     client_path(&target, "/containers/", in->args[0], "/rename");
     client_query(&target, "name", in->args[1]);
-    struct err e = cli_post(c, buf_cstr(&target));
-    return err_failed(e) ? cli_fail(e, 1) : 0;
+    TRYF_STATUS(cli_post(c, buf_cstr(&target)));
+    if (in->json)
+        cli_say(in, "name", in->args[1]);
+    return 0;
 }
 
 /* --- rm, wait

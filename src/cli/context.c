@@ -213,8 +213,15 @@ static int ls_run(struct invocation *in) {
     return status;
 }
 
+/* The name on stdout, what became of it on stderr. */
+static void said(const struct invocation *in, const char *name, const char *words) {
+    cli_say(in, "name", name);
+    if (!in->json)
+        fprintf(stderr, words, name);
+}
+
 static int show_run(struct invocation *in) {
-    printf("%s\n", in->context);
+    cli_say(in, "name", in->context);
     return 0;
 }
 
@@ -227,8 +234,7 @@ static int use_run(struct invocation *in) {
     json_quote(&json, str_of(name));
     TRYF_STATUS(config_write(in->config, "currentContext", NULL,
                              strcmp(name, "default") ? buf_cstr(&json) : NULL));
-    printf("%s\n", name);
-    fprintf(stderr, "Current context is now \"%s\"\n", name);
+    said(in, name, "Current context is now \"%s\"\n");
     warn_of_environment();
     return 0;
 }
@@ -361,8 +367,7 @@ static int create_run(struct invocation *in) {
     if (!s.host)
         return cli_usage(in, "--docker needs host=…");
     TRYF_STATUS(store(in->config, &s, &in->arena));
-    printf("%s\n", name);
-    fprintf(stderr, "Successfully created context \"%s\"\n", name);
+    said(in, name, "Successfully created context \"%s\"\n");
     return 0;
 }
 
@@ -376,8 +381,7 @@ static int update_run(struct invocation *in) {
     if (o->docker)
         TRYF_STATUS(docker_fields(o->docker, &in->arena, &s));
     TRYF_STATUS(store(in->config, &s, &in->arena));
-    printf("%s\n", in->args[0]);
-    fprintf(stderr, "Successfully updated context \"%s\"\n", in->args[0]);
+    said(in, in->args[0], "Successfully updated context \"%s\"\n");
     return 0;
 }
 
@@ -408,7 +412,7 @@ static int rm_run(struct invocation *in) {
         if (err_failed(e))
             status = cli_fail(e, 1);
         else
-            printf("%s\n", in->args[i]);
+            cli_say(in, "name", in->args[i]);
     }
     return status;
 }
@@ -428,6 +432,8 @@ static int export_run(struct invocation *in) {
                                       : arena_printf(&in->arena, "%s.dockercontext", name);
     TRYF_STATUS(find(in->config, name, &in->arena, &s));
     bool standard = !strcmp(path, "-");
+    if (standard && in->json)
+        return cli_usage(in, "--json: only with a file");
     if (standard && isatty(1))
         return cli_usage(in, "cowardly refusing to export to a terminal, specify a file path");
     CLEAN_FD int fd = standard ? fcntl(1, F_DUPFD_CLOEXEC, 3)
@@ -442,7 +448,9 @@ static int export_run(struct invocation *in) {
             TRYF_STATUS(tar_put_file(&sink, arena_printf(&in->arena, "tls/docker/%s", pem_files[i]),
                                      str_of(s.pem[i]), 0));
     TRYF_STATUS(tar_put_end(&sink));
-    if (!standard)
+    if (in->json)
+        cli_say(in, "path", path);
+    else if (!standard)
         fprintf(stderr, "Written file \"%s\"\n", path);
     return 0;
 }
@@ -489,8 +497,7 @@ static int import_run(struct invocation *in) {
     OWN(tar_reader_clean) struct tar_reader *t = tar_reader_new(stream);
     TRYF_STATUS(err_wrap(take_entries(t, &in->arena, &s), "corten: %s", in->args[1]));
     TRYF_STATUS(store(in->config, &s, &in->arena));
-    printf("%s\n", in->args[0]);
-    fprintf(stderr, "Successfully imported context \"%s\"\n", in->args[0]);
+    said(in, in->args[0], "Successfully imported context \"%s\"\n");
     return 0;
 }
 
@@ -503,6 +510,7 @@ const struct command command_context_ls = {.name = "context ls",
 const struct command command_context_show = {.name = "context show",
                                              .usage = "context show",
                                              .summary = "Print the name of the current context",
+                                             .json = true,
                                              .run = show_run};
 const struct command command_context_use = {.name = "context use",
                                             .usage = "context use CONTEXT",
@@ -510,6 +518,7 @@ const struct command command_context_use = {.name = "context use",
                                             .args_min = 1,
                                             .args_max = 1,
                                             .names = "context",
+                                            .json = true,
                                             .run = use_run};
 const struct command command_context_inspect = {.name = "context inspect",
                                                 .usage = "context inspect [OPTIONS] [CONTEXT...]",
@@ -528,6 +537,7 @@ const struct command command_context_create = {
     OPTIONS_OF(create_rows, struct create_options),
     .args_min = 1,
     .args_max = 1,
+    .json = true,
     .run = create_run};
 const struct command command_context_update = {.name = "context update",
                                                .usage = "context update [OPTIONS] CONTEXT",
@@ -536,6 +546,7 @@ const struct command command_context_update = {.name = "context update",
                                                .args_min = 1,
                                                .args_max = 1,
                                                .names = "context",
+                                               .json = true,
                                                .run = update_run};
 const struct command command_context_rm = {.name = "context rm",
                                            .alias = "context remove",
@@ -545,6 +556,7 @@ const struct command command_context_rm = {.name = "context rm",
                                            .args_min = 1,
                                            .args_max = -1,
                                            .names = "context",
+                                           .json = true,
                                            .run = rm_run};
 const struct command command_context_export = {.name = "context export",
                                                .usage = "context export CONTEXT [FILE|-]",
@@ -552,10 +564,12 @@ const struct command command_context_export = {.name = "context export",
                                                .args_min = 1,
                                                .args_max = 2,
                                                .names = "context",
+                                               .json = true,
                                                .run = export_run};
 const struct command command_context_import = {.name = "context import",
                                                .usage = "context import CONTEXT FILE|-",
                                                .summary = "Read a context from an archive",
                                                .args_min = 2,
                                                .args_max = 2,
+                                               .json = true,
                                                .run = import_run};

@@ -29,8 +29,8 @@ void docs_markdown(struct buf *out) {
     buf_adds(out,
              "# The command line\n\n"
              "Written from the table of commands (`corten __docs markdown`); the gate compares "
-             "it.\nEvery command knows `--help`, and `--json` where it has rows or names to "
-             "print.\n\n```\n");
+             "it.\nEvery command knows `--help`, and `--json` where it has something to say "
+             "([json.md](json.md)).\n\n```\n");
     program_help(out);
     buf_adds(out, "```\n");
     for (size_t i = 0; i < n; i++) {

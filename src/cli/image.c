@@ -177,8 +177,26 @@ static int push_run(struct invocation *in) {
  * -----------------------------------------------------------------------------------------------------------
  */
 
-static struct err upload(struct client *c, const char *target, int fd, bool quiet) {
-    struct progress p = {.quiet = quiet, .tty = isatty(1)};
+/* What is loaded, of all that a daemon says about it. */
+static struct err message_json(void *arg, const struct api_message *m) {
+    static const char *const words[] = {"Loaded image ID: ", "Loaded image: "};
+    const struct invocation *in = arg;
+    if (m->error && *m->error)
+        return err_new(ERR_SYSTEM, "corten: %s", m->error);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        struct str text = str_trim(str_of(m->stream));
+        if (!str_starts(text, str_of(words[i])))
+            continue;
+        CLEAN_FREE char *name = str_dup(str_from(text, strlen(words[i])));
+        cli_say(in, i ? "name" : "id", name);
+    }
+    if (m->status && !strncmp(m->status, "sha256:", 7))
+        cli_say(in, "id", m->status);
+    return OK;
+}
+
+static struct err upload(struct invocation *in, struct client *c, const char *target, int fd) {
+    struct progress p = {.tty = isatty(1)};
     struct client_call call = {.method = "POST",
                                .target = target,
                                .content_type = "application/x-tar",
@@ -186,7 +204,7 @@ static struct err upload(struct client *c, const char *target, int fd, bool quie
                                .body_arg = &fd};
     struct err e = client_begin(c, &call);
     if (!err_failed(e))
-        e = client_messages(c, progress_show, &p);
+        e = in->json ? client_messages(c, message_json, in) : client_messages(c, progress_show, &p);
     progress_done(&p);
     return e;
 }
@@ -249,7 +267,7 @@ static int load_run(struct invocation *in) {
     if (!err_failed(e) && !(c = cli_connect(in)))
         return 1;
     if (!err_failed(e))
-        e = upload(c, buf_cstr(&target), fd, false);
+        e = upload(in, c, buf_cstr(&target), fd);
     return err_failed(e) ? cli_fail(e, 1) : 0;
 }
 
@@ -286,7 +304,7 @@ static int import_run(struct invocation *in) {
     for (size_t i = 0; i < o->changes.n; i++)
         client_query(&target, "changes", o->changes.items[i]);
     if (!err_failed(e))
-        e = upload(c, buf_cstr(&target), fd, false);
+        e = upload(in, c, buf_cstr(&target), fd);
     return err_failed(e) ? cli_fail(e, 1) : 0;
 }
 
@@ -306,6 +324,8 @@ static int save_run(struct invocation *in) {
     CLEAN_FD int fd = -1;
     if (!c)
         return 1;
+    if (!o->output && in->json)
+        return cli_usage(in, "--json: only with --output");
     if (!o->output && isatty(1)) {
         fprintf(stderr, "cowardly refusing to save to a terminal. Use the -o flag or redirect\n");
         return 1;
@@ -322,6 +342,8 @@ static int save_run(struct invocation *in) {
         e = fd < 0 ? err_new(ERR_INVALID, "corten: open %s: %s", o->output, strerror(errno))
                    : cli_copy_out(c, fd);
     }
+    if (!err_failed(e) && in->json)
+        cli_say(in, "path", o->output);
     return err_failed(e) ? cli_fail(e, 1) : 0;
 }
 
@@ -368,6 +390,7 @@ const struct command command_load = {.name = "load",
                                      .usage = "load [OPTIONS]",
                                      .summary = "Load images from an archive",
                                      OPTIONS_OF(load_rows, struct load_options),
+                                     .json = true,
                                      .run = load_run};
 const struct command command_import = {.name = "import",
                                        .alias = "image import",
@@ -376,6 +399,7 @@ const struct command command_import = {.name = "import",
                                        OPTIONS_OF(import_rows, struct import_options),
                                        .args_min = 1,
                                        .args_max = 2,
+                                       .json = true,
                                        .run = import_run};
 const struct command command_save = {.name = "save",
                                      .names = "image",
@@ -385,4 +409,5 @@ const struct command command_save = {.name = "save",
                                      OPTIONS_OF(save_rows, struct save_options),
                                      .args_min = 1,
                                      .args_max = -1,
+                                     .json = true,
                                      .run = save_run};

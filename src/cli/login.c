@@ -125,7 +125,7 @@ static int login_run(struct invocation *in) {
     if (!config_store(in->config, registry))
         fprintf(stderr, "WARNING! Your credentials are stored unencrypted in '%s/config.json'.\n",
                 in->config->dir);
-    printf("%s\n", status.status && *status.status ? status.status : "Login Succeeded");
+    cli_say(in, "status", status.status && *status.status ? status.status : "Login Succeeded");
     return 0;
 }
 
@@ -134,7 +134,10 @@ static int logout_run(struct invocation *in) {
                *store = config_store(in->config, registry);
     CLEAN_BUF struct buf out = {0};
     bool found = json_get(json_get(in->config->root, "auths"), registry) != NULL, erased;
-    printf("Removing login credentials for %s\n", registry);
+    if (in->json)
+        cli_say(in, "registry", registry);
+    else
+        printf("Removing login credentials for %s\n", registry);
     if (store)
         TRYF_STATUS(helper_run(store, "erase", str_of(registry), &out, &erased));
     if (found)
@@ -228,11 +231,13 @@ const struct command command_login = {
         "showing the password",
     OPTIONS_OF(login_rows, struct login_options),
     .args_max = 1,
+    .json = true,
     .run = login_run};
 const struct command command_logout = {.name = "logout",
                                        .usage = "logout [SERVER]",
                                        .summary = "Forget the credentials for a registry",
                                        .args_max = 1,
+                                       .json = true,
                                        .run = logout_run};
 const struct command command_search = {.name = "search",
                                        .usage = "search [OPTIONS] TERM",

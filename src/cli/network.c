@@ -269,6 +269,8 @@ static int network_connect_run(struct invocation *in) {
     client_path(&target, "/networks/", in->args[0], "/connect");
     TRYF_STATUS(
         cli_post_document(c, buf_cstr(&target), &api_network_connect_fields, &doc, NULL, NULL, a));
+    if (in->json)
+        cli_say(in, "name", in->args[0]);
     return 0;
 }
 
@@ -289,6 +291,8 @@ static int network_disconnect_run(struct invocation *in) {
     client_path(&target, "/networks/", in->args[0], "/disconnect");
     TRYF_STATUS(cli_post_document(c, buf_cstr(&target), &api_network_disconnect_fields, &doc, NULL,
                                   NULL, &in->arena));
+    if (in->json)
+        cli_say(in, "name", in->args[0]);
     return 0;
 }
 

@@ -194,7 +194,7 @@ static struct err copy_from(struct invocation *in, struct client *c, const char 
     struct err e = cli_copy_out(c, into);
     into = fd_close(into);
     e = tar_end(&p, e);
-    if (!err_failed(e) && !o->quiet && isatty(2))
+    if (!err_failed(e) && !o->quiet && !in->json && isatty(2))
         fprintf(stderr, "Successfully copied to %s\n", to);
     return e;
 }
@@ -318,6 +318,8 @@ static int cp_run(struct invocation *in) {
     const char *from_name, *from_path, *to_name, *to_path;
     bool from = in_container(in->args[0], &in->arena, &from_name, &from_path),
          to = in_container(in->args[1], &in->arena, &to_name, &to_path);
+    if (in->json && !strcmp(in->args[1], "-"))
+        return cli_usage(in, "--json: an archive on stdout is what it is");
     if (!from && !to)
         return cli_usage(in, "must specify at least one container source");
     CLEAN_CLIENT struct client *c = cli_connect(in);
@@ -327,10 +329,14 @@ static int cp_run(struct invocation *in) {
     if (other) {
         TRYF_STATUS(copy_between(in, c, other, (const char *const[]){from_name, to_name},
                                  (const char *const[]){from_path, to_path}));
+        if (in->json)
+            cli_say(in, "path", in->args[1]);
         return 0;
     }
     TRYF_STATUS(from ? copy_from(in, c, from_name, from_path, in->args[1])
                      : copy_to(in, c, in->args[0], to_name, to_path));
+    if (in->json)
+        cli_say(in, "path", in->args[1]);
     return 0;
 }
 
@@ -368,6 +374,8 @@ static const struct option_row export_rows[] = {
 int cli_export(struct invocation *in, const char *collection, const char *output) {
     CLEAN_CLIENT struct client *c = NULL;
     CLEAN_BUF struct buf target = {0};
+    if (!output && in->json)
+        return cli_usage(in, "--json: only with --output");
     if (!output && isatty(1))
         return cli_usage(in, "cowardly refusing to save to a terminal: use -o, or redirect");
     if (!(c = cli_connect(in)))
@@ -380,6 +388,8 @@ int cli_export(struct invocation *in, const char *collection, const char *output
     if (fd < 0)
         return cli_fail(err_errno(errno, "corten: open %s", output), 1);
     TRYF_STATUS(cli_copy_out(c, fd));
+    if (in->json)
+        cli_say(in, "path", output);
     return 0;
 }
 
@@ -436,6 +446,7 @@ const struct command command_cp = {.name = "cp",
                                    .args_min = 2,
                                    .args_max = 2,
                                    .names = "container",
+                                   .json = true,
                                    .run = cp_run};
 const struct command command_diff = {.name = "diff",
                                      .alias = "container diff",
@@ -454,6 +465,7 @@ const struct command command_export = {.name = "export",
                                        .args_min = 1,
                                        .args_max = 1,
                                        .names = "container",
+                                       .json = true,
                                        .run = export_run};
 const struct command command_commit = {.name = "commit",
                                        .alias = "container commit",

@@ -141,6 +141,7 @@ const struct command command_volume_export = {
     .args_min = 1,
     .args_max = 1,
     .names = "volume",
+    .json = true,
     .run = export_run};
 const struct command command_volume_import = {
     .name = "volume import",

@@ -1,0 +1,110 @@
+#!/bin/bash
+# --json: every command prints what docs/json.md says of it, one object a line.
+. "$(dirname "$0")/lib.sh"
+command -v python3 >/dev/null || skip "python3 is not installed"
+start_daemon
+make_busybox_image
+cd "$TEST_TMP" || exit 1
+printf 'FROM busybox\nRUN echo x >/x\nHEALTHCHECK --interval=1h CMD true\n' >Dockerfile
+
+# The keys of the first object of what a command prints, against the row of the page; collects rows with $WRITE_ROWS.
+keys() { # COMMAND ARGUMENTS…: the command's name is that of the page, with _ for blanks
+    local name=${1//_/ }
+    shift
+    ct $name --json "$@" >"$TEST_TMP/json" 2>"$TEST_TMP/err" </dev/null || fail "$name $*: $(cat "$TEST_TMP/err")"
+    python3 - "$name" "$root/docs/json.md" "$TEST_TMP/json" <<'PY' || bad+=" '$name'"
+import json, os, sys
+name, page, path = sys.argv[1:]
+text = open(path).read()
+first = json.JSONDecoder().raw_decode(text)[0]
+many = isinstance(first, list)
+keys = sorted(first[0] if many else first)
+if "inspect" in name or name in ("info", "version", "events"):
+    keys = ["as the API has it"]
+row = "| `%s` | %s | %s |" % (name, "array" if many else "object", " ".join(keys))
+if os.environ.get("WRITE_ROWS"):
+    open(os.environ["WRITE_ROWS"], "a").write(row + "\n")
+elif row not in open(page).read().splitlines():
+    sys.exit("docs/json.md does not say: " + row)
+PY
+}
+bad=
+keys build -t made .
+keys run -d --name web -p 127.0.0.1:8096:80 -v data:/data busybox sh -c 'echo line; sleep 1000'
+keys create --name idle busybox true
+keys ps
+keys images
+keys history made
+keys image_explain made
+keys port web
+keys top web
+keys stats --no-stream web
+keys logs web
+keys diff web
+keys inspect web
+keys container_inspect web
+keys image_inspect made
+keys update --cpu-shares 512 web
+keys pause web
+keys unpause web
+keys stop -t 0 web
+keys start web
+keys restart -t 0 web
+keys kill web
+keys wait web
+keys rename idle lazy
+keys commit lazy committed
+keys tag made other:1
+keys save -o made.tar made
+keys export -o lazy.tar lazy
+keys cp lazy:/etc/passwd ./passwd
+keys load -i made.tar
+keys import lazy.tar imported
+keys rmi other:1
+keys volume_create v1
+keys volume_ls
+keys volume_inspect v1
+keys volume_update --label-add a=b v1
+keys volume_export -o v1.tar v1
+keys volume_rm v1
+keys network_create n1
+keys network_ls
+keys network_inspect n1
+keys network_connect n1 lazy
+keys network_disconnect n1 lazy
+keys network_rm n1
+keys events --since 0 --until 0s
+keys version
+keys info
+keys system_df
+keys system_check
+keys system_gc -n
+keys why_dead web
+keys why_disk
+keys why_name lazy x
+keys why_unreachable web
+keys context_create here --docker host=unix:///x
+keys context_update here --description d
+keys context_ls
+keys context_inspect here
+keys context_show
+keys context_export here here.tar
+keys context_import there here.tar
+keys context_use default
+keys context_rm here there
+keys rm -f lazy
+keys container_prune -f
+keys image_prune -f
+keys volume_prune -f
+keys network_prune -f
+keys builder_prune -f
+keys system_prune -f
+keys logout registry.example
+
+[ -z "$bad" ] || fail "$bad"
+step "what is no object is refused"
+for plain in attach exec debug; do
+    expect_fails 'as it is' ct $plain --json web true
+done
+expect_fails 'only with --output' ct save --json busybox
+pass
