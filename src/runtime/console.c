@@ -1,58 +1,16 @@
 /* What create, run and exec share: console socket, preserved descriptors, pid file. */
 #include "base/file.h"
 #include "runtime/commands.h"
+#include "runtime/sync.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-static struct err dial(const char *path, int *ret_fd) {
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    char by_fd[64];
-    CLEAN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return err_errno(errno, "make a socket");
-    /* A longer path than a socket's name can hold is reached through a descriptor. */
-    CLEAN_FD int place = open(path, O_PATH | O_CLOEXEC);
-    if (place < 0)
-        return err_errno(errno, "open");
-    snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", place);
-    memcpy(a.sun_path, by_fd, strlen(by_fd) + 1);
-    if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
-        return err_errno(errno, "connect");
-    *ret_fd = TAKE_FD(fd);
-    return OK;
-}
-
-static struct err send_descriptor(int sock, int fd) {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    char name[] = "/dev/ptmx"; /* the text that comes with the descriptor */
-    struct iovec iov = {.iov_base = name, .iov_len = sizeof(name) - 1};
-    struct msghdr h = {.msg_iov = &iov,
-                       .msg_iovlen = 1,
-                       .msg_control = &control,
-                       .msg_controllen = sizeof(control)};
-    struct cmsghdr *m = CMSG_FIRSTHDR(&h);
-    m->cmsg_level = SOL_SOCKET;
-    m->cmsg_type = SCM_RIGHTS;
-    m->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(m), &fd, sizeof(int));
-    ssize_t n;
-    while ((n = sendmsg(sock, &h, MSG_NOSIGNAL)) < 0 && errno == EINTR)
-        ;
-    return n < 0 ? err_errno(errno, "send the terminal") : OK;
-}
 
 struct err console_send(const char *path, int master) {
     CLEAN_FD int sock = -1;
-    TRYF(dial(path, &sock), "--console-socket '%s'", path);
-    return err_wrap(send_descriptor(sock, master), "--console-socket '%s'", path);
+    TRYF(sync_dial(path, &sock), "--console-socket '%s'", path);
+    return err_wrap(sync_hand_over(sock, STR("/dev/ptmx"), master), "--console-socket '%s'", path);
 }
 
 struct err preserve_reserve(unsigned n) {

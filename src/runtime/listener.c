@@ -6,7 +6,6 @@
 #include "kernel/pidfd.h"
 #include "runtime/sync.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -15,9 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -145,46 +142,6 @@ struct err listener_install(int sync, const struct seccomp_program *program, uns
 
 /* --- parent ----------------------------------------------------------------------------------- */
 
-static struct err dial(const char *path, int *ret_fd) {
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    CLEAN_FD int place = open(path, O_PATH | O_CLOEXEC);
-    if (place < 0)
-        return err_errno(errno, "open");
-    CLEAN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return err_errno(errno, "make a socket");
-    snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d", place);
-    if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
-        return err_errno(errno, "connect");
-    *ret_fd = TAKE_FD(fd);
-    return OK;
-}
-
-/* The descriptor goes with the first bytes; the state ends with the connection. */
-static struct err send_state(int sock, int fd, struct str text) {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec iov = {.iov_base = (void *)text.p, .iov_len = text.len};
-    struct msghdr h = {.msg_iov = &iov,
-                       .msg_iovlen = 1,
-                       .msg_control = &control,
-                       .msg_controllen = sizeof(control)};
-    struct cmsghdr *m = CMSG_FIRSTHDR(&h);
-    m->cmsg_level = SOL_SOCKET;
-    m->cmsg_type = SCM_RIGHTS;
-    m->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(m), &fd, sizeof(int));
-    ssize_t n;
-    while ((n = sendmsg(sock, &h, MSG_NOSIGNAL)) < 0 && errno == EINTR)
-        ;
-    if (n < 0)
-        return err_errno(errno, "send");
-    int r = fd_write_all(sock, text.p + n, text.len - (size_t)n);
-    return r < 0 ? err_errno(r, "send") : OK;
-}
-
 static struct err await_number(struct page *p, int pidfd, int *ret) {
     int64_t deadline = time_monotonic() + SERVE_TIMEOUT_MS * NSEC_PER_MSEC;
     int fd;
@@ -222,9 +179,9 @@ static struct err hand_over(const struct listener *l, struct page *p, pid_t pid,
     CLEAN_BUF struct buf text = {0};
     TRY(await_number(p, pidfd, &number));
     TRY(fetch(pidfd, number, &fd));
-    TRY(dial(l->path, &sock));
+    TRY(sync_dial(l->path, &sock));
     process_state(l, pid, status, &text);
-    TRY(send_state(sock, fd, buf_str(&text)));
+    TRY(sync_hand_over(sock, buf_str(&text), fd));
     atomic_store_explicit(&p->taken, 1, memory_order_release);
     return OK;
 }

@@ -1,10 +1,12 @@
 #include "runtime/sync.h"
+#include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 struct message {
@@ -35,9 +37,9 @@ struct err sync_pair(int ret_fds[2]) {
     return err_errno(EMFILE, "socketpair");
 }
 
-static int send_message(int sock, const struct message *m, size_t len, int fd) {
+static ssize_t send_bytes(int sock, const void *bytes, size_t len, int fd) {
     char control[CMSG_SPACE(sizeof(int))] = {0};
-    struct iovec iov = {.iov_base = (void *)m, .iov_len = len};
+    struct iovec iov = {.iov_base = (void *)bytes, .iov_len = len};
     struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
     if (fd >= 0) {
         h.msg_control = control;
@@ -51,14 +53,42 @@ static int send_message(int sock, const struct message *m, size_t len, int fd) {
     ssize_t n;
     while ((n = sendmsg(sock, &h, MSG_NOSIGNAL)) < 0 && errno == EINTR)
         ;
-    return n < 0 ? -errno : 0;
+    return n < 0 ? -errno : n;
 }
 
 struct err sync_send(int sock, enum sync_type type, int fd) {
     struct message m = {.type = type};
-    int r = send_message(sock, &m, offsetof(struct message, text), fd);
-    return r < 0 ? err_errno(r, "tell the other side") : OK;
+    ssize_t r = send_bytes(sock, &m, offsetof(struct message, text), fd);
+    return r < 0 ? err_errno((int)r, "tell the other side") : OK;
 }
+
+/* --- sockets of others ------------------------------------------------------------------------ */
+
+struct err sync_dial(const char *path, int *ret_fd) {
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    /* A longer path than a socket's name can hold is reached through a descriptor. */
+    CLEAN_FD int place = open(path, O_PATH | O_CLOEXEC);
+    if (place < 0)
+        return err_errno(errno, "open");
+    CLEAN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return err_errno(errno, "make a socket");
+    snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d", place);
+    if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+        return err_errno(errno, "connect");
+    *ret_fd = TAKE_FD(fd);
+    return OK;
+}
+
+struct err sync_hand_over(int sock, struct str text, int fd) {
+    ssize_t n = send_bytes(sock, text.p, text.len, fd);
+    if (n < 0)
+        return err_errno((int)n, "send");
+    int r = fd_write_all(sock, text.p + n, text.len - (size_t)n);
+    return r < 0 ? err_errno(r, "send") : OK;
+}
+
+/* --- failing ---------------------------------------------------------------------------------- */
 
 void sync_fail(int sock, struct err e) {
     struct message m = {.type = SYNC_FAILED, .errnum = err_errnum(e)};
