@@ -44,7 +44,9 @@ static bool add_v1(struct cgroup_host *h, int tree, struct str super_options) {
     struct str word;
     size_t len = 0;
     char *list = h->trees[tree].controllers;
-    while (str_next(&super_options, ',', &word))
+    while (str_next(&super_options, ',', &word)) {
+        /* Where systemd looks whose a process is; there is a directory when systemd made one. */
+        useful |= str_eqz(word, "name=systemd");
         for (int c = 0; c < CGROUP_COUNT; c++)
             if (c != CGROUP_CORE && str_eqz(word, names[c]) && h->tree_of[c] < 0) {
                 h->tree_of[c] = (int8_t)tree;
@@ -53,6 +55,7 @@ static bool add_v1(struct cgroup_host *h, int tree, struct str super_options) {
                 len += (size_t)snprintf(list + len, sizeof(h->trees[tree].controllers) - len,
                                         "%s%s", len ? "," : "", names[c]);
             }
+    }
     h->trees[tree].on_demand = !daily;
     return useful;
 }
@@ -312,31 +315,51 @@ static struct err make_in_tree(const struct cgroup_host *h, int tree, const char
     return err_errno(ENOENT, "make cgroup '%s' in %s", path, h->trees[tree].mount);
 }
 
-static void unmake(const struct cgroup *g, size_t trees_n) {
+static void unmake(const struct cgroup *g, size_t trees_n, const bool *found) {
     char path[CGROUP_MOUNT_MAX + CGROUP_PATH_MAX];
     for (size_t i = 0; i < trees_n; i++) {
         snprintf(path, sizeof(path), "%s%s", g->host.trees[i].mount, g->path);
-        rmdir(path);
+        if (!found[i])
+            rmdir(path);
     }
 }
 
-struct err cgroup_make(const struct cgroup_host *h, const char *path, struct cgroup *ret) {
+static int open_in_tree(const struct cgroup_host *h, size_t tree, const char *path) {
+    char full[CGROUP_MOUNT_MAX + CGROUP_PATH_MAX];
+    snprintf(full, sizeof(full), "%s%s", h->trees[tree].mount, path);
+    return open_dir_at(AT_FDCWD, full);
+}
+
+static struct err make(const struct cgroup_host *h, const char *path, bool adopt,
+                       struct cgroup *ret) {
     TRY(cgroup_check_path(path));
     CLEAN_CGROUP struct cgroup g;
+    bool found[CGROUP_TREES_MAX] = {0};
     cgroup_init(&g, h);
     snprintf(g.path, sizeof(g.path), "%s", path);
     for (size_t i = 0; i < h->trees_n; i++) {
-        if (h->trees[i].on_demand)
+        if (adopt)
+            g.dirs[i] = open_in_tree(h, i, path);
+        found[i] = g.dirs[i] >= 0;
+        if (h->trees[i].on_demand || found[i])
             continue;
         struct err e = make_in_tree(h, (int)i, path, &g.dirs[i]);
         if (err_failed(e)) {
-            unmake(&g, i);
+            unmake(&g, i, found);
             return e;
         }
     }
     *ret = g;
     cgroup_init(&g, h);
     return OK;
+}
+
+struct err cgroup_make(const struct cgroup_host *h, const char *path, struct cgroup *ret) {
+    return make(h, path, false, ret);
+}
+
+struct err cgroup_adopt(const struct cgroup_host *h, const char *path, struct cgroup *ret) {
+    return make(h, path, true, ret);
 }
 
 struct err cgroup_open(const struct cgroup_host *h, const char *path, struct cgroup *ret) {

@@ -40,7 +40,8 @@ struct cgroup_tree {
     char mount[CGROUP_MOUNT_MAX]; /* "/sys/fs/cgroup/memory" */
     char controllers[128];        /* v1: as mounted, "cpu,cpuacct" */
     bool v2;
-    bool on_demand; /* v1: of rarely used controllers alone (huge pages, rdma, net_cls, net_prio) */
+    bool on_demand; /* v1: of rarely used controllers alone (huge pages, rdma, net_cls, net_prio),
+                       or systemd's, without any */
 };
 /* Where the host has what. Found by reading /proc/self/mountinfo; a value, copied freely. */
 struct cgroup_host {
@@ -76,6 +77,9 @@ struct err cgroup_check_path(const char *path);
 /* Makes the directories (and missing parents). The last component must be new in every tree, else
  * ERR_CONFLICT; after an error nothing new is left. */
 struct err cgroup_make(const struct cgroup_host *h, const char *path, struct cgroup *ret);
+/* Opens what is there of it (made by systemd) and makes the rest; after an error nothing new is
+ * left. */
+struct err cgroup_adopt(const struct cgroup_host *h, const char *path, struct cgroup *ret);
 /* Opens what is there of it; ERR_NOT_FOUND when no tree has it. */
 struct err cgroup_open(const struct cgroup_host *h, const char *path, struct cgroup *ret);
 /* Removes the directories and those that were made below them; they must be without processes soon

@@ -5,6 +5,7 @@
 #include "kernel/signal.h"
 #include "runtime/commands.h"
 #include "runtime/hooks.h"
+#include "runtime/systemd.h"
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -59,6 +60,8 @@ struct err container_destroy(struct record *r) {
 }
 
 struct err container_forget(struct record *r) {
+    if (r->kept.systemd_unit && r->kept.systemd_unit[0])
+        log_err(LOG_WARN, systemd_scope_stop(r->kept.systemd_unit), "container '%s'", r->id);
     if (r->has_kept)
         container_hooks(r, false);
     return record_remove(r);

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "kernel/pidfd.h"
 #include "runtime/commands.h"
+#include "runtime/systemd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +19,8 @@
 struct create {
     const char *id, *bundle, *config, *console_socket, *pid_file;
     unsigned preserve_fds, listen_fds;
+    bool systemd; /* the cgroup is a scope of systemd's */
+    struct standin standin;
     bool detach, keep, no_subreaper, no_new_keyring, no_pivot;
     struct record record;
     struct runtime_box *box;
@@ -25,6 +28,7 @@ struct create {
 };
 
 static void create_done(struct create *c) {
+    standin_done(&c->standin);
     runtime_close(c->box);
     fd_close(c->init.pidfd);
     fd_close(c->init.pty_master);
@@ -246,9 +250,25 @@ static struct err publish(struct create *o, bool waits) {
     return record_save(r);
 }
 
+/* systemd makes the cgroup; the container gets a place in it. */
+static struct err make_scope(struct create *o) {
+    struct record *r = &o->record;
+    const struct oci_linux *l = r->config.linux_;
+    struct systemd_unit u;
+    CLEAN_FREE char *path = NULL;
+    TRY(oci_config_check(&r->config)); /* before anything is asked of systemd */
+    TRY(systemd_unit_parse(l->cgroups_path, r->id, &u));
+    TRY(systemd_scope_start(&u, r->id, l->resources, &o->standin, &path));
+    r->kept.systemd_unit = arena_strz(&r->arena, u.name);
+    r->kept.cgroup_path = arena_strz(&r->arena, path);
+    return OK;
+}
+
 static struct err make(struct create *o, bool waits) {
     CLEAN_FD int listener = -1;
     TRY(check_terminal(o, waits));
+    if (o->systemd)
+        TRY(make_scope(o));
     if (waits)
         TRY(record_listen(&o->record, &listener));
     struct runtime_create_options options = record_options(&o->record);
@@ -258,6 +278,7 @@ static struct err make(struct create *o, bool waits) {
     options.no_new_keyring = o->no_new_keyring;
     options.no_pivot = o->no_pivot;
     TRY(runtime_create(&options, &o->box, &o->init));
+    standin_done(&o->standin);
     return publish(o, waits);
 }
 
@@ -268,20 +289,26 @@ static void unmake(struct create *o) {
         err_ignore(runtime_delete(TAKE(o->box)));
         err_ignore(pidfd_reap(o->init.pidfd, &x));
     }
+    standin_done(&o->standin);
+    if (o->record.kept.systemd_unit)
+        err_ignore(systemd_scope_stop(o->record.kept.systemd_unit)); /* what failed is told */
     err_ignore(record_remove(&o->record));
 }
 
 static struct err create(struct call *c, struct create *o, bool waits) {
     TRY(prepare(c, o));
+    o->systemd = c->systemd;
     struct err e = make(o, waits);
     if (err_failed(e))
         unmake(o);
     return e;
 }
 
-#define CREATE_INIT                                                                 \
-    {                                                                               \
-        .init = {.pidfd = -1, .pty_master = -1}, .record = {.root = -1, .dir = -1 } \
+#define CREATE_INIT                                                                              \
+    {                                                                                            \
+        .init = {.pidfd = -1, .pty_master = -1}, .record = {.root = -1, .dir = -1}, .standin = { \
+            .pidfd = -1                                                                          \
+        }                                                                                        \
     }
 
 struct err command_create(struct call *c) {

@@ -56,8 +56,8 @@ static void write_linux(struct json_out *o, const struct runtime_features *f) {
     jo_obj(o);
     jo_kbool(o, "v1", true);
     jo_kbool(o, "v2", true);
-    jo_kbool(o, "systemd", false);
-    jo_kbool(o, "systemdUser", false);
+    jo_kbool(o, "systemd", true);
+    jo_kbool(o, "systemdUser", true);
     jo_kbool(o, "rdma", true);
     jo_obj_end(o);
     write_seccomp(o, f->seccomp);

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "runtime/commands.h"
+#include "runtime/systemd.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -137,6 +138,8 @@ struct err command_update(struct call *c) {
     if (u.file)
         TRYF(read_resources(&u), "update: --resources '%s'", u.file);
     TRY(open_running(c, id, &r));
+    if (r.kept.systemd_unit && r.kept.systemd_unit[0])
+        TRY(systemd_scope_update(r.kept.systemd_unit, &u.r));
     return runtime_cgroup_update(r.kept.cgroup_path, &u.r);
 }
 

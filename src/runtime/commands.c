@@ -56,7 +56,7 @@ struct err call_id(struct call *c, const char **ret) {
 static void print_help(void) {
     printf("Usage: corten-runtime [--root DIR] [--log FILE] [--log-format text|json] "
            "[--log-level LEVEL]\n"
-           "         [--cgroup-manager cgroupfs] [--debug] COMMAND ...\n\n");
+           "         [--cgroup-manager cgroupfs|systemd] [--debug] COMMAND ...\n\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         printf("  %-12s %s\n", commands[i].name, commands[i].help);
 }
@@ -67,11 +67,11 @@ static void print_version(void) {
            CORTEN_VERSION);
 }
 
-static struct err check_manager(const char *name) {
-    if (strcmp(name, "cgroupfs") == 0)
+static struct err choose_manager(const char *name, bool *ret_systemd) {
+    *ret_systemd = strcmp(name, "systemd") == 0;
+    if (*ret_systemd || strcmp(name, "cgroupfs") == 0)
         return OK;
-    return err_new(ERR_UNSUPPORTED, "--cgroup-manager '%s' is not supported: only cgroupfs is",
-                   name);
+    return err_new(ERR_UNSUPPORTED, "--cgroup-manager '%s' is not cgroupfs or systemd", name);
 }
 
 static struct err set_level(const char *name) {
@@ -99,9 +99,10 @@ static struct err set_global(struct call *c, int option) {
             return err_new(ERR_INVALID, "--log-format '%s' is not text or json", optarg);
         return OK;
     case SYSTEMD:
-        return err_new(ERR_UNSUPPORTED, "--systemd-cgroup is not supported");
+        c->systemd = true;
+        return OK;
     case MANAGER:
-        return check_manager(optarg);
+        return choose_manager(optarg, &c->systemd);
     case LOG_LEVEL:
         return set_level(optarg);
     case ROOTLESS:

@@ -14,7 +14,8 @@ struct call {
     const char *root;
     const char *log;
     bool log_json;
-    int argc; /* of the command: argv[0] is its name */
+    bool systemd; /* cgroups are systemd's scopes */
+    int argc;     /* of the command: argv[0] is its name */
     char **argv;
     char *const *env;
     int status; /* exit status when no error is returned */

@@ -79,7 +79,9 @@ static struct err check(const struct runtime_create_options *o) {
 
 static void cgroup_path_of(const struct runtime_create_options *o, char ret[CGROUP_PATH_MAX]) {
     const struct oci_linux *l = o->config->linux_;
-    if (l->cgroups_path && l->cgroups_path[0])
+    if (o->cgroup_path)
+        snprintf(ret, CGROUP_PATH_MAX, "%s", o->cgroup_path);
+    else if (l->cgroups_path && l->cgroups_path[0])
         snprintf(ret, CGROUP_PATH_MAX, "%s%s", l->cgroups_path[0] == '/' ? "" : "/",
                  l->cgroups_path);
     else
@@ -110,7 +112,8 @@ static struct err make_cgroup(const struct runtime_create_options *o, struct run
     struct cgroup_host host;
     TRY(cgroup_detect(&host));
     limits_demand(&host, l->resources);
-    struct err e = cgroup_make(&host, path, &b->cgroup);
+    struct err e = o->cgroup_path ? cgroup_adopt(&host, path, &b->cgroup)
+                                  : cgroup_make(&host, path, &b->cgroup);
     if (err_failed(e) && may_do_without(l, e)) {
         err_free(e);
         be_without_cgroup(b);

@@ -252,5 +252,6 @@ struct runtime_create_options record_options(const struct record *r) {
         .bundle = r->kept.bundle,
         .keep_groups = says_keep_groups(r),
         .no_new_keyring = r->kept.no_new_keyring,
+        .cgroup_path = r->kept.systemd_unit && r->kept.systemd_unit[0] ? r->kept.cgroup_path : NULL,
     };
 }

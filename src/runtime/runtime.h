@@ -74,6 +74,9 @@ struct runtime_create_options {
     unsigned preserve_fds;
     bool keep_groups;    /* the caller's additional groups instead of additionalGids */
     bool no_new_keyring; /* stays in the caller's session keyring */
+    /* In place of linux.cgroupsPath: a cgroup that somebody else has made, in some hierarchies at
+     * least; it is made in the others and removed with the container. NULL: none. */
+    const char *cgroup_path;
     /* The old root stays mounted below the new one, for a host whose root is an initramfs, which
      * pivot_root(2) refuses. */
     bool no_pivot;

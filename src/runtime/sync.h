@@ -39,7 +39,7 @@ void sync_wait_go(int sock);
 /* Child: waits for a connection that says SYNC_GO; *ret_sock is that connection. One that ends
  * without a word (its process was killed) does not count. */
 struct err sync_accept_go(int listener, int *ret_sock);
-/* A connection to somebody else's AF_UNIX stream socket (console socket, seccomp listener), and text
- * sent there, its first byte with a descriptor. */
+/* A connection to somebody else's AF_UNIX stream socket (console socket, seccomp listener), and
+ * text sent there, its first byte with a descriptor. */
 struct err sync_dial(const char *path, int *ret_fd);
 struct err sync_hand_over(int sock, struct str text, int fd);
