@@ -152,20 +152,31 @@ static bool read_fields(struct str fields, struct dbus_message *m) {
     return true;
 }
 
-static struct err fill(struct dbus *d, size_t n, int64_t deadline) {
-    char bytes[4096];
-    while (d->in.len < n) {
+/* At least one byte. */
+static struct err receive(struct dbus *d, int64_t deadline, char *out, size_t size, ssize_t *ret) {
+    for (;;) {
         struct pollfd p = {.fd = d->fd, .events = POLLIN};
         int64_t left = (deadline - time_monotonic()) / NSEC_PER_MSEC;
         if (left <= 0 || poll(&p, 1, (int)left) == 0)
             return err_new(ERR_TIMEOUT, "systemd does not answer");
-        ssize_t r = read(d->fd, bytes, MIN(sizeof(bytes), n - d->in.len));
-        if (r == 0)
+        ssize_t n = read(d->fd, out, size);
+        if (n == 0)
             return err_new(ERR_SYSTEM, "systemd closed the connection");
-        if (r < 0 && errno != EINTR && errno != EAGAIN)
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
             return err_errno(errno, "read");
-        if (r > 0)
-            buf_add(&d->in, bytes, (size_t)r);
+        if (n > 0) {
+            *ret = n;
+            return OK;
+        }
+    }
+}
+
+static struct err fill(struct dbus *d, size_t n, int64_t deadline) {
+    char bytes[4096];
+    while (d->in.len < n) {
+        ssize_t r;
+        TRY(receive(d, deadline, bytes, MIN(sizeof(bytes), n - d->in.len), &r));
+        buf_add(&d->in, bytes, (size_t)r);
     }
     return OK;
 }
@@ -243,18 +254,23 @@ struct err dbus_await_signal(struct dbus *d, const char *member, struct dbus_mes
 
 /* --- connection ------------------------------------------------------------------------------- */
 
-/* A line that ends with CR LF. */
+/* A line that ends with CR LF; nothing follows it before we have said more. */
 static struct err read_line(struct dbus *d, int64_t deadline) {
+    char bytes[256];
     buf_clear(&d->in);
     while (d->in.len < 2 || memcmp(d->in.data + d->in.len - 2, "\r\n", 2) != 0) {
+        ssize_t n;
         if (d->in.len > 512)
             return err_new(ERR_SYSTEM, "authentication: an answer without end");
-        TRY(fill(d, d->in.len + 1, deadline));
+        TRY(receive(d, deadline, bytes, sizeof(bytes), &n));
+        buf_add(&d->in, bytes, (size_t)n);
     }
     return OK;
 }
 
-/* Who we are is told by the socket; the text says it again, in digits in hexadecimal. */
+/* Who we are is told by the socket; the text says it again, in digits in hexadecimal. BEGIN goes
+ * along, as sd-bus does it: a systemd that reads it together with the first message leaves that
+ * message lying until more comes. */
 static struct err authenticate(struct dbus *d) {
     char id[16];
     CLEAN_BUF struct buf line = {0};
@@ -263,14 +279,13 @@ static struct err authenticate(struct dbus *d) {
     buf_adds(&line, "AUTH EXTERNAL ");
     for (const char *p = id; *p; p++)
         buf_addf(&line, "%02x", (unsigned char)*p);
-    buf_adds(&line, "\r\n");
+    buf_adds(&line, "\r\nBEGIN\r\n");
     if (fd_write_all(d->fd, line.data, line.len) < 0)
         return err_errno(errno, "authentication");
     TRY(read_line(d, deadline_now()));
     if (!str_starts(buf_str(&d->in), STR("OK ")))
         return err_new(ERR_FORBIDDEN, "authentication: %.*s", STR_ARG(str_trim(buf_str(&d->in))));
-    int r = fd_write_all(d->fd, "BEGIN\r\n", 7);
-    return r < 0 ? err_errno(r, "authentication") : OK;
+    return OK;
 }
 
 struct err dbus_open(const char *path, bool peer, struct dbus *ret) {

@@ -1,6 +1,7 @@
 #!/bin/bash
 # corten-runtime --systemd-cgroup, against a bus that records what it is asked and makes cgroups as systemd does.
-# (The real one: test/vm/systemd.sh, with CORTEN_FULL.)
+# (The real one, with CORTEN_FULL: test/vm/systemd.sh.)
+# limit: 330
 . "$(dirname "$0")/lib.sh"
 
 command -v python3 >/dev/null || skip needs python3
@@ -83,4 +84,12 @@ expect_eq "$(tail -1 "$log")" "stop pre-gone.scope replace"
 expect_eq "$(cr list -q)" ""
 DBUS_SYSTEM_BUS_ADDRESS=unix:path=$TEST_TMP/nobody expect_fails 'systemd' cr run -b "$bundle" box
 grep -q WRONG "$log" && fail the bus understands us not
+
+if [ -n "${CORTEN_FULL:-}" ]; then
+    step a real systemd, in a virtual machine
+    vm=$(dirname "$0")/../vm
+    "$vm/vmrun.sh" -t 280 "$vm/systemd.sh" "$(dirname "$(readlink -f "$bin/corten-runtime")")/../.." >"$TEST_TMP/vm" 2>&1
+    status=$?
+    [ $status = 0 ] || [ $status = 77 ] || { tail -20 "$TEST_TMP/vm"; fail a real systemd; }
+fi
 pass

@@ -1,0 +1,76 @@
+# Runs in the guest ($1: the build directory): a real systemd, as the first process of a pid namespace, and
+# corten-runtime with its cgroup driver under it. Prints what fails; exit 0: nothing.
+if [ "${2:-}" != inside ]; then
+    mkdir -p /run/systemd/system
+    cat >/run/systemd/system/corten-test.service <<UNIT
+[Unit]
+DefaultDependencies=no
+SuccessAction=exit-force
+FailureAction=exit-force
+[Service]
+Type=oneshot
+TimeoutStartSec=200
+StandardOutput=file:/run/told
+StandardError=inherit
+ExecStart=/bin/bash $(readlink -f "$0") $1 inside
+UNIT
+    : >/run/told
+    timeout 250 unshare --pid --fork --mount --mount-proc env -i container=corten SYSTEMD_COLORS=0 PATH="$PATH" \
+        /lib/systemd/systemd --system --unit=corten-test.service --log-level=err --show-status=false
+    cat /run/told
+    grep -q '^all is well$' /run/told
+    exit
+fi
+
+set -u
+bundle=/mnt/bundle state=/run/state
+runtime=/mnt/corten-runtime
+cp "$1/bin/corten-runtime" "$runtime"
+mkdir -p $bundle/rootfs/bin
+cp "$(readlink -f "$(command -v busybox)")" $bundle/rootfs/bin/busybox
+for name in sh sleep cat; do ln -s busybox $bundle/rootfs/bin/$name; done
+cr() { "$runtime" --root $state --systemd-cgroup "$@"; }
+fail() { echo "FAILED: $*"; exit 1; }
+config() { # arguments, cgroupsPath, resources
+    rm -f $bundle/config.json
+    (cd $bundle && cr spec) || fail spec
+    perl -pi -e 'BEGIN { ($a, $p, $r) = splice @ARGV, 0, 3 } s/"terminal":true/"terminal":false/; s/"args":\["sh"\]/"args":$a/;
+        s/"linux":\{"resources":\{.*?\]\}/"linux":{"cgroupsPath":"$p","resources":{$r}/' "$@" $bundle/config.json
+}
+shown() { systemctl show "$1" -p "$2" --value; }
+same() { [ "$1" = "$2" ] || fail "got '$1', want '$2'"; }
+systemctl --version | head -1
+
+config '["sleep","1000"]' corten.slice:pre:box '"memory":{"limit":67108864},"cpu":{"shares":512,"quota":25000,"period":50000},"pids":{"limit":50}'
+cr run -d -b $bundle box || fail run -d
+scope=/sys/fs/cgroup/corten.slice/pre-box.scope
+same "$(shown pre-box.scope ActiveState)" active
+same "$(shown pre-box.scope MemoryMax)" 67108864
+same "$(shown pre-box.scope TasksMax)" 50
+same "$(shown pre-box.scope CPUWeight)" 20
+same "$(shown pre-box.scope CPUQuotaPerSecUSec)" 500ms
+same "$(shown pre-box.scope Delegate)" yes
+same "$(cat $scope/memory.max) $(cat $scope/pids.max) $(cat $scope/cpu.max)" "67108864 50 25000 50000"
+same "$(cat $scope/cgroup.procs)" "$(cr state box | perl -ne 'print $1 if /"pid": ?(\d+)/')"
+same "$(cr exec box cat /proc/self/cgroup)" 0::/
+
+cr update --memory 33554432 box || fail update
+same "$(shown pre-box.scope MemoryMax) $(cat $scope/memory.max)" "33554432 33554432"
+systemctl daemon-reload
+same "$(cat $scope/memory.max) $(cat $scope/pids.max)" "33554432 50"
+cr exec box cat /dev/null || fail a device after a reload
+cr pause box || fail pause
+cr resume box || fail resume
+cr delete -f box || fail delete
+same "$(shown pre-box.scope ActiveState)" inactive
+[ ! -e $scope ] || fail the cgroup is left
+
+config '["sh","-c","exit 3"]' '' ''
+cr run -b $bundle box
+same $? 3
+config '["sh","-c","exit 3"]' corten.slice::twice ''
+cr run -b $bundle box
+same $? 3
+same "$(systemctl list-units --all --no-legend '*.scope' | grep -cE 'corten-box|twice')" 0
+! grep -q warn /run/told || fail a warning
+echo all is well
