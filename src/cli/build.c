@@ -193,6 +193,8 @@ int build_run(struct invocation *in) {
         e = run_builder(&job, &v, &status);
     if (!err_failed(e) && status == 0 && o->verify)
         e = verify(o, &job, v.image, &status);
+    if (!err_failed(e) && status == 0 && o->validate)
+        e = build_validate(in, v.image, &o->tags);
     if (err_failed(e))
         return cli_fail(e, 1);
     if (status == 0 && v.image && !to_stdout && (in->json || v.mode == VIEW_QUIET))

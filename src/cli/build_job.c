@@ -61,6 +61,8 @@ static const struct option_row build_rows[] = {
     FLAG(O, load, 0, "load", "The result is an image of the daemon (it always is)"),
     FLAG(O, check, 0, "check", "Do not build: check the Dockerfile"),
     FLAG(O, explain, 0, "explain", "Say of each step that is not cached why"),
+    FLAG(O, validate, 0, "validate",
+         "Run the image and give it its names once its validate method is good"),
     FLAG(O, verify, 0, "verify", "Build twice without cache: both must give the same image"),
     FLAG_ON(O, provenance, 0, "provenance", "Labels that say where the image comes from"),
     /* The context is not sent, and no container is left: these have nothing more to do. */
@@ -160,7 +162,7 @@ static void number_query(struct buf *query, const char *key, int64_t n) {
 static struct err make_query(const struct build_options *o, const char *dockerfile,
                              struct buf *query) {
     CLEAN_BUF struct buf security = {0};
-    for (size_t i = 0; i < o->tags.n; i++)
+    for (size_t i = 0; i < o->tags.n && !o->validate; i++) /* else it gets them later */
         client_query(query, "t", o->tags.items[i]);
     client_query(query, "dockerfile", dockerfile);
     client_query(query, "target", o->target);

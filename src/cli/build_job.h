@@ -5,7 +5,7 @@
 
 struct build_options {
     bool no_cache, pull, quiet, check, explain, verify, provenance, load, compress, rm, force_rm,
-        squash, disable_trust;
+        squash, disable_trust, validate;
     const char *file, *target, *network, *iidfile, *platform, *progress, *metadata, *cgroup_parent,
         *cpuset_cpus, *cpuset_mems, *isolation;
     int64_t memory, memory_swap, shm_size, cpu_shares, cpu_period, cpu_quota;
@@ -26,6 +26,9 @@ struct err build_cache_options(const struct build_options *o, struct arena *a,
 /* build_origin.c: labels. url: of a remote context; dir: a context directory; NULL: it is none. */
 struct err build_origin(const struct build_options *o, const char *url, const char *dir,
                         const char *dockerfile, struct arena *a, struct strmap *ret);
+
+/* build_validate.c: runs the image, has it validated, then names it. */
+struct err build_validate(struct invocation *in, const char *image, const struct strv *tags);
 
 /* Everything in the arena; context is args[0]. *ret_stdout: an output goes to stdout. */
 struct err build_job_make(struct invocation *in, struct build_job *ret, bool *ret_stdout);

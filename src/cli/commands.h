@@ -55,6 +55,7 @@
     X(ps)                 \
     X(pull)               \
     X(push)               \
+    X(rebuild)            \
     X(rename)             \
     X(restart)            \
     X(rm)                 \

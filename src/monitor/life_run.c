@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define WORDS_MAX 1024u
+
 struct run {
     struct list link;
     struct keeper *keeper;
@@ -82,6 +84,8 @@ static void explain(struct run *r, const char *text, struct arena *a) {
                             lifecycle_duration(r->options.timeout, a));
     if (text == NULL)
         return;
+    if (r->output.len + WORDS_MAX > METHOD_CAPTURE) /* a flood leaves room for the reason */
+        buf_truncate(&r->output, METHOD_CAPTURE - WORDS_MAX);
     if (r->output.len && r->output.data[r->output.len - 1] != '\n')
         run_output(r, "\n", 1);
     run_output(r, text, strlen(text));

@@ -186,6 +186,13 @@ const struct lifecycle_method *lifecycle_method(const struct lifecycle *l, const
     return find((struct objs *)&l->methods, str_of(name));
 }
 
+/* Told once. */
+static void too_many(struct lifecycle *l, struct arena *a) {
+    static const char words[] = "there are more than 32 methods: the rest is not read";
+    if (!strs_has(&l->problems, words))
+        lifecycle_problem(&l->problems, a, "%s", words);
+}
+
 static void add_method(struct lifecycle *l, struct arena *a, struct str name, const char *value) {
     struct lifecycle_method m = {.name = arena_str(a, name), .user = arena_strz(a, "")};
     bool asks = str_eqz(name, "validate") || str_eqz(name, "monitor") || str_eqz(name, "metrics");
@@ -193,8 +200,7 @@ static void add_method(struct lifecycle *l, struct arena *a, struct str name, co
     m.start_period = START_PERIOD;
     m.on_failure = str_eqz(name, "update") ? LIFECYCLE_ROLLBACK : LIFECYCLE_NOTHING;
     if (l->methods.n >= LIFECYCLE_METHODS_MAX) {
-        lifecycle_problem(&l->problems, a, "method %s: there are more than %d", m.name,
-                          LIFECYCLE_METHODS_MAX);
+        too_many(l, a);
         return;
     }
     const char *bad = parse_command(value, a, &m);

@@ -53,9 +53,10 @@ FIELDS(lifecycle_metadata_fields, struct lifecycle_metadata, F(project, "project
 
 /* --- ancestry --------------------------------------------------------------------------------- */
 
-/* Levels of brackets outside of strings; a bad text is the parser's to find. */
-static size_t depth_of(struct str s) {
-    size_t depth = 0, most = 0;
+/* Levels of brackets outside of strings, and entries of the array; a bad text is the parser's to
+ * find. Before it is parsed: what is too much costs nothing. */
+static void look_at(struct str s, size_t *ret_depth, size_t *ret_entries) {
+    size_t depth = 0, most = 0, entries = 0;
     bool in = false;
     for (size_t i = 0; i < s.len; i++) {
         char c = s.p[i];
@@ -64,11 +65,13 @@ static size_t depth_of(struct str s) {
         else if (c == '"')
             in = !in;
         else if (!in && (c == '[' || c == '{'))
-            depth++, most = MAX(most, depth);
+            depth++;
         else if (!in && (c == ']' || c == '}') && depth > 0)
-            depth--;
+            entries += --depth == 1;
+        most = MAX(most, depth);
     }
-    return most;
+    *ret_depth = most;
+    *ret_entries = entries;
 }
 
 static void read_json(const char *text, struct arena *a, struct objs *ret, struct strs *problems) {
@@ -77,8 +80,12 @@ static void read_json(const char *text, struct arena *a, struct objs *ret, struc
         lifecycle_problem(problems, a, LIFECYCLE_ANCESTRY " is longer than 256 KiB");
         return;
     }
-    if (depth_of(s) > LIFECYCLE_ANCESTRY_DEPTH) {
-        lifecycle_problem(problems, a, LIFECYCLE_ANCESTRY " is deeper than 8 levels");
+    size_t depth, entries;
+    look_at(s, &depth, &entries);
+    if (depth > LIFECYCLE_ANCESTRY_DEPTH || entries > LIFECYCLE_ANCESTORS_MAX) {
+        lifecycle_problem(problems, a, LIFECYCLE_ANCESTRY " %s",
+                          depth > LIFECYCLE_ANCESTRY_DEPTH ? "is deeper than 8 levels"
+                                                           : "has more than 64 entries");
         return;
     }
     struct objs found = {0};
@@ -86,12 +93,6 @@ static void read_json(const char *text, struct arena *a, struct objs *ret, struc
     if (err_failed(e)) {
         lifecycle_problem(problems, a, LIFECYCLE_ANCESTRY ": %s", err_msg(e));
         return;
-    }
-    if (found.n > LIFECYCLE_ANCESTORS_MAX) {
-        lifecycle_problem(problems, a, LIFECYCLE_ANCESTRY " has more than %d entries: the newest",
-                          LIFECYCLE_ANCESTORS_MAX);
-        found.items = (struct lifecycle_ancestor *)found.items + found.n - LIFECYCLE_ANCESTORS_MAX;
-        found.n = LIFECYCLE_ANCESTORS_MAX;
     }
     *ret = found;
 }
@@ -260,8 +261,8 @@ void lifecycle_describe(const struct strmap *labels, const struct lifecycle_fact
                         struct arena *a, struct lifecycle_metadata *ret) {
     struct objs found;
     *ret = (struct lifecycle_metadata){.problems.present = true, .ancestors.present = true};
-    describe_one(labels, f, a, &ret->problems, ret);
     lifecycle_ancestors(labels, a, &found, &ret->problems);
+    describe_one(labels, f, a, &ret->problems, ret);
     const struct lifecycle_ancestor *items = found.items;
     for (size_t i = 0; i < found.n; i++) {
         struct strs own = {0}; /* an old image's problems are not this one's */

@@ -1,0 +1,280 @@
+/* rebuild: an image again, from where its labels say that it comes from, at the recorded revision
+ * or at its branch's newest. The labels are the image's: nothing of them becomes an option of git
+ * or leaves the checkout, and only ordinary transports are spoken. */
+#include "base/file.h"
+#include "base/path.h"
+#include "cli/commands.h"
+#include "cli/helper.h"
+#include "kernel/spawn.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX (64u << 10)
+#define ARGS_MAX 64
+
+struct rebuild_options {
+    bool newest, dry_run, validate, no_cache, pull;
+};
+#define O struct rebuild_options
+static const struct option_row rebuild_rows[] = {
+    FLAG(O, newest, 0, "newest", "The newest commit of its branch instead of the recorded one"),
+    FLAG(O, dry_run, 0, "dry-run", "Say what would change, and no more"),
+    FLAG(O, validate, 0, "validate", "As build --validate: names come after it was found good"),
+    FLAG(O, no_cache, 0, "no-cache", "Without the build cache"),
+    FLAG(O, pull, 0, "pull", "Look for newer base images"),
+};
+#undef O
+
+struct origin {
+    const char *source, *revision, *branch, *context, *dockerfile, *target, *tags, *dirty, *base,
+        *base_id;
+};
+
+/* --- programs --------------------------------------------------------------------------------- */
+
+static struct err run(const char *program, char *const *argv, char *const *env, struct buf *out,
+                      int *ret_status) {
+    int ends[2] = {-1, -1}, status = 0;
+    if (out && pipe2(ends, O_CLOEXEC) != 0)
+        return err_errno(errno, "corten: pipe");
+    const struct spawn_fd fds[] = {{out ? ends[1] : 1, 1}, {2, 2}};
+    struct spawn s = {
+        .program = program, .argv = argv, .env = env, .fds = fds, .fds_n = ARRAY_LEN(fds)};
+    struct spawned p;
+    struct err e = spawn(&s, &p);
+    fd_close(ends[1]);
+    if (!err_failed(e)) {
+        if (out) {
+            out->max = OUTPUT_MAX;
+            (void)fd_read_buf(ends[0], out); /* a part of it is enough */
+        }
+        while (waitpid(p.pid, &status, 0) < 0 && errno == EINTR)
+            ;
+        fd_close(p.pidfd);
+    }
+    fd_close(ends[0]);
+    *ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return e;
+}
+
+static struct err git(const char *const *args, struct buf *out) {
+    CLEAN_FREE char *program = helper_path("git");
+    CLEAN_STRV struct strv argv = {0}, env = {0};
+    int status = 0;
+    if (!program)
+        return err_new(ERR_UNSUPPORTED, "corten: rebuild needs git");
+    strv_add(&argv, "git");
+    for (size_t i = 0; args[i]; i++)
+        strv_add(&argv, args[i]);
+    for (char **e = environ; *e; e++)
+        if (strncmp(*e, "GIT_", 4) != 0)
+            strv_add(&env, *e);
+    strv_add(&env, "GIT_ALLOW_PROTOCOL=https:http:ssh:git:file");
+    strv_add(&env, "GIT_TERMINAL_PROMPT=0");
+    TRY(run(program, strv_argv(&argv), strv_argv(&env), out, &status));
+    return status ? err_new(ERR_UNAVAILABLE, "corten: git %s failed (%d)", args[0], status) : OK;
+}
+#define GIT(out, ...) git((const char *const[]){__VA_ARGS__, NULL}, out)
+
+/* --- the labels ------------------------------------------------------------------------------- */
+
+static bool is_commit(const char *z) {
+    size_t n = strlen(z);
+    return (n == 40 || n == 64) && strspn(z, "0123456789abcdef") == n;
+}
+
+/* "": the image names none. */
+static bool is_branch(const char *z) {
+    return *z != '-' &&
+           strspn(z, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-+@#") ==
+               strlen(z);
+}
+
+/* Relative, and nowhere "..". */
+static bool stays(const char *path) {
+    struct str rest = str_of(path), part;
+    while (str_next(&rest, '/', &part))
+        if (str_eqz(part, ".."))
+            return false;
+    return path[0] != '/' && path[0] != '-';
+}
+
+static struct err read_origin(const struct strmap *labels, struct origin *ret) {
+    const struct {
+        const char *label;
+        const char **to;
+    } wanted[] = {{"org.opencontainers.image.source", &ret->source},
+                  {"org.opencontainers.image.revision", &ret->revision},
+                  {"corten.build.branch", &ret->branch},
+                  {"corten.build.context", &ret->context},
+                  {"corten.build.dockerfile", &ret->dockerfile},
+                  {"corten.build.target", &ret->target},
+                  {"corten.build.tags", &ret->tags},
+                  {"corten.build.dirty", &ret->dirty},
+                  {"org.opencontainers.image.base.name", &ret->base},
+                  {"corten.build.base.id", &ret->base_id}};
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        const char *value = strmap_get(labels, wanted[i].label);
+        *wanted[i].to = value ? value : "";
+        if (strlen(*wanted[i].to) > LIFECYCLE_VALUE_MAX)
+            return err_new(ERR_INVALID, "corten: label %s is longer than 4 KiB", wanted[i].label);
+    }
+    if (!*ret->source || !*ret->revision)
+        return err_new(ERR_INVALID, "corten: the image does not say where it comes from: it has no "
+                                    "org.opencontainers.image.source and .revision");
+    if (!is_commit(ret->revision))
+        return err_new(ERR_INVALID, "corten: its revision is no commit");
+    if (!is_branch(ret->branch))
+        return err_new(ERR_INVALID, "corten: its branch is none");
+    if (!stays(ret->context) || !stays(ret->dockerfile) || *ret->target == '-')
+        return err_new(ERR_INVALID, "corten: its context or Dockerfile leaves the checkout");
+    return OK;
+}
+
+/* --- what would change ------------------------------------------------------------------------ */
+
+static void say(const char *what, const char *value) {
+    CLEAN_BUF struct buf text = {0};
+    lifecycle_escape(&text, str_of(value), false);
+    fprintf(stderr, "%-10s %s\n", what, buf_cstr(&text));
+}
+
+static void say_base(struct client *c, const struct origin *o, struct arena *a) {
+    struct api_image base;
+    if (!*o->base)
+        return;
+    struct err e = client_image_inspect(c, o->base, a, &base);
+    bool known = !err_failed(e);
+    err_ignore(e); /* then it will be pulled */
+    CLEAN_BUF struct buf text = {0};
+    buf_addf(&text, "%s %s", o->base,
+             !known                             ? "is not here: it will be pulled"
+             : strcmp(base.id, o->base_id) == 0 ? "is the same"
+                                                : "is another one by now");
+    say("base", buf_cstr(&text));
+}
+
+static struct err say_commits(const char *dir, const struct origin *o, const char *to) {
+    CLEAN_BUF struct buf log = {0}, range = {0};
+    struct str rest, line;
+    buf_addf(&range, "%s..%s", o->revision, to);
+    TRY(GIT(&log, "-C", dir, "log", "--oneline", "--no-decorate", "--max-count=100",
+            buf_cstr(&range), "--"));
+    rest = buf_str(&log);
+    while (str_next(&rest, '\n', &line))
+        if (line.len) {
+            CLEAN_FREE char *text = str_dup(line);
+            say("commit", text);
+        }
+    if (log.len == 0)
+        say("commits", "none: the recorded revision");
+    return OK;
+}
+
+/* --- the build -------------------------------------------------------------------------------- */
+
+static struct err context_dir(const char *dir, const struct origin *o, struct arena *a,
+                              const char **ret) {
+    char root[PATH_MAX], found[PATH_MAX];
+    CLEAN_FREE char *path = path_join(dir, *o->context ? o->context : ".");
+    if (!realpath(dir, root) || !realpath(path, found))
+        return err_errno(errno, "corten: its context is not in the checkout");
+    size_t n = strlen(root);
+    if (strncmp(root, found, n) != 0 || (found[n] != '/' && found[n] != '\0'))
+        return err_new(ERR_INVALID, "corten: its context leaves the checkout");
+    *ret = arena_strz(a, found);
+    return OK;
+}
+
+static struct err build(struct invocation *in, const struct origin *o, const char *context,
+                        int *ret_status) {
+    const struct rebuild_options *given = in->options;
+    CLEAN_STRV struct strv argv = {0}, env = {0};
+    struct str rest = str_of(o->tags), tag;
+    strv_add(&argv, "corten");
+    if (in->host) {
+        strv_add(&argv, "-H");
+        strv_add(&argv, in->host);
+    }
+    strv_add(&argv, "build");
+    while (argv.n < ARGS_MAX && str_next(&rest, ' ', &tag))
+        if (tag.len)
+            strv_addf(&argv, "--tag=%.*s", STR_ARG(tag));
+    if (*o->dockerfile)
+        strv_addf(&argv, "--file=%s/%s", context, o->dockerfile);
+    if (*o->target)
+        strv_addf(&argv, "--target=%s", o->target);
+    const struct {
+        bool on;
+        const char *option;
+    } flags[] = {
+        {given->validate, "--validate"}, {given->no_cache, "--no-cache"}, {given->pull, "--pull"}};
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+        if (flags[i].on)
+            strv_add(&argv, flags[i].option);
+    strv_add(&argv, context);
+    for (char **e = environ; *e; e++)
+        if (strncmp(*e, "CORTEN_BUILD_CAUSE=", 19) != 0)
+            strv_add(&env, *e);
+    strv_add(&env, "CORTEN_BUILD_CAUSE=rebuild");
+    return run("/proc/self/exe", strv_argv(&argv), strv_argv(&env), NULL, ret_status);
+}
+
+static struct err rebuild(struct invocation *in, struct client *c, const struct origin *o,
+                          const char *dir, int *ret_status) {
+    const struct rebuild_options *given = in->options;
+    CLEAN_FREE char *newest = mem_printf("refs/remotes/origin/%s", o->branch);
+    const char *to = given->newest ? newest : o->revision, *context = NULL;
+    if (given->newest && !*o->branch)
+        return err_new(ERR_INVALID, "corten: the image does not say which branch it comes from");
+    say("source", o->source);
+    if (!strcmp(o->dirty, "true"))
+        say("warning", "it was built with changes that are in no commit");
+    TRY(GIT(NULL, "clone", "-q", "--no-checkout", "--", o->source, dir));
+    if (*o->branch) /* the next rebuild wants to know it */
+        TRY(GIT(NULL, "-C", dir, "checkout", "-q", "-B", o->branch, to));
+    else
+        TRY(GIT(NULL, "-C", dir, "checkout", "-q", "--detach", to));
+    TRY(say_commits(dir, o, to));
+    say_base(c, o, &in->arena);
+    *ret_status = 0;
+    if (given->dry_run)
+        return OK;
+    TRY(context_dir(dir, o, &in->arena, &context));
+    return build(in, o, context, ret_status);
+}
+
+static int rebuild_run(struct invocation *in) {
+    CLEAN_CLIENT struct client *c = cli_connect(in);
+    struct api_image image;
+    struct origin o;
+    int status = 1;
+    if (!c)
+        return 1;
+    TRYF_STATUS(client_image_inspect(c, in->args[0], &in->arena, &image));
+    TRYF_STATUS(read_origin(&image.config->labels, &o));
+    const char *tmp = getenv("TMPDIR");
+    CLEAN_FREE char *place = mem_printf("%s/corten-rebuild.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(place))
+        return cli_fail(err_errno(errno, "corten: make '%s'", place), 1);
+    CLEAN_FREE char *dir = path_join(place, "source");
+    struct err e = rebuild(in, c, &o, dir, &status);
+    err_ignore(dir_remove(AT_FDCWD, place)); /* it lies in a temporary place */
+    return err_failed(e) ? cli_fail(e, 1) : status;
+}
+
+const struct command command_rebuild = {
+    .name = "rebuild",
+    .usage = "rebuild [OPTIONS] IMAGE",
+    .summary = "Build an image again from where it says that it comes from",
+    .names = "image",
+    .examples = "corten rebuild --newest --dry-run web\twhat has come since",
+    OPTIONS_OF(rebuild_rows, struct rebuild_options),
+    .args_min = 1,
+    .args_max = 1,
+    .run = rebuild_run};
