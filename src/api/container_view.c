@@ -231,14 +231,17 @@ static void view_execs(const struct container *c, struct arena *a, struct strs *
 /* Bounded by default, which is ours: shown as if it had been asked for. */
 static void bound_log(struct arena *a, struct api_log_config *log) {
     struct strmap shown = {.present = true};
-    if (strcmp(log->type, "json-file") != 0)
+    bool local = !strcmp(log->type, "local");
+    if (!local && strcmp(log->type, "json-file") != 0)
         return;
+    int64_t size = local ? LOGS_LOCAL_MAX_SIZE : LOGS_MAX_SIZE;
     for (size_t i = 0; i < log->config.n; i++)
         strmap_set(&shown, a, log->config.items[i].key, log->config.items[i].value);
     if (!strmap_get(&shown, "max-size"))
-        strmap_set(&shown, a, "max-size", arena_printf(a, "%dm", (int)(LOGS_MAX_SIZE >> 20)));
+        strmap_set(&shown, a, "max-size", arena_printf(a, "%dm", (int)(size >> 20)));
     if (!strmap_get(&shown, "max-file"))
-        strmap_set(&shown, a, "max-file", arena_printf(a, "%d", LOGS_MAX_FILE));
+        strmap_set(&shown, a, "max-file",
+                   arena_printf(a, "%d", local ? LOGS_LOCAL_MAX_FILE : LOGS_MAX_FILE));
     log->config = shown;
 }
 
@@ -312,7 +315,8 @@ void view_container(const struct container *c, int minor, struct arena *a,
     ret->resolv_conf_path = arena_printf(a, "%s/resolv.conf", run);
     ret->hostname_path = arena_printf(a, "%s/hostname", run);
     ret->hosts_path = arena_printf(a, "%s/hosts", run);
-    bool logs = !c->host->log_config.type || strcmp(c->host->log_config.type, "none") != 0;
+    const char *driver = c->host->log_config.type;
+    bool logs = !driver || !strcmp(driver, "json-file");
     ret->log_path = logs ? arena_printf(a, "%s/%s", c->directory, container_log_name(c, a))
                          : arena_strz(a, "");
     ret->log_missing = view_missing(c, a);

@@ -87,6 +87,7 @@ const struct api_route api_routes[] = {
     {"POST", "/volumes/create", api_volume_create},
     {"POST", "/volumes/prune", api_volume_prune},
     {"GET", "/volumes/{}", api_volume_inspect},
+    {"PUT", "/volumes/{}", api_no_swarm}, /* of cluster volumes only */
     {"DELETE", "/volumes/{}", api_volume_remove},
 
     {"POST", "/build", api_build},

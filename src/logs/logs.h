@@ -14,6 +14,9 @@
  * stopped containers. It follows rotation by inode, so no line is lost or repeated, and starts over
  * after an external truncation.
  *
+ * The driver `local` is the same with the peer's smaller bounds and without attributes: its files
+ * are the daemon's own business, so no path is told.
+ *
  * Options labels, env and tag put "attrs" into every record, as the peer does. In the non-blocking
  * mode the writer is never full: what max-buffer-size does not hold is dropped and counted.
  * Tests: test/unit/logs, test/fuzz/log-record.c, test/kernel/monitor-log.c.
@@ -23,10 +26,12 @@
 #include "base/err.h"
 #include "spec/fields.h"
 
-#define LOGS_PARTIAL_SIZE 16384u           /* longest text of one record, as the peer */
-#define LOGS_MAX_SIZE (INT64_C(100) << 20) /* default of max-size: bounded by default */
-#define LOGS_MAX_FILE 10                   /* default of max-file */
-#define LOGS_RECORD_MAX (1u << 20)         /* a longer line in a file is not a record: skipped */
+#define LOGS_PARTIAL_SIZE 16384u                /* longest text of one record, as the peer */
+#define LOGS_MAX_SIZE (INT64_C(100) << 20)      /* default of max-size: bounded by default */
+#define LOGS_MAX_FILE 10                        /* default of max-file */
+#define LOGS_LOCAL_MAX_SIZE (INT64_C(20) << 20) /* those of the driver local: the peer's */
+#define LOGS_LOCAL_MAX_FILE 5
+#define LOGS_RECORD_MAX (1u << 20) /* a longer line in a file is not a record: skipped */
 
 enum logs_stream { LOGS_STDOUT, LOGS_STDERR };
 
@@ -66,7 +71,7 @@ struct err logs_attributes(const struct logs_options *o, const struct logs_subje
 
 /* --- writing ---------------------------------------------------------------------------------- */
 struct logs_writer_options {
-    const char *driver; /* "json-file" or "none" */
+    const char *driver; /* of logs_drivers */
     int dir_fd;         /* borrowed, kept as a duplicate; -1 for none */
     const char *name;   /* file name in it */
     int64_t max_size;   /* bytes per file; -1: no rotation */

@@ -49,7 +49,7 @@ struct err logs_parse_size(struct str text, int64_t *ret) {
 
 /* --- drivers ---------------------------------------------------------------------------------- */
 
-static const char *const drivers[] = {"json-file", "none", NULL};
+static const char *const drivers[] = {"json-file", "local", "none", NULL};
 
 const char *const *logs_drivers(void) {
     return drivers;
@@ -66,7 +66,6 @@ struct err logs_check_driver(const char *driver) {
         {"awslogs", "let the CloudWatch agent read the json-file logs"},
         {"gcplogs", "let the Ops agent read the json-file logs"},
         {"splunk", "let Splunk's universal forwarder read the json-file logs"},
-        {"local", "use json-file, which is bounded here by default (10 files of 100 MB)"},
         {"logentries", "run a shipper that reads the json-file logs"},
         {"etwlogs", "that is Windows only"},
     };
@@ -105,7 +104,22 @@ static struct err parse_bool(const char *name, const char *text, bool *ret) {
     return OK;
 }
 
+static struct err unknown(const char *key, const struct logs_options *o) {
+    return err_new(ERR_INVALID, "unknown log opt '%s' for %s log driver", key, o->driver);
+}
+
+/* Attributes of records are json-file's alone, as with the peer. */
+static bool is_attribute(const char *key) {
+    static const char *const keys[] = {"labels", "labels-regex", "env", "env-regex", "tag"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (!strcmp(key, keys[i]))
+            return true;
+    return false;
+}
+
 static struct err parse_one(const char *key, const char *value, struct logs_options *o) {
+    if (!strcmp(o->driver, "local") && is_attribute(key))
+        return unknown(key, o);
     if (!strcmp(key, "max-size"))
         return err_wrap(logs_parse_size(str_of(value), &o->max_size), "log option max-size");
     if (!strcmp(key, "max-file")) {
@@ -140,7 +154,7 @@ static struct err parse_one(const char *key, const char *value, struct logs_opti
     else if (!strcmp(key, "env"))
         o->env = value;
     else
-        return err_new(ERR_INVALID, "unknown log opt '%s' for %s log driver", key, o->driver);
+        return unknown(key, o);
     return OK;
 }
 
@@ -153,6 +167,10 @@ struct err logs_options_parse(const char *driver, const struct strmap *given,
         .max_buffer = LOGS_BUFFER,
     };
     TRY(logs_check_driver(o.driver));
+    if (!strcmp(o.driver, "local")) {
+        o.max_size = LOGS_LOCAL_MAX_SIZE;
+        o.max_file = LOGS_LOCAL_MAX_FILE;
+    }
     bool none = !strcmp(o.driver, "none");
     for (size_t i = 0; i < given->n; i++) {
         if (none)

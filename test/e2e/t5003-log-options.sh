@@ -40,6 +40,18 @@ dropped=$(dk inspect nb | sed -n 's/.*"DroppedRecords": \([0-9]*\).*/\1/p')
 expect_eq $((lines + ${dropped:-0})) 200000
 dk rm nb > /dev/null
 
+step "local: the peer's bounds, and no path that is told"
+dk run --name loc --log-driver local busybox seq 3 > /dev/null
+expect_eq "$(dk inspect -f '{{json .HostConfig.LogConfig}} {{.LogPath}}|' loc)" '{"Type":"local","Config":{"max-file":"5","max-size":"20m"}} |'
+expect_eq "$(dk logs --tail 2 loc)" "2
+3"
+dk run --name small --log-driver local --log-opt max-size=20k --log-opt max-file=2 busybox seq 1 5000 > /dev/null
+expect_eq "$(dk logs small 2> /dev/null | tail -1)" 5000
+[ "$(dk logs small 2> /dev/null | wc -l)" -lt 2000 ] || fail "local is not bounded"
+dk rm loc small > /dev/null
+expect_fails "unknown log opt 'labels' for local log driver" dk run --rm --log-driver local --log-opt labels=a busybox true
+expect_fails "compress=true is not supported" dk run --rm --log-driver local --log-opt compress=true busybox true
+
 step "none, and what is refused, by name and with the remedy"
 dk run --name none --log-driver none busybox echo x > /dev/null
 expect_fails "does not support reading" dk logs none
