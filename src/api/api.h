@@ -37,8 +37,8 @@ struct api {
     const char *build_program; /* absolute path of corten-build */
     const char *worker_program;
     const char *registries; /* JSON: registry_options.settings */
-    int64_t started_at; /* wall ns */
-    struct strs labels; /* of the daemon; changes with a reload */
+    int64_t started_at;     /* wall ns */
+    struct strs labels;     /* of the daemon; changes with a reload */
 };
 
 /* Looks at the host, records events from here on; once, when the nouns are open. */
@@ -50,10 +50,12 @@ void api_close(struct api *api);
 
 /* What may be asked at one listener. allow (NULL-terminated; NULL: everything): "METHOD /path" of
  * the path without its version, where '*' is any method, or any text within the path. read_only:
- * only GET and HEAD, and none that opens stdin or reads a file system. Refusals are 403. */
+ * only GET and HEAD, and none that opens stdin or reads a file system. projects (NULL-terminated;
+ * NULL: all): only containers with one of these as their label com.docker.compose.project are
+ * there, to be looked at and operated; nothing can be made. Refusals are 403. */
 struct api_policy {
     bool read_only;
-    const char *const *allow;
+    const char *const *allow, *const *projects;
 };
 struct err api_policy_check(const struct api_policy *p, struct str method, struct str path);
 

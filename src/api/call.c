@@ -93,6 +93,7 @@ void api_handle(void *arg, struct http_exchange *x, const struct http_request *r
     const struct api_listener *listener = arg;
     struct api_call *c = NEW(struct api_call);
     c->api = listener->api;
+    c->policy = listener->policy;
     c->x = x;
     c->r = r;
     http_on_gone(x, call_gone, c);
@@ -113,7 +114,11 @@ void api_handle(void *arg, struct http_exchange *x, const struct http_request *r
             c->arg[k] = args[k].len ? arena_str(&c->arena, args[k]) : NULL;
         c->route = &api_routes[i];
         c->begun = time_monotonic();
-        api_routes[i].fn(c);
+        e = api_policy_subject(c);
+        if (err_failed(e))
+            api_reply_err(c, e);
+        else
+            api_routes[i].fn(c);
         return;
     }
     api_reply_err(c, err_new(ERR_NOT_FOUND, "page not found"));

@@ -4,7 +4,8 @@
 
 struct api_call {
     const struct api *api;
-    struct http_exchange *x; /* NULL once the client has gone */
+    const struct api_policy *policy; /* of its listener; NULL: everything is allowed */
+    struct http_exchange *x;         /* NULL once the client has gone */
     const struct http_request
         *r;             /* NULL once the client has gone: copy before going asynchronous */
     struct arena arena; /* lives as long as the call */
@@ -14,6 +15,10 @@ struct api_call {
     const struct api_route *route; /* NULL: none matched */
     int64_t begun;                 /* monotonic ns */
 };
+/* Is what has these labels there for this listener? */
+bool api_policy_sees(const struct api_policy *p, const struct strmap *labels);
+/* Of the matched route: FORBIDDEN, or NOT_FOUND for a container that is not there for it. */
+struct err api_policy_subject(const struct api_call *c);
 typedef void api_fn(struct api_call *c);
 struct api_route {
     const char *method;

@@ -59,7 +59,8 @@ void api_container_list(struct api_call *c) {
     struct container *const *all = containers_all(c->api->containers, &n);
     VEC(struct container *) shown = {0};
     for (size_t i = 0; i < n && f.limit != 0; i++) {
-        if (!container_filter_wants(&f, all[i]))
+        if (!api_policy_sees(c->policy, &all[i]->config->labels) ||
+            !container_filter_wants(&f, all[i]))
             continue;
         vec_push(&shown, all[i]);
         f.limit -= f.limit > 0;

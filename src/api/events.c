@@ -29,6 +29,7 @@ struct listener {
     struct http_exchange *x;
     struct arena arena;
     struct api_filters filters;
+    const struct api_policy *policy; /* of where it came in */
     struct timer *until;
     int minor;
 };
@@ -57,13 +58,19 @@ static void listener_end(void *arg) {
     http_stream_end(x);
 }
 
+/* A listener for projects hears of their containers; the labels are among the attributes. */
+static bool is_for(const struct api_policy *p, const struct api_event *e) {
+    return !p || !p->projects ||
+           (strcmp(e->type, "container") == 0 && api_policy_sees(p, &e->actor.attributes));
+}
+
 /* false: the listener is gone. */
 static bool listener_send(struct listener *l, const struct api_event *e) {
     CLEAN_BUF struct buf line = {0};
     /* The peer tells of image creation since 1.46 only. */
     bool too_new = l->minor < 46 && strcmp(e->type, "image") == 0 &&
                    strcmp(e->action, "create") == 0;
-    if (too_new || !events_match(e, &l->filters))
+    if (too_new || !events_match(e, &l->filters) || !is_for(l->policy, e))
         return true;
     fields_encode(&api_event_fields, e, l->minor, &(struct json_out){.out = &line});
     buf_addc(&line, '\n');
@@ -93,6 +100,7 @@ void events_serve(struct events *e, struct api_call *c, const struct api_filters
     l->events = e;
     l->filters = *f;
     l->minor = c->minor;
+    l->policy = c->policy;
     l->arena = c->arena; /* the filters' memory outlives the call */
     c->arena = (struct arena){0};
     list_push(&e->listeners, &l->link);

@@ -21,7 +21,10 @@ void api_reply_exec(struct api_call *c, struct err e, const struct container_exe
 static void exec_create_body(struct api_call *c, void *doc) {
     struct container *k = NULL;
     struct container_exec *x = NULL;
-    struct err e = container_find(c->api->containers, c->arg[0], &k);
+    bool bounded = c->policy && c->policy->projects;
+    struct err e = bounded && ((struct api_exec_create *)doc)->privileged
+                       ? err_new(ERR_FORBIDDEN, "this listener does not allow privileged execs")
+                       : container_find(c->api->containers, c->arg[0], &k);
     older_exec_create(doc, c->minor);
     ((struct api_exec_create *)doc)->method = NULL; /* of /containers/{id}/methods alone */
     if (!err_failed(e))

@@ -101,6 +101,20 @@ static struct err add(struct listeners *ls, struct str url, struct listener **re
     return OK;
 }
 
+static struct err read_projects(struct listeners *ls, const struct json *list,
+                                const char *const **ret) {
+    size_t n = json_len(list);
+    const char **names = arena_array(&ls->arena, n + 1, sizeof(*names));
+    for (size_t i = 0; i < n; i++) {
+        struct str name = json_str(json_at(list, i));
+        if (name.len == 0 || str_has_nul(name))
+            return err_new(ERR_INVALID, "policy: projects: names are expected");
+        names[i] = arena_str(&ls->arena, name);
+    }
+    *ret = names;
+    return OK;
+}
+
 static struct err read_policy(struct listeners *ls, struct listener *l, const struct json *j) {
     struct json_iter it = {0};
     if (json_type(j) != JSON_OBJECT)
@@ -119,6 +133,8 @@ static struct err read_policy(struct listeners *ls, struct listener *l, const st
                 allow[i] = arena_str(&ls->arena, rule);
             }
             l->policy.allow = allow;
+        } else if (str_eqz(it.key, "projects") && json_type(it.value) == JSON_ARRAY) {
+            TRY(read_projects(ls, it.value, &l->policy.projects));
         } else {
             return err_new(ERR_UNSUPPORTED, "policy: '%.*s' is not supported with this value",
                            STR_ARG(it.key));

@@ -8,6 +8,7 @@
 #include "container/container.h"
 #include "daemon/daemon.h"
 #include "daemon/defaults.h"
+#include "daemon/dump.h"
 #include "daemon/listen.h"
 #include "daemon/notify.h"
 #include "runtime/runtime.h"
@@ -39,7 +40,7 @@ struct daemon {
     const char *parent_cgroup;
     struct timer *leaving;
     int leave_tries;
-    struct sigwatch *term, *interrupt, *hangup;
+    struct sigwatch *term, *interrupt, *hangup, *dump;
 };
 
 /* --- steps of the start
@@ -238,6 +239,10 @@ static void on_signal(void *arg, int signo) {
         reload(d);
         return;
     }
+    if (signo == SIGUSR1) {
+        dump_write(&d->api);
+        return;
+    }
     log_info("signal %d: going down; containers stay up", signo);
     notify_manager("STOPPING=1");
     listeners_stop(d->listeners);
@@ -289,6 +294,7 @@ static struct err start(struct daemon *d) {
     d->term = sigwatch_new(d->loop, SIGTERM, on_signal, d);
     d->interrupt = sigwatch_new(d->loop, SIGINT, on_signal, d);
     d->hangup = sigwatch_new(d->loop, SIGHUP, on_signal, d);
+    d->dump = sigwatch_new(d->loop, SIGUSR1, on_signal, d);
     notify_manager("READY=1");
     CLEAN_BUF struct buf hosts = {0};
     listeners_print(d->listeners, &hosts);

@@ -34,5 +34,17 @@ subscribed() { [ "$(value engine_daemon_events_subscribers_total)" = 1 ]; }
 eventually 3 subscribed
 rss=$(value process_resident_memory_bytes)
 [ "$rss" -gt 1000000 ] && [ "$rss" -lt 200000000 ] || fail "rss $rss"
+
+step "SIGUSR1: what it is at"
+kill -USR1 "$daemon_pid"
+dumped() { ls "$RUN_ROOT"/dump-*.txt; }
+eventually 5 dumped
+dump=$(cat "$RUN_ROOT"/dump-*.txt)
+expect_eq "$(stat -c %a "$RUN_ROOT"/dump-*.txt)" 600
+expect_match "$dump" "^cortend .*, pid $daemon_pid, at "
+expect_match "$dump" '^  [0-9a-f]{12} a-b.c running pid=[1-9][0-9]* operations=0 monitor=connected restarts=0$'
+expect_match "$dump" 'comm=cortend wchan='
+expect_match "$dump" '^  [0-9]+ socket:'
+expect_match "$dump" '^engine_daemon_engine_info'
 dk rm -f a-b.c done >/dev/null
 pass
