@@ -60,6 +60,7 @@ struct endpoint_plan *container_plan_copy(const struct endpoint_plan *p) {
     assert(copy);
     copy->sockets = p->sockets;
     copy->relay = p->relay;
+    copy->rules = p->rules;
     copy->user_defined = p->user_defined;
     return copy;
 }

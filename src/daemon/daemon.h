@@ -42,7 +42,8 @@ struct daemon_config {
     char *metrics_addr;   /* "127.0.0.1:9323"; NULL: not served */
     char *log_level;      /* debug info warn error */
     char *log_format;     /* text json */
-    enum daemon_flag icc, ip_masq, ip_forward, userland_proxy, bridge_names;
+    enum daemon_flag icc, ip_masq, ip_forward, userland_proxy, bridge_names, iptables,
+        publish_by_relay;
     int64_t mtu; /* of the default bridge; 0: the kernel's default */
     /* Of garbage collection (docs/images.md); 0: not set. */
     int64_t gc_max_bytes, gc_min_free, gc_max_age;

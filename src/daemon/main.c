@@ -153,6 +153,8 @@ static struct err open_nouns(struct daemon *d) {
         .icc_off = c->icc == DAEMON_OFF,
         .masquerade_off = c->ip_masq == DAEMON_OFF,
         .forward_off = c->ip_forward == DAEMON_OFF,
+        .rules_off = c->iptables == DAEMON_OFF,
+        .relay_all = c->publish_by_relay == DAEMON_ON,
         .pools = {c->address_pools, c->address_pools_json},
         .dns_program = dns,
         .relay_program = c->userland_proxy == DAEMON_OFF ? NULL : relay,

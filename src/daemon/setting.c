@@ -63,6 +63,13 @@ const struct setting settings[] = {
                     "(repeatable)"),
     SETTING(bridge_names, .option = "bridge-names", .key = "bridge-names", .kind = SETTING_BOOL,
             .help = "names of containers are answered on the default bridge too (default off)"),
+    SETTING(iptables, .option = "iptables", .key = "iptables", .kind = SETTING_BOOL,
+            .help = "use the packet filter; off: corten-relay publishes all ports, nothing is "
+                    "translated or kept apart (default true)"),
+    SETTING(publish_by_relay, .option = "publish-by-relay", .key = "publish-by-relay",
+            .kind = SETTING_BOOL,
+            .help = "published ports are sockets of the host, which its input policy decides about "
+                    "(default off: the kernel translates)"),
     SETTING(address_pools, .option = "default-address-pool", .key = "default-address-pool",
             .argument = "base=CIDR,size=N", .kind = SETTING_LIST,
             .help = "where networks take their subnets from (repeatable)"),
@@ -138,7 +145,6 @@ const struct setting settings[] = {
     FIXED("cpu-rt-runtime", "cpu-rt-runtime", "0",
           "real-time scheduling is not given to containers"),
     FIXED("experimental", "experimental", "false", "there is nothing experimental"),
-    FIXED("iptables", "iptables", "true", "published ports need the packet filter"),
     FIXED("ip6tables", "ip6tables", "true", "published ports need the packet filter"),
     FIXED("selinux-enabled", "selinux-enabled", "false", "there are no labels of SELinux"),
     FIXED("rootless", "rootless", "false", "the daemon needs root"),

@@ -125,10 +125,14 @@ static char *name_of(int fd) {
     const struct sockaddr_in6 *six = (const void *)&a;
     getsockname(fd, (struct sockaddr *)&a, &len); /* of a bound socket: cannot fail, nor the next */
     getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &proto, &type_len);
-    inet_ntop(a.ss_family,
-              a.ss_family == AF_INET6 ? (const void *)&six->sin6_addr
-                                      : (const void *)&four->sin_addr,
-              text, sizeof(text));
+    bool mapped = a.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr);
+    if (mapped) /* IPv4 that corten-relay serves */
+        inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, text, sizeof(text));
+    else
+        inet_ntop(a.ss_family,
+                  a.ss_family == AF_INET6 ? (const void *)&six->sin6_addr
+                                          : (const void *)&four->sin_addr,
+                  text, sizeof(text));
     return mem_printf("%s %s %u",
                       proto == IPPROTO_UDP    ? "udp"
                       : proto == IPPROTO_SCTP ? "sctp"

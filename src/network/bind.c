@@ -16,10 +16,22 @@ struct binding {
     const struct port_request *r;
     struct host_address ip;
     bool relay; /* IPv6 sockets are for corten-relay */
+    bool all; /* and those of IPv4: they are IPv6 sockets with an IPv4 address (RFC 4291 2.5.5.2) */
 };
 
 static int type_of(uint8_t proto) {
     return proto == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
+}
+
+static bool is_mapped(const struct binding *b) {
+    return b->relay && b->all && !b->ip.six && b->r->proto != IPPROTO_SCTP;
+}
+
+static int bind_mapped(int fd, struct in_addr four, uint16_t port) {
+    struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    a.sin6_addr.s6_addr[10] = a.sin6_addr.s6_addr[11] = 0xff;
+    memcpy(a.sin6_addr.s6_addr + 12, &four, sizeof(four));
+    return bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
 }
 
 static int bind_to(int fd, const struct host_address *ip, uint16_t port) {
@@ -33,10 +45,11 @@ static int bind_to(int fd, const struct host_address *ip, uint16_t port) {
 
 static int open_bound(const struct binding *b, uint16_t port, bool reuse, int *ret_fd) {
     uint8_t proto = b->r->proto;
-    bool listens = b->relay && b->ip.six && proto == IPPROTO_TCP;
+    bool mapped = is_mapped(b);
+    bool listens = b->relay && (b->ip.six || mapped) && proto == IPPROTO_TCP;
     CLEAN_FD
-    int fd = socket(b->ip.six ? AF_INET6 : AF_INET, type_of(proto) | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                    proto);
+    int fd = socket(b->ip.six || mapped ? AF_INET6 : AF_INET,
+                    type_of(proto) | SOCK_CLOEXEC | SOCK_NONBLOCK, proto);
     int on = 1, off = 0;
     if (fd < 0)
         return -errno;
@@ -44,7 +57,9 @@ static int open_bound(const struct binding *b, uint16_t port, bool reuse, int *r
         return -errno;
     if (reuse && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
         return -errno;
-    int e = bind_to(fd, &b->ip, port);
+    if (mapped && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0)
+        return -errno;
+    int e = mapped ? bind_mapped(fd, b->ip.four, port) : bind_to(fd, &b->ip, port);
     if (e < 0)
         return e;
     /* What is accepted here is given this too: then lingering connections do not block the port's
@@ -175,7 +190,7 @@ static void bound_done(struct bound *b) {
 
 static void keep(struct bound *to, const struct binding *b, int fd, unsigned nth) {
     char text[HOST_ADDRESS_LEN + 4];
-    if (!b->relay || !b->ip.six || b->r->proto == IPPROTO_SCTP) {
+    if (!b->relay || !(b->ip.six || b->all) || b->r->proto == IPPROTO_SCTP) {
         vec_push(&to->held, fd);
         return;
     }
@@ -205,7 +220,7 @@ static int bind_other(const struct binding *b, uint16_t port, int *ret_fd) {
  * one. */
 static int bind_port(const struct binding *b, unsigned port, int ret_fds[2], uint16_t *ret_port,
                      bool *ret_six) {
-    struct binding other = {b->r, {.six = true}, b->relay};
+    struct binding other = {b->r, {.six = true}, b->relay, b->all};
     int e = -EADDRINUSE;
     for (unsigned draw = 0; draw < (port ? 1 : DRAWS_MAX) && e == -EADDRINUSE; draw++) {
         CLEAN_FD int first = -1;
@@ -241,7 +256,7 @@ static void note(struct port_mappings *ports, const struct binding *b, uint16_t 
 
 static struct err bind_fixed(const struct binding *b, struct port_mappings *ports,
                              struct bound *to) {
-    struct binding other = {b->r, {.six = true}, b->relay};
+    struct binding other = {b->r, {.six = true}, b->relay, b->all};
     bool six = false;
     if (b->r->count > NETWORK_BOUND_MAX) {
         TRY(check_range(b));
@@ -270,7 +285,7 @@ static struct err bind_fixed(const struct binding *b, struct port_mappings *port
 static struct err bind_request(const struct binding *b, struct port_mappings *ports,
                                struct bound *to) {
     const struct port_request *r = b->r;
-    struct binding other = {r, {.six = true}, b->relay};
+    struct binding other = {r, {.six = true}, b->relay, b->all};
     char ip[HOST_ADDRESS_LEN];
     int fds[2] = {-1, -1}, e = -EADDRINUSE;
     uint16_t got = 0;
@@ -291,24 +306,40 @@ static struct err bind_request(const struct binding *b, struct port_mappings *po
     return OK;
 }
 
-struct err ports_bind(const struct port_requests *requests, bool relay, struct port_mappings *ports,
-                      struct endpoint_live *l) {
-    struct bound all = {0};
+/* What corten-relay cannot do for a translation that is not there. */
+static struct err check_relayed(const struct port_request *r) {
+    if (r->count > NETWORK_BOUND_MAX)
+        return err_new(
+            ERR_UNSUPPORTED,
+            "a range of more than %d ports needs translation, and ports are published by "
+            "corten-relay",
+            NETWORK_BOUND_MAX);
+    if (r->proto == IPPROTO_SCTP)
+        return err_new(ERR_UNSUPPORTED, "sctp needs translation, and ports are published by "
+                                        "corten-relay");
+    return OK;
+}
+
+struct err ports_bind(const struct port_requests *requests, bool relay, bool all,
+                      struct port_mappings *ports, struct endpoint_live *l) {
+    struct bound bound = {0};
     ports->n = 0;
     for (size_t i = 0; i < requests->n; i++) {
-        const struct binding b = {&requests->items[i], requests->items[i].host_ip, relay};
-        struct err e = bind_request(&b, ports, &all);
+        const struct binding b = {&requests->items[i], requests->items[i].host_ip, relay, all};
+        struct err e = all ? check_relayed(b.r) : OK;
+        if (!err_failed(e))
+            e = bind_request(&b, ports, &bound);
         if (err_failed(e)) {
-            bound_done(&all);
+            bound_done(&bound);
             ports->n = 0;
             return e;
         }
     }
-    l->held_fds = all.held.items;
-    l->held_n = all.held.n;
-    l->relay_fds = all.relay.items;
-    l->relay_n = all.relay.n;
+    l->held_fds = bound.held.items;
+    l->held_n = bound.held.n;
+    l->relay_fds = bound.relay.items;
+    l->relay_n = bound.relay.n;
     buf_done(&l->relay_lines);
-    l->relay_lines = all.lines;
+    l->relay_lines = bound.lines;
     return OK;
 }

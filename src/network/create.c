@@ -353,6 +353,7 @@ struct host_plan host_plan_for(const struct networks *n, const struct network *w
         .icc = w->icc,
         .masquerade = w->masquerade,
         .forward = n->forward,
+        .rules = n->rules,
         .six = w->six,
         .gateway6 = w->gateway6,
         .prefix6 = w->prefix6,

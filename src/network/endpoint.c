@@ -183,6 +183,8 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     p->masquerade = w->masquerade;
     p->forward = n->forward;
     p->relay = n->relay != NULL;
+    p->relayed = e->relayed;
+    p->rules = n->rules;
     p->check_host = !w->host_ready && w->driver == NETWORK_BRIDGE;
     const char *parent = NULL;
     if (w->driver == NETWORK_MACVLAN) /* checked when the network was made */
@@ -233,6 +235,10 @@ static struct err check_network(struct networks *n, struct network *w,
                        "publishing ports on macvlan network %s is not supported: "
                        "its containers are reached by their own addresses",
                        w->name);
+    if (!n->rules && w->driver == NETWORK_BRIDGE && (w->internal || !w->icc))
+        return err_new(ERR_UNSUPPORTED,
+                       "network %s is %s, which needs the packet filter, and iptables is off",
+                       w->name, w->internal ? "internal" : "without icc");
     if (w->internal && r->ports.n)
         return err_new(ERR_UNSUPPORTED, "publishing ports on internal network %s is not supported",
                        w->name);
@@ -266,6 +272,7 @@ struct err endpoint_reserve(struct networks *n, struct network *w, const struct 
         take_out(n, e);
         return failed;
     }
+    e->relayed = n->relay_all;
     memcpy(e->mac, mac, sizeof(mac));
     if (!r->mac || !*r->mac)
         derive_mac(e->address, e->mac);
@@ -364,6 +371,7 @@ void endpoint_release(struct networks *n, const char *endpoint_id) {
 struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p) {
     p->forward = n->forward;
     p->relay = n->relay != NULL;
+    p->rules = n->rules;
     p->sockets = n->sockets;
     struct network *w = map_getz(&n->by_id, p->network_id);
     if (!w || !network_has_endpoints(w))
@@ -376,6 +384,7 @@ struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p) {
         take_out(n, e);
         return failed;
     }
+    e->relayed = p->relayed;
     e->address = p->address;
     e->address6 = p->address6;
     memcpy(e->mac, p->mac, sizeof(e->mac));

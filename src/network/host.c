@@ -108,7 +108,7 @@ static struct err prepare_six(const struct host_plan *h, struct netlink *nl) {
         TRYF(forwarding_on(h->run_dir, true), "switch IPv6 forwarding on");
     TRY(bridge_switch("ipv6", h->bridge, "disable_ipv6", "0"));
     TRY(link_bridge_six(nl, h));
-    return rules_load_six(h, forwarding_ours(h->run_dir, true));
+    return h->rules ? rules_load_six(h, forwarding_ours(h->run_dir, true)) : OK;
 }
 
 /* Containers of such a network reach only the host. So that links work, the host answers for the
@@ -131,6 +131,9 @@ struct err host_prepare(const struct host_plan *h, bool *ret_table_loaded) {
         TRY(prepare_six(h, &nl));
     else
         TRY(bridge_switch("ipv6", h->bridge, "disable_ipv6", "1"));
+    *ret_table_loaded = false;
+    if (!h->rules)
+        return OK;
     TRY(rules_load(h, host_forwarding_ours(h->run_dir), ret_table_loaded));
     if (!h->icc)
         TRY(prepare_closed(h));
@@ -143,7 +146,7 @@ struct err host_remove(const struct host_plan *h) {
     CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
     TRY(netlink_open(NETLINK_ROUTE, &nl));
     TRY(link_remove(&nl, h->bridge));
-    return rules_remove_network(h);
+    return h->rules ? rules_remove_network(h) : OK;
 }
 
 struct err host_warnings(const char *table, struct strv *ret) {

@@ -140,6 +140,9 @@ struct networks_config {
     const char *fixed_cidr;       /* with bip: addresses of the default bridge are given from it */
     bool icc_off, masquerade_off; /* of the default bridge */
     bool forward_off;             /* never switch forwarding on */
+    bool rules_off; /* no packet filter: ports are corten-relay's, nothing is translated or kept
+                       apart */
+    bool relay_all; /* ports are published by corten-relay alone: the host's input policy decides */
     /* Where subnets come from instead: JSON arrays of "base=10.0.0.0/8,size=24" and of
      * {"base": "10.0.0.0/8", "size": 24}, IPv4; NULL: none. */
     const char *pools[2];
@@ -269,6 +272,7 @@ struct endpoint {
     struct port_mappings ports;   /* final, after endpoint_settle */
     struct strv aliases, links;   /* names on this network; links: "container:alias" */
     struct link_rules link_rules; /* endpoint_links_set */
+    bool relayed;                 /* its ports are corten-relay's, not the rules' */
     bool live;                    /* between endpoint_settle/adopt and release */
 };
 struct endpoint_request {
@@ -300,6 +304,8 @@ struct endpoint_plan {
     bool internal, icc, masquerade;
     bool forward;             /* forwarding may be switched on */
     bool relay;               /* corten-relay serves published ports on IPv6 */
+    bool relayed;             /* and all others: nothing is translated */
+    bool rules;               /* the packet filter is used */
     bool default_route;       /* the container's way out */
     bool user_defined;        /* names are answered here */
     char interface[IFNAMSIZ]; /* in the container */

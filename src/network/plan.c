@@ -75,6 +75,8 @@ void endpoint_encode(const struct endpoint_plan *p, struct buf *out) {
         jo_kstr(&o, "gateway6", six_format(&p->gateway6, text));
         jo_ki64(&o, "prefix6", p->prefix6);
     }
+    if (p->relayed)
+        jo_kbool(&o, "relayed", true);
     jo_kstr(&o, "inside", p->interface);
     put_names(&o, "aliases", &p->aliases);
     put_names(&o, "links", &p->links);
@@ -295,6 +297,7 @@ struct err endpoint_decode(struct str text, struct endpoint_plan **ret) {
     p->internal = json_bool(json_get(j, "internal"), false);
     p->icc = json_bool(json_get(j, "icc"), false);
     p->masquerade = json_bool(json_get(j, "masquerade"), false);
+    p->relayed = json_bool(json_get(j, "relayed"), false);
     p->default_route = json_bool(json_get(j, "default_route"), p->index == 0);
     (void)snprintf(p->interface, sizeof(p->interface), "eth%u", p->index);
     if (json_get(j, "inside"))

@@ -114,7 +114,7 @@ struct networks {
     struct strv warnings;
     char *dns_forwards; /* lines "domain address…", or NULL */
     char *host_gateway;
-    bool default_names;
+    bool default_names, rules, relay_all;
     bool forwarding_ours;
     struct nft_sockets *sockets;
     struct names *names;
@@ -183,6 +183,7 @@ struct host_plan {
     unsigned prefix, mtu;
     bool internal, icc, masquerade;
     bool forward; /* forwarding may be switched on */
+    bool rules;   /* the packet filter is used */
     bool six;
     struct in6_addr gateway6;
     unsigned prefix6;
@@ -241,9 +242,10 @@ struct err link_default_route(struct netlink *nl, const char *name, struct in_ad
 struct err link_lo_up(struct netlink *nl);
 
 /* Binds the asked ports; fills ports (owned by the caller) and the sockets and lines of l. relay:
- * corten-relay serves what the kernel cannot translate. After an error l holds no sockets. */
-struct err ports_bind(const struct port_requests *requests, bool relay, struct port_mappings *ports,
-                      struct endpoint_live *l);
+ * corten-relay serves what the kernel cannot translate, or all. After an error l holds no sockets.
+ */
+struct err ports_bind(const struct port_requests *requests, bool relay, bool all,
+                      struct port_mappings *ports, struct endpoint_live *l);
 
 /* Loads the table when it is missing. foreign_drop: see ruleset.nft. */
 struct err rules_load(const struct host_plan *h, bool foreign_drop, bool *ret_loaded);
@@ -270,6 +272,7 @@ struct err nft_socket_take(struct nft_sockets *s, struct netlink *ret);
 void nft_socket_give(struct nft_sockets *s, struct netlink *nl);
 
 struct published {
+    bool relayed; /* nothing is to be done */
     const char *table;
     const struct port_mappings *ports;
     struct port_target to;

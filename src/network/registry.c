@@ -219,6 +219,13 @@ static struct err configure(struct networks *n, const struct networks_config *c)
     }
     n->icc = !c->icc_off;
     n->default_names = c->default_names;
+    n->rules = !c->rules_off;
+    n->relay_all = c->relay_all || c->rules_off;
+    if (n->relay_all && !c->relay_program)
+        return err_new(ERR_INVALID, "ports are to be published by corten-relay, and "
+                                    "userland-proxy is off");
+    if (c->rules_off && c->icc_off)
+        return err_new(ERR_INVALID, "icc off needs the packet filter, and iptables is off");
     TRY(names_forwards_parse(c->dns_forwards, &n->dns_forwards));
     if (c->host_gateway && !is_address(c->host_gateway))
         return err_new(ERR_INVALID, "host-gateway-ip: '%s' is no address", c->host_gateway);

@@ -17,7 +17,7 @@ static bool wanted(void *arg) {
     while (map_next(&h->networks->endpoints, &it, NULL, &value)) {
         const struct endpoint *e = value;
         for (size_t i = 0; i < e->ports.n; i++)
-            if (e->ports.items[i].host_ip.six)
+            if (e->relayed || e->ports.items[i].host_ip.six)
                 return true;
     }
     return false;

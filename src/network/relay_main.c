@@ -11,6 +11,10 @@
 bool relay_lets_in(const struct relay_port *p, const struct sockaddr_in6 *peer,
                    const struct in6_addr *here) {
     struct host_address a = {.six = true, .v6 = peer->sin6_addr};
+    if (IN6_IS_ADDR_V4MAPPED(&peer->sin6_addr)) {
+        a = (struct host_address){0};
+        memcpy(&a.four, peer->sin6_addr.s6_addr + 12, sizeof(a.four));
+    }
     /* From one of the host's addresses to the same one: the host itself. */
     return memcmp(&peer->sin6_addr, here, sizeof(*here)) == 0 || host_address_loopback(&a) ||
            sources_allow(&p->from, &a);
@@ -80,9 +84,13 @@ static bool is_port(const struct relay_port *p, struct str line) {
     struct sockaddr_in6 a = {0};
     socklen_t len = sizeof(a);
     char text[INET6_ADDRSTRLEN];
+    struct in_addr four;
     getsockname(p->fd, (struct sockaddr *)&a, &len); /* of a bound socket: cannot fail */
-    CLEAN_FREE char *wanted = mem_printf("%s %s %u", p->udp ? "udp" : "tcp",
-                                         six_format(&a.sin6_addr, text), ntohs(a.sin6_port));
+    memcpy(&four, a.sin6_addr.s6_addr + 12, sizeof(four));
+    const char *address = IN6_IS_ADDR_V4MAPPED(&a.sin6_addr) ? address_format(four, text)
+                                                             : six_format(&a.sin6_addr, text);
+    CLEAN_FREE char *wanted = mem_printf("%s %s %u", p->udp ? "udp" : "tcp", address,
+                                         ntohs(a.sin6_port));
     return str_eqz(line, wanted);
 }
 

@@ -308,7 +308,7 @@ static void give_back(struct nft_sockets *s, struct netlink *nl, struct err e) {
 }
 
 struct err rules_publish(const struct published *p, bool steal) {
-    if (!p->ports->n)
+    if (!p->ports->n || p->relayed)
         return OK;
     struct netlink nl = NETLINK_NONE;
     TRY(nft_socket_take(p->sockets, &nl));
@@ -318,7 +318,7 @@ struct err rules_publish(const struct published *p, bool steal) {
 }
 
 struct err rules_unpublish(const struct published *p) {
-    if (!p->ports->n)
+    if (!p->ports->n || p->relayed)
         return OK;
     struct netlink nl = NETLINK_NONE;
     TRY(nft_socket_take(p->sockets, &nl));

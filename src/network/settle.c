@@ -75,7 +75,8 @@ static void collect(const struct networks *n, struct facts *f) {
             continue;
         }
         struct port_target to = {e->address, e->address6};
-        port_elements(&e->ports, &to, note, f);
+        if (!e->relayed)
+            port_elements(&e->ports, &to, note, f);
     }
 }
 
@@ -207,7 +208,7 @@ static void settle_done(void *arg, struct err e) {
         n->warnings = s->warnings;
         s->warnings = (struct strv){0};
         strays_remove(n, &s->pairs);
-        if (!err_failed(e) && s->exists)
+        if (!err_failed(e) && s->exists && n->rules)
             e = mend(n);
     }
     e = err_wrap(e, "compare the networks with the kernel");

@@ -42,6 +42,7 @@ static struct host_plan host_plan_of(const struct endpoint_plan *p) {
         .icc = p->icc,
         .masquerade = p->masquerade,
         .forward = p->forward,
+        .rules = p->rules,
         .six = p->six,
         .gateway6 = p->gateway6,
         .prefix6 = p->prefix6,
@@ -55,6 +56,8 @@ static struct err prepare(struct endpoint_plan *p) {
     p->table_loaded |= loaded;
     p->host_checked = true;
     strv_done(&p->warnings);
+    if (!p->rules)
+        return OK;
     return host_warnings(p->table, &p->warnings);
 }
 
@@ -166,7 +169,8 @@ static bool draws(const struct endpoint_plan *p) {
 }
 
 static struct published published_of(const struct endpoint_plan *p) {
-    return (struct published){p->table, &p->ports, {p->address, p->address6}, p->sockets};
+    return (struct published){
+        p->relayed, p->table, &p->ports, {p->address, p->address6}, p->sockets};
 }
 
 static struct err publish_once(struct endpoint_plan *p, bool steal) {
@@ -186,7 +190,7 @@ static struct err publish(struct endpoint_plan *p, struct endpoint_live *l) {
             return e;
         err_free(e);
         unbind(l);
-        TRY(ports_bind(&p->requests, p->relay, &p->ports, l));
+        TRY(ports_bind(&p->requests, p->relay, p->relayed, &p->ports, l));
     }
     /* Asked for by number: the own table says that no living endpoint of ours has it. */
     return publish_once(p, true);
@@ -215,7 +219,7 @@ static void disconnect_pair(const struct endpoint_plan *p, int netns_fd) {
 
 static struct err bring_up(struct endpoint_plan *p, int netns_fd, struct endpoint_live *ret) {
     CLEAN_ENDPOINT_LIVE struct endpoint_live l = {.netns_fd = -1};
-    TRY(ports_bind(&p->requests, p->relay, &p->ports, &l));
+    TRY(ports_bind(&p->requests, p->relay, p->relayed, &p->ports, &l));
     if (p->check_host)
         TRY(prepare(p));
     CLEAN_NETLINK struct netlink in = NETLINK_NONE;
@@ -308,7 +312,7 @@ struct err endpoint_publish(struct endpoint_plan *p, const struct port_requests 
                             struct endpoint_live *ret) {
     struct port_mappings more = {0};
     struct endpoint_live l = {.netns_fd = -1};
-    struct err e = ports_bind(requests, p->relay, &more, &l);
+    struct err e = ports_bind(requests, p->relay, p->relayed, &more, &l);
     struct published what = published_of(p);
     what.ports = &more;
     if (!err_failed(e))

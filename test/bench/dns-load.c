@@ -1,4 +1,4 @@
-/* dns-load SECONDS NAME: asks 127.0.0.11:53 for the A records of NAME, 64 questions under way on each
+/* dns-load SECONDS NAME [SERVER]: asks 127.0.0.11:53, or the server, for the A records of NAME, 64 questions under way on each
  * of four sockets, and prints answers per second. To be run in a container's network namespace. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -61,12 +61,12 @@ static unsigned take(int fd) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 3)
+    if (argc < 3 || argc > 4)
         return 2;
     unsigned char bytes[300];
     struct pollfd fds[SOCKETS];
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(53)};
-    inet_pton(AF_INET, "127.0.0.11", &to.sin_addr);
+    inet_pton(AF_INET, argc > 3 ? argv[3] : "127.0.0.11", &to.sin_addr);
     size_t len = question(bytes, argv[2]);
     for (int i = 0; i < SOCKETS; i++) {
         fds[i] = (struct pollfd){.fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), .events = POLLIN};

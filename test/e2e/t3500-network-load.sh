@@ -28,8 +28,28 @@ my $l = IO::Socket::INET->new(LocalPort => 7000, Listen => 512, ReuseAddr => 1) 
 my $w = IO::Select->new($l);
 while (my @r = $w->can_read) { for my $s (@r) { if ($s == $l) { $w->add($l->accept) } elsif (sysread $s, my $b, 100) { syswrite $s, $b } else { $w->remove($s); close $s } } }
 END
+downloads=()
 elements() { in_net nft -j list ruleset | grep -o '"elem": \[[^]]*' | tr ',' '\n' | wc -l; }
 links() { in_net ip -o link | wc -l; }
+
+step "a download goes on while the daemon is killed and comes back"
+dd if=/dev/urandom of="$TEST_TMP/big" bs=1M count=24 2> /dev/null
+mkdir "$TEST_TMP/www"
+mv "$TEST_TMP/big" "$TEST_TMP/www/big"
+dk run -d --name files -p 7002:80 -v "$TEST_TMP/www:/w" busybox httpd -f -p 80 -h /w > /dev/null
+gateway=$(dk inspect -f '{{.NetworkSettings.Gateway}}' files)
+for at in 127.0.0.1 "$gateway" "[::1]"; do
+    in_net curl -s --limit-rate 8M -o "$TEST_TMP/got.$at" "http://$at:7002/big" &
+    downloads+=($!)
+done
+begun() { [ -s "$TEST_TMP/got.127.0.0.1" ] && [ -s "$TEST_TMP/got.$gateway" ] && [ -s "$TEST_TMP/got.[::1]" ]; }
+eventually 5 begun
+kill_daemon
+restart_daemon
+wait "${downloads[@]}"
+for at in 127.0.0.1 "$gateway" "[::1]"; do cmp "$TEST_TMP/got.$at" "$TEST_TMP/www/big" || fail "the download by $at is not whole"; done
+rm -f "$TEST_TMP"/got.*
+dk rm -f files > /dev/null
 
 step "connections outlive the daemon"
 # The server runs in the container's network with this machine's perl.
