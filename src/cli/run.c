@@ -263,7 +263,7 @@ int start_failure_status(const char *message) {
 
 static int fail(struct err e) {
     bool ours = !strncmp(err_msg(e), "corten: ", 8);
-    int status = ours ? 125 : start_failure_status(err_msg(e));
+    int status = start_failure_status(err_msg(e)); /* of our own words, too, as the peer */
     fprintf(stderr, "%s", ours ? "" : "corten: ");
     return cli_fail(e, status);
 }

@@ -42,7 +42,7 @@ step "nobody reads"
 ct run -d --name chatty busybox sh -c 'while :; do echo x; done' >/dev/null
 ct logs -f chatty 2>"$TEST_TMP/err" | head -1 >/dev/null
 status=${PIPESTATUS[0]}
-expect_eq "$status" 1
+expect_eq "$status" 141
 expect_eq "$(cat "$TEST_TMP/err")" "corten: write: Broken pipe"
 ct ps -a 2>"$TEST_TMP/err" >/dev/full && fail "/dev/full took it"
 expect_eq "$(cat "$TEST_TMP/err")" "corten: write to standard output: No space left on device"
