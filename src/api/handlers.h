@@ -36,7 +36,7 @@ api_fn api_volume_stat, api_volume_get, api_volume_put, api_volume_export, api_v
 /* volume.c */
 api_fn api_volume_list, api_volume_inspect, api_volume_create, api_volume_remove, api_volume_prune;
 /* upkeep.c */
-api_fn api_image_squash;
+api_fn api_image_squash, api_referrers;
 api_fn api_image_explain;
 api_fn api_store_check, api_store_gc;
 /* df.c */

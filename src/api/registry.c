@@ -39,18 +39,34 @@ void api_auth(struct api_call *c) {
     api_read_json(c, &api_auth_fields, login);
 }
 
+/* Parameter `name`, and the client. false: answered. */
+static bool take_name(struct api_call *c, const char **ret_name, struct arena *kept,
+                      struct http_taken *ret) {
+    *ret_name = api_query(c, "name");
+    if (*ret_name && **ret_name)
+        return take(c, kept, ret);
+    api_reply_err(c, err_new(ERR_INVALID, "query parameter 'name' is required"));
+    return false;
+}
+
 void api_manifest(struct api_call *c) {
     const struct registry_options options = {.settings = str_of(c->api->registries)};
-    const char *name = api_query(c, "name"), *auth = auth_of(c);
+    const char *name, *auth = auth_of(c);
     struct images *images = c->api->images;
     struct http_taken client;
-    if (!name || !*name) {
-        api_reply_err(c, err_new(ERR_INVALID, "query parameter 'name' is required"));
-        return;
-    }
     CLEAN_ARENA struct arena kept = {0};
-    if (take(c, &kept, &client))
+    if (take_name(c, &name, &kept, &client))
         registry_manifest(images, &options, &client, name, auth, NULL, NULL);
+}
+
+void api_referrers(struct api_call *c) {
+    const struct registry_options options = {.settings = str_of(c->api->registries)};
+    const char *name, *type = api_query(c, "artifactType"), *auth = auth_of(c);
+    struct images *images = c->api->images;
+    struct http_taken client;
+    CLEAN_ARENA struct arena kept = {0};
+    if (take_name(c, &name, &kept, &client))
+        registry_referrers(images, &options, &client, name, type, auth, NULL, NULL);
 }
 
 void api_distribution(struct api_call *c) {

@@ -68,6 +68,7 @@
     X(system_df)          \
     X(system_gc)          \
     X(image_squash)       \
+    X(image_referrers)    \
     X(tag)                \
     X(unpause)            \
     X(validate)           \

@@ -94,7 +94,7 @@ static struct err inspect_from(struct ingest *in, const struct job_settings *s,
         (struct oci_descriptor){.media_type = arena_strz(&a, oci_media_type_of(buf_str(&d.text))),
                                 .digest = digest_text(&d.digest, digest),
                                 .size = (int64_t)d.text.len};
-    if (json_bool(json_get(in->args, "text"), false)) {
+    if (str_eqz(ingest_arg(in, "as"), "text")) {
         struct api_manifest whole = {.descriptor = out.descriptor,
                                      .text = arena_str(&a, buf_str(&d.text))};
         return put_document(in, &api_manifest_fields, &whole);

@@ -420,3 +420,11 @@ struct err registry_error(const struct registry *r, const struct registry_answer
         buf_addf(&words, " (the registry says to try again in %ld s)", a->retry_after);
     return err_new(kind_of_status(a->status), "%s: %s", what, buf_cstr(&words));
 }
+
+char *registry_next_page(const struct registry_answer *a) {
+    struct str link = str_of(a->link);
+    ssize_t begin = str_find(link, '<'), end = str_find(link, '>');
+    if (begin < 0 || end < begin || str_find_str(link, STR("next")) < end)
+        return NULL;
+    return str_dup(str_sub(link, (size_t)begin + 1, (size_t)end));
+}

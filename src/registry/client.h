@@ -94,6 +94,8 @@ void registry_answer_done(struct registry_answer *a);
 /* The error that an answer tells: code and message of its JSON, else the status. */
 struct err registry_error(const struct registry *r, const struct registry_answer *a,
                           const char *what);
+/* The next page, from `Link: </v2/…?last=x&n=y>; rel="next"`; NULL: there is none. Owned. */
+char *registry_next_page(const struct registry_answer *a);
 /* Is it worth another attempt (e: the result of the call)? */
 bool registry_again(struct err e, const struct registry_answer *a);
 /* Waits before attempt + 1 (0: the first failed), as long as the server asked for or growing. */

@@ -13,9 +13,13 @@
 #define TAGS_BYTES_MAX (4u << 20)
 
 const struct worker_job registry_jobs[] = {
-    {"registry-pull", registry_pull_job},     {"registry-push", registry_push_job},
-    {"registry-login", registry_login_job},   {"registry-inspect", registry_inspect_job},
-    {"registry-search", registry_search_job}, {NULL, NULL},
+    {"registry-pull", registry_pull_job},
+    {"registry-push", registry_push_job},
+    {"registry-login", registry_login_job},
+    {"registry-inspect", registry_inspect_job},
+    {"registry-referrers", registry_referrers_job},
+    {"registry-search", registry_search_job},
+    {NULL, NULL},
 };
 
 struct err job_settings_read(const struct ingest *in, struct job_settings *ret) {
@@ -112,15 +116,6 @@ static struct err pull_tag(struct ingest *in, struct registry *r, const struct r
                               current ? "Image is up to date" : "Downloaded newer image", shown);
 }
 
-/* The next page, from `Link: </v2/…?last=x&n=y>; rel="next"`; NULL: there is none. */
-static char *next_page(const struct registry_answer *a) {
-    struct str link = str_of(a->link);
-    ssize_t begin = str_find(link, '<'), end = str_find(link, '>');
-    if (begin < 0 || end < begin || str_find_str(link, STR("next")) < end)
-        return NULL;
-    return str_dup(str_sub(link, (size_t)begin + 1, (size_t)end));
-}
-
 static struct err list_tags(struct registry *r, struct strv *ret) {
     CLEAN_FREE
     char *url = mem_strdup("tags/list?n=1000");
@@ -140,7 +135,7 @@ static struct err list_tags(struct registry *r, struct strv *ret) {
         for (size_t i = 0; i < page.tags.n; i++)
             strv_add(ret, page.tags.items[i]);
         free(url);
-        url = page.tags.n > 0 ? next_page(&answer) : NULL; /* an empty page ends it, too */
+        url = page.tags.n > 0 ? registry_next_page(&answer) : NULL; /* an empty page ends it, too */
     }
     return OK;
 }

@@ -70,6 +70,11 @@ void registry_inspect(struct images *im, const struct registry_options *o,
 void registry_manifest(struct images *im, const struct registry_options *o,
                        struct http_taken *client, const char *name, const char *auth,
                        image_done *done, void *arg);
+/* GET /corten/referrers: what the registry has that refers to name (struct api_referrers); type: of
+ * that artifact type alone; "" or NULL: all. */
+void registry_referrers(struct images *im, const struct registry_options *o,
+                        struct http_taken *client, const char *name, const char *type,
+                        const char *auth, image_done *done, void *arg);
 struct registry_search {
     const char *term;                 /* "[host[:port]/]words" */
     int64_t limit;                    /* 1..100; 0: the server's */

@@ -90,9 +90,10 @@ void registry_login(struct images *im, const struct registry_options *o, struct 
     ask(im, o, client, "registry-login", &j, auth, done, arg);
 }
 
-static void inspect(struct images *im, const struct registry_options *o, struct http_taken *client,
-                    const char *name, const char *auth, bool text_too, image_done *done,
-                    void *arg) {
+/* A question about a name; args: what else is said of it. */
+static void ask_about(struct images *im, const struct registry_options *o,
+                      struct http_taken *client, const char *job, const char *name, const char *key,
+                      const char *value, const char *auth, image_done *done, void *arg) {
     CLEAN_BUF struct buf args = {0};
     struct json_out j = {.out = &args};
     struct reference ref;
@@ -103,20 +104,27 @@ static void inspect(struct images *im, const struct registry_options *o, struct 
         return;
     }
     jo_kstr(&j, "ref", reference_text(&ref, text));
-    jo_kbool(&j, "text", text_too);
-    ask(im, o, client, "registry-inspect", &j, auth, done, arg);
+    if (value && *value)
+        jo_kstr(&j, key, value);
+    ask(im, o, client, job, &j, auth, done, arg);
 }
 
 void registry_inspect(struct images *im, const struct registry_options *o,
                       struct http_taken *client, const char *name, const char *auth,
                       image_done *done, void *arg) {
-    inspect(im, o, client, name, auth, false, done, arg);
+    ask_about(im, o, client, "registry-inspect", name, "as", NULL, auth, done, arg);
 }
 
 void registry_manifest(struct images *im, const struct registry_options *o,
                        struct http_taken *client, const char *name, const char *auth,
                        image_done *done, void *arg) {
-    inspect(im, o, client, name, auth, true, done, arg);
+    ask_about(im, o, client, "registry-inspect", name, "as", "text", auth, done, arg);
+}
+
+void registry_referrers(struct images *im, const struct registry_options *o,
+                        struct http_taken *client, const char *name, const char *type,
+                        const char *auth, image_done *done, void *arg) {
+    ask_about(im, o, client, "registry-referrers", name, "type", type, auth, done, arg);
 }
 
 /* "host/words" asks that host. */

@@ -220,6 +220,13 @@ FIELDS(api_distribution_fields, struct api_distribution,
        F(platforms, "Platforms", F_ARRAY, .flags = F_NULLABLE, .sub = &oci_platform_fields));
 #undef F
 
+#define F(member, name, kind, ...) FIELD(struct api_referrers, member, name, kind, ##__VA_ARGS__)
+FIELDS(api_referrers_fields, struct api_referrers,
+       F(subject, "Subject", F_STR),
+       F(listed, "Listed", F_BOOL),
+       F(referrers, "Referrers", F_ARRAY, .sub = &oci_descriptor_fields));
+#undef F
+
 #define F(member, name, kind, ...) FIELD(struct api_manifest, member, name, kind, ##__VA_ARGS__)
 FIELDS(api_manifest_fields, struct api_manifest,
        F(descriptor, "Descriptor", F_OBJ, .sub = &oci_descriptor_fields),

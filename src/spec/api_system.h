@@ -236,3 +236,11 @@ struct api_manifest {
     char *text; /* the manifest or index, byte for byte as the registry has it */
 };
 extern const struct fields api_manifest_fields;
+
+/* GET /corten/referrers?name=REF&artifactType=TYPE: what refers to it at its registry. */
+struct api_referrers {
+    char *subject;         /* digest of what the name stands for */
+    bool listed;           /* the registry lists them; else they were found by their tag */
+    struct objs referrers; /* struct oci_descriptor */
+};
+extern const struct fields api_referrers_fields;

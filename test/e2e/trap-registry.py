@@ -26,6 +26,7 @@ DIRECTORY/faults.json is read before each request when it is there; its members:
     digest_header   Docker-Content-Digest of manifests
     page            tags on one page of the list
     realm           where the challenge points to
+    referrers       true: the referrers API is there
     no_mount        true: cross-repository mounts are ignored
 """
 import base64
@@ -273,9 +274,25 @@ class Handler(BaseHTTPRequestHandler):
         owned.setdefault(name, set()).add(wanted)
         return self.answer(201, Location="/v2/%s/blobs/%s" % (name, wanted), Docker_Content_Digest=wanted)
 
+    def referrers(self, f, name, digest, query):
+        """Pages of two; nobody knows it unless the fault `referrers` says so."""
+        if not f.get("referrers"):
+            return self.error(404, "NOT_FOUND", "no such page")
+        found = []
+        for (n, reference), (kind, data) in sorted(manifests.items()):
+            doc = json.loads(data)
+            if n == name and ":" in reference and doc.get("subject", {}).get("digest") == digest:
+                found.append({"mediaType": kind, "digest": reference, "size": len(data),
+                              "artifactType": doc.get("artifactType") or doc["config"]["mediaType"]})
+        start, headers = int(query.get("from", ["0"])[0]), {}
+        if start + 2 < len(found):
+            headers["Link"] = '</v2/%s/referrers/%s?from=%d>; rel="next"' % (name, digest, start + 2)
+        index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": found[start:start + 2]}
+        return self.answer(200, json.dumps(index).encode(), Content_Type="application/vnd.oci.image.index.v1+json", **headers)
+
     # --- routes
     def registry(self, f, path, query):
-        m = re.match(r"/v2/(.+)/(manifests|blobs|tags)/(uploads/)?(.*)$", path)
+        m = re.match(r"/v2/(.+)/(manifests|blobs|tags|referrers)/(uploads/)?(.*)$", path)
         name, kind, is_upload, rest = m.groups() if m else ("", "", None, "")
         write = self.command in ("PUT", "POST", "PATCH")
         if not self.allowed(f, name, "push" if write else "pull"):
@@ -291,6 +308,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.put_manifest(name, rest) if write else self.get_manifest(f, name, rest)
         if kind == "tags":
             return self.tags(f, name, query)
+        if kind == "referrers":
+            return self.referrers(f, name, rest, query)
         if kind == "blobs" and is_upload and not rest:
             return self.upload_begin(f, name, query)
         if kind == "blobs" and is_upload:
