@@ -1,4 +1,5 @@
 #include "api/changes.h"
+#include "api/call.h"
 #include "base/path.h"
 #include "base/time.h"
 #include "base/vec.h"
@@ -157,7 +158,8 @@ static struct err change_cmd(struct str rest, struct arena *a, struct api_config
     return OK;
 }
 
-/* A new entry point takes the image's default arguments away. */
+/* A new entry point takes the image's default arguments away (changes_apply: not those that were
+ * changed with it). */
 static struct err change_entrypoint(struct str rest, struct arena *a, struct api_config *config) {
     command(rest, a, &config->shell, &config->entrypoint);
     config->cmd = (struct strs){0};
@@ -376,10 +378,26 @@ struct err changes_apply(struct str lines, struct arena *a, struct api_config *c
     struct str line;
     if (lines.len > CHANGES_MAX)
         return err_new(ERR_INVALID, "changes: longer than %d bytes", CHANGES_MAX);
+    struct strs cmd = {0}; /* of these lines */
     while (str_next(&lines, '\n', &line)) {
         line = str_trim(line);
-        if (line.len > 0 && line.p[0] != '#')
-            TRY(apply_line(line, a, config));
+        if (line.len == 0 || line.p[0] == '#')
+            continue;
+        TRY(apply_line(line, a, config));
+        struct str word, rest;
+        str_cut(line, ' ', &word, &rest);
+        if (str_eq_nocase(word, STR("CMD")))
+            cmd = config->cmd;
+        else if (str_eq_nocase(word, STR("ENTRYPOINT")) && cmd.n)
+            config->cmd = cmd;
     }
     return OK;
+}
+
+struct err changes_read(struct api_call *c, struct api_config *config) {
+    CLEAN_BUF struct buf lines = {0};
+    const char *one;
+    for (size_t i = 0; c->r && (one = http_query_nth(c->r, "changes", i)); i++)
+        buf_addf(&lines, "%s\n", one);
+    return changes_apply(buf_str(&lines), &c->arena, config);
 }

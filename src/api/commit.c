@@ -18,14 +18,12 @@ static struct err read_config(struct api_call *c, const struct container *k, str
                               struct str *ret) {
     CLEAN_BUF struct buf json = {0};
     struct api_config config = *k->config;
-    const char *lines;
     body = str_trim(body);
     if (body.len > 0 && !str_eqz(body, "null")) {
         config = (struct api_config){0};
         TRYF(fields_decode(&api_config_fields, body, &c->arena, &config), "body");
     }
-    for (size_t i = 0; c->r && (lines = http_query_nth(c->r, "changes", i)); i++)
-        TRY(changes_apply(str_of(lines), &c->arena, &config));
+    TRY(changes_read(c, &config));
     container_merge_config(&config, k->config, &c->arena);
     config.hostname = config.domainname = config.image = config.mac_address = NULL;
     config.attach_stdin = config.attach_stdout = config.attach_stderr = false;

@@ -74,9 +74,7 @@ static const char *auth_of(struct api_call *c) {
 static struct err read_changes(struct api_call *c, struct str *ret) {
     CLEAN_BUF struct buf json = {0};
     struct api_config config = {0};
-    const char *lines;
-    for (size_t k = 0; c->r && (lines = http_query_nth(c->r, "changes", k)); k++)
-        TRY(changes_apply(str_of(lines), &c->arena, &config));
+    TRY(changes_read(c, &config));
     fields_print(&oci_run_fields, &config, &json);
     *ret = str_n(arena_str(&c->arena, buf_str(&json)), json.len);
     return OK;

@@ -105,9 +105,12 @@ static struct err put_file(const struct target *t, const struct source_item *ite
         return err_new(ERR_INVALID, "'/%s' would be a file and a directory", path);
     struct layer_entry *e = layer_put(t->layer, a, path);
     e->type = f->type;
-    e->mode = f->type == TAR_SYMLINK ? 0777 : mode_apply(t->mode, f->mode, f->type == TAR_DIR);
-    e->uid = t->owner ? t->owner->uid : f->uid;
-    e->gid = t->owner ? t->owner->gid : f->gid;
+    const struct owner *owner = item->unpacked ? NULL : t->owner;
+    e->mode = f->type == TAR_SYMLINK ? 0777
+              : item->unpacked       ? f->mode
+                                     : mode_apply(t->mode, f->mode, f->type == TAR_DIR);
+    e->uid = owner ? owner->uid : f->uid;
+    e->gid = owner ? owner->gid : f->gid;
     e->mtime = item->root ? f->mtime : t->at->now;
     e->item = item;
     e->file = f;

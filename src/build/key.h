@@ -8,7 +8,7 @@
 #include "base/vec.h"
 #include "spec/fields.h"
 
-#define KEY_VERSION "corten-build-4"
+#define KEY_VERSION "corten-build-5"
 #define KEY_TEXT 65
 
 /* One thing that a key depends on, to tell two keys apart in words. */

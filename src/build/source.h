@@ -42,6 +42,7 @@ struct source_item {
     const char *name; /* base name as written */
     bool dir;
     bool archive;              /* unpacked when it is one */
+    bool unpacked;             /* was one: its entries keep owner and mode, whatever is asked for */
     const char *under;         /* COPY --parents: its whole path below the destination; else NULL */
     struct source_files files; /* [0] is the item itself; parents before children, names in order */
     struct str content;        /* a heredoc's text: then there is no root and no file on disk */

@@ -59,6 +59,13 @@ void state_scratch(struct state *s, const char *os, const char *architecture) {
     vars_from_env(s);
 }
 
+static bool has_path(const struct strs *env) {
+    for (size_t i = 0; i < env->n; i++)
+        if (str_starts(str_of(env->items[i]), STR("PATH=")))
+            return true;
+    return false;
+}
+
 /* What the base image says about its own build is not about this one. */
 static void inherit_labels(const struct strmap *from, struct arena *a, struct strmap *ret) {
     *ret = (struct strmap){.present = from->present};
@@ -79,6 +86,8 @@ struct err state_base(struct state *s, struct str config) {
     s->history_from = i->history.n;
     s->onbuild = i->config.on_build.items;
     s->onbuild_n = i->config.on_build.n;
+    if (!has_path(&i->config.env)) /* as the peer */
+        strs_add(&i->config.env, s->arena, "PATH=" BUILD_PATH);
     i->config.on_build = (struct strs){0};
     i->config.image = NULL;
     i->config.hostname = NULL;

@@ -74,6 +74,7 @@ static struct err unpack_item(struct copy *c, struct source_item *item) {
     if (!err_failed(e)) {
         struct source_item old = *item;
         *item = found.items[0];
+        item->unpacked = true;
         found.items[0] = old;
     }
     source_items_done(&found);

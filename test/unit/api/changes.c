@@ -24,7 +24,8 @@ TEST(commands_in_both_forms) {
     gives("CMD [\"sh\", \"-c\", \"true\"]", "{\"Cmd\":[\"sh\",\"-c\",\"true\"]}");
     gives("cmd echo \"a  b\" $HOME", "{\"Cmd\":[\"/bin/sh\",\"-c\",\"echo \\\"a  b\\\" $HOME\"]}");
     gives("CMD [not json", "{\"Cmd\":[\"/bin/sh\",\"-c\",\"[not json\"]}");
-    gives("CMD x\nENTRYPOINT [\"/init\"]", "{\"Entrypoint\":[\"/init\"]}");
+    gives("CMD [\"x\"]\nENTRYPOINT [\"/init\"]", "{\"Entrypoint\":[\"/init\"],\"Cmd\":[\"x\"]}");
+    gives("ENTRYPOINT [\"/init\"]", "{\"Entrypoint\":[\"/init\"]}");
 }
 
 TEST(environment_replaces_by_name) {
