@@ -45,7 +45,7 @@ api_fn api_disk_usage;
 api_fn api_metrics_get;
 /* system.c */
 api_fn api_ping, api_version, api_info, api_events;
-api_fn api_auth, api_distribution, api_manifest, api_image_search;
+api_fn api_auth, api_distribution, api_manifest, api_manifest_push, api_image_search;
 /* refused.c */
 api_fn api_no_swarm, api_swarm_unsupported, api_swarm_leave, api_plugin_list, api_plugin_unknown,
     api_plugin_unsupported, api_session_unsupported, api_checkpoint_unsupported;

@@ -5,6 +5,7 @@
 #include "api/handlers.h"
 #include "base/base64.h"
 #include "spec/api_system.h"
+#include "spec/corten_manifest.h"
 #include <stdlib.h>
 
 #define SEARCH_LIMIT_MAX 100
@@ -67,6 +68,25 @@ void api_referrers(struct api_call *c) {
     CLEAN_ARENA struct arena kept = {0};
     if (take_name(c, &name, &kept, &client))
         registry_referrers(images, &options, &client, name, type, auth, NULL, NULL);
+}
+
+static void push_list(struct api_call *c, void *doc) {
+    const struct manifest_list_push *p = doc;
+    const struct registry_options options = {.settings = str_of(c->api->registries)};
+    const char *name = api_query(c, "name"), *auth = auth_of(c);
+    struct images *images = c->api->images;
+    struct http_taken client;
+    if (!name || !*name) {
+        api_reply_err(c, err_new(ERR_INVALID, "query parameter 'name' is required"));
+        return;
+    }
+    CLEAN_ARENA struct arena kept = {0};
+    if (take(c, &kept, &client))
+        registry_push_list(images, &options, &client, name, auth, p->list, &p->sources);
+}
+
+void api_manifest_push(struct api_call *c) {
+    api_read_json(c, &manifest_list_push_fields, push_list);
 }
 
 void api_distribution(struct api_call *c) {

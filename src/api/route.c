@@ -15,6 +15,7 @@ const struct api_route api_routes[] = {
     {"POST", "/auth", api_auth},
     {"GET", "/distribution/{*}/json", api_distribution},
     {"GET", "/corten/manifest", api_manifest},
+    {"POST", "/corten/manifest", api_manifest_push},
     {"GET", "/corten/referrers", api_referrers},
     {"GET", "/system/df", api_disk_usage},
 

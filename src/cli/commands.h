@@ -30,6 +30,10 @@
     X(inspect)            \
     X(kill)               \
     X(load)               \
+    X(manifest_annotate)  \
+    X(manifest_create)    \
+    X(manifest_push)      \
+    X(manifest_rm)        \
     X(manifest_inspect)   \
     X(metadata)           \
     X(methods)            \

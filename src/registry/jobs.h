@@ -13,6 +13,8 @@ struct err registry_inspect_job(struct worker_ctx *ctx, struct str args, const i
                                 size_t fds_n, struct buf *ret_result);
 struct err registry_referrers_job(struct worker_ctx *ctx, struct str args, const int *fds,
                                   size_t fds_n, struct buf *ret_result);
+struct err registry_list_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                             struct buf *ret_result);
 struct err registry_search_job(struct worker_ctx *ctx, struct str args, const int *fds,
                                size_t fds_n, struct buf *ret_result);
 /* What the daemon said about registries; lives as long as the job. */

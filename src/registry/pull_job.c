@@ -18,6 +18,7 @@ const struct worker_job registry_jobs[] = {
     {"registry-login", registry_login_job},
     {"registry-inspect", registry_inspect_job},
     {"registry-referrers", registry_referrers_job},
+    {"registry-list", registry_list_job},
     {"registry-search", registry_search_job},
     {NULL, NULL},
 };

@@ -26,6 +26,7 @@
  */
 #pragma once
 #include "image/image.h"
+#include "spec/fields.h"
 
 #define REGISTRY_ATTEMPTS 5
 #define REGISTRY_PARALLEL 3 /* layers at a time */
@@ -75,6 +76,10 @@ void registry_manifest(struct images *im, const struct registry_options *o,
 void registry_referrers(struct images *im, const struct registry_options *o,
                         struct http_taken *client, const char *name, const char *type,
                         const char *auth, image_done *done, void *arg);
+/* POST /corten/manifest: pushes an index; sources: a reference with digest for each manifest. */
+void registry_push_list(struct images *im, const struct registry_options *o,
+                        struct http_taken *client, const char *name, const char *auth,
+                        const char *list, const struct strs *sources);
 struct registry_search {
     const char *term;                 /* "[host[:port]/]words" */
     int64_t limit;                    /* 1..100; 0: the server's */

@@ -127,6 +127,30 @@ void registry_referrers(struct images *im, const struct registry_options *o,
     ask_about(im, o, client, "registry-referrers", name, "type", type, auth, done, arg);
 }
 
+void registry_push_list(struct images *im, const struct registry_options *o,
+                        struct http_taken *client, const char *name, const char *auth,
+                        const char *list, const struct strs *sources) {
+    CLEAN_BUF struct buf args = {0};
+    struct json_out j = {.out = &args};
+    struct reference ref;
+    char text[REFERENCE_TEXT_MAX];
+    struct err e = reference_parse(str_of(name), &ref);
+    if (!err_failed(e) && ref.has_digest)
+        e = err_new(ERR_INVALID, "cannot push a digest reference");
+    if (err_failed(e)) {
+        image_job_refuse(client, NULL, NULL, e);
+        return;
+    }
+    jo_kstr(&j, "ref", reference_text(&ref, text));
+    jo_kstr(&j, "list", list);
+    jo_key(&j, "sources");
+    jo_arr(&j);
+    for (size_t i = 0; i < sources->n; i++)
+        jo_strz(&j, sources->items[i]);
+    jo_arr_end(&j);
+    ask(im, o, client, "registry-list", &j, auth, NULL, NULL);
+}
+
 /* "host/words" asks that host. */
 static void search_words(struct str term, struct str *ret_domain, struct str *ret_words) {
     struct str head, rest;
