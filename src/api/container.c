@@ -41,6 +41,8 @@ static void create_body(struct api_call *c, void *doc) {
         api_reply_err(c, e);
         return;
     }
+    if (c->r && c->r->peer_uid != (uid_t)-1)
+        ((struct api_container_create *)doc)->caller = (int64_t)c->r->peer_uid + 1;
     container_create(c->api->containers, c->state, doc, created, c);
 }
 

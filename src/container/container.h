@@ -103,6 +103,7 @@ struct container {
     uint64_t start_time;
     int64_t restart_count;
     int64_t first_started_at;
+    int64_t deployed_by; /* uid + 1 of who created it; 0: not known */
 
     /* private to container/ */
     struct arena host_arena; /* holds host after an update */

@@ -194,6 +194,7 @@ static struct err compose(struct create_job *j, const struct api_container_creat
     container_record_print(&record, &text);
     TRY(container_record_apply(c, buf_str(&text)));
     container_set_directory(c, c->all->boot_id);
+    c->deployed_by = given->caller;
     TRY(container_plan_mounts(c));
     c->hold.container_id = c->id;
     image_hold(image, &c->hold);

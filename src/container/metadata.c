@@ -10,6 +10,14 @@ static const char *label(const struct container *c, const char *name) {
     return value && strlen(value) <= LIFECYCLE_VALUE_MAX ? value : "";
 }
 
+/* What a label says, or whose connection it was. */
+static char *deployer(const struct container *c, struct arena *a) {
+    const char *said = label(c, LABEL_BY);
+    if (*said || c->deployed_by == 0)
+        return arena_strz(a, said);
+    return arena_printf(a, "uid %lld", (long long)c->deployed_by - 1);
+}
+
 static char *repo_digest(const struct image *i, struct arena *a) {
     LIST_FOR ((struct list *)(uintptr_t)&i->tags, n) {
         const struct image_tag *t = CONTAINER_OF(n, struct image_tag, link);
@@ -65,7 +73,7 @@ void container_metadata(const struct container *c, struct arena *a,
         .created = c->created,
         .first_started = c->first_started_at,
         .started = c->started_at,
-        .deployed_by = arena_strz(a, label(c, LABEL_BY)),
+        .deployed_by = deployer(c, a),
         .cause = arena_strz(a, label(c, LABEL_CAUSE)),
         .image = c->image_ref,
         .image_id = c->image_id,

@@ -42,7 +42,7 @@ struct state_record {
     char *status, *error, *hook;
     bool oom_killed, stopped_by_user;
     int32_t exit_code;
-    int64_t started_at, finished_at, restart_count, first_started_at;
+    int64_t started_at, finished_at, restart_count, first_started_at, deployed_by;
     int64_t log_dropped, log_removed_files, log_removed_bytes;
 };
 static const struct field state_rows[] = {
@@ -56,6 +56,7 @@ static const struct field state_rows[] = {
     FIELD(struct state_record, finished_at, "FinishedAt", F_I64),
     FIELD(struct state_record, restart_count, "RestartCount", F_I64),
     FIELD(struct state_record, first_started_at, "FirstStartedAt", F_I64, .flags = OMIT_EMPTY),
+    FIELD(struct state_record, deployed_by, "DeployedBy", F_I64, .flags = OMIT_EMPTY),
     FIELD(struct state_record, log_dropped, "LogDropped", F_I64, .flags = OMIT_EMPTY),
     FIELD(struct state_record, log_removed_files, "LogRemovedFiles", F_I64, .flags = OMIT_EMPTY),
     FIELD(struct state_record, log_removed_bytes, "LogRemovedBytes", F_I64, .flags = OMIT_EMPTY),
@@ -105,6 +106,7 @@ static void print_state(const struct container *c, struct buf *out) {
         .finished_at = c->finished_at,
         .restart_count = c->restart_count,
         .first_started_at = c->first_started_at,
+        .deployed_by = c->deployed_by,
         .log_dropped = (int64_t)c->log_before.dropped,
         .log_removed_files = (int64_t)c->log_before.removed_files,
         .log_removed_bytes = (int64_t)c->log_before.removed_bytes,
@@ -170,6 +172,7 @@ static struct err load_state(struct container *c, struct str text) {
     c->finished_at = s.finished_at;
     c->restart_count = s.restart_count;
     c->first_started_at = s.first_started_at;
+    c->deployed_by = s.deployed_by;
     c->log_before = (struct logs_missing){(uint64_t)s.log_dropped, (uint64_t)s.log_removed_files,
                                           (uint64_t)s.log_removed_bytes};
     return OK;

@@ -16,6 +16,7 @@ struct api_container_create {
     struct api_config config;
     struct api_host_config *host;
     struct api_networking_config *networking;
+    int64_t caller; /* no part of the document: uid + 1 of who asks; 0: not known */
 };
 extern const struct fields api_container_create_fields;
 

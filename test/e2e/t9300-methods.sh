@@ -37,6 +37,10 @@ expect_match "$(dk ps)" '\(healthy\)'
 told() { dk events --since 1m --until 0s --filter event=method --format '{{.Actor.Attributes.method}} {{.Actor.Attributes.status}} {{.Actor.Attributes.trigger}}'; }
 eventually 5 eval 'told | grep -q "^validate ok start$"'
 
+expect_eq "$(ct metadata web | jq -r '.container | .deployed_by, .deployed_cause, .ready, .restarts')" "uid 0
+test
+true
+0"
 step "corten call, validate, monitor, backup: output, result, exit status"
 expect_status 3 ct call who web
 expect_match "$output" '^0$'
