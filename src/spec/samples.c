@@ -17,8 +17,9 @@ static bool letter(char c, bool first) {
 }
 
 static void put_name(struct buf *b, struct str name) {
-    name = str_sub(name, 0, SAMPLES_NAME_MAX);
-    if (name.len && name.p[0] >= '0' && name.p[0] <= '9')
+    bool digit = name.len && name.p[0] >= '0' && name.p[0] <= '9';
+    name = str_sub(name, 0, SAMPLES_NAME_MAX - digit);
+    if (digit)
         buf_addc(b, '_');
     for (size_t i = 0; i < name.len; i++)
         buf_addc(b, letter(name.p[i], false) ? name.p[i] : '_');
