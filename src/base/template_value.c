@@ -340,6 +340,10 @@ struct err template_print_json(const struct template_value *v, struct arena *a, 
         json_quote(out, v->s);
         break;
     case TEMPLATE_LIST:
+        if (!v->list.items) { /* a slice that is nil */
+            buf_adds(out, "null");
+            break;
+        }
         buf_addc(out, '[');
         for (size_t i = 0; i < v->list.n; i++) {
             buf_adds(out, i ? "," : "");

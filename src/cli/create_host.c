@@ -352,8 +352,7 @@ struct err create_host(struct invocation *in, struct api_container_create *doc) 
     }
     if (option_given(in, "init"))
         h->init = cli_copy(a, &o->init, sizeof(bool));
-    if (o->restart)
-        TRY(restart_option(o->restart, &h->restart_policy, a));
+    TRY(restart_option(o->restart ? o->restart : "no", &h->restart_policy, a));
     TRY(fill_resources(in, &h->resources));
     for (size_t i = 0; i < o->publish.n; i++)
         TRY(port_option(o->publish.items[i], &h->port_bindings, &doc->config.exposed_ports, a));
