@@ -40,7 +40,7 @@ cat > "$TEST_TMP/serve.pl" <<'END'
 # serve.pl PORT…: on each, TCP and UDP: answers with its port and whom it sees.
 use strict; use warnings; use IO::Select; use Socket qw(:all);
 my $w = IO::Select->new; my %port;
-for my $p (@ARGV) { for my $t (SOCK_STREAM, SOCK_DGRAM) {
+for my $p (grep { /^\d+$/ } @ARGV) { for my $t (SOCK_STREAM, SOCK_DGRAM) {
     socket(my $s, AF_INET6, $t, 0) or die; setsockopt($s, IPPROTO_IPV6, IPV6_V6ONLY, 0); setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
     unless (bind($s, pack_sockaddr_in6($p, inet_pton(AF_INET6, '::')))) {
         socket($s, AF_INET, $t, 0); setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1); bind($s, pack_sockaddr_in($p, INADDR_ANY)) or die "bind $p: $!" }

@@ -149,7 +149,7 @@ static inline struct endpoint_plan *lab_plan(const struct lab *lab, unsigned n) 
     (void)snprintf(p->host_if, sizeof(p->host_if), "veth%08x", n);
     (void)snprintf(p->interface, sizeof(p->interface), "eth0");
     p->default_route = true;
-    p->forward = true;
+    p->forward = p->rules = true;
     (void)snprintf(p->table, sizeof(p->table), "corten");
     p->nft_program = mem_strdup("/usr/sbin/nft");
     p->run_dir = mem_strdup(lab->run_dir);
