@@ -4,6 +4,8 @@
 #include "cli/sampler.h"
 #include "kernel/pidfd.h"
 #include "kernel/spawn.h"
+#include <langinfo.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -72,8 +74,28 @@ static void choose(struct live *v) {
     snprintf(v->chosen_id, sizeof v->chosen_id, "%s", v->shown_n ? v->shown[v->chosen]->id : "");
 }
 
+/* A bar for each of the last rounds, the highest of them full: eighths of a block, or digits where
+ * the terminal has no such characters. A round of nothing is blank. */
+static void trend_text(const struct sample *x, struct buf *out) {
+    bool blocks = !strcmp(nl_langinfo(CODESET), "UTF-8");
+    float most = 1; /* less than a per cent is no hill */
+    for (size_t i = 0; i < SAMPLE_TREND; i++)
+        most = MAX(most, x->trend[i]);
+    for (size_t i = 0; i < SAMPLE_TREND; i++) {
+        int eighths = (int)(x->trend[i] / most * 8 + 0.5F);
+        if (eighths == 0)
+            buf_addc(out, '.');
+        else if (blocks)
+            buf_addf(out, "\xe2\x96%c", (char)(0x80 + eighths));
+        else
+            buf_addf(out, "%d", eighths);
+    }
+}
+
 static void row_text(const struct sample *x, struct buf *out) {
     buf_addf(out, "%s\t%.1f\t", x->name, x->cpu_percent < 0 ? 0.0 : x->cpu_percent);
+    trend_text(x, out);
+    buf_addc(out, '\t');
     human_bytes_binary((double)x->used, 3, out);
     buf_addf(out, "\t%.1f\t", x->limit ? (double)x->used / (double)x->limit * 100 : 0.0);
     human_bytes((double)x->rx, 3, out);
@@ -86,7 +108,7 @@ static void row_text(const struct sample *x, struct buf *out) {
     buf_addf(out, "\t%llu\t%s\n", (unsigned long long)x->pids, x->status ? x->status : "");
 }
 
-#define HEADINGS "NAME\tCPU %\tMEM\tMEM %\tNET I/O\tBLOCK I/O\tPIDS\tSTATUS\n"
+#define HEADINGS "NAME\tCPU %\tCPU TREND\tMEM\tMEM %\tNET I/O\tBLOCK I/O\tPIDS\tSTATUS\n"
 
 static void draw(struct live *v) {
     CLEAN_BUF struct buf table = {0}, text = {0};
@@ -126,7 +148,7 @@ static void draw(struct live *v) {
     printf("\033[J\033[%u;1H%.*s\033[K", rows ? rows : 24, columns ? (int)columns - 1 : 120,
            v->filtering ? "type to filter, Enter ends"
                         : "q quit  c m n d p a sort  r reverse  / filter  arrows  Enter logs  t "
-                          "processes  e shell");
+                          "processes  s stats  e shell");
     fflush(stdout);
 }
 
@@ -159,11 +181,13 @@ static void look_into(struct live *v, struct terminal *t, char key) {
     char *logs[] = {(char *)"corten", (char *)"-H", host, (char *)"logs",
                     (char *)"--tail", (char *)"30", name, NULL};
     char *top[] = {(char *)"corten", (char *)"-H", host, (char *)"top", name, NULL};
+    char *stats[] = {(char *)"corten",      (char *)"-H", host, (char *)"stats",
+                     (char *)"--no-stream", name,         NULL};
     char *shell[] = {(char *)"corten", (char *)"-H", host,         (char *)"exec",
                      (char *)"-it",    name,         (char *)"sh", NULL};
     terminal_restore(t);
     if (key != 'e') {
-        look(key == 't' ? top : logs);
+        look(key == 't' ? top : key == 's' ? stats : logs);
         printf("\r\n-- any key --");
         fflush(stdout);
     } else {
@@ -218,7 +242,8 @@ static void press(struct live *v, struct terminal *t, const char *keys, size_t n
             v->reverse = !v->reverse;
         else if (keys[i] == '/')
             v->filtering = true;
-        else if (keys[i] == '\r' || keys[i] == 'l' || keys[i] == 't' || keys[i] == 'e')
+        else if (keys[i] == '\r' || keys[i] == 'l' || keys[i] == 't' || keys[i] == 's' ||
+                 keys[i] == 'e')
             look_into(v, t, keys[i] == '\r' ? 'l' : keys[i]);
     }
 }
@@ -277,6 +302,7 @@ int live_run(struct invocation *in) {
     struct live v = {.in = in, .sampler.client = c};
     if (!c)
         return 1;
+    setlocale(LC_CTYPE, ""); /* what characters the terminal has */
     int status = show(&v);
     free(v.shown);
     sampler_done(&v.sampler);

@@ -90,6 +90,8 @@ static void take(struct sample *x, const struct api_stats *st) {
                                           : 0;
     x->cpu = cpu;
     x->system = system;
+    memmove(x->trend, x->trend + 1, sizeof x->trend - sizeof *x->trend);
+    x->trend[SAMPLE_TREND - 1] = (float)MAX(x->cpu_percent, 0.0);
     x->used = used_of(&st->memory);
     x->limit = st->memory.limit;
     x->pids = st->pids.current;

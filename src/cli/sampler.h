@@ -2,6 +2,8 @@
 #pragma once
 #include "cli/command.h"
 
+#define SAMPLE_TREND 12 /* rounds that are remembered */
+
 struct sample {
     char *id, *name;
     uint64_t cpu, system; /* ns since ever */
@@ -9,8 +11,9 @@ struct sample {
     uint64_t used, limit; /* memory, without what the kernel can drop */
     uint64_t pids;
     uint32_t cpus;
-    double cpu_percent; /* of one CPU, since the sample before; -1: not known yet */
-    bool fresh;         /* measured in this round */
+    double cpu_percent;        /* of one CPU, since the sample before; -1: not known yet */
+    bool fresh;                /* measured in this round */
+    float trend[SAMPLE_TREND]; /* cpu_percent of the last rounds, the newest last */
     const char *status, *image;
 };
 struct sampler {

@@ -175,6 +175,14 @@ if command -v tmux >/dev/null; then
     eventually 5 eval 'mux capture-pane -p | grep -q "^beat"'
     mux send-keys x
     eventually 5 eval 'mux capture-pane -p | grep -q "^1 containers"'
+    mux send-keys s
+    eventually 5 eval 'mux capture-pane -p | grep -q "MEM USAGE"'
+    mux send-keys x
+    eventually 5 eval 'mux capture-pane -p | grep -q "CPU TREND"'
+    mux send-keys e
+    eventually 5 eval 'mux capture-pane -p | grep -q "^/ #"'
+    mux send-keys 'exit' Enter
+    eventually 5 eval 'mux capture-pane -p | grep -q "^1 containers"'
     mux send-keys q
     eventually 5 eval '! mux has-session'
 fi
