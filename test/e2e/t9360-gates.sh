@@ -1,0 +1,45 @@
+#!/bin/bash
+# What waits for a container's own validation: docker-compose's dependencies, health filters, and the
+# order in which containers come back with the daemon; ancestry goes through an archive.
+. "$(dirname "$0")/lib.sh"
+command -v docker-compose >/dev/null || skip "docker-compose is not installed"
+case $(docker-compose version --short 2>/dev/null) in 1.29.*) ;; *) skip "docker-compose is not 1.29" ;; esac
+start_daemon
+make_busybox_image
+cat >docker-compose.yml <<'EOF'
+version: "2.4"
+services:
+  web:
+    image: busybox
+    command: sh -c "test -e /shared/ready && echo came after > /shared/order; exec sleep 1000"
+    depends_on:
+      db: {condition: service_healthy}
+    volumes: [ "shared:/shared" ]
+  db:
+    image: busybox
+    command: sh -c "sleep 2; touch /shared/ready; exec sleep 1000"
+    volumes: [ "shared:/shared" ]
+    labels:
+      corten.method.validate: test -e /shared/ready
+volumes: {shared: }
+EOF
+dc() { in_net env PYTHONWARNINGS=ignore DOCKER_HOST="unix://$SOCKET" docker-compose --no-ansi -p gate "$@"; }
+
+step "docker-compose waits until the validation was good"
+dc up -d >up.log 2>&1 || fail "$(cat up.log)"
+expect_eq "$(dk exec gate_web_1 cat /shared/order)" "came after"
+expect_eq "$(ct ps -q --filter ready=true | wc -l)" 2
+expect_eq "$(dk ps -q --filter health=healthy | wc -l)" 1
+dc down -v >/dev/null 2>&1 || fail "down"
+
+step "ancestry goes through an archive"
+printf 'FROM busybox\nLABEL corten.method.validate=true\n' | ct build -q -t base - >/dev/null || fail "base"
+printf 'FROM base AS tools\nFROM base\nCOPY --from=tools /etc/passwd /p\n' | ct build -q -t app - >/dev/null || fail "app"
+seen=$(ct metadata app | jq -c '[.ancestors[].image_name]')
+expect_match "$seen" '"busybox","base"'
+dk save app | gzip >app.tar.gz
+dk rmi app base >/dev/null
+dk load -q -i app.tar.gz >/dev/null
+expect_eq "$(ct metadata app | jq -c '[.ancestors[].image_name]')" "$seen"
+expect_eq "$(ct metadata app | jq -r '.ancestors[-1].validate_method')" true
+pass
