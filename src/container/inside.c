@@ -9,7 +9,7 @@ struct asker {
 
 static void say(const struct asker *x, char type, struct str text) {
     struct container *c = map_getz(&x->cs->by_id, x->container);
-    if (c && c->monitor)
+    if (c && c->monitor && *x->exec)
         monitor_inside(c->monitor, x->exec, type, text);
 }
 
@@ -39,7 +39,7 @@ static void done(void *arg, const char *outcome, const char *why, bool good) {
 static const struct container_update_observer observer = {step, done};
 
 void container_update_inside(struct container *c, const char *exec_id) {
-    const struct container_update_options o = {.trigger = "inside"};
+    const struct container_update_options o = {.trigger = *exec_id ? "inside" : "interval"};
     struct asker *x = NEW(struct asker);
     x->cs = c->all;
     memcpy(x->container, c->id, sizeof x->container);

@@ -225,6 +225,12 @@ static void turn_run(struct turn *t, const char *trigger) {
     }
 }
 
+/* An update is a transaction: the daemon's. Without one the next interval asks again. */
+static void ask_update(struct turn *t) {
+    server_notice(t->keeper, PROTOCOL_ASK_UPDATE, NULL, NULL, 0);
+    again(t);
+}
+
 static void on_timer(void *arg) {
     struct turn *t = arg;
     struct keeper *k = t->keeper;
@@ -232,6 +238,10 @@ static void on_timer(void *arg) {
         return;
     if (runtime_frozen(k->box)) {
         turn_skip(t);
+        return;
+    }
+    if (!strcmp(t->method.name, "update")) {
+        ask_update(t);
         return;
     }
     turn_run(t, is_validate(t) && !t->passed ? "start" : "interval");

@@ -207,7 +207,7 @@ struct monitor_events {
     /* A method has run, or ran while no daemon was there. monitor_ack_method when it is kept; else
      * it comes again from the next connection's start. Valid during the call. */
     void (*method)(void *arg, uint64_t seq, const struct method_result *r);
-    /* `container --update` in this exec: monitor_inside answers it. */
+    /* `container --update` in this exec: monitor_inside answers it. "": the method's interval. */
     void (*ask_update)(void *arg, const char *exec_id);
     /* What `metrics` has said: lines of spec/samples.h. */
     void (*samples)(void *arg, struct str samples);

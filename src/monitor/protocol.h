@@ -66,7 +66,8 @@ enum protocol_type {
     PROTOCOL_LOG_MISSING = 109, /* TAG_LOG_DROPPED, … */
     PROTOCOL_METHOD = 120,      /* TAG_METHOD_SEQ, TAG_METHOD_RESULT */
     PROTOCOL_SAMPLES = 121,     /* TAG_METHOD_SAMPLES */
-    PROTOCOL_ASK_UPDATE = 122,  /* TAG_EXEC_ID: our own program wants an update */
+    PROTOCOL_ASK_UPDATE =
+        122, /* TAG_EXEC_ID: our own program wants an update; without: its interval is over */
 };
 
 enum protocol_tag {

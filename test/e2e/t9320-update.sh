@@ -97,6 +97,12 @@ ct webhook rm three >/dev/null
 hook 403 "$url?token=$token"
 expect_no_match "$(dk inspect three)" "$token"
 
+step "every interval, as a transaction too"
+dk run -d --name often --label corten.method.update.interval=1s app >/dev/null
+dk exec -i often sh -c 'echo "echo broken > /site/index" > /tmp/do'
+eventually 8 eval 'ct methods often | grep -q "transaction  *interval  *failed .*rolled back: method: validate"'
+dk rm -f often >/dev/null
+
 step "the daemon dies in the middle: the next one takes it back"
 told <<<'echo half > /site/index; sleep 1000'
 ct update web >/dev/null 2>&1 &
