@@ -88,6 +88,23 @@ const struct command command_build = {.name = "build",
                                       .json = true,
                                       .run = build_run};
 
+static int why_cache_run(struct invocation *in) {
+    struct build_options *o = in->options;
+    o->explain = true;
+    return build_run(in);
+}
+
+const struct command command_why_cache = {
+    .name = "why cache",
+    .usage = "why cache [OPTIONS] PATH | URL | -",
+    .summary = "Build, and say of each step that is not cached why",
+    .examples = "corten why cache .\twhich file of the context it was",
+    OPTIONS_OF(build_rows, struct build_options),
+    .args_min = 1,
+    .args_max = 1,
+    .json = true,
+    .run = why_cache_run};
+
 /* --- the query of POST /build -------------------------------------------------------------------
  */
 static bool has_name(const struct strv *pairs, const char *name) {

@@ -122,6 +122,7 @@
     X(wait)               \
     X(webhook_create)     \
     X(webhook_rm)         \
+    X(why_cache)          \
     X(why_dead)           \
     X(why_disk)           \
     X(why_name)           \

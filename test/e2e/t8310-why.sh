@@ -94,6 +94,16 @@ expect_match "$(reach open --json)" '^."subject":"unreachable","of":"open","caus
 expect_fails 'want PORT' ct why unreachable open 80/x
 ct rm -f inside wrong hidden open local alone deaf >/dev/null
 
+step "cache: which file it was"
+mkdir "$TEST_TMP/ctx"
+printf 'FROM busybox\nCOPY one two /\nRUN echo built\n' >"$TEST_TMP/ctx/Dockerfile"
+echo 1 >"$TEST_TMP/ctx/one"
+echo 2 >"$TEST_TMP/ctx/two"
+ct why cache --progress plain -t cached "$TEST_TMP/ctx" >/dev/null 2>&1 || fail "build"
+echo 3 >"$TEST_TMP/ctx/two"
+expect_match "$(ct why cache --progress plain -t cached "$TEST_TMP/ctx" 2>&1)" 'not cached: .*two'
+ct rmi cached >/dev/null
+
 step "disk: the largest first, and what gives it back"
 ct volume create heap >/dev/null && dd if=/dev/zero of="$(ct volume inspect -f '{{.Mountpoint}}' heap)/x" bs=1M count=9 status=none
 expect_match "$(ct why disk)" '^  volume heap: 9[.0-9]*MB, unused$'
