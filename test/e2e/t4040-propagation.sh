@@ -1,6 +1,8 @@
 #!/bin/bash
 # Mounts that appear later: they reach a container with rslave and rshared, come back to the host with rshared, and
 # go nowhere with rprivate; sources that are not shared are refused in the peer's words. Owner and mode of volumes.
+# In a mount namespace of its own: neighbours count the host's mounts.
+[ -n "${OWN_MOUNTS:-}" ] || exec unshare --mount --propagation private env OWN_MOUNTS=1 bash "$0" "$@"
 . "$(dirname "$0")/lib.sh"
 start_daemon
 make_busybox_image
