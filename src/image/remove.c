@@ -117,13 +117,19 @@ static void all_tags_go(struct removal *r, struct image *i) {
     }
 }
 
+/* Steps with a key are the build cache's. What a build ended in may have one too, and is an image
+ * as any other. */
+static bool is_cache(const struct image *i) {
+    return i->step && fact_of_const(i)->cache_keys.n > 0;
+}
+
 /* The image, then its ancestors as far as nothing speaks against it. quiet: conflicts of an image
  * that is wanted by others are no news. */
 static struct err image_and_parents_go(struct removal *r, struct image *i, bool quiet) {
     bool force = r->force;
     for (; i; quiet = true, force = false, i = r->noprune ? NULL : i->parent) {
-        if (quiet && fact_of(i)->cache_keys.n > 0)
-            return OK; /* the builder's cache wants it */
+        if (quiet && is_cache(i))
+            return OK;
         struct err e = conflict(r, i, !force, true);
         if (err_failed(e)) {
             bool used = i->holds_n > 0, dangling = tags_left(r, i) == 0 && children_left(r, i) == 0;
@@ -202,8 +208,7 @@ static void decide_prune(struct removal *r) {
     struct image *i;
     while ((i = images_next(im, &it)) != NULL) {
         bool candidate = r->dangling_only ? image_is_dangling(i) : i->children == 0;
-        if (!candidate || i->holds_n > 0 || fact_of(i)->cache_keys.n > 0 ||
-            (r->wanted && !r->wanted(r->arg, i)))
+        if (!candidate || i->holds_n > 0 || is_cache(i) || (r->wanted && !r->wanted(r->arg, i)))
             continue;
         if (image_goes(r, i))
             continue;

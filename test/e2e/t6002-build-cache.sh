@@ -101,4 +101,11 @@ printf 'FROM busybox\nRUN mkdir -m 700 /t\nCOPY --chown=3:4 two /t/\n' >again/Do
 corten build -q -t again:3 again >/dev/null || fail "another destination"
 expect_eq "$(dk run --rm again:3 sh -c "stat -c %a /t")" 700
 expect_eq "$(dk run --rm again:1 sh -c "stat -c %a /t")" 755
+step "the image that a build ended in goes as any other"
+printf 'FROM busybox\nRUN echo x > /y\nCMD ["true"]\n' > Goes
+DOCKER_BUILDKIT=0 dk build -q -t goes -f Goes . > /dev/null 2>&1 || fail build
+id=$(dk images -q --no-trunc goes)
+expect_match "$(dk rmi goes)" "^Deleted: $id"
+DOCKER_BUILDKIT=0 dk build -q -t goes -f Goes . > /dev/null 2>&1 || fail build
+expect_match "$(dk image prune -af)" '^untagged: goes:latest'
 pass
