@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/extension.h"
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -170,6 +171,10 @@ int cli_main(int argc, char **argv) {
     struct globals g = {0};
     int first, status;
     signal(SIGPIPE, SIG_IGN);
+    /* A short life: memory is asked for in large pieces, and not given back before the end. */
+    mallopt(M_TOP_PAD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    mallopt(M_MMAP_THRESHOLD, 1 << 26);
     struct err e = globals_parse(argc, argv, &g, &first);
     if (err_failed(e)) {
         fprintf(stderr, "%s\n\nRun 'corten --help' for more information\n", err_msg(e));
