@@ -32,15 +32,15 @@ run() { c run --runtime io.containerd.runc.v2 --runc-binary "$bin/corten-runtime
 echo "run $(run --rm "$TEST_TMP/rootfs" c1 echo hello)"
 run --rm "$TEST_TMP/rootfs" c2 sh -c 'exit 7'
 echo "status $?"
-run --rm "$TEST_TMP/rootfs" c3 nowhere 2>/dev/null
-echo "missing $?"
+run --rm "$TEST_TMP/rootfs" c3 nowhere 2>"$TEST_TMP/missing"
+echo "missing $? $(grep -c '"nowhere": executable file not found in $PATH' "$TEST_TMP/missing")"
 run -d "$TEST_TMP/rootfs" c4 sleep 100
 echo "exec $(c task exec --exec-id e1 c4 id -u)"
 c task exec --exec-id e2 c4 sh -c 'exit 5'
 echo "exec status $?"
 c task pause c4 && c task ls | grep -c PAUSED && c task resume c4 && c task ls | grep -c RUNNING
 c task ps c4 | tail -n +2 | wc -l
-c task metrics c4 >"$TEST_TMP/metrics" && echo metrics
+c task metrics c4 >"$TEST_TMP/metrics" && echo "metrics $(awk '/^(memory.usage_in_bytes|memory.usage)/ && $2 > 4096 || /^pids.current/ && $2 == 1 {n++} END {print n}' "$TEST_TMP/metrics")"
 c task kill -s KILL c4
 for i in $(seq 100); do c task ls | grep -q STOPPED && break; sleep 0.1; done
 c task rm c4 >/dev/null 2>&1
@@ -53,13 +53,13 @@ out=$(TEST_TMP=$TEST_TMP bin=$bin unshare -m bash "$TEST_TMP/containerd.sh" 2>"$
 cat "$TEST_TMP/ctr.err"
 expect_eq "$out" "run hello
 status 7
-missing 1
+missing 1 1
 exec 0
 exec status 5
 1
 1
 1
-metrics
+metrics 2
 removed
 limits ro"
 pass

@@ -1,6 +1,9 @@
-/* Any bytes as config.json: decoded, judged, mounts planned, seccomp compiled, printed again. */
+/* Any bytes as config.json: decoded, judged, mounts planned, seccomp compiled, units named, printed again. */
 #include "runtime/filter.h"
+#include "runtime/launch.h"
+#include "runtime/listener.h"
 #include "runtime/mounts.h"
+#include "runtime/systemd.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -18,6 +21,15 @@ static void judge(const struct oci_config *c) {
     if (c->linux_->seccomp)
         err_free(filter_compile(c->linux_->seccomp, &p));
     vec_done(&p);
+    struct memory_policy policy = {0};
+    err_free(memory_policy_read(c->linux_->memory_policy, &policy));
+    o.id = "x";
+    o.seccomp_fd = -1;
+    struct listener *l = NULL;
+    err_free(listener_new(&o, &l));
+    listener_free(l);
+    struct systemd_unit u;
+    err_free(systemd_unit_parse(c->linux_->cgroups_path, "x", &u));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
