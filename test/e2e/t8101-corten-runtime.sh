@@ -269,6 +269,16 @@ if setpriv --reuid 1000 --regid 1000 --clear-groups unshare -U true 2>/dev/null;
     user delete -f box || fail delete -f
 fi
 
+step the manual page knows every command and global option
+page=$root/dist/debian/corten-runtime.8
+for word in $(corten-runtime --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+    grep -qE "^\.BI? $word( |\$)" "$page" || fail "the manual page lacks $word"
+done
+for word in $(corten-runtime --help | grep -o -- '--[a-z-]*'); do
+    grep -qF -- "${word//-/\\-}" "$page" || fail "the manual page lacks $word"
+done
+! command -v groff >/dev/null || expect_eq "$(groff -ww -man -z "$page" 2>&1)" ""
+
 step standard streams that are closed
 config '["true"]'
 expect_status 0 sh -c "exec corten-runtime --root $state run -b $bundle box <&- >&- 2>&-"
