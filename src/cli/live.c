@@ -92,10 +92,12 @@ static void trend_text(const struct sample *x, struct buf *out) {
     }
 }
 
-static void row_text(const struct sample *x, struct buf *out) {
+static void row_text(const struct sample *x, bool wide, struct buf *out) {
     buf_addf(out, "%s\t%.1f\t", x->name, x->cpu_percent < 0 ? 0.0 : x->cpu_percent);
-    trend_text(x, out);
-    buf_addc(out, '\t');
+    if (wide) {
+        trend_text(x, out);
+        buf_addc(out, '\t');
+    }
     human_bytes_binary((double)x->used, 3, out);
     buf_addf(out, "\t%.1f\t", x->limit ? (double)x->used / (double)x->limit * 100 : 0.0);
     human_bytes((double)x->rx, 3, out);
@@ -108,7 +110,12 @@ static void row_text(const struct sample *x, struct buf *out) {
     buf_addf(out, "\t%llu\t%s\n", (unsigned long long)x->pids, x->status ? x->status : "");
 }
 
-#define HEADINGS "NAME\tCPU %\tCPU TREND\tMEM\tMEM %\tNET I/O\tBLOCK I/O\tPIDS\tSTATUS\n"
+#define WIDE 110 /* columns that have room for the trend */
+
+static void headings(bool wide, struct buf *out) {
+    buf_addf(out, "NAME\tCPU %%\t%sMEM\tMEM %%\tNET I/O\tBLOCK I/O\tPIDS\tSTATUS\n",
+             wide ? "CPU TREND\t" : "");
+}
 
 static void draw(struct live *v) {
     CLEAN_BUF struct buf table = {0}, text = {0};
@@ -120,9 +127,10 @@ static void draw(struct live *v) {
         cpu += MAX(v->shown[i]->cpu_percent, 0.0);
         memory += (double)v->shown[i]->used;
     }
-    buf_adds(&table, HEADINGS);
+    bool wide = columns >= WIDE;
+    headings(wide, &table);
     for (size_t i = 0; i < v->shown_n; i++)
-        row_text(v->shown[i], &table);
+        row_text(v->shown[i], wide, &table);
     table_align(buf_str(&table), columns, &text);
     CLEAN_BUF struct buf used = {0};
     human_bytes_binary(memory, 3, &used);
@@ -273,9 +281,9 @@ static struct err loop(struct live *v, struct terminal *t) {
 static int once(struct live *v) {
     CLEAN_BUF struct buf table = {0};
     choose(v);
-    buf_adds(&table, HEADINGS);
+    headings(false, &table);
     for (size_t i = 0; i < v->shown_n; i++)
-        row_text(v->shown[i], &table);
+        row_text(v->shown[i], false, &table);
     table_print(buf_str(&table), false);
     return 0;
 }
