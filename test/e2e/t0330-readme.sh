@@ -17,4 +17,6 @@ mkdir "$TEST_TMP/reader" && cd "$TEST_TMP/reader" || exit 2
 in_net bash -e -x "$TEST_TMP/paste.sh" >"$TEST_TMP/out" 2>&1 </dev/null || fail "$(tail -30 "$TEST_TMP/out")"
 expect_match "$(<"$TEST_TMP/out")" '^hello from [0-9a-f]{12}$'
 expect_match "$(<"$TEST_TMP/out")" '^site  *latest'
+expect_match "$(<"$TEST_TMP/out")" '^checked: validate: ok$'
+expect_match "$(<"$TEST_TMP/out")" '^ancestor site$'
 pass
