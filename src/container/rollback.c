@@ -133,9 +133,10 @@ static struct err keep(const struct rollback_args *a) {
         TRY(volume_open_dir(a->volumes.items[i], &volume));
         TRYF(copy_into(volume, to, name, false), "keep volume '%s'", a->volumes.items[i]);
     }
-    CLEAN_FD int whole = openat(to, ROLLBACK_WHOLE,
-                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    return whole < 0 ? err_errno(errno, "mark what was kept as whole") : OK;
+    CLEAN_BUF struct buf text = {0};
+    fields_print(&rollback_args_fields, a, &text);
+    return err_wrap(file_replace_at(to, ROLLBACK_WHOLE, buf_str(&text), 0600, false),
+                    "mark what was kept as whole");
 }
 
 /* --- putting back ----------------------------------------------------------------------------- */
@@ -361,23 +362,27 @@ static struct err restore(const struct rollback_args *a, int layers, struct aren
     ret->paths.present = true;
     TRY(dir_open(a->directory, &dir));
     TRY(open_copy(a, &copy));
-    if (faccessat(copy, ROLLBACK_WHOLE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-        return err_errno(errno, "what was kept is not whole");
+    struct rollback_args kept_with;
+    CLEAN_FREE char *whole = mem_printf("%s/" ROLLBACK_DIR "/" ROLLBACK_WHOLE, a->directory);
+    CLEAN_BUF struct buf text = {0};
+    TRYF(file_read(whole, ROLLBACK_WHOLE_MAX, &text), "what was kept is not whole");
+    TRYF(fields_decode(&rollback_args_fields, buf_str(&text), arena, &kept_with), "'%s'", whole);
+    const struct strs *volumes = &kept_with.volumes; /* a new daemon does not know them */
     TRY(open_child(copy, "upper", &was));
     TRY(open_child(dir, ROOTFS_UPPER, &is));
     TRY(open_then(a, layers, &then));
     TRY(open_live(a, &live));
     umask(0);
     TRY(compare_tree(ret, arena, &(struct place){then, live, was, is, false}));
-    for (size_t i = 0; i < a->volumes.n; i++) {
+    for (size_t i = 0; i < volumes->n; i++) {
         CLEAN_FD int volume = -1;
         CLEAN_FD int kept = -1;
         char name[32];
         snprintf(name, sizeof name, "volume-%zu", i);
         TRY(open_child(copy, name, &kept));
-        TRY(volume_open_dir(a->volumes.items[i], &volume));
+        TRY(volume_open_dir(volumes->items[i], &volume));
         TRYF(compare_tree(ret, arena, &(struct place){kept, volume, -1, -1, true}), "volume '%s'",
-             a->volumes.items[i]);
+             volumes->items[i]);
     }
     return OK;
 }

@@ -18,7 +18,8 @@
 
 #define ROLLBACK_DEPTH_MAX 256
 #define ROLLBACK_DIR "update"  /* below the container's directory */
-#define ROLLBACK_WHOLE "whole" /* in it, once everything is there */
+#define ROLLBACK_WHOLE "whole" /* in it, once everything is there: struct rollback_args of KEEP */
+#define ROLLBACK_WHOLE_MAX (1u << 20)
 
 enum rollback_what { ROLLBACK_KEEP, ROLLBACK_RESTORE, ROLLBACK_DROP };
 /* Arguments of the job "container-update"; its descriptor: the layers' directory. */
@@ -27,7 +28,7 @@ struct rollback_args {
     char *directory;     /* of the container, absolute */
     char *copy;          /* the same way to <directory>/update/upper as layers go */
     struct strs layers;  /* top first */
-    struct strs volumes; /* host paths */
+    struct strs volumes; /* host paths; of KEEP: RESTORE finds them with what was kept */
     int64_t pid;
     uint64_t start_time;
 };

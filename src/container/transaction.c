@@ -465,16 +465,21 @@ void container_transaction_recover(struct container *c) {
         if (x->running && x->config && x->config->method)
             container_exec_signal(x, SIGKILL, ended_update, NULL);
     }
+    CLEAN_ARENA struct arena a = {0};
+    struct lifecycle l;
+    container_lifecycle(c, &a, &l);
+    const struct lifecycle_method *m = lifecycle_method(&l, "update");
     struct transaction *t = NEW(struct transaction);
     t->cs = c->all;
     memcpy(t->id, c->id, sizeof t->id);
     t->trigger = mem_strdup("daemon");
+    t->keep = m && m->on_failure == LIFECYCLE_KEEP;
     t->start = time_now();
     t->changed = true;
     t->volumes.present = true;
     c->transaction = t;
     because(t, "the daemon ended while the update was under way");
-    advance(t, PHASE_RESTORE);
+    advance(t, t->keep ? PHASE_DROP : PHASE_RESTORE);
 }
 
 struct err container_transaction_plan(const struct container *c,

@@ -1,6 +1,7 @@
 /* webhook: a token for each container that lets its bearer start the container's update, and
- * nothing else. The token is compared in constant time; a container takes HOOK_CALLS calls a
- * minute, the daemon HOOK_WRONG wrong ones. An unknown container and a wrong token look the same.
+ * nothing else. The token is compared in constant time; a container takes HOOK_CALLS calls
+ * with its token a minute, the daemon HOOK_WRONG wrong ones. An unknown container and a wrong token
+ * look the same.
  */
 #include "base/random.h"
 #include "base/sha256.h"
@@ -95,11 +96,13 @@ enum container_hook_answer container_hook_check(struct containers *cs, const cha
     err_ignore(e); /* looks like a wrong token */
     bool known = c && c->hook[0];
     const char *token = known ? c->hook : nobody;
-    if (known && too_many(&c->hook_calls, HOOK_CALLS))
-        return HOOK_TOO_MANY;
     bool right = k->signature.len ? signed_by(token, k)
                                   : k->token.len == 64 && equal(k->token.p, token, 64);
     if (known && right) {
+        /* Only who has the token uses its calls up: others would learn which containers there are,
+         * and could keep its bearer out. */
+        if (too_many(&c->hook_calls, HOOK_CALLS))
+            return HOOK_TOO_MANY;
         *ret = c;
         return HOOK_RIGHT;
     }

@@ -82,6 +82,7 @@ hook 403 "$url"
 token=$(ct webhook create three 2>/dev/null)
 hook 403 "$url?token=${token%?}0000"
 hook 403 "http://d/corten/hook/nosuch?token=$token"
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do hook 403 "$url"; done # neither tell of the container nor use its calls up
 hook 202 -H "Authorization: Bearer $token" "$url"
 eventually 5 eval '[ "$(dk exec three cat /site/index)" = never ]'
 eventually 5 eval 'ct methods three | grep -q "transaction  *webhook  *ok"'
@@ -104,13 +105,15 @@ eventually 8 eval 'ct methods often | grep -q "transaction  *interval  *failed .
 dk rm -f often >/dev/null
 
 step "the daemon dies in the middle: the next one takes it back"
-told <<<'echo half > /site/index; sleep 1000'
-ct update web >/dev/null 2>&1 &
+told <<<'echo half > /data/d; echo half > /site/index; sleep 1000'
+before=$(dk exec web cat /data/d)
+ct update --snapshot-volume data web >/dev/null 2>&1 &
 eventually 5 eval '[ "$(dk exec web cat /site/index)" = half ]'
 kill_daemon
 restart_daemon
 eventually 5 eval '[ "$(dk exec web cat /site/index)" = two ]'
 eventually 5 eval 'ct methods web | grep -q "rolled back: the daemon ended"'
+expect_eq "$(dk exec web cat /data/d)" "$before" # the chosen volume, which the next daemon was not told
 expect_eq "$(dk inspect -f '{{.State.StartedAt}}' web)" "$started"
 expect_eq "$(dk top web -eo args,pid | grep -c 'sleep 1000')" 0
 
