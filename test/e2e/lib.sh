@@ -188,6 +188,26 @@ make_net() {
 
 in_net() { nsenter --net="/proc/$net_pid/ns/net" -- "$@"; }
 
+# Another host beside the daemon's: 198.51.100.2, .3 and 2001:db8:1::2 behind the daemon's ext0 (.1, ::1). `far CMD…`
+# runs there; $other is a process of it.
+make_far_host() {
+    unshare -n sleep 600 &
+    other=$!
+    at_end "kill $other"
+    eventually 5 eval '[ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/self/ns/net)" ]' || fail "no other host"
+    in_net ip link add ext0 type veth peer name ext1
+    in_net ip link set ext1 netns "$other"
+    in_net ip addr add 198.51.100.1/24 dev ext0
+    in_net ip addr add 2001:db8:1::1/64 dev ext0 nodad
+    in_net ip link set ext0 up
+    far ip link set lo up
+    far ip addr add 198.51.100.2/24 dev ext1
+    far ip addr add 198.51.100.3/24 dev ext1
+    far ip addr add 2001:db8:1::2/64 dev ext1 nodad
+    far ip link set ext1 up
+}
+far() { nsenter --net="/proc/$other/ns/net" "$@"; }
+
 daemon_runs() { [ -n "$daemon_pid" ] && kill -0 "$daemon_pid" 2>/dev/null; }
 
 # Waits for the daemon's end; its exit status in $daemon_status.

@@ -7,22 +7,7 @@
 command -v perl > /dev/null || skip "no perl"
 start_daemon
 make_busybox_image
-# Another host: 198.51.100.2 and 2001:db8:1::2, behind ext0.
-unshare -n sleep 600 &
-other=$!
-at_end "kill $other"
-sleep 0.2
-far() { nsenter --net="/proc/$other/ns/net" "$@"; }
-in_net ip link add ext0 type veth peer name ext1
-in_net ip link set ext1 netns "$other"
-in_net ip addr add 198.51.100.1/24 dev ext0
-in_net ip addr add 2001:db8:1::1/64 dev ext0 nodad
-in_net ip link set ext0 up
-far ip link set lo up
-far ip addr add 198.51.100.2/24 dev ext1
-far ip addr add 198.51.100.3/24 dev ext1
-far ip addr add 2001:db8:1::2/64 dev ext1 nodad
-far ip link set ext1 up
+make_far_host
 
 cat > "$TEST_TMP/ask.pl" <<'END'
 # ask.pl PROTO ADDRESS PORT [FROM]: what the server there says to "x", or nothing.

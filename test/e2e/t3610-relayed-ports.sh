@@ -6,19 +6,7 @@
 command -v perl > /dev/null || skip "no perl"
 start_daemon --publish-by-relay
 make_busybox_image
-unshare -n sleep 600 &
-other=$!
-at_end "kill $other"
-separate() { [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/self/ns/net)" ]; }
-eventually 5 separate
-far() { nsenter --net="/proc/$other/ns/net" "$@"; }
-in_net ip link add ext0 type veth peer name ext1
-in_net ip link set ext1 netns "$other"
-in_net ip addr add 198.51.100.1/24 dev ext0
-in_net ip link set ext0 up
-far ip addr add 198.51.100.2/24 dev ext1
-far ip addr add 198.51.100.3/24 dev ext1
-far ip link set ext1 up
+make_far_host
 serve='while :; do echo tcp | nc -l -p 80 > /dev/null; done'
 ask() { "$1" busybox nc -w 2 "${@:2}" < /dev/null; }
 says() { [ "$(ask "${@:1:3}")" = "$4" ]; }
