@@ -5,10 +5,10 @@
  * pool job looks what is there: something makes the row ROW_PARTIAL, nothing makes it go. A blob
  * that was complete and renamed, but whose commit did not come, goes back to partial/. The bytes
  * are believed by nobody: the next pull hashes them. */
-#include "base/log.h"
 #include "base/time.h"
 #include "image/facts.h"
 #include "image/protocol.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -127,7 +127,32 @@ static void sweep_old(void *arg) {
     partials_sweep(arg, false);
 }
 
+/* The part of a blob that is complete goes without a row that says so (job.c): when the power fails
+ * right then, the disk has the file still. No job runs yet, so what no row wants can go. */
+static void remove_unwanted(struct images *im) {
+    int fd = openat(im->root_fd, "blob/partial", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        fd_close(fd);
+        return;
+    }
+    struct dirent *e;
+    while ((e = readdir(d)) != NULL) {
+        char text[80];
+        struct digest digest;
+        snprintf(text, sizeof(text), "sha256:%.65s", e->d_name);
+        CLEAN_ERR struct err other = digest_parse(str_of(text), &digest);
+        if (err_failed(other))
+            continue; /* not ours: the check names it */
+        const struct blob *b = map_get(&im->blobs, digest_key(&digest));
+        if (!b || (b->state != ROW_PENDING && b->state != ROW_PARTIAL))
+            unlinkat(fd, e->d_name, 0);
+    }
+    closedir(d);
+}
+
 void partials_open(struct images *im) {
+    remove_unwanted(im);
     settle_start(im);
     im->partial_timer = timer_new(im->loop, SWEEP_INTERVAL, SWEEP_INTERVAL, sweep_old, im);
 }
