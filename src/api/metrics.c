@@ -162,16 +162,6 @@ static void add_containers(struct buf *out, const struct api *api) {
     }
 }
 
-static int64_t descriptors(void) {
-    int64_t n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d))
-        n++;
-    if (d)
-        closedir(d);
-    return MAX(n - 3, (int64_t)0); /* ".", ".." and the directory itself */
-}
-
 static void add_process(struct buf *out) {
     CLEAN_BUF struct buf statm = {0};
     long size = 0, resident = 0;
@@ -185,7 +175,7 @@ static void add_process(struct buf *out) {
           resident * sysconf(_SC_PAGESIZE));
     gauge(out, "process_virtual_memory_bytes", "Virtual memory size in bytes",
           size * sysconf(_SC_PAGESIZE));
-    gauge(out, "process_open_fds", "Number of open file descriptors", descriptors());
+    gauge(out, "process_open_fds", "Number of open file descriptors", fd_count());
     head(out, "process_cpu_seconds_total", "counter", "CPU time spent, in seconds");
     buf_addf(out, "process_cpu_seconds_total %lld.%03ld\n", (long long)cpu.tv_sec,
              cpu.tv_nsec / 1000000);

@@ -1,10 +1,11 @@
 /* _ping, version, info, events, auth. */
+#include "api/build_lease.h"
 #include "api/events.h"
 #include "api/filter.h"
-#include "api/build_lease.h"
 #include "api/handlers.h"
 #include "api/host.h"
 #include "api/metrics.h"
+#include "base/file.h"
 #include "base/time.h"
 #include <dirent.h>
 #include <string.h>
@@ -102,16 +103,6 @@ static void info_counts(const struct api *api, struct api_info *d) {
     d->images = (int64_t)images_count(api->images);
 }
 
-static int64_t count_descriptors(void) {
-    int64_t n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d))
-        n++;
-    if (d)
-        closedir(d);
-    return MAX(n - 3, (int64_t)0); /* ".", ".." and the directory itself */
-}
-
 static void info_host(const struct host *h, struct api_info *d) {
     d->kernel_version = borrow(h->kernel);
     d->operating_system = borrow(h->system);
@@ -202,7 +193,7 @@ void api_info(struct api_call *c) {
         .id = borrow(api->id),
         .driver = borrow(rootfs_driver_name(images_driver(api->images))),
         .system_time = time_now(),
-        .n_fd = count_descriptors(),
+        .n_fd = fd_count(),
         .n_events_listener = (int64_t)events_listeners(api->events),
         .docker_root_dir = borrow(api->data_root),
         .server_version = borrow(CORTEN_VERSION),

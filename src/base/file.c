@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "base/random.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -206,4 +207,14 @@ void fd_sanitize_std(void) {
             return;
         }
     }
+}
+
+int64_t fd_count(void) {
+    int64_t n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (d && readdir(d))
+        n++;
+    if (d)
+        closedir(d);
+    return MAX(n - 3, (int64_t)0); /* ".", ".." and the directory itself */
 }

@@ -23,8 +23,8 @@ struct err dir_open(const char *path, int *ret_fd);
 struct err dir_remove(int dirfd, const char *name);
 /* Loops over EINTR and short writes. Returns 0 or -errno. */
 int fd_write_all(int fd, const void *p, size_t n);
-/* For a file that is written from its start and fsynced at its end: called after each write with the
- * bytes before and after it, hands every FD_FLUSH_STEP to the disk without waiting. */
+/* For a file that is written from its start and fsynced at its end: called after each write with
+ * the bytes before and after it, hands every FD_FLUSH_STEP to the disk without waiting. */
 #define FD_FLUSH_STEP (8u << 20)
 void fd_flush_on(int fd, uint64_t before, uint64_t after);
 /* Reads until EOF or n bytes; returns the count or -errno. */
@@ -34,3 +34,5 @@ int fd_read_buf(int fd, struct buf *b);
 struct err fd_set_nonblock(int fd, bool on);
 /* Makes sure that descriptors 0, 1 and 2 are open (on /dev/null); call first in every main. */
 void fd_sanitize_std(void);
+/* How many descriptors this process has open. */
+int64_t fd_count(void);

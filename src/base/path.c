@@ -1,5 +1,7 @@
 #include "base/path.h"
 #include "base/mem.h"
+#include <stdlib.h>
+#include <unistd.h>
 
 char *path_join(const char *a, const char *b) {
     struct str left = str_of(a);
@@ -68,4 +70,16 @@ bool path_is_abs(struct str path) {
 bool path_is_name(struct str name) {
     return name.len > 0 && name.len <= 255 && !str_has_nul(name) && str_find(name, '/') < 0 &&
            !str_eq(name, STR(".")) && !str_eq(name, STR(".."));
+}
+
+char *path_find_program(const char *name) {
+    const char *path = getenv("PATH");
+    struct str rest = str_of(path && *path ? path : "/usr/local/bin:/usr/bin:/bin"), dir;
+    while (str_next(&rest, ':', &dir)) {
+        char *full = mem_printf("%.*s/%s", STR_ARG(dir), name);
+        if (dir.len && access(full, X_OK) == 0)
+            return full;
+        free(full);
+    }
+    return NULL;
 }

@@ -12,5 +12,7 @@ struct str path_base(struct str path);
  */
 struct str path_dir(struct str path);
 bool path_is_abs(struct str path);
+/* The program of that name on $PATH (a default one when it is unset), new; NULL: there is none. */
+char *path_find_program(const char *name);
 /* One path component that is safe as a file name: not empty, ".", "..", no '/', no NUL, <= 255. */
 bool path_is_name(struct str name);

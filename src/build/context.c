@@ -50,7 +50,7 @@ struct err context_open(const struct build_job *job, struct context *ret) {
 }
 
 struct err context_receive(struct context *c, struct http_body *body) {
-    struct stream *in = body_stream(body);
+    struct stream *in = http_body_stream(body, false);
     return err_wrap(unpack_stream(in, c->temp_fd, &c->serial, &c->root_fd), "build context");
 }
 

@@ -1,4 +1,4 @@
-/* build/tree_stream.c - answers and request bodies as streams. */
+/* build/tree_stream.c - answers as streams. */
 #include "build/tree_stream.h"
 #include "base/mem.h"
 #include <errno.h>
@@ -7,19 +7,16 @@
 struct tree_stream {
     struct stream base;
     struct client *client;
-    struct http_body *body;
 };
 
 static struct err tree_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
-    struct tree_stream *t = CONTAINER_OF(s, struct tree_stream, base);
-    ssize_t got = t->body ? http_body_read(t->body, p, n) : client_read(t->client, p, n);
+    ssize_t got = client_read(CONTAINER_OF(s, struct tree_stream, base)->client, p, n);
     if (got == -EPROTO)
-        return err_new(ERR_INVALID, "bad framing of the %s", t->body ? "request body" : "answer");
+        return err_new(ERR_INVALID, "bad framing of the answer");
     if (got == -ECONNRESET)
-        return err_new(ERR_CANCELLED, "the connection ended within the %s",
-                       t->body ? "request body" : "answer");
+        return err_new(ERR_CANCELLED, "the connection ended within the answer");
     if (got < 0)
-        return err_errno((int)got, "read %s", t->body ? "the request body" : "the daemon's answer");
+        return err_errno((int)got, "read the daemon's answer");
     *ret_n = (size_t)got;
     return OK;
 }
@@ -32,13 +29,6 @@ struct stream *tree_stream(struct client *c) {
     struct tree_stream *t = NEW(struct tree_stream);
     t->base = (struct stream){.read = tree_read, .done = tree_done};
     t->client = c;
-    return &t->base;
-}
-
-struct stream *body_stream(struct http_body *b) {
-    struct tree_stream *t = NEW(struct tree_stream);
-    t->base = (struct stream){.read = tree_read, .done = tree_done};
-    t->body = b;
     return &t->base;
 }
 

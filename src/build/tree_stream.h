@@ -7,7 +7,5 @@
 
 /* The body of the answer that the client is reading (borrowed). */
 struct stream *tree_stream(struct client *c);
-/* A request's body (borrowed). */
-struct stream *body_stream(struct http_body *b);
 /* A layer's tar (borrowed); after a failure layer_reader_error says why. */
 struct stream *layer_stream(struct layer_reader *r);

@@ -79,7 +79,7 @@ static void set(struct strmap *ret, struct arena *a, const char *label, const ch
 /* What git says about the work tree that holds the directory, if any. */
 static struct err git_labels(const char *dir, struct arena *a, struct strmap *ret) {
     CLEAN_BUF struct buf revision = {0}, remote = {0}, changes = {0}, branch = {0}, below = {0};
-    CLEAN_FREE char *program = below_git(dir) ? helper_path("git") : NULL;
+    CLEAN_FREE char *program = below_git(dir) ? path_find_program("git") : NULL;
     if (!program)
         return OK;
     TRY(GIT_SAYS(&revision, (char *)"rev-parse", (char *)"HEAD"));

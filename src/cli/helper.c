@@ -14,18 +14,6 @@
 
 #define HELPER_OUT_MAX (1u << 20)
 
-char *helper_path(const char *program) {
-    const char *path = getenv("PATH");
-    struct str rest = str_of(path && *path ? path : "/usr/local/bin:/usr/bin:/bin"), dir;
-    while (str_next(&rest, ':', &dir)) {
-        char *full = mem_printf("%.*s/%s", STR_ARG(dir), program);
-        if (dir.len && access(full, X_OK) == 0)
-            return full;
-        free(full);
-    }
-    return NULL;
-}
-
 struct err helper_beside(const char *program, char **ret) {
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -88,7 +76,7 @@ static struct err exchange(const char *path, char *const *argv, struct str in, s
 struct err helper_run(const char *store, const char *verb, struct str in, struct buf *ret,
                       bool *ret_found) {
     CLEAN_FREE char *name = mem_printf("docker-credential-%s", store);
-    CLEAN_FREE char *path = strchr(store, '/') ? NULL : helper_path(name);
+    CLEAN_FREE char *path = strchr(store, '/') ? NULL : path_find_program(name);
     char *argv[] = {name, (char *)verb, NULL};
     int status = 0;
     if (!path)

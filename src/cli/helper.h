@@ -7,8 +7,6 @@
  * it says that it has no such credentials. */
 struct err helper_run(const char *store, const char *verb, struct str in, struct buf *ret,
                       bool *ret_found);
-/* The path of a program in $PATH; NULL: none. Owned. */
-char *helper_path(const char *program);
 /* Starts a program whose stdin and stdout are the socket, and leaves it to itself: it ends with the
  * connection. *ret_fd: our end. */
 struct err helper_dial(const char *path, char *const *argv, int *ret_fd);

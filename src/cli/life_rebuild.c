@@ -63,7 +63,7 @@ static struct err run(const char *program, char *const *argv, char *const *env, 
 }
 
 static struct err git(const char *const *args, struct buf *out) {
-    CLEAN_FREE char *program = helper_path("git");
+    CLEAN_FREE char *program = path_find_program("git");
     CLEAN_STRV struct strv argv = {0}, env = {0};
     int status = 0;
     if (!program)

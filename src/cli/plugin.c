@@ -1,6 +1,7 @@
 /* plugin.c - create, disable, enable, inspect, install, push, rm, set, upgrade: plugins that a
  * daemon manages. Ours refuses them by name; other engines have them. Source: Docker Engine
  * API 1.51, "Plugin". */
+#include "base/path.h"
 #include "cli/commands.h"
 #include "cli/helper.h"
 #include "kernel/pidfd.h"
@@ -271,7 +272,7 @@ static int push_run(struct invocation *in) {
 
 static struct err send_dir(struct client *c, const char *name, const char *dir, bool compress) {
     CLEAN_BUF struct buf target = {0};
-    CLEAN_FREE char *tar = helper_path("tar");
+    CLEAN_FREE char *tar = path_find_program("tar");
     char *argv[] = {(char *)"tar",
                     (char *)(compress ? "-cz" : "-c"),
                     (char *)"--numeric-owner",

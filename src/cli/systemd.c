@@ -89,7 +89,7 @@ struct err systemd_install(struct invocation *in, struct client *c, const char *
     bool path = strchr(unit, '/') != NULL, suffix = str_ends(str_of(unit), STR(".service"));
     const char *name = suffix ? unit : arena_printf(&in->arena, "%s.service", unit);
     const char *file = path ? unit : arena_printf(&in->arena, "%.*s/%s", STR_ARG(dir), name);
-    CLEAN_FREE char *program = path ? NULL : helper_path("systemctl");
+    CLEAN_FREE char *program = path ? NULL : path_find_program("systemctl");
     if (!path && !program)
         return err_new(ERR_UNAVAILABLE,
                        "corten: systemctl is not in $PATH; a path with a slash "

@@ -58,7 +58,7 @@ static void archive_target(struct buf *target, const char *name) {
 
 /* GNU tar does what a copy needs: names changed, numeric owners. fd is its stdin or stdout. */
 static struct err tar_start(char *const *argv, int in, int out, struct spawned *ret) {
-    CLEAN_FREE char *path = helper_path("tar");
+    CLEAN_FREE char *path = path_find_program("tar");
     if (!path)
         return err_new(ERR_NOT_FOUND, "corten: 'tar' is not in $PATH");
     const struct spawn_fd fds[] = {{in, 0}, {out, 1}, {2, 2}};

@@ -6,6 +6,7 @@
  * read from /proc/PID/net of the container, which needs the daemon's machine and root; where that
  * cannot be read it is said. */
 #include "base/file.h"
+#include "base/path.h"
 #include "cli/helper.h"
 #include "cli/why.h"
 #include "kernel/pidfd.h"
@@ -195,7 +196,7 @@ static const char *own_address(const struct api_container *k) {
 /* Base chains that drop what no rule of theirs takes, in words. */
 static void tell_firewall(struct look *l) {
     CLEAN_BUF struct buf text = {.max = RULES_MAX};
-    CLEAN_FREE char *nft = helper_path("nft");
+    CLEAN_FREE char *nft = path_find_program("nft");
     char *argv[] = {(char *)"nft", (char *)"list", (char *)"chains", NULL};
     struct spawned p;
     struct pidfd_exit x = {0};

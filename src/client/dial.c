@@ -13,18 +13,6 @@ bool dial_is_foreign(const char *host) {
     return !strncmp(host, "ssh://", 6) || !strncmp(host, "tls://", 6);
 }
 
-static char *find_program(const char *name) {
-    const char *path = getenv("PATH");
-    struct str rest = str_of(path && *path ? path : "/usr/local/bin:/usr/bin:/bin"), dir;
-    while (str_next(&rest, ':', &dir)) {
-        char *full = mem_printf("%.*s/%s", STR_ARG(dir), name);
-        if (dir.len && access(full, X_OK) == 0)
-            return full;
-        free(full);
-    }
-    return NULL;
-}
-
 static struct err start(const char *program, struct strv *argv, int *ret_fd) {
     int pair[2];
     struct spawned p;
@@ -49,7 +37,7 @@ static struct err dial_ssh(const char *host, int *ret_fd) {
     static const char plain[] = "if command -v docker >/dev/null 2>&1; then exec docker%s system "
                                 "dial-stdio; else exec corten%s system dial-stdio; fi";
     CLEAN_STRV struct strv argv = {0};
-    CLEAN_FREE char *program = find_program("ssh");
+    CLEAN_FREE char *program = path_find_program("ssh");
     CLEAN_FREE char *socket_option = NULL;
     struct str rest = str_of(host + 6), where, path, user, name, port;
     bool has_path = str_cut(rest, '/', &where, &path);

@@ -228,27 +228,6 @@ static struct err run_changes(struct files_run *r) {
  * ------------------------------------------------------------------------------------------------
  */
 
-struct body_stream {
-    struct stream s;
-    struct http_body *body;
-};
-
-static struct err body_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
-    ssize_t k = http_body_read(CONTAINER_OF(s, struct body_stream, s)->body, p, n);
-    if (k == -EPROTO)
-        return err_new(ERR_INVALID, "malformed request body");
-    if (k < 0)
-        return err_kind_errno(ERR_CANCELLED, (int)k, "read the request's body");
-    *ret_n = (size_t)k;
-    return OK;
-}
-
-static void body_done(struct stream *s) {
-    struct body_stream *b = CONTAINER_OF(s, struct body_stream, s);
-    http_body_free(b->body);
-    free(b);
-}
-
 static struct err open_body(struct files_run *r, struct stream **ret) {
     CLEAN_BUF struct buf packed = {.max = BODY_HEAD_MAX};
     struct http_body_state state;
@@ -258,10 +237,7 @@ static struct err open_body(struct files_run *r, struct stream **ret) {
     if (n < 0 || packed.overflow)
         return err_errno(n < 0 ? n : -E2BIG, "read the state of the request");
     TRY(http_body_unpack(buf_str(&packed), &state, &early));
-    struct body_stream *b = NEW(struct body_stream);
-    b->s = (struct stream){body_read, body_done, NULL};
-    b->body = http_body_new(r->client, &state, early);
-    *ret = &b->s;
+    *ret = http_body_stream(http_body_new(r->client, &state, early), true);
     return OK;
 }
 

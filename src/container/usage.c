@@ -27,18 +27,6 @@ struct usage_job {
 /* --- files
  * ----------------------------------------------------------------------------------------- */
 
-static void number(const struct cgroup *g, enum cgroup_controller c, const char *file,
-                   uint64_t *ret) {
-    if (cgroup_dir(g, c) >= 0)
-        err_ignore(cgroup_read_u64(g, c, file, ret));
-}
-
-static void keyed(const struct cgroup *g, enum cgroup_controller c, const char *file,
-                  const char *key, uint64_t *ret) {
-    if (cgroup_dir(g, c) >= 0)
-        err_ignore(cgroup_read_key(g, c, file, key, ret));
-}
-
 static void text(const struct cgroup *g, enum cgroup_controller c, const char *file,
                  struct buf *ret) {
     if (cgroup_dir(g, c) >= 0)
@@ -72,8 +60,8 @@ static void read_percpu(const struct cgroup *g, struct usage_job *j) {
 /* "user 12\nsystem 3\n" in ticks. */
 static void read_v1_split(const struct cgroup *g, struct api_cpu_usage *u) {
     uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
-    keyed(g, CGROUP_CPUACCT, "cpuacct.stat", "user", &u->user);
-    keyed(g, CGROUP_CPUACCT, "cpuacct.stat", "system", &u->kernel);
+    cgroup_look_key(g, CGROUP_CPUACCT, "cpuacct.stat", "user", &u->user);
+    cgroup_look_key(g, CGROUP_CPUACCT, "cpuacct.stat", "system", &u->kernel);
     u->user *= (uint64_t)NSEC_PER_SEC / hz;
     u->kernel *= (uint64_t)NSEC_PER_SEC / hz;
 }
@@ -81,22 +69,22 @@ static void read_v1_split(const struct cgroup *g, struct api_cpu_usage *u) {
 static void read_cpu(const struct cgroup *g, struct usage_job *j) {
     struct api_cpu_stats *s = &j->stats.cpu;
     if (cgroup_is_v2(&g->host, CGROUP_CPUACCT)) {
-        keyed(g, CGROUP_CPUACCT, "cpu.stat", "usage_usec", &s->usage.total);
-        keyed(g, CGROUP_CPUACCT, "cpu.stat", "user_usec", &s->usage.user);
-        keyed(g, CGROUP_CPUACCT, "cpu.stat", "system_usec", &s->usage.kernel);
+        cgroup_look_key(g, CGROUP_CPUACCT, "cpu.stat", "usage_usec", &s->usage.total);
+        cgroup_look_key(g, CGROUP_CPUACCT, "cpu.stat", "user_usec", &s->usage.user);
+        cgroup_look_key(g, CGROUP_CPUACCT, "cpu.stat", "system_usec", &s->usage.kernel);
         s->usage.total *= 1000;
         s->usage.user *= 1000;
         s->usage.kernel *= 1000;
     } else {
-        number(g, CGROUP_CPUACCT, "cpuacct.usage", &s->usage.total);
+        cgroup_look_u64(g, CGROUP_CPUACCT, "cpuacct.usage", &s->usage.total);
         read_v1_split(g, &s->usage);
         read_percpu(g, j);
     }
     bool v2 = cgroup_is_v2(&g->host, CGROUP_CPU);
-    keyed(g, CGROUP_CPU, "cpu.stat", "nr_periods", &s->throttling.periods);
-    keyed(g, CGROUP_CPU, "cpu.stat", "nr_throttled", &s->throttling.throttled_periods);
-    keyed(g, CGROUP_CPU, "cpu.stat", v2 ? "throttled_usec" : "throttled_time",
-          &s->throttling.throttled_time);
+    cgroup_look_key(g, CGROUP_CPU, "cpu.stat", "nr_periods", &s->throttling.periods);
+    cgroup_look_key(g, CGROUP_CPU, "cpu.stat", "nr_throttled", &s->throttling.throttled_periods);
+    cgroup_look_key(g, CGROUP_CPU, "cpu.stat", v2 ? "throttled_usec" : "throttled_time",
+                    &s->throttling.throttled_time);
     if (v2)
         s->throttling.throttled_time *= 1000;
 }
@@ -125,13 +113,13 @@ static void read_memory(const struct cgroup *g, struct usage_job *j) {
     bool v2 = cgroup_is_v2(&g->host, CGROUP_MEMORY);
     CLEAN_BUF struct buf b = {0};
     struct str rest, line, key, value;
-    number(g, CGROUP_MEMORY, v2 ? "memory.current" : "memory.usage_in_bytes", &m->usage);
+    cgroup_look_u64(g, CGROUP_MEMORY, v2 ? "memory.current" : "memory.usage_in_bytes", &m->usage);
     m->limit = UINT64_MAX;
-    number(g, CGROUP_MEMORY, v2 ? "memory.max" : "memory.limit_in_bytes", &m->limit);
+    cgroup_look_u64(g, CGROUP_MEMORY, v2 ? "memory.max" : "memory.limit_in_bytes", &m->limit);
     m->limit = MIN(m->limit, j->memory_total);
     if (!v2) {
-        number(g, CGROUP_MEMORY, "memory.max_usage_in_bytes", &m->max_usage);
-        number(g, CGROUP_MEMORY, "memory.failcnt", &m->failcnt);
+        cgroup_look_u64(g, CGROUP_MEMORY, "memory.max_usage_in_bytes", &m->max_usage);
+        cgroup_look_u64(g, CGROUP_MEMORY, "memory.failcnt", &m->failcnt);
     }
     text(g, CGROUP_MEMORY, "memory.stat", &b);
     rest = buf_str(&b);
@@ -142,9 +130,9 @@ static void read_memory(const struct cgroup *g, struct usage_job *j) {
 
 static void read_pids(const struct cgroup *g, struct usage_job *j) {
     struct api_pids_stats *p = &j->stats.pids;
-    number(g, CGROUP_PIDS, "pids.current", &p->current);
+    cgroup_look_u64(g, CGROUP_PIDS, "pids.current", &p->current);
     p->limit = UINT64_MAX;
-    number(g, CGROUP_PIDS, "pids.max", &p->limit);
+    cgroup_look_u64(g, CGROUP_PIDS, "pids.max", &p->limit);
 }
 
 /* --- block devices

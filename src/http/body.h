@@ -5,6 +5,7 @@
 #include "http/http.h"
 
 struct http_body;
+struct stream;
 /* Borrows fd; copies early. */
 struct http_body *http_body_new(int fd, const struct http_body_state *state, struct str early);
 void http_body_free(struct http_body *b);
@@ -13,6 +14,9 @@ void http_body_free(struct http_body *b);
 ssize_t http_body_read(struct http_body *b, void *p, size_t n);
 /* True when nothing of the body is left to read. */
 bool http_body_ended(const struct http_body *b);
+/* The same as a stream (archive/stream.h): ERR_INVALID for bad framing, ERR_CANCELLED when the
+ * connection ends within the body. own: the stream frees the body, else it is borrowed. */
+struct stream *http_body_stream(struct http_body *b, bool own);
 bool http_body_buffered(const struct http_body *b); /* bytes that need no read(2) */
 /* Serialises state + early for a message between processes, and back. */
 void http_body_pack(const struct http_body_state *state, struct str early, struct buf *out);

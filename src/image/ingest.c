@@ -145,34 +145,8 @@ struct str ingest_arg(const struct ingest *in, const char *key) {
     return json_str(json_get(in->args, key));
 }
 
-/* --- the request's body
- * ----------------------------------------------------------------------------- */
-struct body_stream {
-    struct stream s;
-    struct http_body *body;
-};
-
-static struct err body_stream_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
-    ssize_t k = http_body_read(CONTAINER_OF(s, struct body_stream, s)->body, p, n);
-    if (k == -EPROTO)
-        return err_new(ERR_INVALID, "malformed request body");
-    if (k < 0)
-        return err_kind_errno(ERR_CANCELLED, (int)k, "read the request's body");
-    *ret_n = (size_t)k;
-    return OK;
-}
-
-static void body_stream_done(struct stream *s) {
-    free(CONTAINER_OF(s, struct body_stream, s));
-}
-
 struct stream *ingest_body(struct ingest *in) {
-    if (!in->body)
-        return stream_mem(STR_NONE);
-    struct body_stream *b = NEW(struct body_stream);
-    b->s = (struct stream){body_stream_read, body_stream_done, NULL};
-    b->body = in->body;
-    return &b->s;
+    return in->body ? http_body_stream(in->body, false) : stream_mem(STR_NONE);
 }
 
 /* --- questions

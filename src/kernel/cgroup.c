@@ -442,3 +442,15 @@ struct err cgroup_read_key(const struct cgroup *g, enum cgroup_controller c, con
             return err_wrap(str_to_u64(str_trim(value), UINT64_MAX, ret), "%s: %s", file, key);
     return err_new(ERR_NOT_FOUND, "%s has no '%s'", file, key);
 }
+
+void cgroup_look_u64(const struct cgroup *g, enum cgroup_controller c, const char *file,
+                     uint64_t *ret) {
+    if (cgroup_dir(g, c) >= 0)
+        err_ignore(cgroup_read_u64(g, c, file, ret));
+}
+
+void cgroup_look_key(const struct cgroup *g, enum cgroup_controller c, const char *file,
+                     const char *key, uint64_t *ret) {
+    if (cgroup_dir(g, c) >= 0)
+        err_ignore(cgroup_read_key(g, c, file, key, ret));
+}

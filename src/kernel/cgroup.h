@@ -102,6 +102,12 @@ struct err cgroup_read_u64(const struct cgroup *g, enum cgroup_controller c, con
 /* The number behind "key " in a file of such lines; ERR_NOT_FOUND when no line has it. */
 struct err cgroup_read_key(const struct cgroup *g, enum cgroup_controller c, const char *file,
                            const char *key, uint64_t *ret);
+/* The same for statistics, which are for looking at: what this kernel lacks leaves *ret as it is.
+ */
+void cgroup_look_u64(const struct cgroup *g, enum cgroup_controller c, const char *file,
+                     uint64_t *ret);
+void cgroup_look_key(const struct cgroup *g, enum cgroup_controller c, const char *file,
+                     const char *key, uint64_t *ret);
 
 /* Moves a process (0: the caller, which must be single-threaded) into all trees, except that of
  * skip_tree_dir (a descriptor that clone3 has put it into already; -1: none). 0 or -errno; system

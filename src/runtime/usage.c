@@ -67,51 +67,42 @@ struct err runtime_cgroup_remove(const char *cgroup_path) {
  * ----------------------------------------------------------------------------------------------------
  */
 
-/* Statistics are for looking at: a file or line that this kernel lacks leaves the zero. */
-static void number(const struct cgroup *g, enum cgroup_controller c, const char *file,
-                   uint64_t *ret) {
-    if (cgroup_dir(g, c) >= 0)
-        err_ignore(cgroup_read_u64(g, c, file, ret));
-}
-static void keyed(const struct cgroup *g, enum cgroup_controller c, const char *file,
-                  const char *key, uint64_t *ret) {
-    if (cgroup_dir(g, c) >= 0)
-        err_ignore(cgroup_read_key(g, c, file, key, ret));
-}
-
 static void read_cpu(const struct cgroup *g, struct runtime_usage *u) {
     bool v2 = cgroup_is_v2(&g->host, CGROUP_CPUACCT);
     if (v2) {
-        keyed(g, CGROUP_CPUACCT, "cpu.stat", "usage_usec", &u->cpu_ns);
-        keyed(g, CGROUP_CPUACCT, "cpu.stat", "user_usec", &u->cpu_user_ns);
-        keyed(g, CGROUP_CPUACCT, "cpu.stat", "system_usec", &u->cpu_system_ns);
+        cgroup_look_key(g, CGROUP_CPUACCT, "cpu.stat", "usage_usec", &u->cpu_ns);
+        cgroup_look_key(g, CGROUP_CPUACCT, "cpu.stat", "user_usec", &u->cpu_user_ns);
+        cgroup_look_key(g, CGROUP_CPUACCT, "cpu.stat", "system_usec", &u->cpu_system_ns);
         u->cpu_ns *= 1000;
         u->cpu_user_ns *= 1000;
         u->cpu_system_ns *= 1000;
     } else {
-        number(g, CGROUP_CPUACCT, "cpuacct.usage", &u->cpu_ns);
-        number(g, CGROUP_CPUACCT, "cpuacct.usage_user", &u->cpu_user_ns);
-        number(g, CGROUP_CPUACCT, "cpuacct.usage_sys", &u->cpu_system_ns);
+        cgroup_look_u64(g, CGROUP_CPUACCT, "cpuacct.usage", &u->cpu_ns);
+        cgroup_look_u64(g, CGROUP_CPUACCT, "cpuacct.usage_user", &u->cpu_user_ns);
+        cgroup_look_u64(g, CGROUP_CPUACCT, "cpuacct.usage_sys", &u->cpu_system_ns);
     }
-    keyed(g, CGROUP_CPU, "cpu.stat", "nr_periods", &u->periods);
-    keyed(g, CGROUP_CPU, "cpu.stat", "nr_throttled", &u->throttled_periods);
+    cgroup_look_key(g, CGROUP_CPU, "cpu.stat", "nr_periods", &u->periods);
+    cgroup_look_key(g, CGROUP_CPU, "cpu.stat", "nr_throttled", &u->throttled_periods);
     if (cgroup_is_v2(&g->host, CGROUP_CPU)) {
-        keyed(g, CGROUP_CPU, "cpu.stat", "throttled_usec", &u->throttled_ns);
+        cgroup_look_key(g, CGROUP_CPU, "cpu.stat", "throttled_usec", &u->throttled_ns);
         u->throttled_ns *= 1000;
     } else {
-        keyed(g, CGROUP_CPU, "cpu.stat", "throttled_time", &u->throttled_ns);
+        cgroup_look_key(g, CGROUP_CPU, "cpu.stat", "throttled_time", &u->throttled_ns);
     }
 }
 
 static void read_memory(const struct cgroup *g, struct runtime_usage *u) {
     bool v2 = cgroup_is_v2(&g->host, CGROUP_MEMORY);
-    number(g, CGROUP_MEMORY, v2 ? "memory.current" : "memory.usage_in_bytes", &u->memory_bytes);
-    number(g, CGROUP_MEMORY, v2 ? "memory.max" : "memory.limit_in_bytes", &u->memory_limit_bytes);
-    number(g, CGROUP_MEMORY, v2 ? "memory.peak" : "memory.max_usage_in_bytes",
-           &u->memory_peak_bytes);
-    keyed(g, CGROUP_MEMORY, "memory.stat", v2 ? "inactive_file" : "total_inactive_file",
-          &u->memory_inactive_file_bytes);
-    keyed(g, CGROUP_MEMORY, v2 ? "memory.events" : "memory.oom_control", "oom_kill", &u->oom_kills);
+    cgroup_look_u64(g, CGROUP_MEMORY, v2 ? "memory.current" : "memory.usage_in_bytes",
+                    &u->memory_bytes);
+    cgroup_look_u64(g, CGROUP_MEMORY, v2 ? "memory.max" : "memory.limit_in_bytes",
+                    &u->memory_limit_bytes);
+    cgroup_look_u64(g, CGROUP_MEMORY, v2 ? "memory.peak" : "memory.max_usage_in_bytes",
+                    &u->memory_peak_bytes);
+    cgroup_look_key(g, CGROUP_MEMORY, "memory.stat", v2 ? "inactive_file" : "total_inactive_file",
+                    &u->memory_inactive_file_bytes);
+    cgroup_look_key(g, CGROUP_MEMORY, v2 ? "memory.events" : "memory.oom_control", "oom_kill",
+                    &u->oom_kills);
 }
 
 /* v2: "8:0 rbytes=1 wbytes=2 …"; v1: "8:0 Read 1". Summed over devices. */
@@ -145,8 +136,8 @@ struct err runtime_cgroup_usage(const char *cgroup_path, struct runtime_usage *r
     struct runtime_usage u = {0};
     read_cpu(&g, &u);
     read_memory(&g, &u);
-    number(&g, CGROUP_PIDS, "pids.current", &u.pids);
-    number(&g, CGROUP_PIDS, "pids.max", &u.pids_limit);
+    cgroup_look_u64(&g, CGROUP_PIDS, "pids.current", &u.pids);
+    cgroup_look_u64(&g, CGROUP_PIDS, "pids.max", &u.pids_limit);
     read_io(&g, &u);
     *ret = u;
     return OK;
@@ -187,6 +178,7 @@ int runtime_oom_fd(struct runtime_box *b) {
 uint64_t runtime_oom_count(struct runtime_box *b) {
     uint64_t n = 0;
     bool v2 = cgroup_is_v2(&b->cgroup.host, CGROUP_MEMORY);
-    keyed(&b->cgroup, CGROUP_MEMORY, v2 ? "memory.events" : "memory.oom_control", "oom_kill", &n);
+    cgroup_look_key(&b->cgroup, CGROUP_MEMORY, v2 ? "memory.events" : "memory.oom_control",
+                    "oom_kill", &n);
     return n;
 }
