@@ -23,6 +23,12 @@ static char *command_text(const struct container *c, struct arena *a) {
     return arena_str(a, buf_str(&text));
 }
 
+/* It is installed beside the monitor. */
+static const char *packer_path(const struct container *c, struct arena *a) {
+    const char *monitor = c->all->config.monitor_program, *slash = strrchr(monitor, '/');
+    return arena_printf(a, "%.*s/corten-compress", (int)(slash ? slash - monitor : 0), monitor);
+}
+
 struct err container_log_settings(const struct container *c, struct arena *a,
                                   struct monitor_start *ret) {
     const struct api_log_config *log = &c->host->log_config;
@@ -44,6 +50,8 @@ struct err container_log_settings(const struct container *c, struct arena *a,
     ret->log_max_size = o.max_size;
     ret->log_max_file = o.max_file;
     ret->log_max_buffer = o.non_blocking ? o.max_buffer : 0;
+    if (o.compress)
+        ret->log_packer = packer_path(c, a);
     ret->log_attrs = str_of(arena_str(a, buf_str(&attrs)));
     return OK;
 }

@@ -1,5 +1,6 @@
 /* files.c - finding the files of a log while they are being rotated. */
 #include "logs/files.h"
+#include "base/time.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,20 +9,73 @@
 
 #define BLOCK 65536
 #define HOLES_MAX 8 /* names in a row that are not there: the end */
+#define LAST_LINE (256u << 10)
+
+void file_done(struct file *f) {
+    f->packed = packed_free(f->packed);
+    f->fd = fd_close(f->fd);
+}
 
 void files_done(struct files *f) {
     for (size_t i = 0; i < f->n; i++)
-        fd_close(f->items[i].fd);
+        file_done(&f->items[i]);
     vec_done(f);
 }
 
-/* name for index 0, name.N else; fd -1 when there is none. */
-static struct err open_one(int dir_fd, const char *name, int index, struct file *ret) {
+struct err file_pread(const struct file *f, void *to, size_t n, off_t offset, size_t *ret_n) {
+    if (f->packed)
+        return packed_read(f->packed, to, n, (uint64_t)offset, ret_n);
+    ssize_t got;
+    do
+        got = pread(f->fd, to, n, offset);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return err_errno(errno, "read log");
+    *ret_n = (size_t)got;
+    return OK;
+}
+
+/* Time of the last record; false: it cannot be told. */
+static bool last_time(const struct file *f, int64_t *ret) {
+    OWN(clean_free) char *end = mem_alloc(LAST_LINE);
+    size_t want = (size_t)MIN((off_t)LAST_LINE, f->size);
+    ssize_t got = pread(f->fd, end, want, f->size - (off_t)want);
+    if (got < 2 || (size_t)got != want || end[want - 1] != '\n')
+        return false;
+    const char *nl = memrchr(end, '\n', want - 1);
+    const char *line = nl ? nl + 1 : end;
+    struct logs_record r = {0};
+    CLEAN_BUF struct buf text = {0};
+    bool told = logs_parse(str_n(line, want - (size_t)(line - end)), &r, &text) > 0;
+    if (told) {
+        struct err e = time_parse(r.time, ret);
+        told = !err_failed(e);
+        err_ignore(e);
+    }
+    logs_record_done(&r);
+    return told;
+}
+
+/* A clock that was set back lets older times follow newer ones: both the last record and the last
+ * write must be before. */
+bool file_before(const struct file *f, int64_t since) {
+    struct stat st;
+    int64_t last;
+    if (f->packed)
+        return packed_since(f->packed, since) >= f->packed->raw && f->packed->indexed;
+    return fstat(f->fd, &st) == 0 && st.st_mtim.tv_sec < since / NSEC_PER_SEC - 1 &&
+           last_time(f, &last) && last < since;
+}
+
+/* name for index 0, name.N else, compressed or not; fd -1 when there is none. */
+static struct err open_path(int dir_fd, const char *name, int index, bool packed,
+                            struct file *ret) {
     char path[300];
     if (index == 0)
         snprintf(path, sizeof(path), "%s", name);
     else
-        snprintf(path, sizeof(path), "%s.%d", name, index);
+        snprintf(path, sizeof(path), "%s.%d%s", name, index, packed ? PACKED_SUFFIX : "");
+    *ret = (struct file){.fd = -1};
     ret->fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (ret->fd < 0 && errno != ENOENT)
         return err_errno(errno, "open log file '%s'", path);
@@ -36,14 +90,42 @@ static struct err open_one(int dir_fd, const char *name, int index, struct file 
         ret->ino = st.st_ino;
         ret->size = st.st_size;
     }
+    if (ret->fd >= 0 && packed) {
+        struct err e = packed_open(ret->fd, &ret->packed);
+        if (err_failed(e) || ret->packed == NULL)
+            ret->fd = fd_close(ret->fd);
+        else
+            ret->size = (off_t)ret->packed->raw;
+        return e;
+    }
     return OK;
 }
 
-static bool same(const struct file *a, const struct file *b) {
+/* The compressed file appears before its original goes: in this order one of them is there. */
+static struct err open_one(int dir_fd, const char *name, int index, struct file *ret) {
+    TRY(open_path(dir_fd, name, index, false, ret));
+    return ret->fd < 0 && index > 0 ? open_path(dir_fd, name, index, true, ret) : OK;
+}
+
+static uint64_t tells(struct file *f) {
+    if (f->packed)
+        return f->packed->tells;
+    if (f->told)
+        return f->tells;
+    OWN(clean_free) char *head = mem_alloc(PACKED_HEAD);
+    ssize_t n = pread(f->fd, head, PACKED_HEAD, 0);
+    f->tells = packed_tell(head, n > 0 ? (size_t)n : 0);
+    f->told = n == (ssize_t)PACKED_HEAD; /* a short one may still grow */
+    return f->tells;
+}
+
+static bool same(struct file *a, struct file *b) {
+    if (a->packed || b->packed)
+        return tells(a) == tells(b);
     return a->ino == b->ino && a->dev == b->dev;
 }
 
-static bool seen(const struct files *f, const struct file *x) {
+static bool seen(struct files *f, struct file *x) {
     for (size_t i = 0; i < f->n; i++)
         if (same(&f->items[i], x))
             return true;
@@ -53,8 +135,7 @@ static bool seen(const struct files *f, const struct file *x) {
 /* Opens upwards until the end or `stop` is met. A rotation renames from the highest name down, so
  * there is a hole where it is at work, which is not the end: what was in front of it has moved up
  * by one, and once more for each rotation that has passed us since. */
-static struct err collect(int dir_fd, const char *name, const struct file *stop,
-                          struct files *ret) {
+static struct err collect(int dir_fd, const char *name, struct file *stop, struct files *ret) {
     for (int i = 0, holes = 0; i < FILES_MAX + HOLES_MAX && holes < HOLES_MAX; i++) {
         struct file x;
         struct err e = open_one(dir_fd, name, i, &x);
@@ -64,13 +145,13 @@ static struct err collect(int dir_fd, const char *name, const struct file *stop,
         }
         holes = x.fd < 0 ? holes + 1 : 0;
         if (x.fd >= 0 && stop && same(&x, stop)) {
-            fd_close(x.fd);
+            file_done(&x);
             break;
         }
         if (x.fd < 0)
             continue;
         if (seen(ret, &x))
-            fd_close(x.fd);
+            file_done(&x);
         else
             vec_push(ret, x);
     }
@@ -82,10 +163,10 @@ struct err files_open(int dir_fd, const char *name, struct files *ret) {
     return collect(dir_fd, name, NULL, ret);
 }
 
-struct err files_next(int dir_fd, const char *name, const struct file *current, struct file *ret) {
+struct err files_next(int dir_fd, const char *name, struct file *current, struct file *ret) {
     struct files newer = {0};
     TRY(collect(dir_fd, name, current, &newer));
-    ret->fd = -1;
+    *ret = (struct file){.fd = -1};
     if (newer.n > 0) {
         *ret = newer.items[newer.n - 1]; /* the oldest of the newer ones */
         newer.n--;
@@ -96,6 +177,12 @@ struct err files_next(int dir_fd, const char *name, const struct file *current, 
 
 /* Walks one file backwards; *n counts down. True: found. */
 static struct err tail_one(const struct file *x, uint64_t *n, bool *ret_found, off_t *ret_offset) {
+    if (x->packed) {
+        uint64_t offset;
+        TRY(packed_tail(x->packed, n, ret_found, &offset));
+        *ret_offset = *ret_found ? (off_t)offset : 0;
+        return OK;
+    }
     OWN(clean_free) char *block = mem_alloc(BLOCK);
     off_t end = x->size;
     bool last = true; /* the newline that ends the last record begins none */

@@ -14,12 +14,18 @@
  * stopped containers. It follows rotation by inode, so no line is lost or repeated, and starts over
  * after an external truncation.
  *
- * The driver `local` is the same with the peer's smaller bounds and without attributes: its files
- * are the daemon's own business, so no path is told.
+ * With compress, older files are `<name>.N.gz`: gzip with an index of times and counts, so that the
+ * last lines or those since a time are read without the rest (logs/packed.h). A program of its own
+ * compresses, one file at a time, as long as the container runs; what its end interrupts is done in
+ * the next run.
+ *
+ * The driver `local` is the same with the peer's smaller bounds, compressed unless that is switched
+ * off, and without attributes: its files are the daemon's own business, so no path is told.
  *
  * Options labels, env and tag put "attrs" into every record, as the peer does. In the non-blocking
  * mode the writer is never full: what max-buffer-size does not hold is dropped and counted.
- * Tests: test/unit/logs, test/fuzz/log-record.c, test/kernel/monitor-log.c.
+ * Tests: test/unit/logs, test/fuzz/log-record.c, test/kernel/monitor-log.c,
+ * test/e2e/t5003-log-options.sh.
  */
 #pragma once
 #include "base/buf.h"
@@ -78,6 +84,7 @@ struct logs_writer_options {
     int max_file;       /* files in all, at least 1 */
     struct str attrs;   /* logs_attributes; empty: none */
     int64_t max_buffer; /* > 0: non-blocking mode, bytes that wait at most */
+    bool compress;      /* older files; needs max_file > 1 and a max_size */
     bool blocking;      /* do not use io_uring (tests) */
 };
 struct logs_writer;
@@ -97,6 +104,17 @@ int logs_writer_fd(const struct logs_writer *w);
 /* Takes completions, starts what waits. Returns true when records reached the file since the last
  * call: readers want to be woken. */
 bool logs_writer_pump(struct logs_writer *w);
+/* An older file is to be compressed: the caller starts logs_pack with these in another process and
+ * says logs_writer_packed when that has ended. False: there is none now. */
+struct logs_pack {
+    int source_fd;    /* the caller's */
+    int dir_fd;       /* borrowed */
+    const char *name; /* borrowed */
+};
+bool logs_writer_pack(struct logs_writer *w, struct logs_pack *ret);
+void logs_writer_packed(struct logs_writer *w, bool done);
+/* Compresses source into the new file `name` of dir, and syncs it. Blocks. */
+struct err logs_pack(int source_fd, int dir_fd, const char *name);
 /* The streams ended: a last line without \n becomes a record. */
 void logs_writer_end(struct logs_writer *w, int64_t now);
 /* Nothing waits and nothing is under way. */

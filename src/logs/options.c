@@ -98,10 +98,14 @@ static struct err check_tag(const char *text) {
 }
 
 static struct err parse_bool(const char *name, const char *text, bool *ret) {
-    if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
-        return err_new(ERR_INVALID, "log option %s: '%s' is neither true nor false", name, text);
-    *ret = text[0] == 't';
-    return OK;
+    static const char *const words[2][6] = {{"0", "f", "F", "false", "FALSE", "False"},
+                                            {"1", "t", "T", "true", "TRUE", "True"}};
+    for (size_t i = 0; i < 2 * ARRAY_LEN(words[0]); i++)
+        if (strcmp(text, words[i % 2][i / 2]) == 0) {
+            *ret = i % 2 == 1;
+            return OK;
+        }
+    return err_new(ERR_INVALID, "log option %s: '%s' is neither true nor false", name, text);
 }
 
 static struct err unknown(const char *key, const struct logs_options *o) {
@@ -181,8 +185,11 @@ struct err logs_options_parse(const char *driver, const struct strmap *given,
     if (strmap_get(given, "max-buffer-size") && !o.non_blocking)
         return err_new(ERR_INVALID,
                        "logger: max-buffer-size option is only supported with 'mode=non-blocking'");
-    if (o.compress)
-        return err_new(ERR_UNSUPPORTED, "log option compress=true is not supported");
+    if (strmap_get(given, "compress") == NULL)
+        o.compress = !strcmp(o.driver, "local") && o.max_file > 1 && o.max_size > 0;
+    if (o.compress && (o.max_file < 2 || o.max_size <= 0))
+        return err_new(ERR_INVALID,
+                       "compress cannot be true when max-file is less than 2 or max-size is -1");
     *ret = o;
     return OK;
 }

@@ -199,7 +199,8 @@ static void emit_all(struct reader *r) {
 /* Reads one block of the file. *ret_end: there is no more (for now), or the limit is reached. */
 static struct err read_block(struct reader *r, bool *ret_end) {
     struct stat st;
-    if (fstat(r->file.fd, &st) == 0 && st.st_size < r->offset) { /* truncated from outside */
+    if (!r->file.packed && fstat(r->file.fd, &st) == 0 &&
+        st.st_size < r->offset) { /* truncated from outside */
         r->offset = 0;
         buf_clear(&r->in);
     }
@@ -209,23 +210,19 @@ static struct err read_block(struct reader *r, bool *ret_end) {
         want = (size_t)MIN((off_t)want, MAX(r->limit - r->offset, (off_t)0));
     if (want == 0)
         return OK;
-    ssize_t n;
-    do
-        n = pread(r->file.fd, buf_room(&r->in, want), want, r->offset);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return err_errno(errno, "read log '%s'", r->name);
+    size_t n;
+    TRYF(file_pread(&r->file, buf_room(&r->in, want), want, r->offset, &n), "'%s'", r->name);
     if (n == 0)
         return OK;
-    buf_added(&r->in, (size_t)n);
-    r->offset += n;
+    buf_added(&r->in, n);
+    r->offset += (off_t)n;
     emit_all(r);
     *ret_end = false;
     return OK;
 }
 
 static void turn_to(struct reader *r, struct file f, off_t offset) {
-    fd_close(r->file.fd);
+    file_done(&r->file);
     r->file = f;
     r->offset = offset;
     buf_clear(&r->in); /* a torn record at the end of the old file */
@@ -299,11 +296,16 @@ static struct err step_existing(struct reader *r) {
         return OK;
     if (r->left > 0 && !r->past_until) {
         struct file *x = &r->files.items[--r->left];
-        turn_to(r, *x, r->first_offset);
+        off_t offset = r->first_offset;
         r->first_offset = 0;
-        x->fd = -1;
+        if (r->left > 0 && r->since != 0 && file_before(x, r->since))
+            return OK;
+        if (x->packed && r->since != 0)
+            offset = MAX(offset, (off_t)packed_since(x->packed, r->since));
+        turn_to(r, *x, offset);
         /* Without follow the end is where it was when we came: a flood is not chased. */
-        r->limit = r->left == 0 && !r->follow ? x->size : -1;
+        r->limit = r->left == 0 && !r->follow && !x->packed ? x->size : -1;
+        *x = (struct file){.fd = -1};
         return OK;
     }
     files_done(&r->files);
@@ -439,8 +441,8 @@ void reader_done(struct reader *r) {
     buf_done(&r->text);
     logs_record_done(&r->record);
     files_done(&r->files);
-    fd_close(r->file.fd);
-    fd_close(r->next.fd);
+    file_done(&r->file);
+    file_done(&r->next);
     fd_close(r->client);
     fd_close(r->dir_fd);
 }

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "logs/packed.h"
 #include "logs/writer.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -27,12 +28,8 @@ struct err rotate_open_first(struct logs_writer *w) {
         return err_new(ERR_INVALID, "log file '%s' is not a regular file", w->name);
     w->size = st.st_size;
     w->sizes = NEW_ARRAY((size_t)w->max_file + 1, int64_t);
-    for (int i = 1; i < w->max_file; i++) {
-        char name[272];
-        snprintf(name, sizeof(name), "%s.%d", w->name, i);
-        if (fstatat(w->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-            w->sizes[i] = st.st_size;
-    }
+    w->forms = NEW_ARRAY((size_t)w->max_file + 1, enum form);
+    rotate_look(w);
     return OK;
 }
 
@@ -134,6 +131,9 @@ static size_t slice_end(const struct logs_writer *w, const struct half *b) {
 /* Chooses the next operation; STEP_NONE: nothing to do. */
 static enum step choose(struct logs_writer *w) {
     struct half *b = back(w);
+    enum step pack = rotate_pack_choose(w);
+    if (pack != STEP_NONE)
+        return pack;
     if (w->done >= b->len) {
         b->len = w->done = 0;
         if (w->halves[w->front].len == 0)
@@ -145,6 +145,8 @@ static enum step choose(struct logs_writer *w) {
     }
     if (rotation_due(w)) {
         w->shift = w->max_file - 1;
+        if (w->compress && w->forms[w->shift] != FORM_NONE)
+            return STEP_DROP; /* a rename replaces only what has the same name */
         return w->max_file > 1 ? STEP_SHIFT : STEP_REMOVE;
     }
     if (w->lost > 0 || w->torn) {
@@ -155,12 +157,31 @@ static enum step choose(struct logs_writer *w) {
     return STEP_WRITE;
 }
 
-static void shift_names(struct logs_writer *w) {
-    if (w->shift > 1)
-        snprintf(w->from, sizeof(w->from), "%s.%d", w->name, w->shift - 1);
+static const char *suffix(const struct logs_writer *w, int index) {
+    return w->forms[index] == FORM_PACKED ? PACKED_SUFFIX : "";
+}
+
+/* What a step works on. */
+static void set_names(struct logs_writer *w) {
+    int i = w->step == STEP_SHIFT ? w->shift - 1 : w->step == STEP_DROP ? w->shift : w->pack_index;
+    if (w->step == STEP_PACK_RENAME)
+        snprintf(w->from, sizeof(w->from), "%s", w->part);
+    else if (i > 0)
+        snprintf(w->from, sizeof(w->from), "%s.%d%s", w->name, i, suffix(w, i));
     else
         snprintf(w->from, sizeof(w->from), "%s", w->name);
-    snprintf(w->to, sizeof(w->to), "%s.%d", w->name, w->shift);
+    if (w->step == STEP_PACK_RENAME)
+        snprintf(w->to, sizeof(w->to), "%s.%d%s", w->name, i, PACKED_SUFFIX);
+    else
+        snprintf(w->to, sizeof(w->to), "%s.%d%s", w->name, w->shift, suffix(w, i));
+}
+
+static bool is_rename(enum step s) {
+    return s == STEP_SHIFT || s == STEP_PACK_RENAME;
+}
+
+static bool is_removal(enum step s) {
+    return s == STEP_REMOVE || s == STEP_DROP || s == STEP_PACK_REMOVE;
 }
 
 static int plain_result(ssize_t r) {
@@ -172,29 +193,31 @@ static bool start(struct logs_writer *w, int *ret) {
     struct half *b = back(w);
     const char *bytes = w->step == STEP_MARK ? w->mark + w->mark_done : b->data + w->done;
     size_t n = w->step == STEP_MARK ? w->mark_len - w->mark_done : MIN(w->end - w->done, 1u << 30);
-    if (w->step == STEP_SHIFT)
-        shift_names(w);
+    set_names(w);
+    bool pack_open = w->step == STEP_PACK_OPEN;
+    const char *path = pack_open ? w->from : w->name;
+    int flags = pack_open ? O_RDONLY | O_NOFOLLOW | O_CLOEXEC : OPEN_FLAGS;
     int refused = -1;
     if (w->ring != NULL) {
         if (w->step == STEP_WRITE || w->step == STEP_MARK)
             refused = uring_append(w->ring, w->fd, bytes, n);
-        else if (w->step == STEP_SHIFT)
+        else if (is_rename(w->step))
             refused = uring_rename(w->ring, w->dir_fd, w->from, w->to);
-        else if (w->step == STEP_REMOVE)
-            refused = uring_unlink(w->ring, w->dir_fd, w->name);
+        else if (is_removal(w->step))
+            refused = uring_unlink(w->ring, w->dir_fd, w->from);
         else
-            refused = uring_open(w->ring, w->dir_fd, w->name, OPEN_FLAGS, LOG_MODE);
+            refused = uring_open(w->ring, w->dir_fd, path, flags, LOG_MODE);
     }
     if (refused == 0)
         return uring_result(w->ring, ret);
     if (w->step == STEP_WRITE || w->step == STEP_MARK)
         *ret = plain_result(write(w->fd, bytes, n));
-    else if (w->step == STEP_SHIFT)
+    else if (is_rename(w->step))
         *ret = plain_result(renameat(w->dir_fd, w->from, w->dir_fd, w->to));
-    else if (w->step == STEP_REMOVE)
-        *ret = plain_result(unlinkat(w->dir_fd, w->name, 0));
+    else if (is_removal(w->step))
+        *ret = plain_result(unlinkat(w->dir_fd, w->from, 0));
     else
-        *ret = plain_result(openat(w->dir_fd, w->name, OPEN_FLAGS, LOG_MODE));
+        *ret = plain_result(openat(w->dir_fd, path, flags, LOG_MODE));
     return true;
 }
 
@@ -238,11 +261,28 @@ static void finish_shift(struct logs_writer *w, int result) {
     if (result == 0) {
         count_removed(w, w->sizes[w->shift]); /* what was renamed over */
         w->sizes[w->shift] = moved;
-        if (w->shift > 1)
+        w->forms[w->shift] = w->shift > 1 ? w->forms[w->shift - 1] : FORM_PLAIN;
+        if (w->shift > 1) {
             w->sizes[w->shift - 1] = 0;
+            w->forms[w->shift - 1] = FORM_NONE;
+            if (w->pack_index == w->shift - 1)
+                w->pack_index = w->shift;
+        }
     }
     if (--w->shift == 0)
         w->step = STEP_OPEN;
+}
+
+static void finish_drop(struct logs_writer *w, int result) {
+    w->step = STEP_SHIFT;
+    if (result < 0 && result != -ENOENT)
+        return; /* it is replaced, or stays beside its successor: readers go by the plain one */
+    if (result == 0)
+        count_removed(w, w->sizes[w->shift]);
+    w->sizes[w->shift] = 0;
+    w->forms[w->shift] = FORM_NONE;
+    if (w->pack_index == w->shift)
+        w->pack_index = 0;
 }
 
 static void finish_open(struct logs_writer *w, int result) {
@@ -253,6 +293,8 @@ static void finish_open(struct logs_writer *w, int result) {
     w->reopen = result < 0; /* until then the renamed file is written */
     w->size = 0;
     w->step = STEP_NONE;
+    if (w->pack == PACK_FAILED)
+        w->pack = PACK_IDLE;
 }
 
 static void finish(struct logs_writer *w, int result) {
@@ -273,6 +315,14 @@ static void finish(struct logs_writer *w, int result) {
         break;
     case STEP_OPEN:
         finish_open(w, result);
+        break;
+    case STEP_DROP:
+        finish_drop(w, result);
+        break;
+    case STEP_PACK_OPEN:
+    case STEP_PACK_RENAME:
+    case STEP_PACK_REMOVE:
+        rotate_pack_finish(w, result);
         break;
     case STEP_NONE:
         break;

@@ -57,7 +57,8 @@ struct err logs_writer_new(const struct logs_writer_options *o, struct logs_writ
     if (o->attrs.len > LOGS_ATTRS_MAX)
         return err_new(ERR_INVALID, "log attributes are too long");
     struct logs_writer *w = NEW(struct logs_writer);
-    w->fd = w->dir_fd = -1;
+    w->fd = w->dir_fd = w->pack_fd = -1;
+    w->compress = o->compress && o->max_file > 1 && o->max_size > 0;
     w->max_size = o->max_size;
     w->max_file = MAX(o->max_file, 1);
     w->discard = strcmp(o->driver, "none") == 0;
@@ -82,6 +83,8 @@ struct logs_writer *logs_writer_free(struct logs_writer *w) {
         fd_close(w->fd);
     }
     fd_close(w->dir_fd);
+    fd_close(w->pack_fd);
+    free(w->forms);
     free(w->sizes);
     free(w->name);
     free(w);
@@ -200,6 +203,7 @@ void logs_write(struct logs_writer *w, enum logs_stream s, const void *data, siz
 void logs_writer_end(struct logs_writer *w, int64_t now) {
     if (w->discard)
         return;
+    w->ended = true; /* whoever writes this log next compresses what is left */
     for (int s = 0; s < 2; s++) {
         struct carry *c = &w->carries[s];
         struct format_tail *t = &w->tails[0];

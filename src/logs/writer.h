@@ -17,6 +17,22 @@ enum step {
     STEP_SHIFT,  /* name.(shift-1) becomes name.shift */
     STEP_REMOVE, /* max_file is 1: the only file goes */
     STEP_OPEN,   /* the new file */
+    /* With compress: */
+    STEP_DROP,        /* the oldest goes before the others move up */
+    STEP_PACK_OPEN,   /* the file that is to be compressed */
+    STEP_PACK_RENAME, /* the compressed one gets its name */
+    STEP_PACK_REMOVE, /* then the original goes */
+};
+
+enum form { FORM_NONE, FORM_PLAIN, FORM_PACKED }; /* of an older file */
+
+enum pack_state {
+    PACK_IDLE,
+    PACK_READY,   /* pack_fd waits for somebody who compresses it */
+    PACK_RUNNING, /* somebody does */
+    PACK_DONE,    /* has done it */
+    PACK_NAMED,   /* the original is still there */
+    PACK_FAILED,  /* tried again when the next file is full */
 };
 
 struct logs_writer {
@@ -54,6 +70,12 @@ struct logs_writer {
     struct logs_missing missing;
     uint64_t accepted, settled; /* bytes of records: taken; written or given up */
     int64_t *sizes;             /* of the older files, by number; [max_file] */
+    bool compress, ended;       /* ended: nothing is begun any more */
+    enum form *forms;           /* [max_file] */
+    enum pack_state pack;
+    int pack_index; /* number that the file has now; 0: rotation has removed it meanwhile */
+    int pack_fd;
+    char part[272]; /* name of the file that is being made */
     char mark[384];
     size_t mark_len;
     char from[272], to[272]; /* names of a shift */
@@ -62,4 +84,11 @@ struct logs_writer {
 struct err rotate_open_first(struct logs_writer *w);
 /* Goes on as far as possible without waiting. */
 void rotate_step(struct logs_writer *w);
+
+/* --- compressing (rotate_pack.c) --- */
+/* The forms of the older files; mends what an end in the middle left. */
+void rotate_look(struct logs_writer *w);
+/* The next operation, STEP_NONE: nothing to do. */
+enum step rotate_pack_choose(struct logs_writer *w);
+void rotate_pack_finish(struct logs_writer *w, int result);
 void writer_count_lost(struct logs_writer *w, uint64_t records);

@@ -133,7 +133,7 @@ static void on_leave(void *arg) {
 /* --- orphans ---------------------------------------------------------------------------------- */
 
 static bool is_watched(const struct keeper *k, pid_t pid) {
-    if (k->init_child && k->init.pid == pid)
+    if ((k->init_child && k->init.pid == pid) || pack_is(k, pid))
         return true;
     LIST_FOR (&k->execs, n) {
         const struct exec *x = CONTAINER_OF(n, struct exec, link);

@@ -144,4 +144,5 @@ void log_pump(struct keeper *k) {
     if (was_full && !logs_writer_full(k->log))
         session_update(&k->session);
     look_for_settled(k);
+    pack_look(k);
 }

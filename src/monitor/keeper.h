@@ -9,6 +9,7 @@
 #pragma once
 #include "base/list.h"
 #include "base/vec.h"
+#include "kernel/spawn.h"
 #include "logs/logs.h"
 #include "monitor/protocol.h"
 
@@ -105,6 +106,9 @@ struct keeper {
     struct watch *log_watch;
     struct logs_missing missing; /* as the daemon knows it */
     struct timer *missing_timer;
+    char *log_packer; /* program that compresses older files; NULL: they stay as they are */
+    struct spawned packer;
+    struct child *packer_child;
     void *chunk; /* CHUNK_SIZE bytes */
     struct list execs;
     size_t execs_n;
@@ -324,6 +328,10 @@ void exit_maybe(struct keeper *k);
 /* Reaps what was handed to us because its parent died: a container in the host's pid namespace has
  * no init of its own that would. */
 void orphans_reap(struct keeper *k);
+
+/* --- pack.c --- */
+void pack_look(struct keeper *k); /* starts the program when a file waits for it */
+bool pack_is(const struct keeper *k, pid_t pid);
 
 /* --- record.c -----------------------------------------------------------------------------------
  */

@@ -159,6 +159,8 @@ struct monitor_start {
     int log_max_file;
     struct str log_attrs;   /* logs_attributes; empty: none */
     int64_t log_max_buffer; /* > 0: mode=non-blocking */
+    /* Absolute path of corten-compress: rotated files are compressed; NULL: they are not. */
+    const char *log_packer;
     /* behaviour */
     bool auto_remove; /* keep `removed` waiters until monitor_removed */
     struct monitor_health health;

@@ -47,6 +47,8 @@ void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds
     if (s->log_attrs.len > 0)
         msg_put(body, TAG_LOG_ATTRS, s->log_attrs);
     msg_put_i64(body, TAG_LOG_MAX_BUFFER, s->log_max_buffer);
+    if (s->log_packer)
+        msg_putz(body, TAG_LOG_PACKER, s->log_packer);
     protocol_put_health(body, &s->health);
     protocol_put_methods(body, s->methods, s->methods_n);
     msg_putz(body, TAG_NAMES_PATH, s->names_path);
@@ -113,6 +115,8 @@ struct err protocol_get_start(struct msg *m, struct arena *a, struct protocol_st
         .log_attrs = msg_get(m->body, TAG_LOG_ATTRS),
         .log_max_buffer = msg_get_i64(m->body, TAG_LOG_MAX_BUFFER),
     };
+    if (msg_has(m->body, TAG_LOG_PACKER))
+        s.log_packer = arena_str(a, msg_get(m->body, TAG_LOG_PACKER));
     if (msg_has(m->body, TAG_NAMES_PATH))
         s.names_path = arena_str(a, msg_get(m->body, TAG_NAMES_PATH));
     s.layers = strings(m->body, TAG_LAYER, a, &s.layers_n);

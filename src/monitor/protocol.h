@@ -131,6 +131,7 @@ enum protocol_tag {
     TAG_LOG_REMOVED_FILES = 60,
     TAG_LOG_REMOVED_BYTES = 61,
     TAG_REPLAY_UNTIL = 62, /* in REPLY to an ATTACH with CLIENT_REPLAY: wall ns */
+    TAG_LOG_PACKER = 63,   /* in START: path of the program that compresses */
     TAG_NAMES_PATH = 70,
     TAG_KEEP = 71, /* a volume's name; one per descriptor, also in HELLO_REPLY */
     TAG_RELAY_PATH = 72,
@@ -203,6 +204,7 @@ struct protocol_start {
     int log_max_file;
     struct str log_attrs; /* points into the message */
     int64_t log_max_buffer;
+    const char *log_packer;         /* NULL: nothing is compressed */
     struct monitor_health health;   /* its process points into the message */
     struct monitor_method *methods; /* theirs too */
     size_t methods_n;

@@ -82,7 +82,10 @@ static struct err open_log(struct keeper *k, const struct protocol_start *s) {
         .max_file = s->log_max_file,
         .attrs = s->log_attrs,
         .max_buffer = s->log_max_buffer,
+        .compress = s->log_packer != NULL,
     };
+    if (s->log_packer)
+        k->log_packer = mem_strdup(s->log_packer);
     return logs_writer_new(&o, &k->log);
 }
 

@@ -50,7 +50,32 @@ expect_eq "$(dk logs small 2> /dev/null | tail -1)" 5000
 [ "$(dk logs small 2> /dev/null | wc -l)" -lt 2000 ] || fail "local is not bounded"
 dk rm loc small > /dev/null
 expect_fails "unknown log opt 'labels' for local log driver" dk run --rm --log-driver local --log-opt labels=a busybox true
-expect_fails "compress=true is not supported" dk run --rm --log-driver local --log-opt compress=true busybox true
+
+step "compress: rotated files are gzip that everybody reads, and logs reads them back in all forms"
+for driver in json-file local; do
+    dk run -d --name gz --log-driver $driver --log-opt compress=true --log-opt max-size=200k --log-opt max-file=4 busybox \
+        sh -c 'seq 1000001 1008000 | sed "s/^1/first /"; sleep 1; seq 1000001 1002000 | sed "s/^1/second /"; exec sleep 1000' > /dev/null
+    # shellcheck disable=SC2016 # expands in the child
+    eventually 20 bash -c '[ "$("$1" logs --tail 1 gz)" = "second 002000" ]' - "$docker"
+    # shellcheck disable=SC2016 # expands in the child
+    eventually 20 bash -c '[ "$(ls "$1"/container/"$2"*/*-json.log.?.gz | wc -l)" = 3 ] &&
+        [ ! -e "$(echo "$1"/container/"$2"*/)"*.gz.part ]' - "$DATA_ROOT" "$(dk inspect -f '{{.Id}}' gz)"
+    dir=$(echo "$DATA_ROOT/container/$(dk inspect -f '{{.Id}}' gz)"*/)
+    (cd "$dir" && zcat ./*-json.log.3.gz ./*-json.log.2.gz ./*-json.log.1.gz && cat ./*-json.log) > "$TEST_TMP/raw"
+    dk logs gz > "$TEST_TMP/lines" 2> /dev/null
+    sed -n 's/^{"log":"\([a-z]* [0-9]*\)\\n".*/\1/p' "$TEST_TMP/raw" | cmp - "$TEST_TMP/lines" || fail "$driver: other lines than in the files"
+    expect_eq "$(tail -1 "$TEST_TMP/lines")" "second 002000"
+    for n in 1 1999 2001 5000; do
+        dk logs --tail $n gz 2> /dev/null | cmp - <(tail -$n "$TEST_TMP/lines") || fail "$driver: tail $n"
+    done
+    since=$(dk logs -t gz 2> /dev/null | sed -n 's/ second 000001$//p')
+    expect_eq "$(dk logs --since "$since" gz | head -1)" "second 000001"
+    expect_eq "$(dk logs --since "$since" gz | wc -l)" 2000
+    expect_eq "$(dk logs --until "$since" gz 2> /dev/null | grep -c -e 'first 008000' -e 'second 002000')" 1
+    dk rm -f gz > /dev/null
+done
+expect_fails "compress cannot be true when max-file is less than 2" dk run --rm --log-opt compress=true --log-opt max-file=1 busybox true
+expect_fails "neither true nor false" dk run --rm --log-opt compress=perhaps busybox true
 
 step "none, and what is refused, by name and with the remedy"
 dk run --name none --log-driver none busybox echo x > /dev/null

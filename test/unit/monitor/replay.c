@@ -50,6 +50,7 @@ static void record_start(struct buf *out) {
         .log_max_file = 3,
         .log_attrs = STR("{\"tag\":\"t\"}"),
         .log_max_buffer = 4096,
+        .log_packer = "/usr/lib/corten/corten-compress",
         .health = {.probe = MONITOR_PROBE_HTTP,
                    .address = "127.0.0.1",
                    .port = 8080,
