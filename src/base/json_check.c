@@ -1,11 +1,12 @@
 #include "base/json_check.h"
-#include "base/json.h"
+#include "base/json_node.h"
 
 struct scan {
     const char *p;
     size_t len, at;
     uint64_t objects; /* bit d: level d is an object, else an array */
     unsigned depth;
+    size_t values;
     const char *problem; /* set by the first failure */
 };
 
@@ -41,8 +42,8 @@ static bool digits(struct scan *s) {
     return s->at > from || bad(s, "a digit is missing");
 }
 
-/* json-c saturates integers that neither int64 nor uint64 can hold; they are refused instead. There
- * are no leading zeros, so equally long numbers compare as text. */
+/* Integers that neither int64 nor uint64 can hold are refused. There are no leading zeros, so
+ * equally long numbers compare as text. */
 static bool integer_fits(struct scan *s, struct str text) {
     struct str min = STR("-9223372036854775808"), max = STR("18446744073709551615");
     struct str limit = text.p[0] == '-' ? min : max;
@@ -104,6 +105,9 @@ static bool escape(struct scan *s, bool is_key) {
 /* After the opening quote. */
 static bool string(struct scan *s, bool is_key) {
     while (s->at < s->len) {
+        s->at = (size_t)(json_plain_end(s->p + s->at, s->p + s->len) - s->p);
+        if (s->at == s->len)
+            break;
         unsigned char c = (unsigned char)s->p[s->at++];
         if (c == '"')
             return true;
@@ -170,6 +174,7 @@ static bool leave(struct scan *s, bool *ret_more) {
 static bool document(struct scan *s) {
     bool more = true;
     while (more) {
+        s->values++;
         bool whole = true; /* false: a container was opened, its first value follows */
         blanks(s);
         int c = peek(s);
@@ -192,11 +197,14 @@ static bool document(struct scan *s) {
     return s->at == s->len || bad(s, "something follows the value");
 }
 
-struct err json_check(struct str text) {
+struct err json_check(struct str text, size_t *ret_values) {
     struct scan s = {.p = text.p, .len = text.len};
+    if (text.len > INT32_MAX)
+        return err_new(ERR_INVALID, "JSON text is too long");
     if (!str_is_utf8(text))
         return err_new(ERR_INVALID, "JSON: not valid UTF-8");
     if (!document(&s))
         return err_new(ERR_INVALID, "JSON: %s at offset %zu", s.problem, s.at);
+    *ret_values = s.values;
     return OK;
 }

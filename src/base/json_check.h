@@ -7,4 +7,5 @@
 #pragma once
 #include "base/str.h"
 
-struct err json_check(struct str text);
+/* *ret_values: how many values there are, containers among them. */
+struct err json_check(struct str text, size_t *ret_values);

@@ -145,6 +145,14 @@ size_t str_utf8_len(struct str s) {
 
 bool str_is_utf8(struct str s) {
     for (size_t i = 0; i < s.len;) {
+        uint64_t eight;
+        if (s.len - i >= sizeof eight) {
+            memcpy(&eight, s.p + i, sizeof eight);
+            if (!(eight & UINT64_C(0x8080808080808080))) {
+                i += sizeof eight;
+                continue;
+            }
+        }
         size_t n = utf8_len((const unsigned char *)s.p + i, s.len - i);
         if (n == 0)
             return false;

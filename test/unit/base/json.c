@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "base/mem.h"
 #include "test.h"
 
 /* As STR, for static tables. */
@@ -80,6 +81,77 @@ TEST(order_is_kept_and_the_last_duplicate_wins) {
     assert_true(json_each(j, &it));
     assert_true(str_eq(it.key, STR("a")));
     assert_false(json_each(j, &it));
+}
+
+/* Few members are compared each with each, many are sorted: the same comes of it. */
+TEST(duplicates_among_many) {
+    for (size_t n = 2; n < 400; n += 7) {
+        CLEAN_BUF struct buf text = {0}, want = {0}, got = {0};
+        CLEAN_JSON struct json *j = NULL;
+        struct json_iter it = {0};
+        for (size_t i = 0; i < n; i++) /* key k of n/2 + 1 comes once or twice */
+            buf_addf(&text, "%s\"key%zu\":[%zu,{\"a\":1,\"a\":%zu}]", i ? "," : "{",
+                     i % (n / 2 + 1), i, i);
+        buf_addc(&text, '}');
+        assert_ok(json_parse(buf_str(&text), &j));
+        assert_int_equal(json_len(j), n / 2 + 1);
+        for (size_t k = 0; json_each(j, &it); k++) {
+            CLEAN_FREE char *key = mem_printf("key%zu", k);
+            size_t last = k + n / 2 + 1 < n ? k + n / 2 + 1 : k;
+            assert_true(str_eqz(it.key, key) && json_get(j, key) == it.value);
+            buf_clear(&want);
+            buf_clear(&got);
+            buf_addf(&want, "[%zu,{\"a\":%zu}]", last, last);
+            json_print(it.value, &got);
+            assert_string_equal(buf_cstr(&got), buf_cstr(&want));
+        }
+    }
+}
+
+TEST(escapes_and_surrogates) {
+    static const struct {
+        struct str text, wanted;
+    } rows[] = {
+        {ROW("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""), ROW("\"\\/\b\f\n\r\t")},
+        {ROW("\"\\u0041\\u00e9\\u20AC\""), ROW("A\xc3\xa9\xe2\x82\xac")},
+        {ROW("\"\\uD83D\\uDE00!\""), ROW("\xf0\x9f\x98\x80!")},
+        {ROW("\"\\ud83d\""), ROW("\xef\xbf\xbd")},
+        {ROW("\"\\ud83dx\""), ROW("\xef\xbf\xbdx")},
+        {ROW("\"\\ud83d\\u0041\""), ROW("\xef\xbf\xbd"
+                                        "A")},
+        {ROW("\"\\ude00\\ud83d\\ude00\""), ROW("\xef\xbf\xbd\xf0\x9f\x98\x80")},
+        {ROW("\"0123456\\n89abcdef\\t\""), ROW("0123456\n89abcdef\t")},
+        {ROW("\"\""), ROW("")},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEAN_JSON struct json *j = NULL;
+        assert_ok(json_parse(rows[i].text, &j));
+        assert_true(str_eq(json_str(j), rows[i].wanted));
+        assert_int_equal(json_str(j).p[json_str(j).len], 0);
+    }
+}
+
+/* Every value's text has room, whatever the values are. */
+TEST(texts_fill_their_room) {
+    static const char *const values[] = {"\"\"",        "1.5", "-0.1e-7",
+                                         "\"\\u0001\"", "[]",  "{\"\":1.0}"};
+    for (size_t v = 0; v < ARRAY_LEN(values); v++) {
+        CLEAN_BUF struct buf text = {0}, again = {0};
+        CLEAN_JSON struct json *j = NULL;
+        for (size_t i = 0; i < 1000; i++)
+            buf_addf(&text, "%s%s", i ? "," : "[", values[v]);
+        buf_addc(&text, ']');
+        CLEAN_FREE char *exact = mem_dup(buf_str(&text).p, text.len); /* nothing follows it */
+        assert_ok(json_parse(str_n(exact, text.len), &j));
+        assert_int_equal(json_len(j), 1000);
+        json_print(j, &again);
+        assert_true(str_eq(buf_str(&again), buf_str(&text)));
+    }
+    CLEAN_JSON struct json *j = NULL;
+    CLEAN_FREE char *bare = mem_dup("12.25", 5);
+    double d;
+    assert_ok(json_parse(str_n(bare, 5), &j));
+    assert_true(json_double(j, &d) && d == 12.25);
 }
 
 TEST(strings_may_hold_nul_keys_may_not) {
