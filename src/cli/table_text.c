@@ -11,67 +11,78 @@
 #define COLUMN_GAP 3
 #define COLUMN_CUT 8 /* no column is cut below this */
 
+struct cell {
+    struct str text;
+    size_t wide;
+};
+struct row {
+    size_t first, n; /* in the cells */
+};
+struct grid {
+    VEC(struct cell) cells;
+    VEC(struct row) rows;
+};
+
 /* Display width: UTF-8 continuation bytes take no cell. */
-static size_t cells(struct str s) {
+static size_t width_of(struct str s) {
     size_t n = 0;
     for (size_t i = 0; i < s.len; i++)
         n += (s.p[i] & 0xc0) != 0x80;
     return n;
 }
 
-/* Cell i of a row; *ret_last: nothing follows it. */
-static bool cell_at(struct str row, size_t i, struct str *ret, bool *ret_last) {
-    struct str head;
-    for (;; i--) {
-        bool more = str_cut(row, '\t', &head, &row);
-        if (i == 0) {
-            *ret = head;
-            *ret_last = !more;
-            return true;
+static void split(struct str text, struct grid *g) {
+    struct str row, cell;
+    bool more = text.len > 0;
+    if (str_ends(text, STR("\n")))
+        text.len--;
+    while (more) {
+        more = str_cut(text, '\n', &row, &text);
+        struct row r = {.first = g->cells.n};
+        for (bool another = true; another && r.n < COLUMNS_MAX; r.n++) {
+            another = str_cut(row, '\t', &cell, &row);
+            vec_push(&g->cells, ((struct cell){cell, width_of(cell)}));
         }
-        if (!more)
-            return false;
+        vec_push(&g->rows, r);
     }
 }
 
-struct rows VEC_BODY(struct str);
-
-/* A column's width is that of the block of neighbouring rows that have it (and something behind
- * it), as Go's tabwriter has it. */
-static size_t block_width(const struct rows *rows, size_t row, size_t column, size_t limit,
-                          size_t least) {
-    size_t widest = 0;
-    struct str c;
-    bool last;
-    for (size_t i = row; i > 0 && cell_at(rows->items[i - 1], column, &c, &last) && !last; i--)
-        row = i - 1;
-    for (size_t i = row; i < rows->n && cell_at(rows->items[i], column, &c, &last) && !last; i++)
-        widest = MAX(widest, cells(c));
-    widest = MIN(widest, limit);
-    return MAX(widest + COLUMN_GAP, least);
+/* NULL: the row has no such column, or nothing behind it. */
+static const struct cell *inner_cell(const struct grid *g, size_t row, size_t column) {
+    const struct row *r = &g->rows.items[row];
+    return column + 1 < r->n ? &g->cells.items[r->first + column] : NULL;
 }
 
-static struct str cut(struct str s, size_t limit, bool *ret_cut) {
-    *ret_cut = cells(s) > limit;
+/* A column's width is that of the block of neighbouring rows that have it (and something behind
+ * it), as Go's tabwriter has it. row is the first of the block. */
+static size_t block_width(const struct grid *g, size_t row, size_t column, size_t limit,
+                          size_t least) {
+    size_t widest = 0;
+    const struct cell *c;
+    for (; row < g->rows.n && (c = inner_cell(g, row, column)); row++)
+        widest = MAX(widest, c->wide);
+    return MAX(MIN(widest, limit) + COLUMN_GAP, least);
+}
+
+static struct str cut(const struct cell *c, size_t limit, bool *ret_cut) {
+    *ret_cut = c->wide > limit;
     if (!*ret_cut)
-        return s;
+        return c->text;
     size_t i = 0;
-    for (size_t n = 0; i < s.len; i++) {
-        n += (s.p[i] & 0xc0) != 0x80;
+    for (size_t n = 0; i < c->text.len; i++) {
+        n += (c->text.p[i] & 0xc0) != 0x80;
         if (n == limit)
             break;
     }
-    return str_sub(s, 0, i);
+    return str_sub(c->text, 0, i);
 }
 
 /* Shortens the widest column until the whole fits. */
-static void fit(const struct rows *rows, size_t width, size_t limits[COLUMNS_MAX]) {
+static void fit(const struct grid *g, size_t width, size_t limits[COLUMNS_MAX]) {
     size_t widest[COLUMNS_MAX] = {0}, columns = 0;
-    struct str c;
-    bool last;
-    for (size_t i = 0; i < rows->n; i++)
-        for (size_t k = 0; k < COLUMNS_MAX && cell_at(rows->items[i], k, &c, &last); k++) {
-            widest[k] = MAX(widest[k], cells(c));
+    for (size_t i = 0; i < g->rows.n; i++)
+        for (size_t k = 0; k < g->rows.items[i].n; k++) {
+            widest[k] = MAX(widest[k], g->cells.items[g->rows.items[i].first + k].wide);
             columns = MAX(columns, k + 1);
         }
     for (;;) {
@@ -81,44 +92,45 @@ static void fit(const struct rows *rows, size_t width, size_t limits[COLUMNS_MAX
             if (widest[k] > widest[most])
                 most = k;
         }
-        if (!width || total <= width || widest[most] <= COLUMN_CUT)
+        if (total <= width || widest[most] <= COLUMN_CUT)
             break;
         widest[most]--;
         limits[most] = widest[most];
     }
 }
 
+static void print_row(const struct grid *g, size_t i, const size_t limits[COLUMNS_MAX],
+                      size_t known[COLUMNS_MAX], size_t least, struct buf *out) {
+    const struct row *r = &g->rows.items[i];
+    for (size_t k = 0; k < r->n; k++) {
+        const struct cell *c = &g->cells.items[r->first + k];
+        bool shortened;
+        struct str shown = cut(c, limits[k], &shortened);
+        buf_add_str(out, shown);
+        buf_adds(out, shortened ? "\xe2\x80\xa6" : "");
+        if (k + 1 == r->n)
+            break;
+        if (i == 0 || !inner_cell(g, i - 1, k))
+            known[k] = block_width(g, i, k, limits[k], least);
+        size_t blanks = known[k] - MIN(c->wide, limits[k]);
+        memset(buf_room(out, blanks), ' ', blanks);
+        buf_added(out, blanks);
+    }
+    buf_addc(out, '\n');
+}
+
 static void align(struct str text, size_t width, size_t least, struct buf *out) {
-    struct rows rows = {0};
+    struct grid g = {0};
     size_t limits[COLUMNS_MAX], known[COLUMNS_MAX] = {0};
-    struct str rest = text, row, c;
     for (size_t i = 0; i < COLUMNS_MAX; i++)
         limits[i] = SIZE_MAX;
-    while (str_next(&rest, '\n', &row))
-        vec_push(&rows, row);
-    if (rows.n && rows.items[rows.n - 1].len == 0 && str_ends(text, STR("\n")))
-        rows.n--;
-    fit(&rows, width, limits);
-    for (size_t i = 0; i < rows.n; i++) {
-        bool last = false, shortened;
-        for (size_t k = 0; !last && k < COLUMNS_MAX && cell_at(rows.items[i], k, &c, &last); k++) {
-            struct str before;
-            bool before_last = true;
-            bool goes_on = i > 0 && cell_at(rows.items[i - 1], k, &before, &before_last) &&
-                           !before_last && known[k];
-            struct str shown = cut(c, limits[k], &shortened);
-            buf_add_str(out, shown);
-            buf_adds(out, shortened ? "\xe2\x80\xa6" : "");
-            if (last)
-                break;
-            if (!goes_on)
-                known[k] = block_width(&rows, i, k, limits[k], least);
-            for (size_t n = cells(shown) + shortened; n < known[k]; n++)
-                buf_addc(out, ' ');
-        }
-        buf_addc(out, '\n');
-    }
-    vec_done(&rows);
+    split(text, &g);
+    if (width)
+        fit(&g, width, limits);
+    for (size_t i = 0; i < g.rows.n; i++)
+        print_row(&g, i, limits, known, least, out);
+    vec_done(&g.rows);
+    vec_done(&g.cells);
 }
 
 void table_align(struct str text, size_t width, struct buf *out) {
