@@ -140,10 +140,18 @@ struct err link_remove(struct netlink *nl, const char *name) {
 /* --- the pair ----------------------------------------------------------------------------------
  */
 
+/* One queue each way, said aloud: unsaid, the kernel makes one per processor and then takes all but
+ * one out of use, which waits for every processor, twice per pair. */
+static void one_queue(struct netlink_batch *b) {
+    netlink_attr_u32(b, IFLA_NUM_TX_QUEUES, 1);
+    netlink_attr_u32(b, IFLA_NUM_RX_QUEUES, 1);
+}
+
 /* One message makes both ends; the container's is born in its namespace under its final name. */
 static void create_pair(struct netlink_batch *b, const struct veth *v) {
     new_link(b, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
     netlink_attr_z(b, IFLA_IFNAME, v->host_name);
+    one_queue(b);
     netlink_attr_u32(b, IFLA_MTU, v->mtu);
     netlink_attr_u32(b, IFLA_MASTER, v->bridge_index);
     if (v->closed)
@@ -157,6 +165,7 @@ static void create_pair(struct netlink_batch *b, const struct veth *v) {
     netlink_attr_z(b, IFLA_IFNAME, v->name);
     netlink_attr_u32(b, IFLA_MTU, v->mtu);
     netlink_attr(b, IFLA_ADDRESS, v->mac, 6);
+    one_queue(b);
     netlink_attr_u32(b, IFLA_NET_NS_FD, (uint32_t)v->netns_fd);
     netlink_nest_end(b, peer);
     netlink_nest_end(b, data);
