@@ -8,6 +8,7 @@
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* mount(2) copies one page of options, with its final NUL. */
@@ -182,12 +183,23 @@ static struct err single_layer(const struct mount_overlay *o, int *ret_fd) {
 
 /* An overlay from before the new mount interface takes every word and refuses it only when the
  * mount is made; one that refuses nonsense at once and takes "lowerdir+" means it. */
-enum mount_way mount_overlay_probe(void) {
+static enum mount_way ask_overlay(void) {
     CLEAN_FD int fs = fsopen("overlay", FSOPEN_CLOEXEC);
     if (fs < 0 || fsconfig(fs, FSCONFIG_SET_FLAG, "no-such-option", NULL, 0) == 0)
         return MOUNT_WAY_CHILD;
     return fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", "/", 0) == 0 ? MOUNT_WAY_FSCONFIG
                                                                        : MOUNT_WAY_CHILD;
+}
+
+/* Asking makes the kernel wait for every processor when the layer "/" is let go again: where the
+ * version tells already, it is not asked. */
+enum mount_way mount_overlay_probe(void) {
+    struct utsname host;
+    unsigned major = 0, minor = 0;
+    if (uname(&host) == 0 && sscanf(host.release, "%u.%u", &major, &minor) == 2 &&
+        (major > 6 || (major == 6 && minor >= 7)))
+        return MOUNT_WAY_FSCONFIG;
+    return ask_overlay();
 }
 
 struct err mount_overlay_detached(const struct mount_overlay *o, int *ret_fd) {
