@@ -39,6 +39,7 @@ static struct err adopt_prepare(void *job) {
 
 static struct err adopt_work(void *job) {
     struct adopt_job *j = job;
+    monitor_await(j->c->monitor_pid, j->c->id); /* its overlay is still mounted so long */
     j->dir = open(j->c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (j->dir < 0)
         return err_errno(errno, "open '%s'", j->c->directory);

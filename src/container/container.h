@@ -101,6 +101,7 @@ struct container {
     int64_t started_at, finished_at;
     pid_t pid; /* 0 unless running */
     uint64_t start_time;
+    pid_t monitor_pid; /* of this run or the last one that this daemon has seen */
     int64_t restart_count;
     int64_t first_started_at;
     int64_t deployed_by; /* uid + 1 of who created it; 0: not known */

@@ -16,6 +16,7 @@ struct containers {
     struct boot *boot; /* NULL: everything that starts with the daemon has started */
     char boot_id[40];
     int seccomp_fd;              /* compiled default filter (memfd) */
+    int monitor_fd;              /* corten-monitor on a read-only mount; -1: not installed */
     int init_fd;                 /* corten-init on a read-only mount; -1: not installed */
     int own_fd;                  /* corten-container, the same */
     int data_fd, ephemeral_fd;   /* <data-root>/container, <data-root>/ephemeral/<boot id> */
@@ -227,7 +228,8 @@ struct err container_endpoint_check(const struct api_endpoint *e);
 bool container_joins(const char *mode);
 const char *container_joined_ref(const char *mode);
 bool container_has_endpoints(const char *mode);
-/* Of a running container that was just adopted: what a kill cut short is undone, by ops (mend.c). */
+/* Of a running container that was just adopted: what a kill cut short is undone, by ops (mend.c).
+ */
 void container_endpoints_mend(struct container *c);
 /* EndpointsConfig with the network of the mode in it, by name where it is known. Memory in a. */
 void container_networking_complete(const struct networks *n, const char *mode,

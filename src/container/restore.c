@@ -19,6 +19,7 @@
 static void adopt(struct container *c, int run_dir, struct monitor_hello *h) {
     c->pid = h->started.pid;
     c->start_time = h->started.start_time;
+    c->monitor_pid = h->started.monitor_pid;
     c->started_at = h->started.started_at;
     c->hold.running = true;
     if (!container_is_alive(c)) {
@@ -220,13 +221,16 @@ static struct err open_program(struct containers *cs, const char *name, int *ret
 struct err containers_open(const struct containers_config *config, struct containers **ret) {
     struct containers *cs = NEW(struct containers);
     cs->config = *config;
-    cs->init_fd = cs->own_fd = cs->seccomp_fd = cs->data_fd = cs->ephemeral_fd = cs->run_fd = -1;
+    cs->monitor_fd = cs->init_fd = cs->own_fd = cs->seccomp_fd = cs->data_fd = cs->ephemeral_fd =
+        cs->run_fd = -1;
     bus_init(&cs->bus);
     struct err e = read_boot_id(cs->boot_id);
     if (!err_failed(e))
         e = open_dirs(cs);
     if (!err_failed(e))
         e = container_seccomp_prepare(cs);
+    if (!err_failed(e))
+        e = open_program(cs, path_base(str_of(config->monitor_program)).p, &cs->monitor_fd);
     if (!err_failed(e))
         e = open_program(cs, "corten-init", &cs->init_fd);
     if (!err_failed(e))
@@ -260,6 +264,7 @@ void containers_close(struct containers *cs) {
         container_free(cs->sorted[i]);
     free(cs->sorted);
     fd_close(cs->seccomp_fd);
+    fd_close(cs->monitor_fd);
     fd_close(cs->init_fd);
     fd_close(cs->own_fd);
     fd_close(cs->data_fd);

@@ -205,6 +205,14 @@ static struct err fill_volumes(struct start_job *j) {
     return OK;
 }
 
+/* Nothing of the host's is mounted in it that somebody may want to take down. */
+static bool holds_mounts(const struct start_job *j) {
+    for (size_t i = 0; i < j->c->mounts_n; i++)
+        if (!strcmp(j->c->mounts[i].type, "bind"))
+            return false;
+    return j->trees.n == 0;
+}
+
 static struct err run_monitor(struct start_job *j, int run_dir, const struct endpoint_live *live) {
     struct container *c = j->c;
     CLEAN_FD int data = -1;
@@ -217,6 +225,7 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
     TRY(container_shm_open(&j->joined, &shm));
     struct monitor_start s = {
         .program = c->all->config.monitor_program,
+        .program_fd = c->all->monitor_fd,
         .id = c->id,
         .run_dir_fd = run_dir,
         .config = buf_str(&j->config),
@@ -244,6 +253,7 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .log_dir_fd = data,
         .log_name = container_log_name(c, &j->arena),
         .auto_remove = c->auto_remove,
+        .hold_mounts = holds_mounts(j),
         .prestart = j->prestart,
         .prestart_n = j->prestart_n,
     };
@@ -260,6 +270,7 @@ static struct err start_steps(struct start_job *j) {
     CLEAN_FD int run_dir = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (run_dir < 0)
         return err_errno(errno, "open the run directory");
+    monitor_await(c->monitor_pid, c->id);
     TRY(container_root_make(c, &j->root));
     TRY(write_files(j, run_dir));
     TRY(fill_volumes(j));
@@ -345,6 +356,7 @@ static void start_finish(void *job, struct err e, struct op_run *run) {
     c->hold.running = true;
     c->pid = j->started.pid;
     c->start_time = j->started.start_time;
+    c->monitor_pid = j->started.monitor_pid;
     c->started_at = j->started.started_at;
     if (c->first_started_at == 0)
         c->first_started_at = c->started_at;

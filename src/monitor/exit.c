@@ -81,13 +81,16 @@ static void check(void *arg) {
     bool log_done = logs_writer_idle(k->log) || k->leave == NULL;
     if (log_done)
         follow_end(k);
-    if (!k->released || wait_pending(k))
+    if (!k->released)
         return;
-    if (k->acked && execs_over(k, true))
+    bool waited = wait_pending(k);
+    if (!waited && k->acked && execs_over(k, true))
         server_close(k); /* the daemon need not wait for a client that reads slowly */
-    if (execs_over(k, k->acked) && log_done && list_empty(&k->clients_ending) &&
+    if (!waited && execs_over(k, k->acked) && log_done && list_empty(&k->clients_ending) &&
         list_empty(&k->session.clients))
         loop_stop(k->loop);
+    else
+        k->mounts_fd = fd_close(k->mounts_fd); /* somebody lingers: the mounts need not */
 }
 
 void exit_maybe(struct keeper *k) {

@@ -98,6 +98,8 @@ struct keeper {
     int run_dir_fd;
     struct runtime_box *box;
     struct runtime_process init;
+    int mounts_fd; /* mount namespace of the container, kept until its end is told; -1: not ours to
+                    */
     struct child *init_child;
     struct monitor_started facts;
     struct session session;

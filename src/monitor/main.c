@@ -148,7 +148,7 @@ static struct err keeper_init(struct keeper *k, struct arrival *a, const struct 
     k->run_dir_fd = fcntl(s->fds[START_RUN_DIR], F_DUPFD_CLOEXEC, 3);
     if (k->run_dir_fd < 0)
         return err_errno(errno, "duplicate the run directory");
-    k->terminal_fd = -1;
+    k->terminal_fd = k->mounts_fd = -1;
     k->keeps = a->keeps;
     k->keeps_n = a->keeps_n;
     k->ports = TAKE(a->ports);

@@ -117,6 +117,8 @@ struct monitor_ports {
 
 struct monitor_start {
     const char *program; /* absolute path of corten-monitor */
+    int program_fd; /* the same from mount_readonly_program, borrowed; 0 or -1: made for this start
+                     */
     const char *id;
     int run_dir_fd;    /* <run-root>/container/<id>, borrowed */
     struct str config; /* OCI config.json text */
@@ -163,6 +165,10 @@ struct monitor_start {
     const char *log_packer;
     /* behaviour */
     bool auto_remove; /* keep `removed` waiters until monitor_removed */
+    /* What is mounted in the container is of no concern to anybody else: the monitor keeps it until
+     * the end has been told, so that nobody waits for what the kernel does to take it down (with an
+     * overlay that is a sync of the whole file system below). See monitor_await. */
+    bool hold_mounts;
     struct monitor_health health;
     const struct monitor_method *methods;
     size_t methods_n;
@@ -186,6 +192,10 @@ struct monitor_started {
  * runtime_start). After a failure nothing is left but the clients: they have been answered. Blocks.
  */
 struct err monitor_spawn(const struct monitor_start *s, struct monitor_started *ret);
+
+/* Waits until what the monitor of an earlier run of the container held mounted is gone; pid: of any
+ * process, 0: none. Pool. */
+void monitor_await(pid_t pid, const char *id);
 
 /* --- the connection --------------------------------------------------------------------------- */
 struct monitor_exit {

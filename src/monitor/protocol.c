@@ -7,7 +7,8 @@
 
 static unsigned start_flags(const struct monitor_start *s) {
     return (s->terminal ? START_TERMINAL : 0u) | (s->open_stdin ? START_OPEN_STDIN : 0u) |
-           (s->stdin_once ? START_STDIN_ONCE : 0u) | (s->auto_remove ? START_AUTO_REMOVE : 0u);
+           (s->stdin_once ? START_STDIN_ONCE : 0u) | (s->auto_remove ? START_AUTO_REMOVE : 0u) |
+           (s->hold_mounts ? START_HOLD_MOUNTS : 0u);
 }
 
 void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds[START_FDS_N],

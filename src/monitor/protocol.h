@@ -173,6 +173,7 @@ enum start_flag {
     START_OPEN_STDIN = 2,
     START_STDIN_ONCE = 4,
     START_AUTO_REMOVE = 8,
+    START_HOLD_MOUNTS = 16,
 };
 enum client_flag {
     CLIENT_HEAD_SENT = 1,

@@ -10,9 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* Milliseconds. One that stays longer lingers for somebody, without the mounts. */
+#define LEAVE_TIMEOUT 250
 
 static struct err send_held(int fd, const struct monitor_start *s) {
     struct protocol_ports p;
@@ -79,8 +84,9 @@ static struct err spawn_program(const struct monitor_start *s, int sock, struct 
     /* From a read-only mount, so that nothing that runs towards a container can overwrite it. */
     CLEAN_FD
     int program = -1;
-    TRY(mount_readonly_program(s->program, &program));
-    struct spawn sp = {.program_fd = program,
+    if (s->program_fd <= 0)
+        TRY(mount_readonly_program(s->program, &program));
+    struct spawn sp = {.program_fd = program >= 0 ? program : s->program_fd,
                        .argv = argv,
                        .fds = fds,
                        .fds_n = ARRAY_LEN(fds),
@@ -131,6 +137,25 @@ struct err monitor_spawn(const struct monitor_start *s, struct monitor_started *
         ret->conn = TAKE_FD(ours);
     }
     return e;
+}
+
+/* Pids are used again: the name and the argument say whose it is. */
+static bool is_monitor_of(pid_t pid, const char *id) {
+    char path[32], line[128] = "";
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+    CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+    size_t name = strlen(line) + 1;
+    return n > (ssize_t)name && !strcmp(line, "corten-monitor") && !strcmp(line + name, id);
+}
+
+void monitor_await(pid_t pid, const char *id) {
+    CLEAN_FD int pidfd = -1;
+    struct err e = pid > 0 ? pidfd_of(pid, &pidfd) : OK;
+    if (err_failed(e))
+        err_free(e); /* gone and reaped: the usual case */
+    else if (pid > 0 && is_monitor_of(pid, id))
+        (void)pidfd_wait(pidfd, LEAVE_TIMEOUT);
 }
 
 /* --- after a restart -------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "kernel/caps.h"
 #include "kernel/mount.h"
+#include "kernel/ns.h"
 #include "kernel/pty.h"
 #include "monitor/keeper.h"
 #include <errno.h>
@@ -50,11 +51,13 @@ static struct err mount_without_reserve(const struct mount_overlay *o, int *ret_
     return e;
 }
 
-static struct err make_rootfs(const struct protocol_start *s, int *ret_fd) {
+static struct err make_rootfs(struct protocol_start *s, int *ret_fd) {
     CLEAN_FD int root = openat(s->fds[START_DATA_DIR], "root",
                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (root >= 0)
+    if (root >= 0) {
+        s->flags &= ~(unsigned)START_HOLD_MOUNTS; /* a subvolume that is in use cannot go */
         return whole_rootfs(root, ret_fd);
+    }
     CLEAN_FD
     int upper = -1;
     CLEAN_FD
@@ -158,5 +161,7 @@ struct err start_container(struct keeper *k, struct protocol_start *s, const int
     TRY(decode_config(s, &a, &no_score, &config));
     TRY(open_log(k, s));
     TRY(create(k, s, &config, &a, &given, &p));
+    if (s->flags & START_HOLD_MOUNTS) /* without it the end only takes longer */
+        err_ignore(ns_open(k->init.pid, "mnt", &k->mounts_fd));
     return set_streams(k, &p);
 }
