@@ -95,7 +95,7 @@ const struct api_route api_routes[] = {
     {"POST", "/build", api_build},
     {"POST", "/build/prune", api_build_prune},
     {"GET", "/corten/images/{*}/explain", api_image_explain},
-    {"POST", "/corten/images/{}/squash", api_image_squash},
+    {"POST", "/corten/images/{*}/squash", api_image_squash},
     {"POST", "/corten/system/check", api_store_check},
     {"POST", "/corten/system/gc", api_store_gc},
     {"HEAD", "/corten/volumes/{}/archive", api_volume_stat},

@@ -31,7 +31,8 @@ expect_match "$(dk history --no-trunc flat:1 | sed -n 2p)" "create new from $(dk
 expect_eq "$(dk history --format '{{.Size}}' --human=false flat:1 | grep -vc '^0$')" 1
 
 step "above a base: its layers stay, what they hide is hidden"
-id=$(ct image squash --base box -t based four) || fail "squash: $id"
+dk tag four team/deep/four
+id=$(ct image squash --base box -t based team/deep/four) || fail "squash: $id"
 expect_eq "$(dk inspect -f '{{len .RootFS.Layers}} {{index .RootFS.Layers 0}}' based)" "2 $(dk inspect -f '{{index .RootFS.Layers 0}}' box)"
 listing based >"$TEST_TMP/after"
 diff "$TEST_TMP/before" "$TEST_TMP/after" || fail "other files than before"
