@@ -182,7 +182,7 @@ void api_build_record(struct api_call *c) {
 void api_build_base(struct api_call *c) {
     const char *name = api_query(c, "name");
     struct image *i = NULL;
-    struct err e = image_find(c->api->images, str_of(name ? name : ""), &i);
+    struct err e = image_find_rootfs(c->api->images, str_of(name ? name : ""), &i);
     if (err_failed(e)) {
         api_reply_err(c, e);
         return;
@@ -365,7 +365,7 @@ void api_image_explain(struct api_call *c) {
     struct image *i = NULL;
     CLEAN_BUF struct buf made = {0};
     struct json_out jo = {.out = &made};
-    struct err e = image_find(c->api->images, str_of(c->arg[0]), &i);
+    struct err e = image_find_rootfs(c->api->images, str_of(c->arg[0]), &i);
     if (err_failed(e)) {
         api_reply_err(c, e);
         return;

@@ -121,6 +121,8 @@ static void view_image(struct image *i, const struct rootfs_driver *driver, int 
             strmap_set(data, a, "LowerDir", image_layer_paths(i, 1, a));
         strmap_set(data, a, "UpperDir", arena_printf(a, "%.*s", (int)strcspn(all, ":"), all));
     }
+    if (i->artifact && i->created)
+        ret->created = time_format(i->created, arena_alloc(a, TIME_TEXT_MAX));
     if (minor < 44 && (!ret->created || !*ret->created))
         ret->created = arena_strz(a, "0001-01-01T00:00:00Z");
     view_names(i, NULL, a, &ret->repo_tags, &ret->repo_digests);

@@ -19,9 +19,9 @@ static struct err read_squash(struct api_call *c, struct image_squash *s) {
     while (c->r && http_query_nth(c->r, "tag", n))
         n++;
     struct reference *tags = arena_array(&c->arena, n + 1, sizeof(*tags));
-    TRY(image_find(c->api->images, str_of(c->arg[0]), &s->image));
+    TRY(image_find_rootfs(c->api->images, str_of(c->arg[0]), &s->image));
     if (base && *base)
-        TRYF(image_find(c->api->images, str_of(base), &s->base), "base");
+        TRYF(image_find_rootfs(c->api->images, str_of(base), &s->base), "base");
     for (size_t i = 0; i < n && (tag = http_query_nth(c->r, "tag", i)); i++) {
         TRY(reference_parse(str_of(tag), &tags[i]));
         if (tags[i].has_digest)

@@ -80,7 +80,7 @@ void api_container_lifecycle(struct api_call *c) {
 void api_image_lifecycle(struct api_call *c) {
     struct image *i = NULL;
     struct lifecycle_metadata m;
-    struct err e = image_find(c->api->images, str_of(c->arg[0]), &i);
+    struct err e = image_find_rootfs(c->api->images, str_of(c->arg[0]), &i);
     if (err_failed(e)) {
         api_reply_err(c, e);
         return;

@@ -103,7 +103,7 @@ void container_merge_config(struct api_config *c, const struct api_config *image
 static struct err find_image(struct create_job *j, const char *ref, struct image **ret) {
     if (!ref || !*ref)
         return err_new(ERR_INVALID, "no image specified: the body needs 'Image'");
-    TRY(image_find(j->cs->config.images, str_of(ref), ret));
+    TRY(image_find_rootfs(j->cs->config.images, str_of(ref), ret));
     return OK;
 }
 

@@ -189,7 +189,7 @@ static struct err add_image(struct container *c, const struct api_mount *given,
         TRY(check_subpath(given, o->subpath));
         m->subpath = o->subpath;
     }
-    struct err e = image_find(c->all->config.images, str_of(given->source), &image);
+    struct err e = image_find_rootfs(c->all->config.images, str_of(given->source), &image);
     if (err_failed(e)) /* to a 404 the stock CLI answers by pulling the container's image */
         return err_as(e, ERR_INVALID);
     m->name = m->source = arena_strz(&c->arena, given->source);

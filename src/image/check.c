@@ -40,7 +40,7 @@ static bool ingest_known(const struct images *im, const char *name) {
     LIST_FOR ((struct list *)(uintptr_t)&im->jobs, n)
         if (strcmp(CONTAINER_OF(n, struct image_job, link)->name, name) == 0)
             return true;
-    return (im->rebuild && strcmp(name, "rebuild") == 0) || strcmp(im->check->name, name) == 0 ||
+    return rebuild_has(im, name) || strcmp(im->check->name, name) == 0 ||
            reaper_has(im, NULL, name);
 }
 

@@ -19,7 +19,17 @@ static size_t find_document(const struct document *items, size_t n, const struct
     return i;
 }
 
-/* The documents of a question; one that was not reserved, or is a layer's blob too, is left out. */
+/* One that is reserved, or a layer's blob that is here, too. */
+static bool can_document(const struct blob *b) {
+    return b && b->state != ROW_REMOVING &&
+           (b->compression == BLOB_DOCUMENT || b->state == ROW_PRESENT);
+}
+
+bool blob_resumes(const struct blob *b) {
+    return b->compression != BLOB_DOCUMENT || b->size > DOCUMENT_RESUMES;
+}
+
+/* The documents of a question; one that was not reserved is left out. */
 static void told_documents(const struct images *im, struct str body, struct documents *ret) {
     struct str value;
     uint16_t tag;
@@ -29,8 +39,8 @@ static void told_documents(const struct images *im, struct str body, struct docu
             continue;
         memcpy(&r, value.p, sizeof(r));
         struct blob *b = map_get(&im->blobs, str_n(r.digest, SHA256_SIZE));
-        if (!b || b->state == ROW_REMOVING || b->compression != BLOB_DOCUMENT ||
-            find_document(ret->items, ret->n, b) < ret->n || ret->n == IMAGE_DOCUMENTS_MAX)
+        if (!can_document(b) || find_document(ret->items, ret->n, b) < ret->n ||
+            ret->n == IMAGE_DOCUMENTS_MAX)
             continue;
         vec_push(ret, ((struct document){b, (int)r.kind}));
     }
@@ -44,6 +54,29 @@ static size_t next_documents(const struct image_fact *known, const struct docume
             vec_push(ret_old, known->documents.items[i]);
     size_t all = ret_old->n + told->n;
     return all > IMAGE_DOCUMENTS_MAX ? all - IMAGE_DOCUMENTS_MAX : 0;
+}
+
+bool documents_have(const struct images *im, const struct image_fact *known, struct str body,
+                    const struct digest *d) {
+    struct documents told = {0};
+    const struct blob *b = map_get(&im->blobs, digest_key(d));
+    told_documents(im, body, &told);
+    bool has = b && (find_document(told.items, told.n, b) < told.n ||
+                     (known && find_document(known->documents.items, known->documents.n, b) <
+                                   known->documents.n));
+    vec_done(&told);
+    return has;
+}
+
+/* An artifact is as large as what it is made of. */
+static void count_size(struct image_fact *f) {
+    if (!f->image.artifact)
+        return;
+    f->image.size = f->image.config_text.len;
+    for (size_t i = 0; i < f->documents.n; i++)
+        if (f->documents.items[i].kind == DOCUMENT_BLOB)
+            f->image.size += f->documents.items[i].blob->size;
+    image_changed(&f->image);
 }
 
 void documents_build(struct images *im, const struct image_fact *known, const struct digest *image,
@@ -78,6 +111,7 @@ void documents_apply(struct images *im, struct image_fact *f, struct str body) {
     }
     for (size_t i = 0; i < f->documents.n; i++)
         f->documents.items[i].blob->docs++;
+    count_size(f);
     vec_done(&told);
     vec_done(&old);
     if (drop > 0)
@@ -93,7 +127,7 @@ void documents_unlink(struct image_fact *f) {
 void document_drop(struct images *im, struct blob *b, struct store_txn *t) {
     size_t it = 0;
     void *p;
-    if (b->compression != BLOB_DOCUMENT)
+    if (b->docs == 0)
         return;
     store_add(t, "DELETE FROM image_document WHERE digest = ?", "b", digest_key(&b->digest));
     while (b->docs > 0 && map_next(&im->by_id, &it, NULL, &p)) {
@@ -103,6 +137,7 @@ void document_drop(struct images *im, struct blob *b, struct store_txn *t) {
             continue;
         vec_remove(&f->documents, i);
         b->docs--;
+        count_size(f);
     }
 }
 
@@ -110,10 +145,11 @@ struct err document_load(void *arg, struct store_row *r) {
     struct images *im = arg;
     struct image_fact *f = map_get(&im->by_id, row_blob(r, 0));
     struct blob *b = map_get(&im->blobs, row_blob(r, 1));
-    if (!f || !b || b->compression != BLOB_DOCUMENT || b->state != ROW_PRESENT)
+    if (!f || !b || b->state != ROW_PRESENT)
         return OK; /* set aside: the image is pushed with a manifest of our own */
     b->docs++;
     vec_push(&f->documents, ((struct document){b, (int)row_int(r, 2)}));
+    count_size(f);
     return OK;
 }
 

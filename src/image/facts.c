@@ -41,6 +41,14 @@ struct image_fact *image_fact_new(struct images *im, const struct digest *id, ch
     return f;
 }
 
+void image_fact_artifact(struct image_fact *f, const char *type) {
+    if (!type || !*type)
+        return;
+    f->image.artifact = arena_strz(&f->arena, type);
+    f->image.size = f->image.config_text.len;
+    f->image.step = false;
+}
+
 void image_fact_index(struct images *im, struct image_fact *f) {
     map_set(&im->by_id, digest_key(&f->image.id), f);
     if (!f->image.removed)
@@ -119,7 +127,8 @@ const struct oci_image_config *image_config(struct image *i) {
     struct image_fact *f = fact_of(i);
     if (!f->config) {
         f->config = arena_alloc(&f->arena, sizeof(*f->config));
-        struct err e = oci_image_config_parse(i->config_text, &f->arena, f->config);
+        struct err e = i->artifact ? OK
+                                   : oci_image_config_parse(i->config_text, &f->arena, f->config);
         /* It was parsed when it was registered; only a newer, stricter program can come here. */
         log_err(LOG_ERROR, e, "config of image %s", i->id_text);
     }
@@ -176,6 +185,8 @@ struct bus *images_events(struct images *im) {
 struct err image_layer_names(const struct image *i, struct arena *a, const char *const **ret_names,
                              size_t *ret_n) {
     const char **names = arena_array(a, i->layers_n + 1, sizeof(*names));
+    if (i->artifact)
+        return err_new(ERR_INVALID, "%s is an artifact, not an image", i->id_text);
     for (size_t n = 0; n < i->layers_n; n++) {
         struct layer *l = i->layers[i->layers_n - 1 - n];
         if (layer_fact_of(l)->suspect)

@@ -80,6 +80,7 @@ struct images {
     struct reaper *reaper;
     struct rebuild *rebuild; /* the running one */
     struct worker *rebuild_worker;
+    struct timer *rebuild_timer;  /* until the next try */
     struct check *check;          /* the running one */
     struct gc *gc;                /* the running one */
     struct settle *settle;        /* the running one */
@@ -114,6 +115,8 @@ struct layer_fact *layer_fact_new(int64_t row, const struct digest *diff_id);
 /* An image with its layers (refs are counted); takes config_text over. Not yet in the index. */
 struct image_fact *image_fact_new(struct images *im, const struct digest *id, char *config_text,
                                   size_t config_len, struct layer **layers, size_t layers_n);
+/* It is an artifact of this type (NULL: none). Its documents come after that. */
+void image_fact_artifact(struct image_fact *f, const char *type);
 void image_fact_index(struct images *im, struct image_fact *f);
 /* Takes it out of the index, drops its refs, frees it. */
 void image_fact_free(struct images *im, struct image_fact *f);
@@ -130,6 +133,10 @@ void tag_free(struct images *im, struct image_tag *t);
 void image_set_tag(struct images *im, struct image *i, const struct reference *ref, int64_t now);
 void image_publish(struct images *im, const char *action, struct image *i, const char *name);
 
+/* Is it worth keeping a part of it? Documents are small, but for the blobs of artifacts. */
+#define DOCUMENT_RESUMES (8u << 20)
+bool blob_resumes(const struct blob *b);
+
 /* --- document.c
  * ---------------------------------------------------------------------------------------------- */
 #define IMAGE_DOCUMENTS_MAX 256 /* of one image; older ones go first */
@@ -137,6 +144,9 @@ void image_publish(struct images *im, const char *action, struct image *i, const
  * now, memory once they are committed. */
 void documents_build(struct images *im, const struct image_fact *known, const struct digest *image,
                      struct str body, struct store_txn *t);
+/* Does the question tell of that blob, or has the image it already? */
+bool documents_have(const struct images *im, const struct image_fact *known, struct str body,
+                    const struct digest *d);
 void documents_apply(struct images *im, struct image_fact *f, struct str body);
 void documents_unlink(struct image_fact *f);
 /* A damaged one goes: no image has it any more. */
@@ -145,6 +155,13 @@ struct err document_load(void *arg, struct store_row *r);
 struct json_out;
 /* The value of "documents" in a job's arguments. */
 void documents_describe(struct json_out *o, const struct image_fact *f);
+
+/* --- artifact.c
+ * ---------------------------------------------------------------------------------------------- */
+/* What a commit says is an artifact: is text the manifest of one, and are all its blobs told in
+ * body or kept? *ret_created 0: it does not say. */
+struct err artifact_commit(struct images *im, struct str text, struct str body, struct arena *a,
+                           const char **ret_type, int64_t *ret_created);
 
 /* --- partial.c
  * -----------------------------------------------------------------------------------------------
@@ -186,7 +203,7 @@ void reap_blob(struct images *im, struct blob *b);
 void reap_partial(struct images *im, const struct digest *d);
 /* A directory below ingest/. */
 void reap_ingest(struct images *im, const char *name);
-/* All of ingest/ (start-up). */
+/* All of ingest/ (start-up); jobs get names that are not in it. */
 void reap_all_ingest(struct images *im);
 struct reaper *reaper_new(struct images *im);
 void reaper_free(struct reaper *r);
@@ -208,6 +225,7 @@ void jobs_cancel(struct images *im);
 /* Unpacks suspect layers again. */
 void images_rebuild(struct images *im);
 void rebuild_detach(struct images *im);
+bool rebuild_has(const struct images *im, const char *ingest);
 /* The images of a layer that is lost for good cannot be used: they go, with a word in the log. */
 void drop_images_of(struct images *im, struct layer_fact *l, const char *why);
 

@@ -67,6 +67,16 @@ struct err image_find(struct images *im, struct str ref, struct image **ret) {
     return OK;
 }
 
+struct err image_find_rootfs(struct images *im, struct str ref, struct image **ret) {
+    struct image *i;
+    TRY(image_find(im, ref, &i));
+    if (i->artifact)
+        return err_new(ERR_INVALID, "%.*s is an artifact (%.128s), not an image", STR_ARG(ref),
+                       i->artifact);
+    *ret = i;
+    return OK;
+}
+
 bool image_is_dangling(const struct image *i) {
     LIST_FOR (&i->tags, n)
         if (CONTAINER_OF(n, struct image_tag, link)->ref.tag[0])

@@ -119,7 +119,7 @@ static void gather(struct plan *p) {
 }
 
 static uint64_t frees(const struct plan *p, const struct image *i) {
-    uint64_t n = 0;
+    uint64_t n = i->artifact ? i->size : 0;
     for (size_t k = 0; k < i->layers_n; k++) {
         const struct layer_fact *l = layer_fact_of(i->layers[k]);
         if (count_of(&p->refs, l, l->refs) == 1)

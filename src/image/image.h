@@ -110,12 +110,14 @@ struct image_hold {
     bool running;             /* kept true by the container while it runs */
 };
 struct image {
-    struct digest id;              /* sha256 of the config's bytes */
+    struct digest id;              /* sha256 of config_text */
     char id_text[DIGEST_TEXT_MAX]; /* "sha256:…" */
-    struct str config_text;        /* the raw bytes of the config */
+    struct str config_text;        /* the raw bytes of the config; of an artifact: its manifest */
+    const char *artifact;          /* NULL; else its type: a manifest of anything but an image (a
+                                    * signature, a chart) with its blobs. Nothing can run it. */
     struct layer **layers;         /* bottom first */
     size_t layers_n;
-    uint64_t size;        /* sum of its layers */
+    uint64_t size;        /* sum of its layers; of an artifact's blobs */
     int64_t created;      /* wall ns, from the config; 0: never said */
     int64_t tagged_at;    /* wall ns of the last tag; 0: never */
     struct list tags;     /* struct image_tag */
@@ -135,7 +137,8 @@ struct image {
     bool step;    /* of the builder: config with layers alone; lists leave it out */
 };
 
-/* The decoded config; decoded on first use and kept. Never fails: it was checked when it came. */
+/* The decoded config (empty for an artifact); decoded on first use and kept. Never fails: it was
+ * checked when it came. */
 const struct oci_image_config *image_config(struct image *i);
 /* Iteration over visible images in no order: `size_t it = 0; while ((i = images_next(im, &it)))`.
  * Nothing may be added or removed meanwhile. */
@@ -148,6 +151,8 @@ void images_usage(const struct images *im, uint64_t *ret_layers, uint64_t *ret_b
 /* By name, name:tag, name@digest, name:tag@digest, id or unambiguous prefix of an id. ERR_NOT_FOUND
  * "No such image: foo:latest"; ERR_INVALID "invalid reference format". */
 struct err image_find(struct images *im, struct str ref, struct image **ret);
+/* The same for what is made of files: ERR_INVALID for an artifact. */
+struct err image_find_rootfs(struct images *im, struct str ref, struct image **ret);
 /* By full id ("sha256:…" or 64 hex digits), hidden ones too: for restored containers. NULL: none.
  */
 struct image *image_by_id(struct images *im, struct str id);

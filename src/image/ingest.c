@@ -166,7 +166,7 @@ static void put_document_record(struct buf *body, const struct ingest_document *
     msg_put(body, TAG_BLOB, str_n(&r, sizeof(r)));
 }
 
-struct err ingest_documents_place(struct ingest *in, struct ingest_documents *docs) {
+struct err ingest_documents_reserve(struct ingest *in, struct ingest_documents *docs) {
     CLEAN_BUF struct buf body = {0};
     CLEAN_MSG struct msg m = {0};
     if (docs->n == 0)
@@ -184,8 +184,11 @@ struct err ingest_documents_place(struct ingest *in, struct ingest_documents *do
         memcpy(&have, value.p, sizeof(have));
         docs->items[at++].have = have != 0;
     }
-    if (at < docs->n)
-        return err_new(ERR_SYSTEM, "the daemon's answer is too short");
+    return at == docs->n ? OK : err_new(ERR_SYSTEM, "the daemon's answer is too short");
+}
+
+struct err ingest_documents_place(struct ingest *in, struct ingest_documents *docs) {
+    TRY(ingest_documents_reserve(in, docs));
     return ingest_place_documents(in, docs);
 }
 
@@ -252,6 +255,8 @@ struct err ingest_commit(struct ingest *in, const struct ingest_commit *c) {
     }
     if (c->config.len > 0)
         msg_put(&body, TAG_CONFIG, c->config);
+    if (c->artifact)
+        msg_put(&body, TAG_ARTIFACT, STR(""));
     if (c->parent)
         msg_put(&body, TAG_PARENT, str_n(c->parent->bytes, SHA256_SIZE));
     for (size_t i = 0; i < c->tags_n; i++)
@@ -313,6 +318,7 @@ struct err ingest_image(const struct ingest *in, size_t i, struct arena *a,
     const struct json *layers = json_get(j, "layers"), *tags = json_get(j, "tags");
     *ret = (struct ingest_image){.config = json_str(json_get(j, "config"))};
     TRY(digest_parse(json_str(json_get(j, "id")), &ret->id));
+    ret->artifact = json_bool(json_get(j, "artifact"), false);
     ret->layers_n = json_len(layers);
     ret->layers = arena_array(a, ret->layers_n + 1, sizeof(*ret->layers));
     for (size_t n = 0; n < ret->layers_n; n++)

@@ -38,7 +38,7 @@ struct ingest_document {
     enum document_kind kind;
     uint64_t size;
     bool have;     /* the store has its bytes */
-    char file[32]; /* else: file in the ingest directory */
+    char file[96]; /* else: file, by its path from the ingest directory */
 };
 struct ingest_documents VEC_BODY(struct ingest_document);
 
@@ -124,7 +124,9 @@ struct err ingest_document_add(struct ingest *in, enum document_kind kind, struc
 /* The same for a file of the ingest directory whose digest was seen while it was written. */
 void ingest_document_add_file(struct ingest_documents *docs, enum document_kind kind,
                               const struct digest *d, uint64_t size, const char *file);
-/* Reserves them and runs their files into place; a commit then gives them to the image. */
+/* Registers them; fills `have`. */
+struct err ingest_documents_reserve(struct ingest *in, struct ingest_documents *docs);
+/* The same, and runs their files into place; a commit then gives them to the image. */
 struct err ingest_documents_place(struct ingest *in, struct ingest_documents *docs);
 
 /* The manifests and indexes that the store keeps for a described image, read and checked. */
@@ -167,6 +169,7 @@ struct ingest_commit {
     const char *cache_key;                    /* or NULL */
     const struct digest *same;                /* no config: this image is the result; or NULL */
     const struct ingest_documents *documents; /* placed; kept for the image; or NULL */
+    bool artifact; /* config is the manifest of one; its blobs are among documents, or kept */
 };
 struct err ingest_commit(struct ingest *in, const struct ingest_commit *c);
 
@@ -181,6 +184,7 @@ struct err ingest_make_blob(struct ingest *in, struct ingest_layer *l);
 struct ingest_image {
     struct digest id;
     struct str config;
+    bool artifact;               /* config is the manifest of one */
     struct ingest_layer *layers; /* have; bottom first */
     size_t layers_n;
     struct strs tags;                        /* canonical text */
@@ -190,3 +194,8 @@ struct ingest_image {
 size_t ingest_images_n(const struct ingest *in);
 struct err ingest_image(const struct ingest *in, size_t i, struct arena *a,
                         struct ingest_image *ret);
+/* The blobs of a described artifact, each once, as layers without files: diff_id is the digest.
+ * ERR_SYSTEM: one of them is not in the store (any more). */
+struct err ingest_artifact(const struct ingest_image *image, struct arena *a,
+                           struct oci_manifest *ret, struct ingest_layer **ret_blobs,
+                           size_t *ret_n);

@@ -127,6 +127,37 @@ static bool has_blob(const struct ingest_image *image, const struct oci_descript
     return false;
 }
 
+static struct err add_blob(const struct ingest_image *image, const struct oci_descriptor *d,
+                           struct ingest_layer *blobs, size_t *n) {
+    struct ingest_layer *b = &blobs[*n];
+    *b = (struct ingest_layer){.has_blob = true, .blob_size = (uint64_t)d->size};
+    TRY(digest_parse(str_of(d->digest), &b->blob));
+    for (size_t i = 0; i < *n; i++)
+        if (digest_eq(&blobs[i].blob, &b->blob))
+            return OK;
+    b->diff_id = b->blob;
+    b->have_blob = has_blob(image, d);
+    (*n)++;
+    return b->have_blob ? OK
+                        : err_new(ERR_SYSTEM, "blob %s of the artifact is not here: pull it again",
+                                  d->digest);
+}
+
+struct err ingest_artifact(const struct ingest_image *image, struct arena *a,
+                           struct oci_manifest *ret, struct ingest_layer **ret_blobs,
+                           size_t *ret_n) {
+    size_t n = 0;
+    TRY(oci_manifest_parse(image->config, a, ret));
+    const struct oci_descriptor *d = ret->layers.items;
+    struct ingest_layer *blobs = arena_array(a, ret->layers.n + 1, sizeof(*blobs));
+    TRY(add_blob(image, &ret->config, blobs, &n));
+    for (size_t i = 0; i < ret->layers.n; i++)
+        TRY(add_blob(image, &d[i], blobs, &n));
+    *ret_blobs = blobs;
+    *ret_n = n;
+    return OK;
+}
+
 bool kept_is_whole(const struct kept_documents *k, const struct kept_document *d) {
     const struct oci_descriptor *layers = d->manifest.layers.items;
     if (d->is_index)

@@ -29,7 +29,7 @@ static bool job_release_blob(struct images *im, struct blob *b) {
         b->resumable = false;
         reap_partial(im, &b->digest);
     }
-    return b->compression == BLOB_DOCUMENT && b->docs == 0;
+    return b->compression == BLOB_DOCUMENT && b->docs == 0 && b->state == ROW_PRESENT;
 }
 
 static void job_release_layers(struct image_job *j) {
@@ -176,6 +176,7 @@ static void describe_image(struct json_out *o, const struct image *i) {
     jo_kstr(o, "id", i->id_text);
     jo_key(o, "config");
     jo_str(o, i->config_text);
+    jo_kbool(o, "artifact", i->artifact != NULL);
     jo_key(o, "layers");
     jo_arr(o);
     for (size_t n = 0; n < i->layers_n; n++)

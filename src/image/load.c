@@ -55,8 +55,7 @@ static struct err load_blob(void *arg, struct store_row *r) {
         b->state = ROW_PRESENT; /* document_load counts who keeps it */
         return OK;
     }
-    if ((row_int(r, 4) == ROW_PENDING || row_int(r, 4) == ROW_PARTIAL) && !l &&
-        b->compression != BLOB_DOCUMENT) {
+    if ((row_int(r, 4) == ROW_PENDING || row_int(r, 4) == ROW_PARTIAL) && !l && blob_resumes(b)) {
         b->state = ROW_PENDING; /* of a job that the last daemon took with it */
         b->resumable = true;
         b->since = row_int(r, 6);
@@ -96,6 +95,7 @@ static struct err load_image(void *arg, struct store_row *r) {
         layers[i] = &l->layer;
     }
     struct image_fact *f = image_fact_new(im, &id, str_dup(config), config.len, layers, n);
+    image_fact_artifact(f, row_text(r, 8));
     f->image.created = row_int(r, 3);
     f->image.tagged_at = row_int(r, 5);
     f->image.removed = row_int(r, 6) != 0;
@@ -155,7 +155,8 @@ struct err facts_load(struct images *im) {
         {"SELECT seq FROM sqlite_sequence WHERE name = 'layer'", load_sequence},
         {"SELECT id, diff_id, size, state, unsynced, tree FROM layer ORDER BY id", load_layer},
         {"SELECT digest, diff_id, size, compression, state, source, since FROM blob", load_blob},
-        {"SELECT id, config, layers, created, parent, tagged_at, removed, used_at FROM image",
+        {"SELECT id, config, layers, created, parent, tagged_at, removed, used_at, "
+         "artifact FROM image",
          load_image},
         {"SELECT id, parent FROM image WHERE parent IS NOT NULL", load_parent},
         {"SELECT ref, image FROM image_tag ORDER BY tagged_at, ref", load_tag},

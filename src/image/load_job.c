@@ -95,15 +95,17 @@ static struct err load_manifest_json(const struct spool *s, struct member *m, st
 
 static struct err load_members(const struct spool *s, struct loads *ret) {
     struct member *m = spool_find(s, "manifest.json");
-    if (m)
+    if (m) {
         TRY(load_manifest_json(s, m, ret));
-    else if (spool_find(s, "index.json"))
+        TRY(load_artifacts(s, ret));
+    } else if (spool_find(s, "index.json")) {
         TRY(load_layout(s, ret));
-    else if ((m = spool_find(s, "repositories")) != NULL)
+    } else if ((m = spool_find(s, "repositories")) != NULL) {
         TRY(load_legacy(s, m, ret));
-    else
+    } else {
         return err_new(ERR_INVALID, "not an image archive: no manifest.json, index.json or "
                                     "repositories in it");
+    }
     return ret->n ? OK : err_new(ERR_INVALID, "the archive has no image");
 }
 
@@ -315,7 +317,8 @@ static struct err commit_loaded(struct ingest *in, struct loaded *l, const struc
                               .tags = l->tags.items,
                               .tags_n = l->tags.n,
                               .event = "load",
-                              .documents = &l->documents};
+                              .documents = &l->documents,
+                              .artifact = l->artifact};
     c.event_name = l->tags.n ? reference_familiar(&l->tags.items[0], text)
                              : digest_text(&l->id, id);
     TRY(ingest_commit(in, &c));

@@ -10,6 +10,7 @@ struct loaded_layer {
     struct member *member;
 };
 struct loaded {
+    bool artifact; /* config is its manifest; its blobs are documents */
     struct buf config;
     struct digest id;
     VEC(struct loaded_layer) layers; /* bottom first */
@@ -23,6 +24,13 @@ struct err load_layout(const struct spool *s, struct loads *ret);
 struct err load_legacy(const struct spool *s, struct member *repositories, struct loads *ret);
 /* Adds what index.json, when there is one, says about the images. */
 void load_documents(const struct spool *s, struct loads *loads);
+/* An artifact of the layout: text is its manifest m. Names are the caller's. */
+struct err load_artifact(const struct spool *s, struct str text, const struct oci_manifest *m,
+                         struct loaded *ret);
+/* The artifacts of an archive whose images manifest.json tells: those that index.json lists. */
+struct err load_artifacts(const struct spool *s, struct loads *ret);
+/* The name in a descriptor's annotations; one that is no reference names nothing. */
+void loaded_name(const struct oci_descriptor *d, struct loaded *l);
 /* Takes the config and finds as many members as it has diff ids. paths: of layers. */
 struct err loaded_config(const struct spool *s, struct member *config, struct loaded *ret,
                          struct strs *ret_diff_ids, struct arena *a);

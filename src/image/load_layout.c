@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The name in the annotations; one that is no reference names nothing. */
-static void add_name(const struct oci_descriptor *d, struct loaded *l) {
+void loaded_name(const struct oci_descriptor *d, struct loaded *l) {
     static const char *const keys[] = {"io.containerd.image.name",
                                        "org.opencontainers.image.ref.name"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
@@ -24,12 +23,6 @@ static void add_name(const struct oci_descriptor *d, struct loaded *l) {
     }
 }
 
-/* Artifacts (an SBOM, a chart) are manifests, too; they are no images and stay out of the store. */
-static bool is_artifact(const struct oci_manifest *m) {
-    const char *type = m->config.media_type;
-    return strcmp(type, OCI_CONFIG) != 0 && strcmp(type, DOCKER_CONFIG) != 0;
-}
-
 static bool is_schema1(const char *media_type) {
     return strcmp(media_type, DOCKER_SCHEMA1) == 0 ||
            strcmp(media_type, DOCKER_SCHEMA1_SIGNED) == 0;
@@ -46,11 +39,11 @@ static struct err load_manifest(const struct spool *s, const struct oci_descript
     TRY(spool_blob(s, d->digest, d->size, &m));
     TRY(spool_text(s, m, OCI_MANIFEST_MAX, &text));
     TRYF(oci_manifest_parse(buf_str(&text), &a, &manifest), "manifest %s", d->digest);
-    if (is_artifact(&manifest))
-        return answer_stream_line(
-            s->in, "Left out: %.71s is an artifact (%.128s), not an image\n", d->digest,
-            manifest.artifact_type ? manifest.artifact_type : manifest.config.media_type);
     struct loaded *l = vec_add(ret);
+    if (oci_artifact_type(&manifest)) {
+        loaded_name(d, l);
+        return load_artifact(s, buf_str(&text), &manifest, l);
+    }
     struct strs diff_ids;
     TRY(spool_blob(s, manifest.config.digest, manifest.config.size, &m));
     TRY(loaded_config(s, m, l, &diff_ids, &a));
@@ -67,7 +60,7 @@ static struct err load_manifest(const struct spool *s, const struct oci_descript
         TRY(spool_blob(s, layers[i].digest, layers[i].size, &m));
         TRY(loaded_layer_add(l, diff_ids.items[i], m));
     }
-    add_name(d, l);
+    loaded_name(d, l);
     return OK;
 }
 

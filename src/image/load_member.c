@@ -157,6 +157,14 @@ static struct err unpack(struct unpack *u, const char *path, uint64_t size, stru
     return ingest_fill_unknown(u->in, &u->m->layer, u->m->tree, s, true, &entries);
 }
 
+static struct err keep_rest(int fd, struct stream *data, struct sha256 *h, struct member *m) {
+    uint64_t more;
+    CLEAN_STREAM struct stream *rest = stream_tee(stream_borrow(data), h, NULL);
+    TRY(stream_copy_fd(rest, fd, &more));
+    sha256_end(h, m->digest.bytes);
+    return OK;
+}
+
 struct err member_unpack(struct ingest *in, const char *path, uint64_t size, struct str head,
                          struct stream *data, struct member *m) {
     struct sha256 *h OWN(sha256_clean) = sha256_new();
@@ -184,8 +192,8 @@ struct err member_unpack(struct ingest *in, const char *path, uint64_t size, str
         m->problem = OK;
         return e;
     }
-    if (err_failed(m->problem))
-        return OK;
+    if (err_failed(m->problem)) /* a layer it is not, but it may be a part of an artifact */
+        return fd >= 0 ? keep_rest(fd, data, h, m) : OK;
     m->digest = m->layer.diff_id;
     if (u.hash) {
         sha256_end(h, m->digest.bytes);

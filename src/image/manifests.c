@@ -17,6 +17,11 @@ static void put_item(struct json_out *o, const struct image_manifests_item *item
     jo_kstr(o, "id", i->id_text);
     jo_ki64(o, "layers", (int64_t)i->layers_n);
     jo_ki64(o, "size", (int64_t)i->size);
+    if (i->artifact) {
+        jo_kstr(o, "artifact", i->artifact);
+        jo_kstr(o, "media_type", oci_media_type_of(i->config_text));
+        jo_ki64(o, "manifest_size", (int64_t)i->config_text.len);
+    }
     put_optional(o, "architecture", config->architecture);
     put_optional(o, "os", config->os);
     put_optional(o, "variant", config->variant);

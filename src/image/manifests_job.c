@@ -2,8 +2,9 @@
  * completed by what their kept manifests and indexes say: Descriptor and Manifests.
  *
  * Descriptor: a memory file with an array of {id, layers, size, architecture, os, variant,
- * containers, documents, document}. A manifest that went away meanwhile is one that is not there.
- * Source: Engine API 1.48 ImageManifestSummary. Tests: test/e2e/t1205-manifests.sh. */
+ * containers, documents, document}, artifacts also with {artifact, media_type, manifest_size}. A
+ * manifest that went away meanwhile is one that is not there. Source: Engine API 1.48
+ * ImageManifestSummary. Tests: test/e2e/t1205-manifests.sh. */
 #include "base/file.h"
 #include "image/image.h"
 #include "image/jobs.h"
@@ -168,6 +169,36 @@ static void put_manifests(struct json_out *o, struct item *i) {
     jo_arr_end(o);
 }
 
+/* An artifact is its own and only manifest. */
+static void put_artifact(struct json_out *o, const struct item *i) {
+    CLEAN_BUF struct buf text = {0};
+    struct json_out d = {.out = &text};
+    int64_t size = number(i->json, "size");
+    jo_obj(&d);
+    jo_key(&d, "mediaType");
+    jo_str(&d, json_str(json_get(i->json, "media_type")));
+    jo_key(&d, "digest");
+    jo_str(&d, json_str(json_get(i->json, "id")));
+    jo_ki64(&d, "size", number(i->json, "manifest_size"));
+    jo_key(&d, "artifactType");
+    jo_str(&d, json_str(json_get(i->json, "artifact")));
+    jo_obj_end(&d);
+    jo_key(o, "Descriptor");
+    jo_raw(o, buf_str(&text));
+    jo_key(o, "Manifests");
+    jo_arr(o);
+    jo_obj(o);
+    jo_key(o, "ID");
+    jo_str(o, json_str(json_get(i->json, "id")));
+    jo_key(o, "Descriptor");
+    jo_raw(o, buf_str(&text));
+    jo_kbool(o, "Available", true);
+    put_size(o, size, 0);
+    jo_kstr(o, "Kind", "unknown");
+    jo_obj_end(o);
+    jo_arr_end(o);
+}
+
 static struct err put_item(const struct ingest *in, const struct json *j, struct json_out *o) {
     struct item i OWN(item_done) = {0};
     struct json_iter it = {0};
@@ -183,7 +214,10 @@ static struct err put_item(const struct ingest *in, const struct json *j, struct
         jo_key(o, "Descriptor");
         put_descriptor(o, i.top, NULL, &i.arena);
     }
-    put_manifests(o, &i);
+    if (json_get(j, "artifact"))
+        put_artifact(o, &i);
+    else
+        put_manifests(o, &i);
     jo_obj_end(o);
     return OK;
 }

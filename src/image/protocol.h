@@ -38,8 +38,14 @@ enum image_tag_number {
     TAG_CACHE_KEY = 12, /* recorded for the image of this commit */
     TAG_SAME = 13,      /* without CONFIG: the id of the image that is the result */
     TAG_DOCUMENT = 14,  /* document_record; its blob was reserved with compression BLOB_DOCUMENT */
+    TAG_ARTIFACT = 15,  /* empty: CONFIG is the manifest of an artifact */
     TAG_ERROR = 20,     /* three tags: msg_put_err */
 };
+
+/* What the job image-unpack says about each layer. LATER: nothing is known to be wrong with it. */
+#define REBUILD_WHOLE 'y'
+#define REBUILD_LOST 'n'
+#define REBUILD_LATER '?'
 
 /* In place of a compression: a document, no layer; its diff_id is the digest again. Also in the
  * store. */

@@ -25,6 +25,7 @@ struct question {
     struct digest id;
     bool has_image; /* id says which */
     struct oci_image_config config;
+    const char *artifact; /* the type of one; then config says nothing */
     struct arena arena;
     VEC(struct layer_fact *) layers; /* of the image, bottom first */
     VEC(struct reference) tags;
@@ -104,17 +105,22 @@ static void reserve_blob(struct question *q, const struct blob_record *r, struct
         b->compression = (int)r->compression;
         map_set(&im->blobs, digest_key(&b->digest), b);
         vec_push(&q->new_blobs, b);
-        store_add(
-            t,
-            "INSERT INTO blob (digest, diff_id, size, compression, state) VALUES (?, ?, ?, ?, 0)",
-            "bbii", digest_key(&b->digest), digest_key(&b->diff_id), (int64_t)b->size,
-            (int64_t)b->compression);
+        store_add(t,
+                  "INSERT OR REPLACE INTO blob (digest, diff_id, size, compression, state) VALUES "
+                  "(?, ?, ?, ?, 0)",
+                  "bbii", digest_key(&b->digest), digest_key(&b->diff_id), (int64_t)b->size,
+                  (int64_t)b->compression);
     }
     if (b->state == ROW_PARTIAL) {
         b->state = ROW_PENDING;
-        store_add(t, "UPDATE blob SET state = 0 WHERE digest = ?", "b", digest_key(&b->digest));
+        if (b->pins == 0) { /* the part of a layer may be wanted for an artifact now */
+            b->compression = (int)r->compression;
+            memcpy(b->diff_id.bytes, r->diff_id, SHA256_SIZE);
+        }
+        store_add(t, "UPDATE blob SET state = 0, compression = ?, diff_id = ? WHERE digest = ?",
+                  "ibb", (int64_t)b->compression, digest_key(&b->diff_id), digest_key(&b->digest));
     }
-    b->resumable |= q->job->resumable && r->compression != BLOB_DOCUMENT;
+    b->resumable |= q->job->resumable && blob_resumes(b);
     b->pins++;
     vec_push(&q->job->blobs, b);
     msg_put_u64(&q->answer, TAG_HAVE, b->state == ROW_PRESENT);
@@ -158,6 +164,9 @@ static struct err commit_config(struct question *q, struct str text) {
     if (text.len > IMAGE_CONFIG_MAX)
         return err_new(ERR_INVALID, "image config is larger than %u bytes", IMAGE_CONFIG_MAX);
     digest_of(text, &q->id);
+    if (msg_has(buf_str(&q->body), TAG_ARTIFACT))
+        return artifact_commit(q->change.images, text, buf_str(&q->body), &q->arena, &q->artifact,
+                               &q->created);
     TRYF(oci_check_unique(text), "image config");
     TRYF(oci_image_config_parse(text, &q->arena, &q->config), "image config");
     if (q->config.rootfs.diff_ids.n > IMAGE_LAYERS_MAX)
@@ -247,9 +256,9 @@ static struct err commit_image(struct question *q, struct str config, struct sto
     else
         store_add(t,
                   "INSERT INTO image (id, config, layers, created, parent, tagged_at, removed, "
-                  "used_at) VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
-                  "bbbibii", digest_key(&q->id), config, buf_str(&ids), q->created, parent,
-                  has_tag(q) ? q->now : INT64_C(0), q->now);
+                  "used_at, artifact) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)",
+                  "bbbibiis", digest_key(&q->id), config, buf_str(&ids), q->created, parent,
+                  has_tag(q) ? q->now : INT64_C(0), q->now, q->artifact);
     documents_build(im, known, &q->id, buf_str(&q->body), t);
     for (size_t i = 0; i < q->tags.n; i++)
         store_add(t, "INSERT OR REPLACE INTO image_tag (ref, image, tagged_at) VALUES (?, ?, ?)",
@@ -337,6 +346,7 @@ static struct image_fact *apply_image(struct question *q, struct str config) {
         for (size_t i = 0; i < q->layers.n; i++)
             layers[i] = &q->layers.items[i]->layer;
         f = image_fact_new(im, &q->id, str_dup(config), config.len, layers, q->layers.n);
+        image_fact_artifact(f, q->artifact);
         f->image.created = q->created;
         struct image_fact *parent = map_get(&im->by_id, msg_get(buf_str(&q->body), TAG_PARENT));
         if (parent && parent != f && !parent->image.removed)

@@ -23,7 +23,6 @@
 struct batch {
     struct reaper *reaper;
     int layer_fd, blob_fd, ingest_fd; /* of the images, for the pool thread */
-    bool all_ingest;
     VEC(struct layer_fact *) layers;
     VEC(struct blob *) blobs;
     struct strv ingests, partials;
@@ -82,25 +81,6 @@ void reaper_free(struct reaper *r) {
 
 /* --- the pool job
  * ------------------------------------------------------------------------------------ */
-static struct err remove_all_ingest(int ingest_fd) {
-    int fd = openat(ingest_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d) {
-        int r = errno;
-        fd_close(fd);
-        return err_errno(r, "read ingest directory");
-    }
-    CLEAN_STRV struct strv names = {0};
-    struct dirent *e;
-    while ((e = readdir(d)) != NULL)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            strv_add(&names, e->d_name);
-    closedir(d);
-    for (size_t i = 0; i < names.n; i++)
-        TRY(dir_remove(ingest_fd, names.items[i]));
-    return OK;
-}
-
 static struct err batch_work(void *arg) {
     struct batch *b = arg;
     char path[80], hex[65];
@@ -116,8 +96,6 @@ static struct err batch_work(void *arg) {
     for (size_t i = 0; i < b->partials.n; i++)
         if (unlinkat(b->blob_fd, b->partials.items[i], 0) < 0 && errno != ENOENT)
             return err_errno(errno, "remove %s", b->partials.items[i]);
-    if (b->all_ingest)
-        TRY(remove_all_ingest(b->ingest_fd));
     for (size_t i = 0; i < b->ingests.n; i++)
         TRYF(dir_remove(b->ingest_fd, b->ingests.items[i]), "remove ingest directory");
     for (size_t i = 0; i < b->layers.n; i++) {
@@ -228,7 +206,7 @@ static bool batch_has(const struct batch *b, const char *layer, const char *inge
     for (size_t i = 0; ingest && i < b->ingests.n; i++)
         if (strcmp(b->ingests.items[i], ingest) == 0)
             return true;
-    return ingest && b->all_ingest;
+    return false;
 }
 
 bool reaper_has(const struct images *im, const char *layer, const char *ingest) {
@@ -236,8 +214,26 @@ bool reaper_has(const struct images *im, const char *layer, const char *ingest) 
            batch_has(im->reaper->running, layer, ingest);
 }
 
+/* By name, now: a new job's directory must not be taken for an old one, and its name is another. */
 void reap_all_ingest(struct images *im) {
-    next_batch(im)->all_ingest = true;
+    int fd = openat(im->ingest_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        log_warn("images: read directory image/ingest: %s", strerror(errno));
+        fd_close(fd);
+        return;
+    }
+    struct dirent *e;
+    while ((e = readdir(d)) != NULL) {
+        uint64_t number;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        CLEAN_ERR struct err other = str_to_u64(str_of(e->d_name), UINT32_MAX, &number);
+        if (!err_failed(other)) /* else nobody's name */
+            im->next_job = MAX(im->next_job, number);
+        reap_ingest(im, e->d_name);
+    }
+    closedir(d);
 }
 
 void after_reaping(struct images *im, void (*fn)(void *arg), void *arg) {
@@ -265,6 +261,15 @@ static bool layer_unused(const struct layer_fact *l) {
     return l->refs == 0 && l->pins == 0 && (!l->blob || l->blob->pins == 0);
 }
 
+/* The blob of a layer that goes; an artifact may be made of it as well. */
+static void leave_blob(const struct blob *b, struct store_txn *t) {
+    if (b->docs == 0)
+        store_add(t, "UPDATE blob SET state = 2 WHERE digest = ?", "b", digest_key(&b->digest));
+    else
+        store_add(t, "UPDATE blob SET state = 1, compression = ?, diff_id = ? WHERE digest = ?",
+                  "ibb", (int64_t)BLOB_DOCUMENT, digest_key(&b->digest), digest_key(&b->digest));
+}
+
 static struct err collect_build(struct change *c, struct store_txn *t) {
     struct collect *o = CONTAINER_OF(c, struct collect, change);
     size_t it = 0;
@@ -276,8 +281,7 @@ static struct err collect_build(struct change *c, struct store_txn *t) {
         vec_push(&o->layers, l);
         store_add(t, "UPDATE layer SET state = 2 WHERE id = ?", "i", l->row);
         if (l->blob)
-            store_add(t, "UPDATE blob SET state = 2 WHERE digest = ?", "b",
-                      digest_key(&l->blob->digest));
+            leave_blob(l->blob, t);
     }
     it = 0;
     while (map_next(&c->images->blobs, &it, NULL, &p)) {
@@ -306,6 +310,31 @@ static void collect_documents(struct images *im, struct collect *o) {
     }
 }
 
+static void collect_blob(struct images *im, struct blob *b) {
+    map_del(&im->blob_of, digest_key(&b->diff_id));
+    if (b->docs == 0) {
+        b->state = ROW_REMOVING;
+        reap_blob(im, b);
+        return;
+    }
+    struct store_txn *t = store_txn_new(); /* again: it may have become a document meanwhile */
+    leave_blob(b, t);
+    store_commit(im->store, t, STORE_DURABLE, NULL, NULL);
+    b->compression = BLOB_DOCUMENT;
+    b->diff_id = b->digest;
+}
+
+/* Wanted again meanwhile: the store is told. */
+static void keep_layer(struct images *im, const struct layer_fact *l) {
+    struct store_txn *t = store_txn_new();
+    store_add(t, "UPDATE layer SET state = 1 WHERE id = ?", "i", l->row);
+    if (l->blob)
+        store_add(t, "UPDATE blob SET state = 1, compression = ?, diff_id = ? WHERE digest = ?",
+                  "ibb", (int64_t)l->blob->compression, digest_key(&l->blob->diff_id),
+                  digest_key(&l->blob->digest));
+    store_commit(im->store, t, STORE_DURABLE, NULL, NULL);
+}
+
 static void collect_apply(struct change *c, struct err e) {
     struct collect *o = CONTAINER_OF(c, struct collect, change);
     struct images *im = c->images;
@@ -313,21 +342,13 @@ static void collect_apply(struct change *c, struct err e) {
     log_err(LOG_WARN, e, "images: collect unused layers");
     for (size_t i = 0; i < o->layers.n && marked; i++) {
         struct layer_fact *l = o->layers.items[i];
-        if (!layer_unused(l)) { /* wanted again meanwhile: say so, lazily, and keep it */
-            struct store_txn *t = store_txn_new();
-            store_add(t, "UPDATE layer SET state = 1 WHERE id = ?", "i", l->row);
-            if (l->blob)
-                store_add(t, "UPDATE blob SET state = 1 WHERE digest = ?", "b",
-                          digest_key(&l->blob->digest));
-            store_commit(im->store, t, STORE_DURABLE, NULL, NULL);
+        if (!layer_unused(l)) {
+            keep_layer(im, l);
             continue;
         }
         map_del(&im->layers, digest_key(&l->layer.diff_id));
-        if (l->blob) {
-            map_del(&im->blob_of, digest_key(&l->layer.diff_id));
-            l->blob->state = ROW_REMOVING;
-            reap_blob(im, TAKE(l->blob));
-        }
+        if (l->blob)
+            collect_blob(im, TAKE(l->blob));
         l->state = ROW_REMOVING;
         reap_layer(im, l);
     }

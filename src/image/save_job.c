@@ -11,9 +11,10 @@
 #define OUT_SIZE (256u << 10)
 
 struct saved {
-    struct ingest_image image;
-    struct strs names; /* canonical tags to save it under */
-    struct buf made;   /* OCI manifest of ours, where none is kept whose layers the store has */
+    struct ingest_image image; /* of an artifact: layers are its blobs */
+    const char *artifact;      /* its type; or NULL */
+    struct strs names;         /* canonical tags to save it under */
+    struct buf made; /* OCI manifest of ours, where none is kept whose layers the store has */
     struct digest made_digest;
     struct kept_documents kept;
     const struct kept_document *top, *own; /* what it came with; NULL: ours */
@@ -103,9 +104,16 @@ static struct err choose_manifest(struct save *s, struct saved *v) {
 /* One entry for each name, one without for an image that was named by id. */
 static void put_index_entry(struct json_out *o, const struct saved *v, const char *name) {
     struct str text = v->top ? v->top->text : buf_str(&v->made);
+    if (v->artifact)
+        text = v->image.config;
     jo_obj(o);
-    put_descriptor(o, oci_media_type_of(text), v->top ? &v->top->digest : &v->made_digest,
+    put_descriptor(o, oci_media_type_of(text),
+                   v->artifact ? &v->image.id
+                   : v->top    ? &v->top->digest
+                               : &v->made_digest,
                    text.len);
+    if (v->artifact)
+        jo_kstr(o, "artifactType", v->artifact);
     if (name) {
         struct reference r;
         bool right = !err_failed(reference_parse(str_of(name), &r)); /* the daemon's own text */
@@ -148,6 +156,8 @@ static void make_manifest_json(const struct save *s, struct buf *out) {
     jo_arr(&o);
     for (size_t i = 0; i < s->n; i++) {
         const struct saved *v = &s->items[i];
+        if (v->artifact)
+            continue; /* index.json alone knows what that is */
         jo_obj(&o);
         jo_key(&o, "Config");
         put_blob_path(&o, &v->image.id);
@@ -245,7 +255,7 @@ static struct err save_blob(struct save *s, const struct tar_sink *sink,
     struct digest got;
     sha256_end(h, got.bytes);
     if (count != l->blob_size || !digest_eq(&got, &l->blob))
-        return err_new(ERR_SYSTEM, "blob of layer %s is damaged", l->name);
+        return err_new(ERR_SYSTEM, "%s is damaged", buf_cstr(&path));
     return tar_put_padding(sink, l->blob_size);
 }
 
@@ -290,6 +300,8 @@ static struct err save_archive(struct save *s) {
         for (size_t k = 0; k < v->image.layers_n; k++)
             TRY(save_blob(s, &sink, &v->image.layers[k]));
         TRY(save_text(s, &sink, &v->image.id, v->image.config));
+        if (v->artifact)
+            continue;
         TRY(v->own ? save_text(s, &sink, &v->own->digest, v->own->text)
                    : save_text(s, &sink, &v->made_digest, buf_str(&v->made)));
         if (v->top && v->top->is_index)
@@ -304,6 +316,20 @@ static struct err save_archive(struct save *s) {
     return save_flush(s);
 }
 
+static struct err prepare_image(struct save *s, struct saved *v) {
+    for (size_t k = 0; k < v->image.layers_n; k++)
+        if (!v->image.layers[k].has_blob)
+            TRY(ingest_make_blob(s->in, &v->image.layers[k]));
+    return choose_manifest(s, v);
+}
+
+static struct err prepare_artifact(struct save *s, struct saved *v) {
+    struct oci_manifest m;
+    TRY(ingest_artifact(&v->image, &s->arena, &m, &v->image.layers, &v->image.layers_n));
+    v->artifact = oci_artifact_type(&m);
+    return OK;
+}
+
 /* Everything that can fail for a reason of its own comes before the head of the answer. */
 static struct err save_prepare(struct save *s) {
     const struct json *names = json_get(s->in->args, "names");
@@ -315,10 +341,7 @@ static struct err save_prepare(struct save *s) {
         const struct json *own = json_at(names, i);
         for (size_t k = 0; k < json_len(own); k++)
             strs_add(&v->names, &s->arena, arena_str(&s->arena, json_str(json_at(own, k))));
-        for (size_t k = 0; k < v->image.layers_n; k++)
-            if (!v->image.layers[k].has_blob)
-                TRY(ingest_make_blob(s->in, &v->image.layers[k]));
-        TRY(choose_manifest(s, v));
+        TRY(v->image.artifact ? prepare_artifact(s, v) : prepare_image(s, v));
     }
     return OK;
 }

@@ -36,5 +36,9 @@ struct member *spool_find(const struct spool *s, const char *path);
 struct err member_check(struct member *m);
 /* blobs/sha256/<hex>, whose bytes must have that digest. */
 struct err spool_blob(const struct spool *s, const char *digest, int64_t size, struct member **ret);
+/* The same for a part of an artifact: its very bytes, whatever they are, in *ret_file, a file of
+ * the ingest directory. */
+struct err spool_part(const struct spool *s, const char *digest, int64_t size,
+                      struct digest *ret_digest, char ret_file[32]);
 struct err spool_text(const struct spool *s, const struct member *m, size_t max, struct buf *ret);
 struct err spool_open(const struct spool *s, const struct member *m, int *ret_fd);

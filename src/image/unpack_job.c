@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "image/ingest.h"
 #include "image/jobs.h"
+#include "image/protocol.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ static struct err verify(struct ingest *in, const struct ingest_layer *l) {
         return err_errno(errno, "open layer directory");
     TRY(layer_tar(dir, 0, &sink, &t));
     sha256_end(h, got.bytes);
-    return digest_eq(&got, &l->diff_id) ? OK : err_new(ERR_SYSTEM, "the layer is damaged");
+    return digest_eq(&got, &l->diff_id) ? OK : err_new(ERR_INVALID, "the layer is damaged");
 }
 
 static struct err unpack_again(struct ingest *in, struct ingest_layer *l) {
@@ -55,6 +56,15 @@ static struct err restore(struct ingest *in, const struct json *j) {
     return unpack_again(in, &l);
 }
 
+/* Wrong bytes, or none: trying again will not help. */
+static char verdict(struct err e) {
+    if (!err_failed(e))
+        return REBUILD_WHOLE;
+    bool lost = err_kind(e) == ERR_INVALID || err_kind(e) == ERR_UNSUPPORTED ||
+                err_kind(e) == ERR_NOT_FOUND || err_errnum(e) == ENOENT;
+    return lost ? REBUILD_LOST : REBUILD_LATER;
+}
+
 struct err image_unpack_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
                             struct buf *ret_result) {
     CLEAN_INGEST struct ingest in;
@@ -62,7 +72,7 @@ struct err image_unpack_job(struct worker_ctx *ctx, struct str args, const int *
     const struct json *layers = json_get(in.args, "layers");
     for (size_t i = 0; i < json_len(layers); i++) {
         struct err e = restore(&in, json_at(layers, i));
-        buf_addc(ret_result, err_failed(e) ? 'n' : 'y');
+        buf_addc(ret_result, verdict(e));
         log_err(LOG_ERROR, e, "restore layer %zu", i);
     }
     return OK;

@@ -51,6 +51,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg) {
     take_header(line, "range", &t->answer->range);
     take_header(line, "docker-content-digest", &t->answer->digest);
     take_header(line, "www-authenticate", &t->answer->www);
+    take_header(line, "oci-subject", &t->answer->subject);
     return size * n;
 }
 
@@ -290,6 +291,7 @@ void registry_answer_done(struct registry_answer *a) {
     free(a->link);
     free(a->range);
     free(a->www);
+    free(a->subject);
     *a = (struct registry_answer){0};
 }
 

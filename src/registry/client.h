@@ -80,7 +80,7 @@ struct registry_call {
 struct registry_answer {
     long status;
     struct buf body;
-    char *location, *content_type, *content_range, *digest, *link, *range, *www;
+    char *location, *content_type, *content_range, *digest, *link, *range, *www, *subject;
     long retry_after; /* s; 0: not said */
     bool transport;   /* failed: by the network, worth another attempt */
 };

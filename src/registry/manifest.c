@@ -105,8 +105,9 @@ struct err fetch_config(struct registry *r, const struct oci_manifest *m, struct
     TRY(digest_parse(str_of(d->digest), &wanted));
     if (d->size < 0 || d->size > IMAGE_CONFIG_MAX)
         return err_new(ERR_INVALID, "image config is larger than %u bytes", IMAGE_CONFIG_MAX);
-    if (strcmp(d->media_type, OCI_CONFIG) != 0 && strcmp(d->media_type, DOCKER_CONFIG) != 0)
-        return err_new(ERR_UNSUPPORTED, "the artifact is %s, not an image", d->media_type);
+    const char *artifact = oci_artifact_type(m);
+    if (artifact)
+        return err_new(ERR_UNSUPPORTED, "the artifact is %.128s, not an image", artifact);
     CLEAN_FREE
     char *url = mem_printf("blobs/%s", d->digest);
     struct registry_call c = {
@@ -189,6 +190,11 @@ struct err fetch_manifest(struct registry *r, const char *reference, const char 
     if (is_index)
         TRY(fetch_chosen(r, &ret->named.index, shown, p, &ret->chosen));
     ret->manifest = is_index ? ret->chosen.manifest : ret->named.manifest;
+    ret->artifact = oci_artifact_type(&ret->manifest);
+    if (ret->artifact) {
+        buf_add_str(&ret->config, buf_str(is_index ? &ret->chosen.text : &ret->named.text));
+        return OK;
+    }
     TRY(fetch_config(r, &ret->manifest, &ret->config, &ret->arena, &ret->image));
     return check_config(ret, p, is_index, shown);
 }

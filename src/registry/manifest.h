@@ -28,7 +28,8 @@ struct fetched {
     struct digest digest;          /* of the document that the reference names: manifest or index */
     struct document named, chosen; /* chosen: from an index */
     struct oci_manifest manifest;  /* memory of one of them */
-    struct buf config;             /* raw bytes, digest verified */
+    struct buf config;             /* raw bytes, digest verified; of an artifact: its manifest's */
+    const char *artifact;          /* the type of one; NULL: an image, with: */
     struct oci_image_config image;
 };
 void fetched_done(struct fetched *f);

@@ -27,7 +27,7 @@ struct download {
 static int pass_on(struct download *d, const void *p, size_t n) {
     sha256_add(d->hash, p, n);
     atomic_fetch_add(&d->task->got, n);
-    if (fd_write_all(d->pipe, p, n) < 0) {
+    if (d->pipe >= 0 && fd_write_all(d->pipe, p, n) < 0) {
         d->unpacker_gone = true;
         return -EPIPE;
     }
@@ -196,8 +196,26 @@ static struct err first_cause(struct download *d, struct err downloaded, struct 
     return unpacked;
 }
 
+static struct err fetch(struct registry *r, struct download *d) {
+    atomic_store(&d->task->phase, LAYER_DOWNLOADING);
+    TRY(download(r, d));
+    TRY(check_blob(d));
+    atomic_store(&d->task->phase, LAYER_DOWNLOADED);
+    return OK;
+}
+
+static bool is_full(const struct download *d, struct err e) {
+    return d->disk_full || err_errnum(e) == ENOSPC || err_errnum(e) == EDQUOT;
+}
+
 static struct err pull_once(struct registry *r, struct layer_task *t, bool *ret_disk_full) {
     struct sha256 *h OWN(sha256_clean) = sha256_new();
+    if (t->raw) {
+        struct download d = {.task = t, .hash = h, .pipe = -1};
+        struct err e = fetch(r, &d);
+        *ret_disk_full = is_full(&d, e);
+        return e;
+    }
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_errno(errno, "pipe");
@@ -211,16 +229,11 @@ static struct err pull_once(struct registry *r, struct layer_task *t, bool *ret_
         fd_close(ends[1]);
         return err_errno(rc, "start a thread");
     }
-    atomic_store(&t->phase, LAYER_DOWNLOADING);
-    struct err e = download(r, &d);
-    if (!err_failed(e))
-        e = check_blob(&d);
-    if (!err_failed(e))
-        atomic_store(&t->phase, LAYER_DOWNLOADED);
+    struct err e = fetch(r, &d);
     fd_close(ends[1]);
     pthread_join(thread, NULL);
     e = first_cause(&d, e, u.result);
-    *ret_disk_full = d.disk_full || err_errnum(e) == ENOSPC || err_errnum(e) == EDQUOT;
+    *ret_disk_full = is_full(&d, e);
     return e;
 }
 
@@ -244,7 +257,8 @@ struct err layer_pull(struct registry *r, struct layer_task *t) {
     if (!resumed || !wrong)
         return e;
     err_ignore(e); /* the part of an earlier job was to blame, or this try tells again */
-    TRY(ingest_discard(t->in, t->l));
+    if (!t->raw)
+        TRY(ingest_discard(t->in, t->l));
     e = pull_once(r, t, &full);
     if (full || err_kind(e) == ERR_INVALID)
         forget_bytes(t);

@@ -16,6 +16,7 @@ struct layer_task {
     struct ingest *in;
     struct ingest_layer *l;
     const char *url;
+    bool raw;                   /* a blob that is no layer: kept, not unpacked */
     char id[13];                /* of the blob, as the CLI shows it */
     int file;                   /* the blob's */
     uint64_t resumed;           /* bytes that were in it */

@@ -1,6 +1,7 @@
 /* pull_job.c - the job "registry-pull". */
 #include "base/log.h"
 #include "registry/jobs.h"
+#include "registry/pull_artifact.h"
 #include "registry/pull_documents.h"
 #include "registry/pull_layers.h"
 #include "registry/registry.h"
@@ -13,14 +14,10 @@
 #define TAGS_BYTES_MAX (4u << 20)
 
 const struct worker_job registry_jobs[] = {
-    {"registry-pull", registry_pull_job},
-    {"registry-push", registry_push_job},
-    {"registry-login", registry_login_job},
-    {"registry-inspect", registry_inspect_job},
-    {"registry-referrers", registry_referrers_job},
-    {"registry-list", registry_list_job},
-    {"registry-search", registry_search_job},
-    {NULL, NULL},
+    {"registry-pull", registry_pull_job},           {"registry-push", registry_push_job},
+    {"registry-login", registry_login_job},         {"registry-inspect", registry_inspect_job},
+    {"registry-referrers", registry_referrers_job}, {"registry-list", registry_list_job},
+    {"registry-search", registry_search_job},       {NULL, NULL},
 };
 
 struct err job_settings_read(const struct ingest *in, struct job_settings *ret) {
@@ -77,9 +74,21 @@ static struct err commit_pulled(struct ingest *in, const struct reference *ref, 
                               .tags_n = by_tag ? 2 : 1,
                               .event = "pull",
                               .event_name = reference_familiar(ref, name),
-                              .source = source,
-                              .documents = docs};
+                              .source = f->artifact ? NULL : source,
+                              .documents = docs,
+                              .artifact = f->artifact};
     return ingest_commit(in, &c);
+}
+
+/* Layers, and the documents about them. */
+static struct err pull_image(struct ingest *in, struct registry *r, const struct fetched *f,
+                             bool current, struct pulled *v, struct ingest_documents *docs) {
+    struct attestations *a = attestations_start(r, f);
+    struct err e = pull_layers(in, r, f, current, v);
+    if (!err_failed(e))
+        e = attestations_end(a, in, f, docs);
+    attestations_free(a);
+    return err_failed(e) ? e : ingest_documents_place(in, docs);
 }
 
 static struct err pull_tag(struct ingest *in, struct registry *r, const struct reference *ref) {
@@ -99,16 +108,11 @@ static struct err pull_tag(struct ingest *in, struct registry *r, const struct r
     TRY(answer_status_line(in, what, "Pulling from %s", ref->path));
     digest_of(buf_str(&f.config), &id);
     bool current = is_current(in, &id);
-    struct attestations *a = attestations_start(r, &f);
     struct ingest_documents docs = {0};
-    struct err e = pull_layers(in, r, &f, current, &v);
-    if (!err_failed(e))
-        e = attestations_end(a, in, &f, &docs);
-    if (!err_failed(e))
-        e = ingest_documents_place(in, &docs);
+    struct err e = f.artifact ? pull_artifact(in, r, &f, current, &docs)
+                              : pull_image(in, r, &f, current, &v, &docs);
     if (!err_failed(e))
         e = commit_pulled(in, &named, r, &f, &v, &docs);
-    attestations_free(a);
     vec_done(&docs);
     free(v.layers);
     TRY(e);

@@ -154,27 +154,11 @@ static void short_id(const struct ingest_layer *l, char out[13]) {
     snprintf(out, 13, "%.12s", digest_hex(&l->blob, hex));
 }
 
-/* An image that is here as a whole, under this name, gets no word about its layers (the peer's
- * way). */
-static struct err announce(struct ingest *in, const struct pulled *v, bool current) {
-    char id[13];
-    bool all = current;
-    for (size_t i = 0; i < v->n; i++)
-        all &= v->layers[i].have;
-    if (all)
-        return OK;
-    for (size_t i = 0; i < v->n; i++) {
-        short_id(&v->layers[i], id);
-        TRY(answer_progress(in, id, v->layers[i].have ? "Already exists" : "Pulling fs layer", 0,
-                            0));
-    }
-    return OK;
-}
-
-static struct err add_task(struct pulling *p, struct arena *a, struct ingest_layer *l) {
+static struct err add_task(struct pulling *p, struct arena *a, struct ingest_layer *l, bool raw) {
     struct layer_task *t = &p->tasks[p->n];
     char text[DIGEST_TEXT_MAX];
     t->l = l;
+    t->raw = raw;
     t->url = arena_printf(a, "blobs/%s", digest_text(&l->blob, text));
     t->in = p->in;
     t->failed = &p->failed;
@@ -186,17 +170,17 @@ static struct err add_task(struct pulling *p, struct arena *a, struct ingest_lay
     return OK;
 }
 
-static struct err pull_missing(struct ingest *in, struct registry *r, struct pulled *v) {
+struct err pull_blobs(struct ingest *in, struct registry *r, struct ingest_layer *layers, size_t n,
+                      bool raw) {
     CLEAN_ARENA struct arena a = {0};
     struct pulling p = {.in = in, .registry = r};
     struct err e = OK;
-    p.tasks = arena_array(&a, v->n + 1, sizeof(*p.tasks));
-    for (size_t i = 0; i < v->n && !err_failed(e); i++) {
-        if (v->layers[i].have)
-            v->layers[i].has_blob =
-                v->layers[i].have_blob; /* not fetched: nothing to say about it */
+    p.tasks = arena_array(&a, n + 1, sizeof(*p.tasks));
+    for (size_t i = 0; i < n && !err_failed(e); i++) {
+        if (layers[i].have)
+            layers[i].has_blob = layers[i].have_blob; /* not fetched: nothing to say about it */
         else
-            e = add_task(&p, &a, &v->layers[i]);
+            e = add_task(&p, &a, &layers[i], raw);
     }
     if (!err_failed(e) && p.n > 0)
         e = pull_all(&p);
@@ -205,13 +189,28 @@ static struct err pull_missing(struct ingest *in, struct registry *r, struct pul
     return e;
 }
 
+/* An image that is here as a whole, under this name, gets no word about its layers (the peer's
+ * way). */
+struct err pull_announce(struct ingest *in, const struct ingest_layer *layers, size_t n,
+                         bool current) {
+    char id[13];
+    bool all = current;
+    for (size_t i = 0; i < n; i++)
+        all &= layers[i].have;
+    for (size_t i = 0; i < n && !all; i++) {
+        short_id(&layers[i], id);
+        TRY(answer_progress(in, id, layers[i].have ? "Already exists" : "Pulling fs layer", 0, 0));
+    }
+    return OK;
+}
+
 struct err pull_layers(struct ingest *in, struct registry *r, const struct fetched *f, bool current,
                        struct pulled *ret) {
     TRY(list_layers(f, ret));
     if (ret->n == 0)
         return OK;
     TRY(ingest_reserve(in, ret->layers, ret->n));
-    TRY(announce(in, ret, current));
-    TRY(pull_missing(in, r, ret));
+    TRY(pull_announce(in, ret->layers, ret->n, current));
+    TRY(pull_blobs(in, r, ret->layers, ret->n, false));
     return ingest_place_blobs(in, ret->layers, ret->n);
 }

@@ -4,6 +4,13 @@
 #include "image/image.h"
 #include "registry/manifest.h"
 
+/* Fetches those that are not here (have). raw: they are blobs of an artifact, not unpacked. */
+struct err pull_blobs(struct ingest *in, struct registry *r, struct ingest_layer *layers, size_t n,
+                      bool raw);
+/* The first word about each; none when all are here and `current`. */
+struct err pull_announce(struct ingest *in, const struct ingest_layer *layers, size_t n,
+                         bool current);
+
 /* Unique layers of the image, for the commit; freed with free(3). */
 struct pulled {
     struct ingest_layer *layers;

@@ -215,8 +215,29 @@ static struct err commit_pushed(struct ingest *in, const struct reference *ref,
                               .event = "push",
                               .event_name = reference_familiar(ref, name),
                               .source = source,
-                              .documents = docs};
+                              .documents = docs,
+                              .artifact = image->artifact};
     return ingest_commit(in, &c);
+}
+
+/* The manifest as it came, after its blobs; what it speaks about learns of it. */
+static struct err push_artifact(struct ingest *in, struct registry *r, struct ingest_image *image,
+                                const struct reference *ref) {
+    CLEAN_ARENA struct arena a = {0};
+    struct oci_manifest m;
+    struct ingest_image blobs = *image;
+    struct push_plan plan = {0};
+    TRY(ingest_artifact(image, &a, &m, &blobs.layers, &blobs.layers_n));
+    const char *source = push_source(r, image, &a);
+    for (size_t i = 0; i < blobs.layers_n; i++)
+        blobs.layers[i].source = source;
+    plan.found = arena_array(&a, blobs.layers_n + 1, sizeof(*plan.found));
+    TRY(push_layers(in, r, &blobs, &plan));
+    TRY(push_referrer(r, ref->tag, image->config, &m));
+    struct ingest_image bare = *image;
+    bare.layers_n = 0;
+    TRY(commit_pushed(in, ref, r, &bare, image->config, NULL));
+    return report(in, ref->tag, image->config);
 }
 
 static struct err push_tag(struct ingest *in, struct registry *r, struct ingest_image *image,
@@ -265,7 +286,8 @@ static struct err push_run(struct ingest *in) {
                                        reference_name(&ref, name)));
                 TRY(job_open_registry(in, &s, &ref, "pull,push", NULL, &r));
             }
-            TRY(push_tag(in, r, &image, &ref));
+            TRY(image.artifact ? push_artifact(in, r, &image, &ref)
+                               : push_tag(in, r, &image, &ref));
         }
     }
     return OK;

@@ -189,8 +189,8 @@ static struct err push_text(struct registry *r, const struct digest *d, struct s
     return upload_blob(r, &u, &how);
 }
 
-static struct err put_manifest(struct registry *r, const char *reference, struct str text,
-                               long *ret_status) {
+struct err push_put_manifest(struct registry *r, const char *reference, struct str text,
+                             long *ret_status, bool *ret_subject) {
     CLEAN_ANSWER struct registry_answer answer = {0};
     CLEAN_FREE
     char *url = mem_printf("manifests/%s", reference);
@@ -200,7 +200,10 @@ static struct err put_manifest(struct registry *r, const char *reference, struct
                               .content_type = oci_media_type_of(text),
                               .body_fd = -1};
     TRY(registry_call(r, &c, &answer));
-    *ret_status = answer.status;
+    if (ret_status)
+        *ret_status = answer.status;
+    if (ret_subject)
+        *ret_subject = answer.subject != NULL;
     return answer.status == 201 ? OK : registry_error(r, &answer, "put the manifest");
 }
 
@@ -219,20 +222,18 @@ static struct err push_part(struct ingest *in, struct registry *r, const struct 
 static struct err push_member(struct ingest *in, struct registry *r, const struct kept_document *m,
                               const char *digest) {
     const struct oci_descriptor *layers = m->manifest.layers.items;
-    long status;
     TRY(push_part(in, r, &m->manifest.config));
     for (size_t i = 0; i < m->manifest.layers.n; i++)
         TRY(push_part(in, r, &layers[i]));
-    return put_manifest(r, digest, m->text, &status);
+    return push_put_manifest(r, digest, m->text, NULL, NULL);
 }
 
 static struct err push_members(struct ingest *in, struct registry *r, const struct push_plan *p) {
     const struct oci_descriptor *d = p->top->index.manifests.items;
     for (size_t i = 0; i < p->top->index.manifests.n; i++) {
         const struct kept_document *m = kept_find(&p->kept, d[i].digest);
-        long status;
         if (m && m == p->own)
-            TRY(put_manifest(r, d[i].digest, m->text, &status));
+            TRY(push_put_manifest(r, d[i].digest, m->text, NULL, NULL));
         else if (m && kept_is_whole(&p->kept, m))
             TRY(push_member(in, r, m, d[i].digest));
     }
@@ -249,13 +250,13 @@ struct err push_documents(struct ingest *in, struct registry *r, const struct in
     if (!p->top)
         make_manifest(image, scratch);
     struct str text = p->top ? p->top->text : buf_str(scratch);
-    struct err e = put_manifest(r, tag, text, &status);
+    struct err e = push_put_manifest(r, tag, text, &status, NULL);
     /* Registries that know no index, or not this kind, still take the manifest in it. */
     if (err_failed(e) && p->top && p->top->is_index &&
         (status == 400 || status == 404 || status == 415)) {
         err_ignore(e); /* the second try says what is wrong */
         text = p->own->text;
-        e = put_manifest(r, tag, text, &status);
+        e = push_put_manifest(r, tag, text, &status, NULL);
     }
     TRY(e);
     *ret_text = text;

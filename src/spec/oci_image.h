@@ -71,6 +71,10 @@ struct oci_manifest {
 };
 extern const struct fields oci_manifest_fields;
 
+/* The type of an artifact: a manifest whose config is not an image's (image-spec manifest.md,
+ * "Guidelines for Artifact Usage"). NULL: it is an image's. */
+const char *oci_artifact_type(const struct oci_manifest *m);
+
 struct oci_index {
     int64_t schema_version;
     char *media_type;

@@ -63,6 +63,13 @@ static const char *media_of(const struct json *j) {
     return index ? OCI_INDEX : OCI_MANIFEST;
 }
 
+const char *oci_artifact_type(const struct oci_manifest *m) {
+    const char *config = m->config.media_type;
+    if (strcmp(config, OCI_CONFIG) == 0 || strcmp(config, DOCKER_CONFIG) == 0)
+        return NULL;
+    return m->artifact_type && *m->artifact_type ? m->artifact_type : config;
+}
+
 const char *oci_media_type_of(struct str text) {
     CLEAN_JSON struct json *j = NULL;
     CLEAN_ERR struct err e = json_parse(text, &j);

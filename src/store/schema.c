@@ -43,8 +43,8 @@ static const char *const migrations[] = {
     "ALTER TABLE image ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE layer ADD COLUMN tree BLOB;",
 
-    /* 4: image/: manifests, indexes and attestations as they came; digest names a blob, kind is enum
-     * document_kind, a larger id came later. */
+    /* 4: image/: manifests, indexes and attestations as they came; digest names a blob, kind is
+     * enum document_kind, a larger id came later. */
     "CREATE TABLE image_document (id INTEGER PRIMARY KEY, image BLOB NOT NULL,"
     " digest BLOB NOT NULL, kind INTEGER NOT NULL, UNIQUE (image, digest));"
     "CREATE TRIGGER image_gone AFTER DELETE ON image BEGIN"
@@ -59,6 +59,9 @@ static const char *const migrations[] = {
     "CREATE INDEX method_result_container ON method_result (container);"
     "CREATE TRIGGER container_gone AFTER DELETE ON container BEGIN"
     " DELETE FROM method_result WHERE container = old.id; END;",
+
+    /* 7: image/: the type of an artifact, whose config is its manifest; NULL: an image. */
+    "ALTER TABLE image ADD COLUMN artifact TEXT;",
 };
 
 static struct err pragma_int(struct store *s, const char *sql, int64_t *ret) {

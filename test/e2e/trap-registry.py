@@ -226,7 +226,9 @@ class Handler(BaseHTTPRequestHandler):
         digest = "sha256:" + hashlib.sha256(data).hexdigest()
         for r in (reference, digest):
             manifests[(name, r)] = (self.headers["Content-Type"], data)
-        self.answer(201, Location="/v2/%s/manifests/%s" % (name, digest), Docker_Content_Digest=digest)
+        subject = json.loads(data).get("subject") if faults().get("referrers") else None
+        headers = {"OCI_Subject": subject["digest"]} if subject else {}
+        self.answer(201, Location="/v2/%s/manifests/%s" % (name, digest), Docker_Content_Digest=digest, **headers)
 
     def tags(self, f, name, query):
         tags = sorted(r for (n, r) in manifests if n == name and ":" not in r)

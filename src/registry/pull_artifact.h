@@ -1,0 +1,11 @@
+/* pull_artifact.h - brings the blobs of an artifact: config and layers as they are, whatever their
+ * types. Private to registry/; worker only. Tests: test/e2e/t1207-artifacts.sh.
+ */
+#pragma once
+#include "registry/manifest.h"
+
+#define ARTIFACT_BLOBS_MAX INGEST_DOCUMENTS_MAX
+
+/* docs: placed, for the commit. current: the name stands for this very artifact already. */
+struct err pull_artifact(struct ingest *in, struct registry *r, const struct fetched *f,
+                         bool current, struct ingest_documents *docs);
