@@ -39,7 +39,7 @@ static struct err memory_v2(const struct cgroup *g, const struct oci_memory *m) 
     TRY(check_use(g, m));
     if (m->disable_oom_killer && *m->disable_oom_killer)
         return unsupported("memory.disableOOMKiller");
-    if (m->swappiness)
+    if (m->swappiness && *m->swappiness >= 0) /* -1: as it is */
         return unsupported("memory.swappiness");
     if (is_set(m->limit))
         TRY(write_max(g, CGROUP_MEMORY, "memory.max", *m->limit));
