@@ -32,7 +32,7 @@ static bool has_settings(const struct container *c, const struct network *w) {
 
 /* Only a pair shows itself out here. */
 static bool is_gone(const struct endpoint_plan *p) {
-    return !*p->parent && if_nametoindex(p->host_if) == 0 && errno == ENODEV;
+    return !*p->parent.name && if_nametoindex(p->host_if) == 0 && errno == ENODEV;
 }
 
 void container_endpoints_mend(struct container *c) {

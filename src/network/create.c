@@ -4,7 +4,6 @@
 #include "base/time.h"
 #include "network/private.h"
 #include <arpa/inet.h>
-#include <linux/if_link.h>
 
 #define OPTION "com.docker.network."
 
@@ -63,36 +62,13 @@ static struct err set_bridge_name(const struct networks *n, struct network *w, c
     return OK;
 }
 
-struct err macvlan_options(const struct strmap *options, const char **ret_parent,
-                           uint32_t *ret_mode) {
-    static const struct {
-        const char *name;
-        uint32_t mode;
-    } modes[] = {{"bridge", MACVLAN_MODE_BRIDGE},
-                 {"private", MACVLAN_MODE_PRIVATE},
-                 {"vepa", MACVLAN_MODE_VEPA},
-                 {"passthru", MACVLAN_MODE_PASSTHRU}};
-    const char *parent = strmap_get(options, "parent"), *mode = strmap_get(options, "macvlan_mode");
-    if (!parent || !is_interface_name(parent))
-        return err_new(ERR_INVALID, "a macvlan network needs the option parent: an interface of "
-                                    "this host");
-    *ret_mode = 0;
-    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
-        if (!strcmp(mode && *mode ? mode : "bridge", modes[i].name))
-            *ret_mode = modes[i].mode;
-    if (!*ret_mode)
-        return err_new(ERR_INVALID,
-                       "option macvlan_mode: '%s' is none of bridge, private, vepa, "
-                       "passthru",
-                       mode);
-    *ret_parent = parent;
-    return OK;
-}
-
 static struct err apply_option(const struct networks *n, struct network *w, const char *key,
                                const char *value) {
-    if (w->driver == NETWORK_MACVLAN && str_starts(str_of(key), STR(OPTION "bridge.")))
-        return err_new(ERR_UNSUPPORTED, "network option %s is not supported by macvlan", key);
+    if (network_has_parent(w) && str_starts(str_of(key), STR(OPTION "bridge.")))
+        return err_new(ERR_UNSUPPORTED, "network option %s is not supported by %s", key,
+                       network_driver_name(w->driver));
+    if (network_has_parent(w) && parent_option(w, key))
+        return OK; /* parent_check */
     if (strcmp(key, OPTION "bridge.name") == 0)
         return set_bridge_name(n, w, value);
     if (strcmp(key, OPTION "bridge.enable_icc") == 0)
@@ -101,9 +77,6 @@ static struct err apply_option(const struct networks *n, struct network *w, cons
         return parse_bool(key, value, &w->masquerade);
     if (strcmp(key, OPTION "bridge.host_binding_ipv4") == 0)
         return err_wrap(address_parse(value, &w->bind_ip), "option %s", key);
-    if (w->driver == NETWORK_MACVLAN &&
-        (strcmp(key, "parent") == 0 || strcmp(key, "macvlan_mode") == 0))
-        return OK; /* macvlan_options */
     if (strcmp(key, OPTION "driver.mtu") == 0) {
         uint64_t mtu = 0;
         TRYF(str_to_u64(str_of(value), UINT16_MAX, &mtu), "option %s", key);
@@ -173,14 +146,38 @@ static void copy_map(struct strmap *to, struct arena *a, const struct strmap *fr
     to->present = true;
 }
 
-static struct err build(struct networks *n, struct network *w, const struct network_request *r) {
+static struct err read_driver(const char *name, enum network_driver *ret) {
+    static const enum network_driver made[] = {NETWORK_BRIDGE, NETWORK_MACVLAN, NETWORK_IPVLAN};
+    *ret = NETWORK_BRIDGE;
+    if (!name || !*name)
+        return OK;
+    for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+        *ret = made[i];
+        if (strcmp(name, network_driver_name(made[i])) == 0)
+            return OK;
+    }
+    return err_new(ERR_UNSUPPORTED, "network driver %s is not supported", name);
+}
+
+/* What the network is on: a bridge of its own, or an interface of the host. */
+static struct err choose_interface(struct networks *n, struct network *w,
+                                   struct network_parent *ret_parent) {
+    if (!network_has_parent(w)) {
+        (void)snprintf(w->bridge, sizeof(w->bridge), "corten-%.8s", w->id);
+        return OK;
+    }
+    TRY(parent_check(n, w, ret_parent));
+    w->internal |= ret_parent->dummy;
+    w->mtu = 0; /* the parent's */
+    return OK;
+}
+
+static struct err build(struct networks *n, struct network *w, const struct network_request *r,
+                        struct network_parent *ret_parent) {
     TRY(check_name(n, r->name));
-    bool macvlan = r->driver && !strcmp(r->driver, "macvlan");
-    if (!macvlan && r->driver && *r->driver && strcmp(r->driver, "bridge") != 0)
-        return err_new(ERR_UNSUPPORTED, "network driver %s is not supported", r->driver);
+    TRY(read_driver(r->driver, &w->driver));
     random_id(w->id);
     w->name = mem_strdup(r->name);
-    w->driver = macvlan ? NETWORK_MACVLAN : NETWORK_BRIDGE;
     w->created = time_now();
     w->internal = r->internal;
     w->attachable = r->attachable;
@@ -188,14 +185,8 @@ static struct err build(struct networks *n, struct network *w, const struct netw
     w->icc = w->masquerade = true;
     w->mtu = n->mtu;
     w->bind_ip = n->bind_ip;
-    (void)snprintf(w->bridge, sizeof(w->bridge), "corten-%.8s", w->id);
-    if (macvlan) {
-        const char *parent;
-        uint32_t mode;
-        w->bridge[0] = '\0';
-        w->mtu = 0; /* the parent's */
-        TRY(macvlan_options(&r->options, &parent, &mode));
-    }
+    copy_map(&w->options, &w->arena, &r->options);
+    TRY(choose_interface(n, w, ret_parent));
     for (size_t i = 0; i < r->options.n; i++)
         TRY(apply_option(n, w, r->options.items[i].key, r->options.items[i].value));
     TRY(apply_subnet(n, w, r));
@@ -207,13 +198,14 @@ static struct err build(struct networks *n, struct network *w, const struct netw
     copy_map(&w->aux6, &w->arena, &r->aux6);
     TRY(network_reserve_aux(w));
     copy_map(&w->labels, &w->arena, &r->labels);
-    copy_map(&w->options, &w->arena, &r->options);
     return OK;
 }
 
 struct creation {
     struct networks *networks;
-    struct network *network; /* NULL: refused */
+    struct network *network;      /* NULL: refused */
+    struct network_parent parent; /* name "": none */
+    char table[32];
     struct err e;
     void (*done)(void *arg, struct err e, struct network *w);
     void *arg;
@@ -232,6 +224,22 @@ static void created(void *arg, struct err e) {
     free(c);
 }
 
+static struct err create_work(void *arg) {
+    struct creation *c = arg;
+    return parent_prepare(&c->parent, c->table);
+}
+
+static void create_worked(void *arg, struct err e) {
+    struct creation *c = arg;
+    if (err_failed(e)) {
+        created(c, e);
+        return;
+    }
+    struct store_txn *t = store_txn_new();
+    network_row_put(t, c->network);
+    store_commit(c->networks->store, t, STORE_DURABLE, created, c);
+}
+
 static void refused(void *arg) {
     struct creation *c = arg;
     c->done(c->arg, c->e, NULL);
@@ -245,7 +253,7 @@ void network_create(struct networks *n, const struct network_request *r,
     c->done = done;
     c->arg = arg;
     c->network = network_new();
-    c->e = build(n, c->network, r);
+    c->e = build(n, c->network, r, &c->parent);
     if (err_failed(c->e)) {
         c->network = network_free(c->network);
         loop_post(n->loop, refused, c);
@@ -253,9 +261,11 @@ void network_create(struct networks *n, const struct network_request *r,
     }
     c->network->removing = true; /* nobody connects before the row is durable */
     networks_insert(n, c->network);
-    struct store_txn *t = store_txn_new();
-    network_row_put(t, c->network);
-    store_commit(n->store, t, STORE_DURABLE, created, c);
+    memcpy(c->table, n->table, sizeof(c->table));
+    if (*c->parent.name)
+        job_submit(n->loop, create_work, create_worked, c);
+    else
+        create_worked(c, OK);
 }
 
 /* --- remove ------------------------------------------------------------------------------------
@@ -265,6 +275,7 @@ struct removal {
     struct networks *networks;
     struct network *network;
     struct host_plan host; /* strings of the network and the registry: both outlive the job */
+    struct network_parent parent;
     struct err e;
     void (*done)(void *arg, struct err e);
     void *arg;
@@ -289,7 +300,9 @@ static void removed(void *arg, struct err e) {
 
 static struct err remove_work(void *arg) {
     struct removal *r = arg;
-    return *r->host.bridge ? host_remove(&r->host) : OK; /* macvlan: nothing of it is on the host */
+    if (*r->parent.name)
+        return parent_remove(&r->parent, r->host.table);
+    return *r->host.bridge ? host_remove(&r->host) : OK; /* a parent that others are on stays */
 }
 
 static void remove_worked(void *arg, struct err e) {
@@ -336,6 +349,8 @@ void network_remove(struct networks *n, struct network *w, void (*done)(void *ar
     }
     w->removing = true;
     r->host = host_plan_for(n, w);
+    if (network_has_parent(w) && !parent_shared(n, w)) /* checked when the network was made */
+        err_ignore(parent_of(w, &r->parent));
     job_submit(n->loop, remove_work, remove_worked, r);
 }
 

@@ -186,10 +186,8 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     p->relayed = e->relayed;
     p->rules = n->rules;
     p->check_host = !w->host_ready && w->driver == NETWORK_BRIDGE;
-    const char *parent = NULL;
-    if (w->driver == NETWORK_MACVLAN) /* checked when the network was made */
-        err_ignore(macvlan_options(&w->options, &parent, &p->macvlan_mode));
-    (void)snprintf(p->parent, sizeof(p->parent), "%s", parent ? parent : "");
+    if (network_has_parent(w)) /* checked when the network was made */
+        err_ignore(parent_of(w, &p->parent));
     memcpy(p->bridge, w->bridge, sizeof(p->bridge));
     (void)snprintf(p->host_if, sizeof(p->host_if), "veth%.8s", e->id);
     memcpy(p->table, n->table, sizeof(p->table));
@@ -205,9 +203,11 @@ struct err endpoint_ports_check(const struct networks *n, const struct endpoint_
                                 const struct port_requests *requests) {
     if (!requests->n)
         return OK;
-    if (*p->parent || p->internal)
+    if (*p->parent.name || p->internal)
         return err_new(ERR_UNSUPPORTED, "publishing ports on %s is not supported",
-                       p->internal ? "an internal network" : "a macvlan network");
+                       p->internal        ? "an internal network"
+                       : p->parent.ipvlan ? "an ipvlan network"
+                                          : "a macvlan network");
     if (p->ports.n + requests->n > NETWORK_PORTS_MAX)
         return err_new(ERR_INVALID, "more than %d published ports", NETWORK_PORTS_MAX);
     return check_ports(n, requests);
@@ -230,10 +230,15 @@ static struct err check_network(struct networks *n, struct network *w,
                        w->name, r->ip6);
     if (!w->six && r->ip6)
         TRY(six_check_fixed(w, r->ip6));
-    if (w->driver == NETWORK_MACVLAN && r->ports.n)
+    if (network_has_parent(w) && r->ports.n)
         return err_new(ERR_UNSUPPORTED,
-                       "publishing ports on macvlan network %s is not supported: "
-                       "its containers are reached by their own addresses",
+                       "publishing ports on %s network %s is not supported: its containers are "
+                       "reached by their own addresses",
+                       network_driver_name(w->driver), w->name);
+    if (w->driver == NETWORK_IPVLAN && r->mac && *r->mac)
+        return err_new(ERR_INVALID,
+                       "network %s: interfaces of ipvlan have their parent's MAC address, and no "
+                       "other",
                        w->name);
     if (!n->rules && w->driver == NETWORK_BRIDGE && (w->internal || !w->icc))
         return err_new(ERR_UNSUPPORTED,
@@ -274,7 +279,7 @@ struct err endpoint_reserve(struct networks *n, struct network *w, const struct 
     }
     e->relayed = n->relay_all;
     memcpy(e->mac, mac, sizeof(mac));
-    if (!r->mac || !*r->mac)
+    if (w->driver != NETWORK_IPVLAN && (!r->mac || !*r->mac))
         derive_mac(e->address, e->mac);
     struct port_mappings known = {0};
     for (size_t i = 0; i < r->ports.n; i++) {

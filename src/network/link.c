@@ -199,30 +199,6 @@ struct err link_veth(struct netlink *nl, const struct veth *v) {
     return err_wrap(netlink_send(nl, &b, NULL), "create interface %s", v->host_name);
 }
 
-struct err link_macvlan(struct netlink *nl, const struct macvlan *v) {
-    CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
-    unsigned parent = link_index(v->parent);
-    if (!parent)
-        return err_new(ERR_SYSTEM, "parent interface %s does not exist", v->parent);
-    new_link(&b, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
-    netlink_attr_z(&b, IFLA_IFNAME, v->name);
-    netlink_attr_u32(&b, IFLA_LINK, parent);
-    netlink_attr_u32(&b, IFLA_NET_NS_FD, (uint32_t)v->netns_fd);
-    netlink_attr(&b, IFLA_ADDRESS, v->mac, 6);
-    if (v->mtu)
-        netlink_attr_u32(&b, IFLA_MTU, v->mtu);
-    size_t info = netlink_nest(&b, IFLA_LINKINFO);
-    netlink_attr_z(&b, IFLA_INFO_KIND, "macvlan");
-    size_t data = netlink_nest(&b, IFLA_INFO_DATA);
-    netlink_attr_u32(&b, IFLA_MACVLAN_MODE, v->mode);
-    netlink_nest_end(&b, data);
-    netlink_nest_end(&b, info);
-    struct err e = netlink_send(nl, &b, NULL);
-    if (err_failed(e) && err_errnum(e) == EOPNOTSUPP)
-        e = err_as(e, ERR_UNSUPPORTED);
-    return err_wrap(e, "create macvlan interface on %s", v->parent);
-}
-
 /* --- ready -------------------------------------------------------------------------------------
  */
 
@@ -296,7 +272,9 @@ static void default_route(struct netlink_batch *b, uint16_t type, uint16_t flags
     struct rtmsg m = {.rtm_family = AF_INET,
                       .rtm_table = RT_TABLE_MAIN,
                       .rtm_protocol = type == RTM_NEWROUTE ? RTPROT_BOOT : RTPROT_UNSPEC,
-                      .rtm_scope = type == RTM_NEWROUTE ? RT_SCOPE_UNIVERSE : RT_SCOPE_NOWHERE,
+                      .rtm_scope = type != RTM_NEWROUTE ? RT_SCOPE_NOWHERE
+                                   : gateway.s_addr     ? RT_SCOPE_UNIVERSE
+                                                        : RT_SCOPE_LINK,
                       .rtm_type = type == RTM_NEWROUTE ? RTN_UNICAST : RTN_UNSPEC};
     netlink_message(b, type, flags, &m, sizeof(m));
     if (gateway.s_addr)
@@ -305,13 +283,15 @@ static void default_route(struct netlink_batch *b, uint16_t type, uint16_t flags
         netlink_attr_u32(b, RTA_OIF, index);
 }
 
+struct err link_no_default_route(struct netlink *nl) {
+    CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
+    default_route(&b, RTM_DELROUTE, 0, 0, (struct in_addr){0});
+    return err_wrap(send_allowing(nl, &b, ESRCH), "remove the default route");
+}
+
 struct err link_default_route(struct netlink *nl, const char *name, struct in_addr gateway) {
     CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
     unsigned index = 0;
-    if (!gateway.s_addr) {
-        default_route(&b, RTM_DELROUTE, 0, 0, gateway);
-        return err_wrap(send_allowing(nl, &b, ESRCH), "remove the default route");
-    }
     TRY(index_inside(nl, name, &index));
     default_route(&b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, gateway);
     return err_wrap(netlink_send(nl, &b, NULL), "route through %s", name);
@@ -328,19 +308,19 @@ struct err link_inside_six_route(struct netlink *nl, const char *name,
                       .rtm_scope = RT_SCOPE_UNIVERSE,
                       .rtm_type = RTN_UNICAST};
     netlink_message(&b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &m, sizeof(m));
-    netlink_attr(&b, RTA_GATEWAY, gateway, sizeof(*gateway));
+    if (six_is_set(gateway))
+        netlink_attr(&b, RTA_GATEWAY, gateway, sizeof(*gateway));
     netlink_attr_u32(&b, RTA_OIF, index);
     return err_wrap(netlink_send(nl, &b, NULL), "IPv6 route through %s", name);
 }
 
 struct err link_inside_six(struct netlink *nl, const char *name, const struct in6_addr *address,
-                           unsigned prefix, const struct in6_addr *gateway) {
+                           unsigned prefix) {
     unsigned index = 0;
     TRY(index_inside(nl, name, &index));
     CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
     new_address_six(&b, index, address, prefix);
-    TRYF(netlink_send(nl, &b, NULL), "IPv6 of interface %s in the container", name);
-    return six_is_set(gateway) ? link_inside_six_route(nl, name, gateway) : OK;
+    return err_wrap(netlink_send(nl, &b, NULL), "IPv6 of interface %s in the container", name);
 }
 
 struct err link_inside(struct netlink *nl, const struct inside *in) {
@@ -350,7 +330,7 @@ struct err link_inside(struct netlink *nl, const struct inside *in) {
     new_link(&b, 0, LO_INDEX, IFF_UP);
     new_address(&b, index, in->address, in->prefix);
     new_link(&b, 0, (int)index, IFF_UP);
-    if (in->gateway.s_addr)
+    if (in->gateway.s_addr || in->direct)
         default_route(&b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, in->gateway);
     return err_wrap(netlink_send(nl, &b, NULL), "configure interface %s in the container",
                     in->name);

@@ -39,10 +39,12 @@
  * each other and the outside. Ports are published on IPv6 by translation where the container has
  * IPv6, else, and on ::1, by corten-relay ("the relay" below).
  *
- * macvlan: an interface of the container's own on one of the host's (option parent), without
- * bridge, rules or published ports; subnet and gateway are those of the network out there.
+ * macvlan, ipvlan: an interface of the container's own on one of the host's (option parent),
+ * without bridge, rules or published ports; subnet and gateway are those of the network out there.
+ * A VLAN of the parent ("eth0.10"), and a dummy where no parent was named, are made and taken away
+ * by us.
  *
- * Not here: drivers other than bridge, macvlan, host, none: refused by name.
+ * Not here: drivers other than bridge, macvlan, ipvlan, host, none: refused by name.
  * Limits: NETWORK_*_MAX below. Tests: test/unit/network, test/kernel/network-*.c (real traffic
  * between namespaces).
  */
@@ -182,13 +184,13 @@ bool networks_forwarding_ours(const struct networks *n);
 
 /* --- networks ------------------------------------------------------------------------------ */
 
-enum network_driver { NETWORK_BRIDGE, NETWORK_HOST, NETWORK_NONE, NETWORK_MACVLAN };
+enum network_driver { NETWORK_BRIDGE, NETWORK_HOST, NETWORK_NONE, NETWORK_MACVLAN, NETWORK_IPVLAN };
 
 /* Read-only for others; changed only in network/. */
 struct network {
     char id[65];
     char *name;
-    enum network_driver driver; /* printed "bridge", "host", "null", "macvlan" */
+    enum network_driver driver; /* printed "bridge", "host", "null", "macvlan", "ipvlan" */
     bool predefined, internal, attachable;
     int64_t created;        /* wall ns */
     struct in_addr subnet;  /* bridge only; all in network byte order */
@@ -215,7 +217,7 @@ struct network {
     bool host_ready;           /* this daemon has seen bridge and rules in the kernel */
 };
 const char *network_driver_name(enum network_driver d);
-/* Addresses and endpoints: bridge and macvlan. */
+/* Addresses and endpoints: bridge, macvlan and ipvlan. */
 bool network_has_endpoints(const struct network *w);
 
 /* By full id, name, or unique id prefix (in this order). NULL: none, or a prefix of several. */
@@ -236,9 +238,9 @@ struct network_request {
     struct strmap aux6;
     bool internal, attachable, six;
     struct strmap labels;
-    /* macvlan: parent, macvlan_mode. Bridge: com.docker.network.bridge.name, .enable_icc,
-     * .enable_ip_masquerade, .host_binding_ipv4, com.docker.network.driver.mtu; any other is
-     * ERR_UNSUPPORTED by name. */
+    /* macvlan: parent, macvlan_mode; ipvlan: parent, ipvlan_mode, ipvlan_flag. Bridge:
+     * com.docker.network.bridge.name, .enable_icc, .enable_ip_masquerade, .host_binding_ipv4,
+     * com.docker.network.driver.mtu; any other is ERR_UNSUPPORTED by name. */
     struct strmap options;
 };
 /* done on the loop, after the row is durable. Errors: INVALID (field named), CONFLICT (name,
@@ -280,7 +282,7 @@ struct endpoint_request {
     struct port_requests ports; /* borrowed */
     const char *ip6;            /* as ip; without effect where the IPv6 pool is not used */
     const char *ip;             /* fixed address; NULL: from the pool. User-defined networks only */
-    const char *mac;            /* NULL: derived from the address, 02:42:… */
+    const char *mac;            /* NULL: derived from the address, 02:42:…; ipvlan: none */
     unsigned index;             /* interface name in the container: eth<index> */
     const char *interface;      /* another name for it; NULL: eth<index> */
     bool default_route;         /* through this network's gateway, unless it is internal */
@@ -289,6 +291,16 @@ struct endpoint_request {
 /* The interface name that driver options ask for, or NULL. Any option that is not known is
  * ERR_UNSUPPORTED by name. */
 struct err endpoint_options_check(const struct strmap *options, const char **ret_interface);
+
+/* The host's interface that a macvlan or ipvlan network is on. */
+struct network_parent {
+    char name[IFNAMSIZ];
+    bool ipvlan;
+    bool dummy;     /* none was named: one of our own, and no way to the outside */
+    bool direct;    /* ipvlan l3, l3s: the default route has no gateway */
+    uint32_t mode;  /* MACVLAN_MODE_…, IPVLAN_MODE_… */
+    uint16_t flags; /* IPVLAN_F_… */
+};
 
 /* The self-contained job of endpoint_up and endpoint_down. Opaque text but for what is shown here.
  */
@@ -310,9 +322,8 @@ struct endpoint_plan {
     bool user_defined;        /* names are answered here */
     char interface[IFNAMSIZ]; /* in the container */
     struct strv aliases, links;
-    char parent[IFNAMSIZ]; /* macvlan: interface of the host; "": a bridge */
-    uint32_t macvlan_mode; /* MACVLAN_MODE_… */
-    bool check_host;       /* the bridge may not be there yet: make it */
+    struct network_parent parent; /* its name is "" for a bridge */
+    bool check_host;              /* the bridge may not be there yet: make it */
     char bridge[IFNAMSIZ], host_if[IFNAMSIZ];
     char table[32];
     char *nft_program, *run_dir;
@@ -396,7 +407,7 @@ struct endpoint *endpoint_find(const struct networks *n, const char *endpoint_id
 struct endpoint *endpoint_of(const struct network *w, const char *container_id);
 /* The container's name in messages and inspect. */
 void endpoint_renamed(struct networks *n, const char *container_id, const char *name);
-/* "02:42:ac:11:00:02" */
+/* "02:42:ac:11:00:02"; "" when there is none of its own (ipvlan) */
 char *mac_format(const uint8_t mac[6], char out[18]);
 
 /* --- events -------------------------------------------------------------------------------- */

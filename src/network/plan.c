@@ -1,6 +1,7 @@
 /* The plan of an endpoint as text: /run of the container keeps it over a restart of the daemon. */
 #include "base/json.h"
 #include "network/private.h"
+#include <linux/if_link.h>
 
 #define PLAN_TEXT_MAX (4 << 20) /* 4,096 ports of both families, with a few sources */
 
@@ -80,8 +81,14 @@ void endpoint_encode(const struct endpoint_plan *p, struct buf *out) {
     jo_kstr(&o, "inside", p->interface);
     put_names(&o, "aliases", &p->aliases);
     put_names(&o, "links", &p->links);
-    jo_kstr(&o, "parent", p->parent);
-    jo_ki64(&o, "mode", p->macvlan_mode);
+    jo_kstr(&o, "parent", p->parent.name);
+    jo_ki64(&o, "mode", p->parent.mode);
+    if (p->parent.ipvlan) {
+        jo_kbool(&o, "ipvlan", true);
+        jo_ki64(&o, "flags", p->parent.flags);
+    }
+    if (p->parent.dummy)
+        jo_kbool(&o, "dummy", true);
     jo_kstr(&o, "bridge", p->bridge);
     jo_kstr(&o, "interface", p->host_if);
     jo_kstr(&o, "table", p->table);
@@ -236,6 +243,16 @@ static void get_six(struct reader *r, struct endpoint_plan *p) {
     p->six = true;
 }
 
+static void get_parent(struct reader *r, struct network_parent *ret) {
+    get_text(r, "parent", ret->name, sizeof(ret->name));
+    ret->mode = get_number(r, "mode", 1000);
+    ret->dummy = json_bool(json_get(r->j, "dummy"), false);
+    ret->ipvlan = json_bool(json_get(r->j, "ipvlan"), false);
+    if (ret->ipvlan)
+        ret->flags = (uint16_t)get_number(r, "flags", UINT16_MAX);
+    ret->direct = ret->ipvlan && ret->mode != IPVLAN_MODE_L2;
+}
+
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -262,6 +279,11 @@ struct err mac_parse(const char *text, uint8_t ret[6]) {
 }
 
 char *mac_format(const uint8_t mac[6], char out[18]) {
+    static const uint8_t none[6] = {0};
+    if (!memcmp(mac, none, sizeof(none))) {
+        *out = '\0';
+        return out;
+    }
     (void)snprintf(out, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
                    mac[5]);
     return out;
@@ -270,6 +292,8 @@ char *mac_format(const uint8_t mac[6], char out[18]) {
 static void get_mac(struct reader *r, uint8_t out[6]) {
     char text[18] = "";
     get_text(r, "mac", text, sizeof(text));
+    if (!*text)
+        return;
     struct err e = mac_parse(text, out);
     if (err_failed(e))
         wrong(r, "mac");
@@ -307,8 +331,7 @@ struct err endpoint_decode(struct str text, struct endpoint_plan **ret) {
     get_names(&r, "aliases", &p->aliases);
     get_names(&r, "links", &p->links);
     if (json_get(j, "parent")) {
-        get_text(&r, "parent", p->parent, sizeof(p->parent));
-        p->macvlan_mode = get_number(&r, "mode", 1000);
+        get_parent(&r, &p->parent);
     }
     get_text(&r, "bridge", p->bridge, sizeof(p->bridge));
     get_text(&r, "interface", p->host_if, sizeof(p->host_if));

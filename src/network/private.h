@@ -139,7 +139,7 @@ void settle_forget(struct networks *n);
 /* Pairs that no endpoint knows: stray.c. Pool: those that hang on these bridges. Loop: removes the
  * ones among them that nobody has, by a job of its own. */
 struct err strays_look(const struct strv *bridges, struct strv *ret);
-void strays_remove(struct networks *n, const struct strv *found);
+void strays_remove(struct networks *n, const struct strv *pairs, const struct strv *parents);
 struct network *network_new(void);
 struct network *network_free(struct network *w);
 void networks_insert(struct networks *n, struct network *w);
@@ -156,11 +156,21 @@ void networks_publish(struct networks *n, const char *action, const struct netwo
 
 /* Interface names as the kernel takes them. */
 bool is_interface_name(const char *name);
-/* Options of a macvlan network: its parent (borrowed) and mode. */
-struct err macvlan_options(const struct strmap *options, const char **ret_parent,
-                           uint32_t *ret_mode);
 /* "02:42:ac:11:00:02"; group addresses are refused. */
 struct err mac_parse(const char *text, uint8_t ret[6]);
+
+/* networks on an interface of the host: parent.c */
+bool network_has_parent(const struct network *w);
+/* Is this an option of its driver that parent_of reads? */
+bool parent_option(const struct network *w, const char *key);
+/* From driver, id and options. INVALID: the option named. */
+struct err parent_of(const struct network *w, struct network_parent *ret);
+/* Loop: as parent_of; FORBIDDEN: another network of ours has the interface in a way that does not
+ * go together with this one. */
+struct err parent_check(const struct networks *n, const struct network *w,
+                        struct network_parent *ret);
+/* Loop: another network of ours is on the same interface. */
+bool parent_shared(const struct networks *n, const struct network *w);
 
 /* rows: row.c */
 void network_row_put(struct store_txn *t, const struct network *w);
@@ -210,35 +220,45 @@ struct veth {
     bool closed; /* may reach the host only: ruleset_bridge.nft */
 };
 struct err link_veth(struct netlink *nl, const struct veth *v);
-struct macvlan {
-    const char *parent, *name;
-    uint32_t mode;
+/* Makes the interface when it is a VLAN or a dummy that is not there. INVALID: there is no such
+ * interface; UNSUPPORTED: this kernel has no such driver, by name. */
+struct err parent_prepare(const struct network_parent *p, const char *table);
+/* Takes it away again, when it was this daemon's. */
+struct err parent_remove(const struct network_parent *p, const char *table);
+/* The interfaces that bear this daemon's mark. */
+struct err parents_look(const char *table, struct strv *ret);
+struct on_parent {
+    const struct network_parent *parent;
+    const char *name;
     int netns_fd;
     unsigned mtu;
     const uint8_t *mac;
 };
-/* UNSUPPORTED: this kernel has no macvlan. */
-struct err link_macvlan(struct netlink *nl, const struct macvlan *v);
+struct err link_on_parent(struct netlink *nl, const struct on_parent *v);
+struct err link_set_mac(struct netlink *inside, const char *name, const uint8_t mac[6]);
 /* Waits, shortly, until the kernel has noticed that the interface has a carrier. It does so in a
  * work item of its own; until then queue and bridge port drop every packet, and a first ARP request
  * that is lost costs a second. (Since Linux 6.8 the question itself makes it notice.) */
 struct err link_wait_up(struct netlink *nl, const char *name);
 struct inside {
     const char *name;
-    struct in_addr address, gateway; /* gateway 0: no default route */
+    struct in_addr address, gateway; /* gateway 0: no default route, unless */
+    bool direct;                     /* it leads to the interface alone */
     unsigned prefix;
 };
 /* Through a socket that lives in the container's namespace. */
 struct err link_inside(struct netlink *nl, const struct inside *in);
-/* The interface's IPv6: address and, unless ::, default route. */
+/* The interface's IPv6 address. */
 struct err link_inside_six(struct netlink *nl, const char *name, const struct in6_addr *address,
-                           unsigned prefix, const struct in6_addr *gateway);
+                           unsigned prefix);
+/* The default route; ::, it leads to the interface alone. */
 struct err link_inside_six_route(struct netlink *nl, const char *name,
                                  const struct in6_addr *gateway);
 /* The bridge's own IPv6 address. One that it has is success. */
 struct err link_bridge_six(struct netlink *nl, const struct host_plan *h);
-/* The same: the default route leads through this gateway; 0: there is none any more. */
+/* The same: the default route leads through this gateway, or, 0, to the interface alone. */
 struct err link_default_route(struct netlink *nl, const char *name, struct in_addr gateway);
+struct err link_no_default_route(struct netlink *nl);
 struct err link_lo_up(struct netlink *nl);
 
 /* Binds the asked ports; fills ports (owned by the caller) and the sockets and lines of l. relay:

@@ -11,12 +11,12 @@
 #define MTU_MIN 68 /* RFC 791 */
 
 const char *network_driver_name(enum network_driver d) {
-    static const char *const names[] = {"bridge", "host", "null", "macvlan"};
+    static const char *const names[] = {"bridge", "host", "null", "macvlan", "ipvlan"};
     return names[d];
 }
 
 bool network_has_endpoints(const struct network *w) {
-    return w->driver == NETWORK_BRIDGE || w->driver == NETWORK_MACVLAN;
+    return w->driver == NETWORK_BRIDGE || network_has_parent(w);
 }
 
 struct network *network_new(void) {

@@ -84,7 +84,7 @@ void network_row_delete(struct store_txn *t, const struct network *w) {
 }
 
 static struct err driver_of(const char *name, enum network_driver *ret) {
-    for (int d = NETWORK_BRIDGE; d <= NETWORK_MACVLAN; d++) {
+    for (int d = NETWORK_BRIDGE; d <= NETWORK_IPVLAN; d++) {
         if (name && strcmp(name, network_driver_name((enum network_driver)d)) == 0) {
             *ret = (enum network_driver)d;
             return OK;

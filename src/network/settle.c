@@ -17,6 +17,7 @@ struct settle {
     struct strv names;
     struct strv warnings;
     struct strv bridges, pairs; /* of every network; the pairs that hang on them */
+    struct strv parents;        /* interfaces that we made for networks */
     bool exists;                /* the table, after the first step */
 };
 
@@ -29,6 +30,7 @@ static struct settle *settle_free(struct settle *s) {
     strv_done(&s->warnings);
     strv_done(&s->bridges);
     strv_done(&s->pairs);
+    strv_done(&s->parents);
     free(s);
     return NULL;
 }
@@ -193,6 +195,7 @@ static struct err settle_work(void *arg) {
         bool loaded = false;
         TRY(host_prepare(&s->hosts.items[i], &loaded));
     }
+    TRY(parents_look(s->table, &s->parents));
     TRY(strays_look(&s->bridges, &s->pairs));
     TRY(nft_table_exists(&nl, NFPROTO_IPV4, s->table, &s->exists));
     return s->exists ? host_warnings(s->table, &s->warnings) : OK;
@@ -207,7 +210,7 @@ static void settle_done(void *arg, struct err e) {
         strv_done(&n->warnings);
         n->warnings = s->warnings;
         s->warnings = (struct strv){0};
-        strays_remove(n, &s->pairs);
+        strays_remove(n, &s->pairs, &s->parents);
         if (!err_failed(e) && s->exists && n->rules)
             e = mend(n);
     }

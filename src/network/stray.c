@@ -1,5 +1,6 @@
-/* Pairs that nobody knows: the daemon died between making one and recording it, in a namespace that
- * lives on. Found by the bridge they hang on and by their name; nobody else's is touched. */
+/* Interfaces that nobody knows: the daemon died between making one and recording it. Pairs in a
+ * namespace that lives on are found by the bridge they hang on and by their name, parents of
+ * networks by our mark; nobody else's is touched. */
 #include "base/log.h"
 #include "network/private.h"
 #include <linux/rtnetlink.h>
@@ -70,11 +71,22 @@ static void removed(void *arg, struct err e) {
     free(r);
 }
 
-void strays_remove(struct networks *n, const struct strv *found) {
+static bool is_parent(const struct networks *n, const char *name) {
+    for (size_t i = 0; i < n->items_n; i++) {
+        struct network_parent p = {0};
+        if (network_has_parent(n->items[i])) /* was read before: it was made so */
+            err_ignore(parent_of(n->items[i], &p));
+        if (strcmp(p.name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+void strays_remove(struct networks *n, const struct strv *found, const struct strv *parents) {
     struct map known = {0};
     size_t it = 0;
     void *value;
-    if (!found->n)
+    if (!found->n && !parents->n)
         return;
     while (map_next(&n->endpoints, &it, NULL, &value)) {
         struct endpoint *e = value;
@@ -85,6 +97,9 @@ void strays_remove(struct networks *n, const struct strv *found) {
         if (!map_get(&known, str_of(found->items[i] + strlen("veth"))))
             strv_add(&r->names, found->items[i]);
     map_done(&known);
+    for (size_t i = 0; i < parents->n; i++)
+        if (!is_parent(n, parents->items[i]))
+            strv_add(&r->names, parents->items[i]);
     if (r->names.n)
         job_submit(n->loop, remove_work, removed, r);
     else

@@ -5,6 +5,7 @@
 #include "network/private.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_link.h>
 #include <unistd.h>
 
 /* Random ports are drawn again when another endpoint of ours, just about to go, still has the rule.
@@ -102,10 +103,17 @@ static struct err enter_given(int given, struct netlink *ret_inside, int *ret_fd
     return OK;
 }
 
+static bool leads_out(const struct endpoint_plan *p) {
+    return p->default_route && !p->internal;
+}
+
+static struct err route_six(const struct endpoint_plan *p, struct netlink *in) {
+    return link_inside_six_route(in, p->interface, p->parent.direct ? &in6addr_any : &p->gateway6);
+}
+
 /* Off for all interfaces (quiet_six) but this one. */
 static struct err bring_six(const struct endpoint_plan *p, int netns_fd, struct netlink *in) {
     CLEAN_FREE char *path = mem_printf("/proc/sys/net/ipv6/conf/%s/disable_ipv6", p->interface);
-    struct in6_addr gateway = p->internal || !p->default_route ? in6addr_any : p->gateway6;
     int back = -1;
     TRY(ns_enter_net(netns_fd, &back));
     struct err e = file_write_at(AT_FDCWD, path, STR("0"));
@@ -113,7 +121,20 @@ static struct err bring_six(const struct endpoint_plan *p, int netns_fd, struct 
     if (err_kind(e) == ERR_NOT_FOUND)
         return err_as(err_wrap(e, "this kernel has no IPv6"), ERR_UNSUPPORTED);
     TRY(e);
-    return link_inside_six(in, p->interface, &p->address6, p->prefix6, &gateway);
+    TRY(link_inside_six(in, p->interface, &p->address6, p->prefix6));
+    return leads_out(p) ? route_six(p, in) : OK;
+}
+
+static struct err configure_inside(const struct endpoint_plan *p, int netns_fd,
+                                   struct netlink *in) {
+    bool direct = p->parent.direct;
+    struct inside inside = {.name = p->interface, .address = p->address, .prefix = p->prefix};
+    if (leads_out(p)) {
+        inside.direct = direct;
+        inside.gateway.s_addr = direct ? 0 : p->gateway.s_addr;
+    }
+    TRY(link_inside(in, &inside));
+    return p->six ? bring_six(p, netns_fd, in) : OK;
 }
 
 static struct err connect_pair(struct endpoint_plan *p, int netns_fd, struct netlink *in) {
@@ -131,33 +152,25 @@ static struct err connect_pair(struct endpoint_plan *p, int netns_fd, struct net
                                        .mtu = p->mtu,
                                        .mac = p->mac,
                                        .closed = !p->icc}));
-    struct in_addr gateway = {p->internal || !p->default_route ? 0 : p->gateway.s_addr};
-    struct inside inside = {
-        .name = p->interface, .address = p->address, .gateway = gateway, .prefix = p->prefix};
-    TRY(link_inside(in, &inside));
-    if (p->six)
-        TRY(bring_six(p, netns_fd, in));
+    TRY(configure_inside(p, netns_fd, in));
     /* The container's end has been opened last and is ready. Of ours, first the port, then the
      * bridge, which has a carrier from its first port on. */
     TRY(link_wait_up(&out, p->host_if));
     return link_wait_up(&out, p->bridge);
 }
 
-static struct err connect_macvlan(struct endpoint_plan *p, int netns_fd, struct netlink *in) {
+static struct err connect_to_parent(struct endpoint_plan *p, int netns_fd, struct netlink *in) {
     CLEAN_NETLINK struct netlink out = NETLINK_NONE;
+    TRY(parent_prepare(&p->parent, p->table)); /* a reboot takes away what we made */
     TRY(netlink_open(NETLINK_ROUTE, &out));
-    TRY(link_macvlan(&out, &(struct macvlan){.parent = p->parent,
-                                             .name = p->interface,
-                                             .mode = p->macvlan_mode,
-                                             .netns_fd = netns_fd,
-                                             .mtu = p->mtu,
-                                             .mac = p->mac}));
-    struct in_addr gateway = {p->internal || !p->default_route ? 0 : p->gateway.s_addr};
-    TRY(link_inside(in, &(struct inside){.name = p->interface,
-                                         .address = p->address,
-                                         .gateway = gateway,
-                                         .prefix = p->prefix}));
-    return p->six ? bring_six(p, netns_fd, in) : OK;
+    TRY(link_on_parent(&out, &(struct on_parent){.parent = &p->parent,
+                                                 .name = p->interface,
+                                                 .netns_fd = netns_fd,
+                                                 .mtu = p->mtu,
+                                                 .mac = p->mac}));
+    if (!p->parent.ipvlan && p->parent.mode == MACVLAN_MODE_PASSTHRU)
+        TRY(link_set_mac(in, p->interface, p->mac));
+    return configure_inside(p, netns_fd, in);
 }
 
 static bool draws(const struct endpoint_plan *p) {
@@ -200,7 +213,7 @@ static struct err publish(struct endpoint_plan *p, struct endpoint_live *l) {
 static struct err remove_interface(const struct endpoint_plan *p, int netns_fd) {
     CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
     int back = -1;
-    if (!*p->parent) {
+    if (!*p->parent.name) {
         TRY(netlink_open(NETLINK_ROUTE, &nl));
         return link_remove(&nl, p->host_if);
     }
@@ -227,8 +240,8 @@ static struct err bring_up(struct endpoint_plan *p, int netns_fd, struct endpoin
         TRY(enter_given(netns_fd, &in, &l.netns_fd));
     else
         TRY(ns_setup_net(set_up_inside, &in, &l.netns_fd));
-    struct err e = *p->parent ? connect_macvlan(p, l.netns_fd, &in)
-                              : connect_pair(p, l.netns_fd, &in);
+    struct err e = *p->parent.name ? connect_to_parent(p, l.netns_fd, &in)
+                                   : connect_pair(p, l.netns_fd, &in);
     if (!err_failed(e))
         e = publish(p, &l);
     if (err_failed(e)) {
@@ -264,10 +277,12 @@ static struct err move_route(const struct endpoint_plan *p, int netns_fd) {
     struct err e = netlink_open(NETLINK_ROUTE, &in);
     ns_leave_net(back);
     TRY(e);
-    struct in_addr none = {0};
-    if (p && p->six && !p->internal)
-        TRY(link_inside_six_route(&in, p->interface, &p->gateway6));
-    return link_default_route(&in, p ? p->interface : "", p && !p->internal ? p->gateway : none);
+    if (!p || p->internal)
+        return link_no_default_route(&in);
+    if (p->six)
+        TRY(route_six(p, &in));
+    struct in_addr gateway = {p->parent.direct ? 0 : p->gateway.s_addr};
+    return link_default_route(&in, p->interface, gateway);
 }
 
 struct err endpoint_make_default(struct endpoint_plan *p, struct endpoint_plan *from,
