@@ -9,6 +9,7 @@ for program in "$1"/test/kernel/kernel-*; do
     case $program in *.p) continue ;; esac
     [ -x "$program" ] || continue
     echo "GUEST-TEST ${program##*/}"
+    began=$SECONDS
     timeout 200 "$program" 2>&1
-    echo "GUEST-TEST-STATUS $?"
+    echo "GUEST-TEST-STATUS $? after $((SECONDS - began)) s"
 done
