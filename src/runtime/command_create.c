@@ -3,8 +3,7 @@
 #include "base/path.h"
 #include "base/time.h"
 #include "kernel/pidfd.h"
-#include "runtime/commands.h"
-#include "runtime/systemd.h"
+#include "runtime/creation.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,18 +15,7 @@
 
 #define LISTEN_FDS_MAX 256
 
-struct create {
-    const char *id, *bundle, *config, *console_socket, *pid_file;
-    unsigned preserve_fds, listen_fds;
-    bool systemd; /* the cgroup is a scope of systemd's */
-    struct standin standin;
-    bool detach, keep, no_subreaper, no_new_keyring, no_pivot;
-    struct record record;
-    struct runtime_box *box;
-    struct runtime_process init;
-};
-
-static void create_done(struct create *c) {
+void create_done(struct create *c) {
     standin_done(&c->standin);
     runtime_close(c->box);
     fd_close(c->init.pidfd);
@@ -144,17 +132,6 @@ static struct err resolve_root(struct record *r, const char *bundle) {
     return OK;
 }
 
-/* Sources of bind mounts are relative to the bundle as well. */
-static void resolve_sources(struct record *r, const char *bundle) {
-    struct oci_mount *m = r->config.mounts.items;
-    for (size_t i = 0; i < r->config.mounts.n; i++) {
-        bool bind = m[i].type && strcmp(m[i].type, "bind") == 0;
-        bind |= strs_has(&m[i].options, "bind") || strs_has(&m[i].options, "rbind");
-        if (bind && m[i].source && m[i].source[0] && m[i].source[0] != '/')
-            m[i].source = arena_printf(&r->arena, "%s/%s", bundle, m[i].source);
-    }
-}
-
 static void add_environment(struct create *o) {
     struct record *r = &o->record;
     if (!o->listen_fds || !r->config.process)
@@ -203,7 +180,7 @@ static void fill_kept(struct create *o, const char *bundle) {
     };
 }
 
-static struct err prepare(struct call *c, struct create *o) {
+struct err create_prepare(struct call *c, struct create *o) {
     char bundle[PATH_MAX];
     CLEAN_BUF struct buf text = {0};
     TRY(take_listen_fds(o));
@@ -218,7 +195,7 @@ static struct err prepare(struct call *c, struct create *o) {
         err_ignore(record_remove(&o->record));
         return e;
     }
-    resolve_sources(&o->record, bundle);
+    record_resolve_sources(&o->record, bundle);
     add_environment(o);
     fill_kept(o, bundle);
     return OK;
@@ -226,7 +203,7 @@ static struct err prepare(struct call *c, struct create *o) {
 
 /* --- create ----------------------------------------------------------------------------------- */
 
-static struct err check_terminal(const struct create *o, bool waits) {
+struct err create_check_terminal(const struct create *o, bool waits) {
     const struct oci_process *p = o->record.config.process;
     bool terminal = p && p->terminal;
     if (terminal && (waits || o->detach) && !o->console_socket)
@@ -236,22 +213,20 @@ static struct err check_terminal(const struct create *o, bool waits) {
     return OK;
 }
 
-/* After this the container is complete: status, pid file, terminal handed over. */
-static struct err publish(struct create *o, bool waits) {
+struct err create_publish(struct create *o, bool waits) {
     struct record *r = &o->record;
     r->kept.pid = o->init.pid;
     r->kept.start_time = o->init.start_time;
     r->kept.waits = waits;
     r->has_kept = true;
-    if (o->console_socket)
+    if (o->console_socket && o->init.pty_master >= 0)
         TRY(console_send(o->console_socket, o->init.pty_master));
     if (o->pid_file)
         TRY(pid_file_write(o->pid_file, o->init.pid));
     return record_save(r);
 }
 
-/* systemd makes the cgroup; the container gets a place in it. */
-static struct err make_scope(struct create *o) {
+struct err create_scope(struct create *o) {
     struct record *r = &o->record;
     const struct oci_linux *l = r->config.linux_;
     struct systemd_unit u;
@@ -266,9 +241,9 @@ static struct err make_scope(struct create *o) {
 
 static struct err make(struct create *o, bool waits) {
     CLEAN_FD int listener = -1;
-    TRY(check_terminal(o, waits));
+    TRY(create_check_terminal(o, waits));
     if (o->systemd)
-        TRY(make_scope(o));
+        TRY(create_scope(o));
     if (waits)
         TRY(record_listen(&o->record, &listener));
     struct runtime_create_options options = record_options(&o->record);
@@ -279,11 +254,10 @@ static struct err make(struct create *o, bool waits) {
     options.no_pivot = o->no_pivot;
     TRY(runtime_create(&options, &o->box, &o->init));
     standin_done(&o->standin);
-    return publish(o, waits);
+    return create_publish(o, waits);
 }
 
-/* Nothing is left of a create that failed. */
-static void unmake(struct create *o) {
+void create_unmake(struct create *o) {
     if (o->box) {
         struct pidfd_exit x;
         err_ignore(runtime_delete(TAKE(o->box)));
@@ -296,20 +270,13 @@ static void unmake(struct create *o) {
 }
 
 static struct err create(struct call *c, struct create *o, bool waits) {
-    TRY(prepare(c, o));
+    TRY(create_prepare(c, o));
     o->systemd = c->systemd;
     struct err e = make(o, waits);
     if (err_failed(e))
-        unmake(o);
+        create_unmake(o);
     return e;
 }
-
-#define CREATE_INIT                                                                              \
-    {                                                                                            \
-        .init = {.pidfd = -1, .pty_master = -1}, .record = {.root = -1, .dir = -1}, .standin = { \
-            .pidfd = -1                                                                          \
-        }                                                                                        \
-    }
 
 struct err command_create(struct call *c) {
     OWN(create_done) struct create o = CREATE_INIT;
@@ -362,7 +329,7 @@ struct err command_start(struct call *c) {
 
 /* --- run -------------------------------------------------------------------------------------- */
 
-static struct err foreground(struct create *o, int notify, int *ret_status) {
+struct err create_attend(struct create *o, int notify, int *ret_status) {
     int status;
     struct runtime_process init = o->init;
     if (o->console_socket)
@@ -372,6 +339,8 @@ static struct err foreground(struct create *o, int notify, int *ret_status) {
     *ret_status = status;
     if (o->keep)
         return OK;
+    if (!o->box)
+        return container_destroy(&o->record);
     TRY(runtime_delete(TAKE(o->box)));
     return container_forget(&o->record);
 }
@@ -393,9 +362,9 @@ struct err command_run(struct call *c) {
         e = runtime_start(o.box);
     if (err_failed(e)) {
         c->status = status_of(e);
-        unmake(&o);
+        create_unmake(&o);
         return e;
     }
     container_hooks(&o.record, true);
-    return o.detach ? await_word(&o.record, notify) : foreground(&o, notify, &c->status);
+    return o.detach ? await_word(&o.record, notify) : create_attend(&o, notify, &c->status);
 }

@@ -30,6 +30,8 @@ static const struct command {
     {"resume", command_resume, "let them run again"},
     {"update", command_update, "change limits"},
     {"events", command_events, "print what a container uses, once (--stats) or again and again"},
+    {"checkpoint", command_checkpoint, "write a container to files (needs criu)"},
+    {"restore", command_restore, "make a container of such files (needs criu)"},
     {"features", command_features, "print what this program offers (JSON)"},
     {"spec", command_spec, "write a config.json to start from"},
 };

@@ -46,6 +46,8 @@ struct err command_pause(struct call *c);
 struct err command_resume(struct call *c);
 struct err command_update(struct call *c);
 struct err command_events(struct call *c);
+struct err command_checkpoint(struct call *c);
+struct err command_restore(struct call *c);
 struct err command_features(struct call *c);
 struct err command_spec(struct call *c);
 

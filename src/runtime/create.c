@@ -310,6 +310,16 @@ struct err runtime_create(const struct runtime_create_options *o, struct runtime
     return OK;
 }
 
+struct err runtime_cgroup_make(const struct runtime_create_options *o) {
+    TRY(check(o));
+    struct runtime_box *b = box_new(o);
+    struct err e = make_cgroup(o, b);
+    if (err_failed(e))
+        undo_cgroup(b);
+    box_free(&b);
+    return e;
+}
+
 /* --- a box that somebody else made
  * ------------------------------------------------------------------------------------------ */
 

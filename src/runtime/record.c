@@ -130,6 +130,16 @@ struct err record_lock(struct record *r) {
     return OK;
 }
 
+void record_resolve_sources(struct record *r, const char *bundle) {
+    struct oci_mount *m = r->config.mounts.items;
+    for (size_t i = 0; i < r->config.mounts.n; i++) {
+        bool bind = m[i].type && strcmp(m[i].type, "bind") == 0;
+        bind |= strs_has(&m[i].options, "bind") || strs_has(&m[i].options, "rbind");
+        if (bind && m[i].source && m[i].source[0] && m[i].source[0] != '/')
+            m[i].source = arena_printf(&r->arena, "%s/%s", bundle, m[i].source);
+    }
+}
+
 struct err record_save(const struct record *r) {
     CLEAN_BUF struct buf text = {0};
     fields_print(&oci_kept_fields, &r->kept, &text);

@@ -43,6 +43,8 @@ struct err record_new(const char *root, const char *id, struct str config_text, 
 struct err record_open(const char *root, const char *id, struct record *ret);
 /* Only one process at a time changes a container. Waits. */
 struct err record_lock(struct record *r);
+/* Sources of bind mounts are relative to the bundle; afterwards they are absolute. */
+void record_resolve_sources(struct record *r, const char *bundle);
 struct err record_save(const struct record *r);
 /* A listening socket "start" in the directory, or a connection to it. */
 struct err record_listen(const struct record *r, int *ret_fd);

@@ -153,6 +153,9 @@ uint64_t runtime_oom_count(struct runtime_box *b);
 /* Kills what is left, removes the cgroups, frees b. NULL allowed. */
 struct err runtime_delete(struct runtime_box *b);
 
+/* The cgroup as runtime_create makes it, with its limits and devices, for processes that somebody
+ * else brings: a restore. After an error nothing new is left. */
+struct err runtime_cgroup_make(const struct runtime_create_options *o);
 /* The cgroup alone, by the container's cgroup path, for a caller that is not the parent (the
  * daemon: update, stats, pause). All hierarchies that hold it are found by name. */
 struct err runtime_cgroup_update(const char *cgroup_path, const struct oci_resources *r);
