@@ -104,7 +104,7 @@ struct err command_checkpoint(struct call *c) {
     OWN(dump_done) struct dump d = {0};
     checkpoint_init(&d.c);
     TRY(read_options(c, &d));
-    TRY(criu_find(&d.c.program));
+    TRYF(call_find_program("criu", &d.c.program), "%s is not supported", c->argv[0]);
     CLEAN_RECORD struct record r = RECORD_NONE;
     TRY(record_open(c->root, d.id, &r));
     TRY(record_lock(&r));

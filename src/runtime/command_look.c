@@ -1,4 +1,4 @@
-/* state, list and ps. */
+/* state and list. */
 #include "base/time.h"
 #include "base/vec.h"
 #include "runtime/commands.h"
@@ -88,53 +88,5 @@ struct err command_list(struct call *c) {
     jo_arr_end(&out);
     if (as == AS_JSON)
         printf("%s\n", buf_cstr(&text));
-    return OK;
-}
-
-/* --- ps --------------------------------------------------------------------------------------- */
-
-static struct err read_ps_options(struct call *c, bool *ret_json) {
-    static const struct option options[] = {OPTION_TEXT("format", 'f'), OPTIONS_END};
-    for (int option;;) {
-        TRY(call_option(c, "+:f:", options, &option));
-        if (option < 0)
-            return OK;
-        *ret_json = strcmp(optarg, "json") == 0;
-        if (!*ret_json && strcmp(optarg, "table") != 0)
-            return err_new(ERR_INVALID, "--format '%s' is not table or json", optarg);
-    }
-}
-
-static void print_pids(const pid_t *pids, size_t n, bool json) {
-    CLEAN_BUF struct buf text = {0};
-    struct json_out out = {.out = &text};
-    jo_arr(&out);
-    if (!json)
-        printf("PID\n");
-    for (size_t i = 0; i < n; i++)
-        if (json)
-            jo_i64(&out, pids[i]);
-        else
-            printf("%d\n", (int)pids[i]);
-    jo_arr_end(&out);
-    if (json)
-        printf("%s\n", buf_cstr(&text));
-}
-
-struct err command_ps(struct call *c) {
-    bool json = false;
-    TRY(read_ps_options(c, &json));
-    if (c->argc - optind > 1)
-        return err_new(ERR_UNSUPPORTED, "ps: options for ps(1) are not supported");
-    const char *id;
-    TRY(call_id(c, &id));
-    CLEAN_RECORD struct record r = RECORD_NONE;
-    TRY(record_open(c->root, id, &r));
-    CLEAN_FREE pid_t *pids = NULL;
-    size_t n = 0;
-    if (!r.has_kept || !r.kept.cgroup_path || !r.kept.cgroup_path[0])
-        return err_new(ERR_UNSUPPORTED, "container '%s' has no cgroup to list", id);
-    TRY(runtime_cgroup_pids(r.kept.cgroup_path, &pids, &n));
-    print_pids(pids, n, json);
     return OK;
 }

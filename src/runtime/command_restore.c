@@ -227,7 +227,7 @@ struct err command_restore(struct call *c) {
     checkpoint_init(&r.c);
     TRY(runtime_protect(c->all_argv, c->env));
     TRY(read_options(c, &r));
-    TRY(criu_find(&r.c.program));
+    TRYF(call_find_program("criu", &r.c.program), "%s is not supported", c->argv[0]);
     if (!r.o.detach)
         TRY(attend_begin(!r.o.no_subreaper));
     TRY(create_prepare(c, &r.o));

@@ -55,6 +55,19 @@ struct err call_id(struct call *c, const char **ret) {
     return record_check_id(*ret);
 }
 
+struct err call_find_program(const char *name, char **ret_path) {
+    const char *places = getenv("PATH");
+    struct str rest = str_of(places ? places : "/usr/sbin:/usr/bin:/sbin:/bin"), dir;
+    while (str_next(&rest, ':', &dir)) {
+        CLEAN_FREE char *path = mem_printf("%.*s/%s", STR_ARG(dir), name);
+        if (dir.len && dir.p[0] == '/' && access(path, X_OK) == 0) {
+            *ret_path = TAKE(path);
+            return OK;
+        }
+    }
+    return err_new(ERR_UNSUPPORTED, "%s is not installed", name);
+}
+
 static void print_help(void) {
     printf("Usage: corten-runtime [--root DIR] [--log FILE] [--log-format text|json] "
            "[--log-level LEVEL]\n"

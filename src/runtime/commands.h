@@ -33,6 +33,9 @@ struct err call_option(struct call *c, const char *brief, const struct option *o
 /* The single argument that is left: the id. */
 struct err call_id(struct call *c, const char **ret);
 
+/* An executable file of that name in $PATH, owned by the caller. ERR_UNSUPPORTED: not installed. */
+struct err call_find_program(const char *name, char **ret_path);
+
 struct err command_create(struct call *c);
 struct err command_run(struct call *c);
 struct err command_start(struct call *c);

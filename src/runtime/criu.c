@@ -291,19 +291,6 @@ static struct err refused(const struct criu_request *r, const struct answer *a) 
 
 /* --- the program ------------------------------------------------------------------------------ */
 
-struct err criu_find(char **ret_path) {
-    struct str rest = str_of(getenv("PATH") ? getenv("PATH") : "/usr/sbin:/usr/bin"), dir;
-    while (str_next(&rest, ':', &dir)) {
-        CLEAN_FREE char *path = mem_printf("%.*s/criu", STR_ARG(dir));
-        if (dir.len && dir.p[0] == '/' && access(path, X_OK) == 0) {
-            *ret_path = TAKE(path);
-            return OK;
-        }
-    }
-    return err_new(ERR_UNSUPPORTED,
-                   "criu is not installed: checkpoint and restore are not supported without it");
-}
-
 static struct err start(const char *program, const struct criu_request *r, int sock,
                         struct spawned *ret) {
     struct spawn_fd fds[4 + CRIU_INHERIT_MAX] = {{0, 0}, {1, 1}, {2, 2}, {sock, SOCKET_NUMBER}};

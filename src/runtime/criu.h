@@ -7,8 +7,8 @@
  * child of ours. What it has to say in detail is in its log, dump.log or restore.log of the work
  * directory; the last error there becomes a part of ours. Only these options are asked for; there
  * is no configuration of criu's that we write. Messages are bounded by CRIU_MESSAGE_MAX, and by the
- * names' lengths that config.json can have. Tests: test/unit/runtime/criu.c (the messages, by a
- * criu of the test's own), test/vm/criu.sh (the real one, where its kernel is).
+ * names' lengths that config.json can have. Tests: test/e2e/t8105-checkpoint.sh (by a
+ * criu of the test's own), test/vm/criu.sh (the real one, on a kernel that it knows).
  */
 #pragma once
 #include "base/vec.h"
@@ -17,7 +17,7 @@
 #define CRIU_MESSAGE_MAX (1u << 20)
 #define CRIU_INHERIT_MAX 8
 
-enum criu_type { CRIU_DUMP = 1, CRIU_RESTORE = 2, CRIU_PRE_DUMP = 4 };
+enum criu_type { CRIU_DUMP = 1, CRIU_RESTORE = 2, CRIU_PRE_DUMP = 13 };
 enum criu_cgroups {
     CRIU_CGROUPS_IGNORE = 0,
     CRIU_CGROUPS_SOFT = 3,
@@ -56,9 +56,7 @@ struct criu_events {
     struct err (*terminal)(void *arg, int master);
 };
 
-/* ERR_UNSUPPORTED when it is not installed. *ret_path is the caller's. */
-struct err criu_find(char **ret_path);
 /* *ret_pid: of a restore's first process, whose parent we are; may be NULL. Blocks for as long as
- * it takes. what: for the error, "checkpoint container 'x'". */
+ * it takes. */
 struct err criu_run(const char *program, const struct criu_request *r,
                     const struct criu_events *events, pid_t *ret_pid);

@@ -61,6 +61,11 @@ expect_fails 'running' cr delete box
 expect_eq "$(cr list -q)" box
 expect_eq "$(cr ps --format json box | head -c 1)" "["
 expect_match "$(cr ps box)" "^$(cat "$TEST_TMP/pid")\$"
+expect_match "$(cr ps box -eo comm,pid | tr -s " ")" "^sh $(cat "$TEST_TMP/pid")\$"
+expect_no_match "$(cr ps box -eo comm,pid)" "cortend| $$\$"
+expect_match "$(cr ps box -ef)" '^UID +PID'
+expect_fails 'without a column PID' cr ps box -eo comm
+expect_fails 'ps failed' cr ps box --dance
 cr kill box TERM || fail kill
 eventually 5 sh -c "corten-runtime --root $state state box | grep -q stopped"
 expect_fails 'not running' cr kill box TERM
@@ -267,7 +272,32 @@ if setpriv --reuid 1000 --regid 1000 --clear-groups unshare -U true 2>/dev/null;
     expect_status 9 user exec --cwd /etc box sh -c 'test "$PWD" = /etc && exit 9'
     expect_status 127 user exec box nowhere
     user delete -f box || fail delete -f
+
+    step a group that keeps its members out cannot be left by a user namespace
+    attacker=$build/test/kernel/attacker
+    if [ -x "$attacker" ]; then
+        cp "$attacker" "$TEST_TMP/mine/rootfs/bin/attacker"
+        echo secret >"$TEST_TMP/mine/rootfs/secret"
+        chown 0:7777 "$TEST_TMP/mine/rootfs/secret"
+        chmod 604 "$TEST_TMP/mine/rootfs/secret"
+        member() { (cd "$TEST_TMP/mine" && setpriv --reuid 1000 --regid 1000 --groups 7777 env XDG_RUNTIME_DIR="$TEST_TMP/mine" "$TEST_TMP/mine/cr" "$@"); }
+        perl -pi -e 's/"args":\[.*?\],/"args":["attacker","groups","\/secret"],/' "$TEST_TMP/mine/config.json"
+        expect_eq "$(member run box)" $'setgroups none: EPERM\nsetgroups other: EPERM\nopen: EACCES'
+        perl -pi -e 's/"args":\[.*?\],/"args":["sleep","60"],/' "$TEST_TMP/mine/config.json"
+        member run -d box >/dev/null 2>&1 || fail run -d
+        expect_eq "$(member exec box attacker groups /secret)" $'setgroups none: EPERM\nsetgroups other: EPERM\nopen: EACCES'
+        expect_fails 'additional|group' member exec --additional-gids 5 box true
+        member delete -f box || fail delete -f
+    fi
 fi
+
+step groups of the caller stay outside
+config '["id","-G"]'
+expect_eq "$(setpriv --groups 0,7777,8888 corten-runtime --root "$state" run -b "$bundle" box)" 0
+config '["id","-G"]' 's/"user":\{/"user":{"additionalGids":[5,4294967294],/'
+expect_eq "$(setpriv --groups 0,7777,8888 corten-runtime --root "$state" run -b "$bundle" box)" "0 5 4294967294"
+config '["id","-G"]' 's/"user":\{/"user":{"additionalGids":[4294967295],/'
+expect_fails additionalGids cr run -b "$bundle" box
 
 step the manual page knows every command and global option
 page=$root/dist/debian/corten-runtime.8

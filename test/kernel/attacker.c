@@ -1,6 +1,8 @@
 /* attacker - a static program that runs in a container and tries what a shell cannot: see
  * runtime-attacks.c. Each attack prints one line: "done", or the name of the error. */
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <linux/keyctl.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -39,6 +41,15 @@ static int dial_abstract(const char *name) {
     return 0;
 }
 
+/* A group may be what keeps its members out: mode 0604. */
+static int leave_groups(const char *name) {
+    gid_t other = 12345;
+    tell("setgroups none", setgroups(0, NULL));
+    tell("setgroups other", setgroups(1, &other));
+    tell("open", open(name, O_RDONLY));
+    return 0;
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "terminal") == 0)
         return type_into_terminal();
@@ -46,5 +57,7 @@ int main(int argc, char **argv) {
         return take_key(argv[2]);
     if (argc == 3 && strcmp(argv[1], "abstract") == 0)
         return dial_abstract(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "groups") == 0)
+        return leave_groups(argv[2]);
     return 2;
 }

@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include "box.h"
+#include <dirent.h>
 #include <linux/keyctl.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
@@ -118,6 +119,39 @@ TEST(a_mounted_cgroup_ends_at_the_containers_own) { /* row 80: CVE-2022-0492 */
                             "\"permitted\":[\"CAP_SYS_ADMIN\"]}",
             .no_seccomp = true},
         "mounted\n/\n");
+    box_leave();
+}
+
+/* Words by which other runtimes can be steered: they come from whoever wrote the pod, so none of
+ * them may do anything here. Files, sockets and cgroups that they name are not touched. */
+TEST(annotations_steer_nothing) { /* row 24: CVE-2024-3154, CVE-2023-6476 */
+    box_enter();
+    put_dir("steered");
+    CLEAN_FREE char *here = getcwd(NULL, 0);
+    CLEAN_FREE char *top = mem_printf(
+        ",\"annotations\":{"
+        "\"run.oci.hooks.stdout\":\"%1$s/steered/out\",\"run.oci.hooks.stderr\":\"%1$s/steered/"
+        "err\","
+        "\"run.oci.seccomp.receiver\":\"%1$s/steered/receiver\",\"run.oci.handler\":\"krun\","
+        "\"run.oci.pidfd_receiver\":\"%1$s/steered/pidfd\",\"run.oci.systemd.subgroup\":\"../..\","
+        "\"run.oci.delegate-cgroup\":\"/steered\",\"run.oci.mount_context_type\":\"rootcontext\","
+        "\"run.oci.seccomp_bpf_data\":\"AAAA\",\"run.oci.timens_offset\":\"7\","
+        "\"org.criu.config\":\"%1$s/steered/criu\",\"module.wasm.image/variant\":\"compat\","
+        "\"org.systemd.property.ExecStopPost\":\"['/bin/true']\","
+        "\"io.katacontainers.config\":\"%1$s/steered/kata\",\"com.docker.network\":\"host\","
+        "\"../../steered\":\"x\",\"\":\"\"}",
+        here);
+    box_expect(&(struct box_options){.script = "grep -c steered /proc/self/cgroup;"
+                                               "grep Seccomp: /proc/self/status;"
+                                               "cut -d: -f3 /proc/self/cgroup | sort -u",
+                                     .top = top},
+               "0\nSeccomp:\t2\n/\n");
+    DIR *d = opendir("steered");
+    assert_non_null(d);
+    for (struct dirent *x; (x = readdir(d));)
+        if (x->d_name[0] != '.')
+            fail_msg("'%s' was made", x->d_name);
+    closedir(d);
     box_leave();
 }
 

@@ -73,7 +73,7 @@ perl -pi -e 's/"root":\{/"hooks":{"createRuntime":[{"path":"\/bin\/sh","args":["
 cr restore -d -b $bundle --image-path $images/three --work-path /mnt/work next </dev/null >>$bundle/out 2>>$bundle/err || fail restore
 [ -s /mnt/work/restore.log ] || fail "nothing in the work directory"
 grown "$((last + 3))"
-[ -s /sys/fs/cgroup/other/place/cgroup.procs ] || fail "not in the other cgroup"
+grep -q . /sys/fs/cgroup/other/place/cgroup.procs || fail "not in the other cgroup"
 grep -q '"creating"' /mnt/created && grep -q '"running"' /mnt/started || fail "hooks"
 cr delete -f next || fail delete
 grep -q '"stopped"' /mnt/stopped || fail "poststop"
