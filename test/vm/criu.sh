@@ -80,19 +80,17 @@ grep -q '"stopped"' /mnt/stopped || fail "poststop"
 
 echo "-- in the foreground, with pipes"
 config 'i=0; while [ $i -lt 20 ]; do i=$((i+1)); echo $i; sleep 0.1; done; read x; echo got $x; exit 7' /box
-mkfifo /mnt/in
-exec 7<>/mnt/in
-{ cr run -b $bundle box <&7 2>&1; echo "status $?"; } | cat >$bundle/out &
+{ timeout 60 "$runtime" --root $state run -b $bundle box < <(exec sleep 30) 2>&1; echo "status $?"; } 2>&1 | cat >$bundle/out &
 runner=$!
 grown 2
 cr checkpoint --image-path $images/four box || fail checkpoint
+echo "   written"
 wait $runner
 same "$(tail -1 $bundle/out)" "status 137"
 sed -i '$d' $bundle/out
-{ echo word | { cr restore -b $bundle --image-path $images/four box; echo "status $?"; } 2>&1; } | cat >>$bundle/out
+{ echo word | { timeout 60 "$runtime" --root $state restore -b $bundle --image-path $images/four box; echo "status $?"; } 2>&1; } | cat >>$bundle/out
 same "$(tail -2 $bundle/out | tr '\n' ' ')" "got word status 7 "
 same "$(cr list -q)" ""
-exec 7<&-
 
 echo "-- what it cannot restore leaves nothing"
 mkdir $images/empty
