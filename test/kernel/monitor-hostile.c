@@ -46,11 +46,6 @@ static int64_t time_exec(struct lab *b, int number) {
     return time_monotonic() - t0;
 }
 
-/* Of a size that a tenth of is enough for where the processor is emulated. */
-static unsigned long much(unsigned long bytes) {
-    return getenv("CORTEN_GUEST") ? bytes / 10 : bytes;
-}
-
 TEST(a_fork_bomb) {
     lab_enter();
     struct lab b;
@@ -91,8 +86,8 @@ TEST(a_flood) {
     struct lab b;
     CLEAN_FREE char *script =
         mem_printf("yes 0123456789012345678901234567890123456789012345678901234567890 | "
-                   "head -c %lu; echo; echo end; sleep 0.5; exit 9",
-                   much(400000000));
+                   "head -c %d; echo; echo end; sleep 0.5; exit 9",
+                   lab_much(400000000));
     lab_start(&b, &(struct lab_options){.script = script, .log_max_size = 4 << 20});
     lab_pass(&b, 200 * NSEC_PER_MSEC);
     for (int i = 1; i < 4; i++)
@@ -105,8 +100,8 @@ TEST(a_flood) {
     }
     assert_int_equal(b.exit.code, 9);
     assert_int_equal(b.exit.log.dropped, 0);
-    assert_true(b.exit.log.removed_bytes > much(400000000));
-    printf("# a flood of %lu MB: the monitor had %ld kB at most\n", much(400), grown);
+    assert_true(b.exit.log.removed_bytes > (uint64_t)lab_much(400000000));
+    printf("# a flood of %d MB: the monitor had %ld kB at most\n", lab_much(400), grown);
     assert_true(grown < 48 * 1024);
     CLEAN_BUF struct buf text = {0};
     read_log(&b, &text);
@@ -118,8 +113,8 @@ TEST(a_flood) {
 TEST(a_line_without_an_end) {
     lab_enter();
     struct lab b;
-    CLEAN_FREE char *script = mem_printf("head -c %lu /dev/zero | tr '\\0' x; exit 4",
-                                         much(100000000));
+    CLEAN_FREE char *script = mem_printf("head -c %d /dev/zero | tr '\\0' x; exit 4",
+                                         lab_much(100000000));
     lab_start(&b, &(struct lab_options){.script = script, .log_max_size = 2 << 20});
     lab_until(&b, b.exited > 0);
     assert_int_equal(b.exit.code, 4);

@@ -8,9 +8,6 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
-#define LINES 1000000
-#define SEQUENCE "i=0; while [ $i -lt 1000000 ]; do echo $i; i=$((i+1)); done"
-
 /* A reader as the worker runs it, in a process of its own; returns the client's end. */
 static int reader(struct lab *b, const char *args, pid_t *ret_pid) {
     int fds[2];
@@ -69,7 +66,10 @@ TEST(a_million_lines) {
     lab_enter();
     struct lab b;
     int64_t t0 = time_monotonic();
-    lab_start(&b, &(struct lab_options){.script = "read x; " SEQUENCE, .open_stdin = true});
+    const int lines = lab_much(1000000);
+    CLEAN_FREE char *script =
+        mem_printf("read x; i=0; while [ $i -lt %d ]; do echo $i; i=$((i+1)); done", lines);
+    lab_start(&b, &(struct lab_options){.script = script, .open_stdin = true});
     pid_t follower;
     int f = reader(&b, "{" RAW ",\"follow\":true}", &follower);
     struct monitor_attach a = {.in = true};
@@ -79,13 +79,13 @@ TEST(a_million_lines) {
     int64_t t1 = time_monotonic();
     expect_reader(follower);
     CLEAN_FREE char *text = dechunk(followed);
-    check_sequence(text, 0, LINES);
+    check_sequence(text, 0, lines);
     pid_t again;
     f = reader(&b, "{" RAW "}", &again);
     CLEAN_FREE char *read = lab_read(NULL, f), *whole = dechunk(read);
     expect_reader(again);
-    check_sequence(whole, 0, LINES);
-    printf("# %d lines written and followed in %lld ms, read in %lld ms\n", LINES,
+    check_sequence(whole, 0, lines);
+    printf("# %d lines written and followed in %lld ms, read in %lld ms\n", lines,
            (long long)(t1 - t0) / 1000000, (long long)(time_monotonic() - t1) / 1000000);
     lab_finish(&b);
     lab_leave();
@@ -275,12 +275,12 @@ TEST(throughput) {
     lab_enter();
     struct lab b;
     /* 64-byte lines from a file; tmpfs, so that the disk is not what is measured */
-    enum { SIZE = 256 << 20 };
+    const int mib = lab_much(256);
     CLEAN_FD int file = open("image/base/lines", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     CLEAN_FREE char *block = mem_alloc(1 << 20);
     for (int i = 0; i < 1 << 20; i++)
         block[i] = (char)(i % 64 == 63 ? '\n' : 'a' + i % 26);
-    for (int i = 0; i < SIZE >> 20; i++)
+    for (int i = 0; i < mib; i++)
         assert_int_equal(fd_write_all(file, block, 1 << 20), 0);
     lab_start(&b, &(struct lab_options){.script = "read x; exec cat /lines",
                                         .open_stdin = true,
@@ -290,7 +290,7 @@ TEST(throughput) {
     close(lab_attach(&b, a, "\n"));
     lab_until(&b, b.exited > 0);
     double s = (double)(time_monotonic() - t0) / 1e9;
-    printf("# log of 256 MiB in 64-byte lines: %.0f MB/s\n", (double)SIZE / 1e6 / s);
+    printf("# log of %d MiB in 64-byte lines: %.0f MB/s\n", mib, mib * 1.048576 / s);
     lab_finish(&b);
     lab_leave();
 }

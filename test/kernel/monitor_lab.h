@@ -134,6 +134,11 @@ static inline void lab_exec_replied(void *arg, struct err e, pid_t pid) {
 /* --- running -----------------------------------------------------------------------------------
  */
 
+/* Of an amount, a tenth is enough where the processor is emulated. */
+static inline int lab_much(int n) {
+    return getenv("CORTEN_GUEST") ? n / 10 : n;
+}
+
 static inline void lab_timeout(void *arg) {
     struct lab *b = arg;
     b->timeout = true;
