@@ -66,7 +66,12 @@ static void squeeze_done(struct stream *s) {
 }
 
 static struct err make_dir(int parent, const char *name, int *ret_fd) {
-    if (mkdirat(parent, name, 0755) < 0)
+    int r = mkdirat(parent, name, 0755);
+    if (r < 0 && errno == EEXIST) { /* as in ingest_adopt */
+        TRY(dir_remove(parent, name));
+        r = mkdirat(parent, name, 0755);
+    }
+    if (r < 0)
         return err_errno(errno, "make layer directory");
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
@@ -164,6 +169,12 @@ struct err ingest_fill_unknown(struct ingest *in, struct ingest_layer *l, const 
 struct err ingest_adopt(struct ingest *in, struct ingest_layer *l, int dirfd, const char *name) {
     if (l->have)
         return OK;
+    if (renameat(dirfd, name, in->layer_fd, l->name) == 0)
+        return OK;
+    if (errno != ENOTEMPTY && errno != EEXIST)
+        return err_errno(errno, "move the layer into place");
+    /* The number of a step whose row a power cut has taken: it was never synced. */
+    TRY(dir_remove(in->layer_fd, l->name));
     if (renameat(dirfd, name, in->layer_fd, l->name) < 0)
         return err_errno(errno, "move the layer into place");
     return OK;

@@ -261,6 +261,7 @@ void job_start(struct images *im, const struct image_job_new *n) {
     j->client = -1;
     j->body = n->body;
     j->resumable = n->resumable;
+    j->lazy = n->lazy;
     j->done = n->done;
     j->committed_fn = n->committed_fn;
     j->arg = n->arg;

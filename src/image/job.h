@@ -8,7 +8,7 @@ struct image_job {
     struct worker *worker;
     char name[24]; /* of its ingest directory */
     int client;    /* duplicate of the client's socket, -1: none */
-    bool body, resumable;
+    bool body, resumable, lazy;
     struct watch *watch;
     bool head_sent;
     VEC(struct layer_fact *) pending; /* rows of this job; owned until committed */
@@ -30,6 +30,7 @@ struct image_job_new {
     struct str args;           /* inside of a JSON object */
     struct http_taken *client; /* consumed */
     bool body, resumable;
+    bool lazy; /* a step of a build: made again when a power cut takes it */
     struct image *const *images; /* described in args.images, pinned while the job runs */
     size_t images_n;
     const int *fds; /* borrowed */

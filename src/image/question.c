@@ -468,7 +468,7 @@ void job_question(struct image_job *j, struct worker *w, struct msg *m) {
     buf_add_str(&q->body, m->body);
     j->asking++;
     bool reserve = m->type == IMAGE_RESERVE;
-    q->change = (struct change){.mode = STORE_DURABLE,
+    q->change = (struct change){.mode = j->lazy ? STORE_LAZY : STORE_DURABLE,
                                 .build = reserve ? reserve_build : commit_build,
                                 .apply = reserve ? reserve_apply : commit_apply};
     struct err e = check_records(m->body);

@@ -266,6 +266,7 @@ void image_commit(struct images *im, const struct image_commit *c,
                               .images_n = images_n,
                               .fds = &fd,
                               .fds_n = fd >= 0,
+                              .lazy = c->step,
                               .committed_fn = done,
                               .arg = arg};
     job_start(im, &n);
@@ -286,6 +287,7 @@ void image_commit_body(struct images *im, struct http_taken *client, const struc
                               .body = true,
                               .images = &c->parent,
                               .images_n = c->parent != NULL,
+                              .lazy = c->step,
                               .done = done,
                               .arg = arg};
     job_start(im, &n);
