@@ -113,6 +113,7 @@ static void view_image(struct image *i, const struct rootfs_driver *driver, int 
         .graph_driver.name = arena_strz(a, rootfs_driver_name(driver)),
         .rootfs = {.type = arena_strz(a, "layers"), .layers = config->rootfs.diff_ids},
         .metadata.last_tag_time = i->tagged_at,
+        .annotations = *image_annotations(i),
     };
     if (i->layers_n > 0 && driver == &rootfs_overlay) {
         const char *all = image_layer_paths(i, 0, a);

@@ -33,7 +33,36 @@ static struct lifecycle_ancestor entry(const struct ancestor *x, struct arena *a
         if (travels(str_of(l->key)) && strlen(l->value) <= LIFECYCLE_VALUE_MAX)
             strmap_set(&e.labels, a, l->key, l->value);
     }
+    for (size_t i = 0; x->annotations && i < x->annotations->n; i++) {
+        const struct strpair *l = &x->annotations->items[i];
+        if (str_starts(str_of(l->key), STR(LIFECYCLE_OCI)) && !strmap_get(&e.labels, l->key))
+            strmap_set(&e.labels, a, l->key, l->value);
+    }
     return e;
+}
+
+static bool has_id(const struct objs *list, const char *id) {
+    const struct lifecycle_ancestor *items = list->items;
+    for (size_t i = 0; i < list->n; i++)
+        if (items[i].id && *items[i].id && !strcmp(items[i].id, id))
+            return true;
+    return false;
+}
+
+/* What another stage's image is built on was taken over with its files. */
+static void add_copied(const struct ancestor *x, struct arena *a, struct objs *list) {
+    struct objs above = {0};
+    struct strs problems = {0};
+    if (x->labels)
+        lifecycle_ancestors(x->labels, a, &above, &problems);
+    const struct lifecycle_ancestor *items = above.items;
+    for (size_t i = 0; i < above.n; i++) {
+        if (items[i].id && has_id(list, items[i].id))
+            continue;
+        struct lifecycle_ancestor one = items[i];
+        one.by = arena_strz(a, "copy");
+        *(struct lifecycle_ancestor *)objs_add(list, a, sizeof one) = one;
+    }
 }
 
 char *ancestry_text(const struct ancestor *all, size_t n, struct arena *a) {
@@ -42,6 +71,8 @@ char *ancestry_text(const struct ancestor *all, size_t n, struct arena *a) {
     struct strs problems = {0}; /* strangers' words: what is wrong with them is left out */
     if (n && all[n - 1].labels)
         lifecycle_ancestors(all[n - 1].labels, a, &list, &problems);
+    for (size_t i = 0; i + 1 < n; i++)
+        add_copied(&all[i], a, &list);
     for (size_t i = 0; i < n; i++)
         *(struct lifecycle_ancestor *)objs_add(&list, a, sizeof(struct lifecycle_ancestor)) =
             entry(&all[i], a);
@@ -73,10 +104,9 @@ char *ancestors_text(const struct ancestor *base, struct arena *a) {
 
 /* --- the target ---------------------------------------------------------------------------------
  */
-/* The digest by which a registry knows the image; NULL: none. */
-static struct err repo_digest(struct build *b, const char *id, const char **ret) {
+/* The digest by which a registry knows the image, and what its manifest said. NULL: none. */
+static struct err registry_says(struct build *b, const char *id, struct ancestor *ret) {
     struct api_image i = {0};
-    *ret = NULL;
     struct err e = client_image_inspect(b->client, id, b->arena, &i);
     if (err_kind(e) == ERR_NOT_FOUND) {
         err_free(e); /* removed meanwhile */
@@ -85,8 +115,11 @@ static struct err repo_digest(struct build *b, const char *id, const char **ret)
     TRY(e);
     if (i.repo_digests.n) {
         const char *at = strchr(i.repo_digests.items[0], '@');
-        *ret = at ? at + 1 : NULL;
+        ret->digest = at ? at + 1 : NULL;
     }
+    struct strmap *said = arena_alloc(b->arena, sizeof *said);
+    *said = i.annotations;
+    ret->annotations = said;
     return OK;
 }
 
@@ -97,7 +130,7 @@ static struct err describe(struct build *b, const struct state *s, bool copied,
                              .created = s->base_created,
                              .labels = &s->base_labels,
                              .copied = copied};
-    return repo_digest(b, s->base_id, &ret->digest);
+    return registry_says(b, s->base_id, ret);
 }
 
 static bool is_listed(const struct ancestor *all, size_t n, const char *id) {

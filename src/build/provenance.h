@@ -16,6 +16,7 @@ struct ancestor {
     const char *name, *id, *digest, *created; /* NULL: not known */
     bool copied;                              /* files of it were taken over by another stage */
     const struct strmap *labels;              /* all of them; its own ancestry is in there */
+    const struct strmap *annotations;         /* of its manifest; NULL: none */
 };
 /* The label of an image on these, the last is its base: what the base says about its own ancestors
  * comes first. In the arena. */

@@ -52,6 +52,7 @@ static void describe(struct image *i, const struct strmap *labels, const char *n
         f.id = i->id_text;
         f.digest = repo_digest(i, a);
         f.created = image_config(i)->created;
+        f.annotations = image_annotations(i);
     }
     lifecycle_describe(labels, &f, a, ret);
 }

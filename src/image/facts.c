@@ -93,6 +93,7 @@ void image_fact_free(struct images *im, struct image_fact *f) {
         layer_fact_of(f->image.layers[n])->refs--;
     free(f->image.layers);
     free((char *)f->image.config_text.p);
+    annotations_free(f);
     arena_done(&f->arena);
     free(f);
 }

@@ -47,12 +47,15 @@ struct document {
 struct image_fact {
     struct image image;
     struct images *images;
-    struct arena arena;              /* of config */
-    struct oci_image_config *config; /* decoded on first use */
-    unsigned pins;                   /* jobs that read it */
-    VEC(char *) cache_keys;          /* entries of the build cache that name it */
-    VEC(struct document) documents;  /* oldest first */
-    int64_t used_at;                 /* wall ns of its last use, for gc.c */
+    struct arena arena;               /* of config */
+    struct oci_image_config *config;  /* decoded on first use */
+    unsigned pins;                    /* jobs that read it */
+    VEC(char *) cache_keys;           /* entries of the build cache that name it */
+    VEC(struct document) documents;   /* oldest first */
+    int64_t used_at;                  /* wall ns of its last use, for gc.c */
+    char *annotations_text;           /* NULL: none */
+    const struct strmap *annotations; /* decoded on first use */
+    struct arena annotations_arena;   /* of them */
 };
 
 struct images {
@@ -162,6 +165,14 @@ void documents_describe(struct json_out *o, const struct image_fact *f);
  * body or kept? *ret_created 0: it does not say. */
 struct err artifact_commit(struct images *im, struct str text, struct str body, struct arena *a,
                            const char **ret_type, int64_t *ret_created);
+
+/* --- annotations.c ---------------------------------------------------------------------------- */
+/* As documents: of a commit's question; arena for the check. */
+struct err annotations_build(const struct digest *image, struct str body, struct arena *a,
+                             struct store_txn *t);
+void annotations_apply(struct image_fact *f, struct str body);
+void annotations_load(struct image_fact *f, const char *text); /* NULL: none */
+void annotations_free(struct image_fact *f);
 
 /* --- partial.c
  * -----------------------------------------------------------------------------------------------

@@ -140,6 +140,9 @@ struct image {
 /* The decoded config (empty for an artifact); decoded on first use and kept. Never fails: it was
  * checked when it came. */
 const struct oci_image_config *image_config(struct image *i);
+/* What manifest and index said when it came (spec/oci_annotations.h), never NULL; the image's until
+ * it comes again. */
+const struct strmap *image_annotations(struct image *i);
 /* Iteration over visible images in no order: `size_t it = 0; while ((i = images_next(im, &it)))`.
  * Nothing may be added or removed meanwhile. */
 struct image *images_next(struct images *im, size_t *it);

@@ -200,6 +200,14 @@ static void put_documents(struct buf *body, const struct ingest_documents *docs)
     }
 }
 
+static void put_annotations(struct buf *body, const struct oci_annotations *x) {
+    CLEAN_BUF struct buf text = {0};
+    if (x && x->all.n)
+        fields_print(&oci_annotations_fields, x, &text);
+    if (x)
+        msg_put(body, TAG_ANNOTATIONS, buf_str(&text));
+}
+
 static void put_blob_record(struct buf *body, const struct ingest_layer *l) {
     struct blob_record r = {.size = l->blob_size, .compression = (uint64_t)l->compression};
     memcpy(r.digest, l->blob.bytes, sizeof(r.digest));
@@ -262,6 +270,7 @@ struct err ingest_commit(struct ingest *in, const struct ingest_commit *c) {
     for (size_t i = 0; i < c->tags_n; i++)
         msg_putz(&body, TAG_TAG, reference_text(&c->tags[i], text));
     put_documents(&body, c->documents);
+    put_annotations(&body, c->annotations);
     msg_putz(&body, TAG_EVENT, c->event);
     msg_putz(&body, TAG_EVENT_NAME, c->event_name);
     msg_putz(&body, TAG_SOURCE, c->source);

@@ -14,6 +14,7 @@
 #include "http/body.h"
 #include "image/reference.h"
 #include "loop/worker.h"
+#include "spec/oci_annotations.h"
 #include "spec/oci_image.h"
 
 /* A layer that an image needs, and what is known of it. */
@@ -170,6 +171,7 @@ struct ingest_commit {
     const struct digest *same;                /* no config: this image is the result; or NULL */
     const struct ingest_documents *documents; /* placed; kept for the image; or NULL */
     bool artifact; /* config is the manifest of one; its blobs are among documents, or kept */
+    const struct oci_annotations *annotations; /* instead of earlier ones; NULL: nothing is known */
 };
 struct err ingest_commit(struct ingest *in, const struct ingest_commit *c);
 

@@ -100,6 +100,7 @@ static struct err load_image(void *arg, struct store_row *r) {
     f->image.tagged_at = row_int(r, 5);
     f->image.removed = row_int(r, 6) != 0;
     f->used_at = MAX(row_int(r, 7), f->image.tagged_at);
+    annotations_load(f, row_text(r, 9));
     image_fact_index(im, f);
     return OK;
 }
@@ -156,7 +157,7 @@ struct err facts_load(struct images *im) {
         {"SELECT id, diff_id, size, state, unsynced, tree FROM layer ORDER BY id", load_layer},
         {"SELECT digest, diff_id, size, compression, state, source, since FROM blob", load_blob},
         {"SELECT id, config, layers, created, parent, tagged_at, removed, used_at, "
-         "artifact FROM image",
+         "artifact, annotations FROM image",
          load_image},
         {"SELECT id, parent FROM image WHERE parent IS NOT NULL", load_parent},
         {"SELECT ref, image FROM image_tag ORDER BY tagged_at, ref", load_tag},

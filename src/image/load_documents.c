@@ -76,6 +76,15 @@ static void add_attestations(struct walk *w, const struct oci_index *index, cons
     }
 }
 
+/* What is nearest to the image is believed. */
+static void annotate(struct loaded *l, const struct oci_manifest *m, const struct oci_descriptor *d,
+                     const struct oci_index *index) {
+    oci_annotations_add(&l->annotations, &l->notes, &m->annotations);
+    oci_annotations_add(&l->annotations, &l->notes, &d->annotations);
+    if (index)
+        oci_annotations_add(&l->annotations, &l->notes, &index->annotations);
+}
+
 /* The manifest, for the images of which it is one; with the index that lists it. */
 static void add_manifest(struct walk *w, const struct oci_descriptor *d,
                          const struct oci_index *index, const struct member *index_member) {
@@ -91,6 +100,7 @@ static void add_manifest(struct walk *w, const struct oci_descriptor *d,
         if (strcmp(digest_text(&l->id, id), manifest.config.digest) != 0)
             continue;
         add_member(l, DOCUMENT_MANIFEST, m);
+        annotate(l, &manifest, d, index);
         if (!index)
             continue;
         add_attestations(w, index, d->digest, l);

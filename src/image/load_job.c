@@ -25,6 +25,7 @@ static void loads_done(struct loads *v) {
         vec_done(&v->items[i].layers);
         vec_done(&v->items[i].tags);
         vec_done(&v->items[i].documents);
+        arena_done(&v->items[i].notes);
     }
     vec_done(v);
 }
@@ -318,7 +319,8 @@ static struct err commit_loaded(struct ingest *in, struct loaded *l, const struc
                               .tags_n = l->tags.n,
                               .event = "load",
                               .documents = &l->documents,
-                              .artifact = l->artifact};
+                              .artifact = l->artifact,
+                              .annotations = &l->annotations};
     c.event_name = l->tags.n ? reference_familiar(&l->tags.items[0], text)
                              : digest_text(&l->id, id);
     TRY(ingest_commit(in, &c));

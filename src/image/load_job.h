@@ -16,6 +16,8 @@ struct loaded {
     VEC(struct loaded_layer) layers; /* bottom first */
     VEC(struct reference) tags;
     struct ingest_documents documents;
+    struct oci_annotations annotations; /* memory of notes */
+    struct arena notes;
 };
 struct loads VEC_BODY(struct loaded);
 /* Reads index.json of an OCI layout and appends its images. */

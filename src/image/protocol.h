@@ -39,7 +39,8 @@ enum image_tag_number {
     TAG_SAME = 13,      /* without CONFIG: the id of the image that is the result */
     TAG_DOCUMENT = 14,  /* document_record; its blob was reserved with compression BLOB_DOCUMENT */
     TAG_ARTIFACT = 15,  /* empty: CONFIG is the manifest of an artifact */
-    TAG_ERROR = 20,     /* three tags: msg_put_err */
+    TAG_ANNOTATIONS = 16, /* with CONFIG: spec/oci_annotations.h; "": there are none */
+    TAG_ERROR = 20,       /* three tags: msg_put_err */
 };
 
 /* What the job image-unpack says about each layer. LATER: nothing is known to be wrong with it. */

@@ -260,6 +260,7 @@ static struct err commit_image(struct question *q, struct str config, struct sto
                   "bbbibiis", digest_key(&q->id), config, buf_str(&ids), q->created, parent,
                   has_tag(q) ? q->now : INT64_C(0), q->now, q->artifact);
     documents_build(im, known, &q->id, buf_str(&q->body), t);
+    TRY(annotations_build(&q->id, buf_str(&q->body), &q->arena, t));
     for (size_t i = 0; i < q->tags.n; i++)
         store_add(t, "INSERT OR REPLACE INTO image_tag (ref, image, tagged_at) VALUES (?, ?, ?)",
                   "sbi", reference_text(&q->tags.items[i], text), digest_key(&q->id), q->now);
@@ -357,6 +358,7 @@ static struct image_fact *apply_image(struct question *q, struct str config) {
         im->visible++;
     }
     documents_apply(im, f, buf_str(&q->body));
+    annotations_apply(f, buf_str(&q->body));
     for (size_t i = 0; i < q->tags.n; i++)
         image_set_tag(im, &f->image, &q->tags.items[i], q->now);
     f->used_at = q->now;

@@ -56,6 +56,21 @@ static bool is_current(const struct ingest *in, const struct digest *id) {
     return false;
 }
 
+/* What is nearest to the image is believed. */
+static void annotations_of(const struct fetched *f, struct arena *a, struct oci_annotations *ret) {
+    const struct oci_index *index = &f->named.index;
+    const struct oci_descriptor *d = index->manifests.items;
+    char chosen[DIGEST_TEXT_MAX];
+    oci_annotations_add(ret, a, &f->manifest.annotations);
+    if (!f->named.is_index)
+        return;
+    digest_text(&f->chosen.digest, chosen);
+    for (size_t i = 0; i < index->manifests.n; i++)
+        if (!strcmp(d[i].digest, chosen))
+            oci_annotations_add(ret, a, &d[i].annotations);
+    oci_annotations_add(ret, a, &index->annotations);
+}
+
 static struct err commit_pulled(struct ingest *in, const struct reference *ref, struct registry *r,
                                 const struct fetched *f, const struct pulled *v,
                                 const struct ingest_documents *docs) {
@@ -67,6 +82,9 @@ static struct err commit_pulled(struct ingest *in, const struct reference *ref, 
     tags[1].has_digest = true;
     tags[1].digest = f->digest;
     bool by_tag = !ref->has_digest;
+    CLEAN_ARENA struct arena a = {0};
+    struct oci_annotations annotations = {0};
+    annotations_of(f, &a, &annotations);
     struct ingest_commit c = {.config = buf_str(&f->config),
                               .layers = v->layers,
                               .layers_n = v->n,
@@ -76,7 +94,8 @@ static struct err commit_pulled(struct ingest *in, const struct reference *ref, 
                               .event_name = reference_familiar(ref, name),
                               .source = f->artifact ? NULL : source,
                               .documents = docs,
-                              .artifact = f->artifact};
+                              .artifact = f->artifact,
+                              .annotations = &annotations};
     return ingest_commit(in, &c);
 }
 

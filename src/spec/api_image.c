@@ -41,7 +41,8 @@ FIELDS(api_image_fields, struct api_image,
        F(graph_driver, "GraphDriver", F_OBJ, .sub = &api_graph_driver_fields),
        F(rootfs, "RootFS", F_OBJ, .sub = &api_image_rootfs_fields),
        F(metadata, "Metadata", F_OBJ, .sub = &api_image_metadata_fields),
-       F(descriptor, "Descriptor", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &oci_descriptor_fields, SINCE(48)));
+       F(descriptor, "Descriptor", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &oci_descriptor_fields, SINCE(48)),
+       F(annotations, "Annotations", F_STRMAP, .flags = OMIT_EMPTY));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct api_image_summary, member, name, kind, ##__VA_ARGS__)

@@ -46,6 +46,7 @@ struct api_image {
     struct api_image_rootfs rootfs;
     struct api_image_metadata metadata;
     struct oci_descriptor *descriptor;
+    struct strmap annotations; /* of corten: what manifest and index said (docs/lifecycle.md) */
 };
 extern const struct fields api_image_fields;
 

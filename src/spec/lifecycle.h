@@ -76,9 +76,9 @@ void lifecycle_problem(struct strs *problems, struct arena *a, const char *fmt, 
  */
 struct lifecycle_ancestor {
     char *name, *id, *digest;
-    char *created; /* RFC 3339 */
-    char *by;      /* "from", "copy"; "": from */
-    struct strmap labels;
+    char *created;        /* RFC 3339 */
+    char *by;             /* "from", "copy"; "": from */
+    struct strmap labels; /* of the manifest's annotations those of OCI that are no labels, too */
 };
 extern const struct fields lifecycle_ancestor_fields;
 /* Oldest first; of either label. */
@@ -123,10 +123,11 @@ struct lifecycle_metadata {
     /* In the order of lifecycle_known: whether it is set, and its label. */
     bool has[7];
     char *method[7];
-    struct objmap methods; /* struct lifecycle_method_view: all of them */
-    struct str metadata;   /* any JSON; empty: none */
-    char *by;              /* of an ancestor */
-    struct objs ancestors; /* struct lifecycle_metadata, oldest first */
+    struct objmap methods;     /* struct lifecycle_method_view: all of them */
+    struct str metadata;       /* any JSON; empty: none */
+    struct strmap annotations; /* labels below org.opencontainers.image., and its annotations */
+    char *by;                  /* of an ancestor */
+    struct objs ancestors;     /* struct lifecycle_metadata, oldest first */
     struct strs problems;
     struct lifecycle_container *container; /* NULL: of an image */
 };
@@ -139,6 +140,7 @@ struct lifecycle_facts {
     const char *name, *id, *digest;
     const char *created; /* RFC 3339 */
     const struct strs *tags;
+    const struct strmap *annotations; /* of its manifest (spec/oci_annotations.h) */
 };
 void lifecycle_describe(const struct strmap *labels, const struct lifecycle_facts *f,
                         struct arena *a, struct lifecycle_metadata *ret);

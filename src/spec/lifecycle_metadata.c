@@ -2,6 +2,7 @@
 #include "base/time.h"
 #include "spec/lifecycle.h"
 #include "spec/method_result.h"
+#include "spec/oci_annotations.h"
 #include <stdio.h>
 
 #define F(m, json, kind, ...) FIELD(struct lifecycle_ancestor, m, json, kind, ##__VA_ARGS__)
@@ -44,7 +45,9 @@ FIELDS(lifecycle_metadata_fields, struct lifecycle_metadata, F(project, "project
        METHOD(1, "validate"), METHOD(2, "update"), METHOD(3, "monitor"), METHOD(4, "metrics"),
        METHOD(5, "backup"), METHOD(6, "quiesce"),
        F(methods, "methods", F_OBJMAP, .sub = &lifecycle_method_view_fields),
-       F(metadata, "metadata", F_RAW, .flags = OMIT_EMPTY), F(by, "by", F_STR, .flags = OMIT_EMPTY),
+       F(metadata, "metadata", F_RAW, .flags = OMIT_EMPTY),
+       F(annotations, "annotations", F_STRMAP, .flags = OMIT_EMPTY),
+       F(by, "by", F_STR, .flags = OMIT_EMPTY),
        F(ancestors, "ancestors", F_ARRAY, .flags = OMIT_EMPTY, .sub = &lifecycle_metadata_fields),
        F(problems, "problems", F_STRS, .flags = OMIT_EMPTY),
        F(container, "container", F_OBJPTR, .flags = OMIT_EMPTY,
@@ -128,6 +131,7 @@ void lifecycle_ancestors(const struct strmap *labels, struct arena *a, struct ob
 
 struct reading {
     const struct strmap *labels;
+    const struct strmap *annotations; /* what a label does not say */
     struct arena *a;
     struct strs *problems;
 };
@@ -137,6 +141,8 @@ static char *text_of(const struct reading *r, const char *key) {
     if (value && strlen(value) > LIFECYCLE_VALUE_MAX) {
         lifecycle_problem(r->problems, r->a, "%s is longer than 4 KiB", key);
         value = NULL;
+    } else if (!value && str_starts(str_of(key), STR(LIFECYCLE_OCI))) {
+        value = strmap_get(r->annotations, key);
     }
     return arena_strz(r->a, value ? value : "");
 }
@@ -223,6 +229,18 @@ static void read_metadata(const struct reading *r, struct lifecycle_metadata *m)
     m->metadata = str_n(arena_str(r->a, buf_str(&out)), out.len);
 }
 
+static void read_annotations(const struct reading *r, struct lifecycle_metadata *m) {
+    struct oci_annotations all = {0};
+    struct strmap labels = {0};
+    for (size_t i = 0; i < r->labels->n; i++)
+        if (r->labels->items[i].value &&
+            str_starts(str_of(r->labels->items[i].key), STR(LIFECYCLE_OCI)))
+            strmap_set(&labels, r->a, r->labels->items[i].key, r->labels->items[i].value);
+    oci_annotations_add(&all, r->a, &labels);
+    oci_annotations_add(&all, r->a, r->annotations);
+    m->annotations = all.all;
+}
+
 static void view_methods(const struct lifecycle *l, struct arena *a, struct lifecycle_metadata *m) {
     const struct lifecycle_method *items = l->methods.items;
     m->methods.present = true;
@@ -247,10 +265,12 @@ static void view_methods(const struct lifecycle *l, struct arena *a, struct life
 
 static void describe_one(const struct strmap *labels, const struct lifecycle_facts *f,
                          struct arena *a, struct strs *problems, struct lifecycle_metadata *ret) {
-    const struct reading r = {labels, a, problems};
+    static const struct strmap none;
+    const struct reading r = {labels, f->annotations ? f->annotations : &none, a, problems};
     struct lifecycle l;
     read_provenance(&r, f, ret);
     read_metadata(&r, ret);
+    read_annotations(&r, ret);
     lifecycle_methods(labels, a, &l);
     view_methods(&l, a, ret);
     for (size_t i = 0; i < l.problems.n && problems->n < LIFECYCLE_PROBLEMS_MAX; i++)

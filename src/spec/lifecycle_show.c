@@ -55,7 +55,8 @@ char *lifecycle_duration(int64_t ns, struct arena *a) {
 
 /* --- examine ---------------------------------------------------------------------------------- */
 
-#define INDENT 18 /* of the first column */
+#define INDENT 18         /* of the first column */
+#define NAME_SHOWN_MAX 80 /* bytes of an annotation's name */
 
 static void row(struct buf *out, const char *name, const char *value) {
     if (!value || !*value)
@@ -129,6 +130,28 @@ static void methods(const struct lifecycle_metadata *m, struct buf *out) {
             one_method(m->methods.items[i].key, m->methods.items[i].value, out);
 }
 
+/* What the rows above do not show. */
+static void annotations(const struct lifecycle_metadata *m, struct buf *out) {
+    static const char *const shown[] = {"title",   "source",    "revision",
+                                        "created", "base.name", "base.digest"};
+    for (size_t i = 0; i < m->annotations.n; i++) {
+        const struct strpair *x = &m->annotations.items[i];
+        struct str key = str_of(x->key);
+        bool oci = str_starts(key, STR(LIFECYCLE_OCI)), known = false;
+        if (oci)
+            key = str_from(key, strlen(LIFECYCLE_OCI));
+        for (size_t k = 0; oci && k < ARRAY_LEN(shown); k++)
+            known |= str_eqz(key, shown[k]);
+        if (known || !*x->value)
+            continue;
+        CLEAN_BUF struct buf name = {0};
+        lifecycle_escape(&name, str_sub(key, 0, NAME_SHOWN_MAX), false);
+        buf_addf(out, "  %-*s%s", INDENT, buf_cstr(&name), name.len >= INDENT ? " " : "");
+        lifecycle_escape(out, str_of(x->value), false);
+        buf_addc(out, '\n');
+    }
+}
+
 static void image(const char *kind, const struct lifecycle_metadata *m, struct buf *out) {
     buf_addf(out, "%s ", kind);
     lifecycle_escape(out, str_of(*m->image_name ? m->image_name : m->image_id), false);
@@ -143,6 +166,7 @@ static void image(const char *kind, const struct lifecycle_metadata *m, struct b
     row(out, "base", m->base_name);
     if (m->metadata.len)
         row(out, "metadata", m->metadata.p);
+    annotations(m, out);
     methods(m, out);
 }
 

@@ -62,6 +62,9 @@ static const char *const migrations[] = {
 
     /* 7: image/: the type of an artifact, whose config is its manifest; NULL: an image. */
     "ALTER TABLE image ADD COLUMN artifact TEXT;",
+
+    /* 8: image/: what its manifest and index said, JSON of spec/oci_annotations.h. */
+    "ALTER TABLE image ADD COLUMN annotations TEXT;",
 };
 
 static struct err pragma_int(struct store *s, const char *sql, int64_t *ret) {

@@ -2,7 +2,9 @@
 """An OCI layout as another tool would write it: documents with a spacing of their own, fast gzip, and
 (--attest) an index with an attestation in the manner of BuildKit. For e2e tests.
 
-    foreign-layout.py DIRECTORY BUSYBOX [--attest] [--zstd] [--tag NAME]
+    foreign-layout.py DIRECTORY BUSYBOX [--attest] [--zstd] [--tag NAME] [--annotate FILE]
+
+FILE has annotations as JSON: of the "manifest", its "descriptor" in an index, the "index".
 
 Prints the digest of the document that index.json names.
 """
@@ -18,6 +20,7 @@ import tarfile
 top, busybox = sys.argv[1], sys.argv[2]
 attest, zstd = "--attest" in sys.argv, "--zstd" in sys.argv
 tag = sys.argv[sys.argv.index("--tag") + 1] if "--tag" in sys.argv else "1"
+notes = json.load(open(sys.argv[sys.argv.index("--annotate") + 1])) if "--annotate" in sys.argv else {}
 os.makedirs(os.path.join(top, "blobs/sha256"), exist_ok=True)
 
 
@@ -65,7 +68,7 @@ config = put(text({"created": "2020-01-02T03:04:05.6Z", "architecture": arch, "o
                    "history": [{"created_by": "one"}, {"created_by": "two"}]}),
              "application/vnd.oci.image.config.v1+json")
 manifest = put(text({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config,
-                     "layers": [d for _, d in layers], "annotations": {"org.example.made": "elsewhere"}}),
+                     "layers": [d for _, d in layers], "annotations": notes.get("manifest", {"org.example.made": "elsewhere"})}),
                "application/vnd.oci.image.manifest.v1+json")
 named = manifest
 if attest:
@@ -81,6 +84,10 @@ if attest:
         dict(attestation, platform={"architecture": "unknown", "os": "unknown"}, annotations={
             "vnd.docker.reference.digest": manifest["digest"], "vnd.docker.reference.type": "attestation-manifest"})]}),
         "application/vnd.oci.image.index.v1+json")
+elif notes:
+    named = put(text({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [
+        dict(manifest, platform={"architecture": arch, "os": "linux"}, annotations=notes["descriptor"])],
+        "annotations": notes["index"]}), "application/vnd.oci.image.index.v1+json")
 with open(os.path.join(top, "oci-layout"), "w") as f:
     f.write('{"imageLayoutVersion": "1.0.0"}')
 with open(os.path.join(top, "index.json"), "wb") as f:

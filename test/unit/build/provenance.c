@@ -25,6 +25,35 @@ TEST(appends_the_base) {
         "\"labels\":{\"corten.build.project\":\"p\"}}]");
 }
 
+TEST(another_stages_ancestors_come_along_once) {
+    CLEAN_ARENA struct arena a = {0};
+    struct strmap tools = labels(&a, "corten.build.ancestry",
+                                 "[{\"name\":\"os\",\"id\":\"sha256:0\"},"
+                                 "{\"name\":\"compiler\",\"id\":\"sha256:9\"}]");
+    struct strmap base = labels(&a, "corten.build.ancestry",
+                                "[{\"name\":\"os\",\"id\":\"sha256:0\"}]");
+    struct ancestor all[] = {{.name = "tools", .id = "sha256:1", .copied = true, .labels = &tools},
+                             {.name = "base", .id = "sha256:2", .labels = &base}};
+    assert_string_equal(ancestry_text(all, 2, &a),
+                        "[{\"name\":\"os\",\"id\":\"sha256:0\"},"
+                        "{\"name\":\"compiler\",\"id\":\"sha256:9\",\"by\":\"copy\"},"
+                        "{\"name\":\"tools\",\"id\":\"sha256:1\",\"by\":\"copy\"},"
+                        "{\"name\":\"base\",\"id\":\"sha256:2\",\"by\":\"from\"}]");
+}
+
+TEST(annotations_tell_what_labels_do_not) {
+    CLEAN_ARENA struct arena a = {0};
+    struct strmap l = labels(&a, "org.opencontainers.image.title", "own");
+    struct strmap n = labels(&a, "org.opencontainers.image.title", "other");
+    strmap_set(&n, &a, "org.opencontainers.image.revision", "abc");
+    strmap_set(&n, &a, "corten.method.validate", "true");
+    struct ancestor base = {.name = "b", .id = "sha256:3", .labels = &l, .annotations = &n};
+    assert_string_equal(ancestry_text(&base, 1, &a),
+                        "[{\"name\":\"b\",\"id\":\"sha256:3\",\"by\":\"from\",\"labels\":"
+                        "{\"org.opencontainers.image.title\":\"own\","
+                        "\"org.opencontainers.image.revision\":\"abc\"}}]");
+}
+
 TEST(short_form_and_nonsense) {
     CLEAN_ARENA struct arena a = {0};
     struct strmap l = labels(&a, "corten.build.ancestors", "one@sha256:1 two:x@sha256:2");
