@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define READY_SINCE 51 /* of corten; before, as any other word that is no condition */
+
 /* --- streams
  * -------------------------------------------------------------------------------------------------
  */
@@ -14,8 +16,9 @@ void api_container_wait(struct api_call *c) {
     struct container *k = NULL;
     struct http_taken taken;
     const char *condition = c->minor >= 30 ? api_query(c, "condition") : NULL;
-    enum container_wait what;
-    if (!condition || !*condition || !strcmp(condition, "not-running"))
+    enum container_wait what = CONTAINER_WAIT_NOT_RUNNING;
+    bool ready = condition && !strcmp(condition, "ready") && c->minor >= READY_SINCE;
+    if (ready || !condition || !*condition || !strcmp(condition, "not-running"))
         what = CONTAINER_WAIT_NOT_RUNNING;
     else if (!strcmp(condition, "next-exit"))
         what = CONTAINER_WAIT_NEXT_EXIT;
@@ -28,6 +31,8 @@ void api_container_wait(struct api_call *c) {
     struct err e = container_find(c->api->containers, c->arg[0], &k);
     if (err_failed(e))
         api_reply_err(c, e);
+    else if (ready)
+        api_wait_ready(c, k);
     else if (api_take_socket(c, &taken))
         container_wait(k, what, &taken);
 }

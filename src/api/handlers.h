@@ -11,6 +11,8 @@ api_fn api_container_create, api_container_list, api_container_inspect, api_cont
 /* files.c */
 api_fn api_container_archive_stat, api_container_archive_get, api_container_archive_put,
     api_container_export, api_container_changes;
+/* wait_ready.c */
+void api_wait_ready(struct api_call *c, struct container *k);
 /* webhook.c */
 api_fn api_hook_make, api_hook_remove, api_hook_call;
 /* method_update.c */

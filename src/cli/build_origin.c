@@ -157,6 +157,11 @@ struct err build_origin(const struct build_options *o, const char *url, const ch
     const char *cause = getenv("CORTEN_BUILD_CAUSE"), *ci = getenv("CI");
     if (dir)
         TRY(git_labels(dir, a, ret));
+    bool remote = strmap_get(ret, "org.opencontainers.image.source") != NULL;
+    if (dir && !remote && !getenv("SOURCE_DATE_EPOCH")) { /* only here it can be built again */
+        char found[PATH_MAX];
+        set(ret, a, "corten.build.context", realpath(dir, found));
+    }
     if (url)
         set(ret, a, "corten.build.context", without_user(str_of(url), a));
     const char *source = url ? strmap_get(ret, "corten.build.context")

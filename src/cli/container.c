@@ -148,14 +148,24 @@ static void wait_json(const char *name, int64_t code) {
     printf("%s\n", buf_cstr(&text));
 }
 
+struct wait_options {
+    const char *condition;
+};
+static const struct option_row wait_rows[] = {
+    TEXT(struct wait_options, condition, 0, "condition", "WORD",
+         "not-running (default), next-exit, removed, or ready: until it is found good"),
+};
+
 static int wait_run(struct invocation *in) {
+    const struct wait_options *o = in->options;
     CLEAN_CLIENT struct client *c = cli_connect(in);
     int status = 0;
     if (!c)
         return 1;
     for (int i = 0; i < in->args_n; i++) {
         int64_t code;
-        struct err e = client_container_wait(c, in->args[i], "not-running", &code);
+        struct err e = client_container_wait(c, in->args[i],
+                                             o->condition ? o->condition : "not-running", &code);
         if (err_failed(e))
             status = cli_fail(e, 1);
         else if (in->json)
@@ -343,9 +353,11 @@ const struct command command_wait = {
     .name = "wait",
     .names = "container",
     .alias = "container wait",
-    .usage = "wait CONTAINER [CONTAINER...]",
+    .usage = "wait [OPTIONS] CONTAINER [CONTAINER...]",
     .json = true,
     .summary = "Wait for the end of containers, and print their exit codes",
+    .examples = "corten wait --condition ready db && corten start web\ta gate",
+    OPTIONS_OF(wait_rows, struct wait_options),
     MANY,
     .run = wait_run};
 const struct command command_start = {.name = "start",

@@ -1,16 +1,21 @@
-/* rebuild: an image again, from where its labels say that it comes from, at the recorded revision
- * or at its branch's newest. The labels are the image's: nothing of them becomes an option of git
- * or leaves the checkout, and only ordinary transports are spoken. */
+/* rebuild: an image again, from where its labels say that it comes from: of a repository at the
+ * recorded revision or at its branch's newest, else the directory. The labels are the image's:
+ * nothing of them becomes an option of git or leaves the checkout, and only ordinary transports are
+ * spoken. */
 #include "base/file.h"
 #include "base/path.h"
+#include "base/time.h"
 #include "cli/commands.h"
 #include "cli/helper.h"
 #include "kernel/spawn.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,7 +37,9 @@ static const struct option_row rebuild_rows[] = {
 
 struct origin {
     const char *source, *revision, *branch, *context, *dockerfile, *target, *tags, *dirty, *base,
-        *base_id;
+        *base_id, *host, *time;
+    bool local;               /* a directory of this machine instead of a repository */
+    const struct strs *names; /* that the image has now */
 };
 
 /* --- programs --------------------------------------------------------------------------------- */
@@ -117,16 +124,22 @@ static struct err read_origin(const struct strmap *labels, struct origin *ret) {
                   {"corten.build.tags", &ret->tags},
                   {"corten.build.dirty", &ret->dirty},
                   {"org.opencontainers.image.base.name", &ret->base},
-                  {"corten.build.base.id", &ret->base_id}};
+                  {"corten.build.base.id", &ret->base_id},
+                  {"corten.build.host", &ret->host},
+                  {"corten.build.time", &ret->time}};
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         const char *value = strmap_get(labels, wanted[i].label);
         *wanted[i].to = value ? value : "";
         if (strlen(*wanted[i].to) > LIFECYCLE_VALUE_MAX)
             return err_new(ERR_INVALID, "corten: label %s is longer than 4 KiB", wanted[i].label);
     }
+    ret->local = ret->context[0] == '/' && stays(ret->context + 1);
+    if (ret->local && stays(ret->dockerfile) && *ret->target != '-')
+        return OK;
     if (!*ret->source || !*ret->revision)
         return err_new(ERR_INVALID, "corten: the image does not say where it comes from: it has no "
-                                    "org.opencontainers.image.source and .revision");
+                                    "org.opencontainers.image.source and .revision, and no "
+                                    "directory as corten.build.context");
     if (!is_commit(ret->revision))
         return err_new(ERR_INVALID, "corten: its revision is no commit");
     if (!is_branch(ret->branch))
@@ -202,9 +215,13 @@ static struct err build(struct invocation *in, const struct origin *o, const cha
         strv_add(&argv, in->host);
     }
     strv_add(&argv, "build");
-    while (argv.n < ARGS_MAX && str_next(&rest, ' ', &tag))
-        if (tag.len)
-            strv_addf(&argv, "--tag=%.*s", STR_ARG(tag));
+    while (argv.n < ARGS_MAX && str_next(&rest, ' ', &tag)) {
+        CLEAN_FREE char *name = str_dup(tag);
+        if (strs_has(o->names, name))
+            strv_addf(&argv, "--tag=%s", name);
+        else if (tag.len) /* a label takes no name away from another image */
+            say("left out", name);
+    }
     if (*o->dockerfile)
         strv_addf(&argv, "--file=%s/%s", context, o->dockerfile);
     if (*o->target)
@@ -224,6 +241,79 @@ static struct err build(struct invocation *in, const struct origin *o, const cha
     strv_add(&env, "CORTEN_BUILD_CAUSE=rebuild");
     return run("/proc/self/exe", strv_argv(&argv), strv_argv(&env), NULL, ret_status);
 }
+
+/* --- from a directory of this machine --------------------------------------------------------- */
+
+#define LOOKED_AT_MAX 100000 /* files */
+#define SHOWN_MAX 20
+#define DEPTH_MAX 64
+
+struct changes {
+    int64_t since;
+    size_t seen, changed;
+    struct buf path;
+};
+
+static void look_below(struct changes *x, int parent, const char *name, int depth) {
+    CLEAN_FD int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int again = fd < 0 || depth > DEPTH_MAX ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    DIR *d = again < 0 ? NULL : fdopendir(again);
+    size_t len = x->path.len;
+    for (struct dirent *e; d && (e = readdir(d)) && x->seen < LOOKED_AT_MAX; x->seen++) {
+        struct stat st;
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || !strcmp(e->d_name, ".git") ||
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        buf_addf(&x->path, "%s%s", len ? "/" : "", e->d_name);
+        if (S_ISDIR(st.st_mode))
+            look_below(x, fd, e->d_name, depth + 1);
+        else if (st.st_mtim.tv_sec > x->since / NSEC_PER_SEC && x->changed++ < SHOWN_MAX)
+            say("changed", buf_cstr(&x->path));
+        buf_truncate(&x->path, len);
+    }
+    if (d)
+        closedir(d);
+}
+
+static void say_changes(const char *dir, const struct origin *o) {
+    struct changes x = {0};
+    char count[64];
+    struct err e = time_parse(str_of(o->time), &x.since);
+    bool known = !err_failed(e) && x.since > 0;
+    err_ignore(e); /* then it is not told what is newer */
+    if (!known) {
+        say("files", "the image does not say when it was built");
+        return;
+    }
+    look_below(&x, AT_FDCWD, dir, 0);
+    buf_done(&x.path);
+    snprintf(count, sizeof count, "%zu are newer than the image%s", x.changed,
+             x.seen >= LOOKED_AT_MAX ? ", and not all were looked at" : "");
+    say("files", count);
+}
+
+static struct err rebuild_local(struct invocation *in, struct client *c, const struct origin *o,
+                                int *ret_status) {
+    const struct rebuild_options *given = in->options;
+    char host[HOST_NAME_MAX + 1] = "", found[PATH_MAX];
+    struct stat st;
+    gethostname(host, sizeof(host) - 1);
+    say("directory", o->context);
+    if (given->newest)
+        return err_new(ERR_INVALID, "corten: it was built from a directory: --newest is for images "
+                                    "of a git repository");
+    if (*o->host && strcmp(o->host, host) != 0)
+        return err_new(ERR_UNAVAILABLE, "corten: it was built from a directory of another machine");
+    if (!realpath(o->context, found) || stat(found, &st) != 0 || !S_ISDIR(st.st_mode))
+        return err_new(ERR_NOT_FOUND,
+                       "corten: the directory that it was built from is not there any more");
+    say_changes(found, o);
+    say_base(c, o, &in->arena);
+    *ret_status = 0;
+    return given->dry_run ? OK : build(in, o, found, ret_status);
+}
+
+/* --- from a repository ------------------------------------------------------------------------ */
 
 static struct err rebuild(struct invocation *in, struct client *c, const struct origin *o,
                           const char *dir, int *ret_status) {
@@ -258,6 +348,11 @@ static int rebuild_run(struct invocation *in) {
         return 1;
     TRYF_STATUS(client_image_inspect(c, in->args[0], &in->arena, &image));
     TRYF_STATUS(read_origin(&image.config->labels, &o));
+    o.names = &image.repo_tags;
+    if (o.local) {
+        struct err e = rebuild_local(in, c, &o, &status);
+        return err_failed(e) ? cli_fail(e, 1) : status;
+    }
     const char *tmp = getenv("TMPDIR");
     CLEAN_FREE char *place = mem_printf("%s/corten-rebuild.XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (!mkdtemp(place))

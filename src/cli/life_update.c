@@ -8,14 +8,16 @@ struct telling {
     struct invocation *in;
     const char *container;
     bool good;
+    bool heard, in_line; /* output of this step; its last line has not ended */
 };
 
-static void put_output(const struct method_result *r) {
+static void put_output(struct telling *t, const char *output) {
     CLEAN_BUF struct buf text = {0};
-    lifecycle_escape(&text, str_of(r->output), true);
-    if (text.len && text.data[text.len - 1] != '\n')
-        buf_addc(&text, '\n');
+    lifecycle_escape(&text, str_of(output), true);
+    if (text.len)
+        t->in_line = text.data[text.len - 1] != '\n';
     fputs(buf_cstr(&text), stdout);
+    fflush(stdout);
 }
 
 static struct err tell(void *arg, struct str line) {
@@ -36,9 +38,17 @@ static struct err tell(void *arg, struct str line) {
                 buf_cstr(&words));
         return OK;
     }
+    if (s.output) {
+        t->heard = true;
+        put_output(t, s.output);
+        return OK;
+    }
     if (s.result) {
-        put_output(s.result);
-        fflush(stdout);
+        if (!t->heard) /* of a container that an older corten has started: its end */
+            put_output(t, s.result->output);
+        if (t->in_line)
+            put_output(t, "\n");
+        t->heard = false;
         method_result_text(s.result, &words);
     } else {
         lifecycle_escape(&words, str_of(s.step), false);
@@ -54,7 +64,7 @@ static struct err tell(void *arg, struct str line) {
 static struct err update_one(struct client *c, struct invocation *in, const char *container,
                              const struct api_method_update *doc, bool *ret_good) {
     CLEAN_BUF struct buf target = {0};
-    struct telling t = {in, container, false};
+    struct telling t = {.in = in, .container = container};
     client_path(&target, "/containers/", container, "/lifecycle/update");
     struct client_call call = {.method = "POST",
                                .target = buf_cstr(&target),

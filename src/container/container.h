@@ -369,6 +369,8 @@ struct container_update_options {
     struct strs volumes; /* names or destinations of those that are kept, too; "*": all */
 };
 struct container_update_observer {
+    /* A piece of what a step's method says, while it runs: bytes, cut anywhere. */
+    void (*output)(void *arg, const char *step, struct str text);
     /* A step is over: of a method its result, else a text. */
     void (*step)(void *arg, const char *step, const struct method_result *r, const char *text);
     /* Last. outcome: "kept", "rolled back", "failed", "nothing done". */
@@ -393,7 +395,8 @@ enum container_hook_answer { HOOK_RIGHT, HOOK_WRONG_TOKEN, HOOK_TOO_MANY };
 enum container_hook_answer container_hook_check(struct containers *cs, const char *ref,
                                                 const struct container_hook *k,
                                                 struct container **ret);
-/* It runs, and where it has a validate method, the last run of that since its start was good. */
+/* It runs, and where it has a validate method, the last run of that since its start was good; else,
+ * where it has a health check, it is healthy. */
 bool container_ready(const struct container *c);
 /* Oldest first; method NULL: of all; limit 0: all that are kept. Texts live until its next result.
  */

@@ -225,6 +225,7 @@ void container_exec_start(struct container_exec *x, bool tty, unsigned rows, uns
         m.trigger = config->method->trigger;
         m.timeout = config->method->timeout;
         m.reading = (unsigned)config->method->reading;
+        m.follow = config->method->follow;
     }
     CLEAN_BUF struct buf metadata = {0}, examine = {0};
     if (!strcmp(config->cmd.items[0], RUNTIME_OWN_NAME) && c->all->own_fd > 0) {

@@ -175,6 +175,10 @@ static void monitor_method(void *arg, uint64_t seq, const struct method_result *
     container_result_report(arg, seq, r);
 }
 
+static void monitor_method_said(void *arg, const char *exec_id, struct str text) {
+    container_method_said(arg, exec_id, text);
+}
+
 static void monitor_ask_update(void *arg, const char *exec_id) {
     container_update_inside(arg, exec_id);
 }
@@ -213,6 +217,7 @@ static const struct monitor_events events = {
     .health = monitor_health,
     .method = monitor_method,
     .samples = monitor_samples,
+    .method_said = monitor_method_said,
     .ask_update = monitor_ask_update,
     .waiter_back = monitor_waiter_back,
     .closed = monitor_closed,

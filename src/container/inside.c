@@ -5,6 +5,7 @@
 struct asker {
     struct containers *cs;
     char container[65], exec[65];
+    bool heard; /* something of this step */
 };
 
 static void say(const struct asker *x, char type, struct str text) {
@@ -13,10 +14,19 @@ static void say(const struct asker *x, char type, struct str text) {
         monitor_inside(c->monitor, x->exec, type, text);
 }
 
+static void output(void *arg, const char *name UNUSED, struct str text) {
+    struct asker *x = arg;
+    x->heard = true;
+    say(x, 'o', text);
+}
+
 static void step(void *arg, const char *name, const struct method_result *r, const char *text) {
     CLEAN_BUF struct buf line = {0};
+    struct asker *x = arg;
     if (r) {
-        say(arg, 'o', str_of(r->output));
+        if (!x->heard) /* of an older monitor: its end */
+            say(arg, 'o', str_of(r->output));
+        x->heard = false;
         method_result_text(r, &line);
     } else {
         buf_addf(&line, "%s%s", name, text && *text && *text != '{' ? ": " : "");
@@ -36,7 +46,7 @@ static void done(void *arg, const char *outcome, const char *why, bool good) {
     free(arg);
 }
 
-static const struct container_update_observer observer = {step, done};
+static const struct container_update_observer observer = {output, step, done};
 
 void container_update_inside(struct container *c, const char *exec_id) {
     const struct container_update_options o = {.trigger = *exec_id ? "inside" : "interval"};

@@ -341,8 +341,11 @@ struct err container_update_job(struct worker_ctx *ctx, struct str args, const i
 /* Runs a method without a client. done once: with its result, or with why there is none (consumes
  * e); from within the call, too. */
 typedef void container_ran(void *arg, const struct method_result *r, struct err e);
+/* heard (NULL: nobody): pieces of what it says, before done. */
+typedef void container_heard(void *arg, struct str text);
 void container_method_run(struct container *c, const char *name, const char *trigger,
-                          container_ran *done, void *arg);
+                          container_heard *heard, container_ran *done, void *arg);
+void container_method_said(struct container *c, const char *exec_id, struct str text);
 
 /* result.c */
 void container_result_keep(struct container *c, const struct method_result *r); /* and tells */

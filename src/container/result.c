@@ -30,6 +30,7 @@ static void kept_free(struct kept *k) {
 struct waiter {
     struct list link;
     char id[65]; /* of the exec */
+    container_heard *heard;
     container_ran *done;
     void *arg;
 };
@@ -74,8 +75,14 @@ static void run_begun(void *arg, struct err e) {
         err_ignore(e); /* told with the result, or there is nobody */
 }
 
+void container_method_said(struct container *c, const char *exec_id, struct str text) {
+    const struct waiter *w = c->life ? waiter_of(c, exec_id) : NULL;
+    if (w && w->heard)
+        w->heard(w->arg, text);
+}
+
 void container_method_run(struct container *c, const char *name, const char *trigger,
-                          container_ran *done, void *arg) {
+                          container_heard *heard, container_ran *done, void *arg) {
     const struct api_method_call plain = {0};
     struct container_exec *x = NULL;
     struct err e = container_method_call(c, name, trigger, &plain, &x);
@@ -85,6 +92,8 @@ void container_method_run(struct container *c, const char *name, const char *tri
     }
     struct waiter *w = NEW(struct waiter);
     struct begun *b = NEW(struct begun);
+    x->config->method->follow = heard != NULL;
+    w->heard = heard;
     w->done = done;
     w->arg = arg;
     b->cs = c->all;
@@ -224,9 +233,10 @@ static const struct method_result *last_validation(const struct container *c) {
 bool container_ready(const struct container *c) {
     if (c->state != CONTAINER_RUNNING)
         return false;
-    if (!has_validate(c))
-        return true;
     const struct method_result *last = last_validation(c);
+    const char *health = has_validate(c) ? NULL : container_health_name(c);
+    if (health)
+        return !strcmp(health, "none") || !strcmp(health, "healthy");
     return last && method_result_good(last);
 }
 

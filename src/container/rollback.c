@@ -3,6 +3,8 @@
 #include "archive/copy.h"
 #include "base/file.h"
 #include "base/map.h"
+#include "base/random.h"
+#include "base/time.h"
 #include "base/vec.h"
 #include "container/private.h"
 #include "kernel/mount.h"
@@ -19,13 +21,15 @@
 #include <unistd.h>
 
 #define OPAQUE "trusted.overlay.opaque"
-#define PLACE ".corten-update" /* in the container's root, while something is put back */
-#define COMPARED_MAX (1 << 20) /* files of the same size and time up to this are read */
+#define PLACE_NAME 32            /* ".corten-" and a number that nobody knows */
+#define CLOCK_GRAIN NSEC_PER_SEC /* a file system's clock is behind by less */
+#define COMPARED_MAX (1 << 20)   /* files of the same size and time up to this are read */
 
 #define F(m, json, kind, ...) FIELD(struct rollback_args, m, json, kind, ##__VA_ARGS__)
 FIELDS(rollback_args_fields, struct rollback_args, F(what, "What", F_U32),
        F(directory, "Directory", F_STR), F(copy, "Copy", F_STR), F(layers, "Layers", F_STRS),
-       F(volumes, "Volumes", F_STRS), F(pid, "Pid", F_I64), F(start_time, "StartTime", F_U64), );
+       F(volumes, "Volumes", F_STRS), F(pid, "Pid", F_I64), F(start_time, "StartTime", F_U64),
+       F(kept_at, "KeptAt", F_I64, .flags = OMIT_EMPTY), );
 #undef F
 #define F(m, json, kind, ...) FIELD(struct rollback_result, m, json, kind, ##__VA_ARGS__)
 FIELDS(rollback_result_fields, struct rollback_result, F(changed, "Changed", F_I64),
@@ -124,8 +128,9 @@ static struct err keep(const struct rollback_args *a) {
     if (mkdirat(dir, ROLLBACK_DIR, 0700) < 0)
         return err_errno(errno, "make '%s/" ROLLBACK_DIR "'", a->directory);
     TRY(open_child(dir, ROLLBACK_DIR, &to));
-    TRY(open_child(dir, ROOTFS_UPPER, &upper));
-    TRYF(copy_into(upper, to, "upper", true), "keep what the container wrote");
+    bool whole = rootfs_is_whole(dir);
+    TRY(open_child(dir, whole ? ROOTFS_WHOLE : ROOTFS_UPPER, &upper));
+    TRYF(copy_into(upper, to, "upper", !whole), "keep what the container wrote");
     for (size_t i = 0; i < a->volumes.n; i++) {
         CLEAN_FD int volume = -1;
         char name[32];
@@ -145,7 +150,9 @@ struct restore {
     struct rollback_result *result;
     struct arena *arena;
     int root, place; /* of the live tree; place -1: not made yet */
-    struct buf path; /* for people */
+    char place_name[PLACE_NAME];
+    int64_t unchanged; /* wall ns: what was changed last before is as it was kept; 0: read it */
+    struct buf path;   /* for people */
 };
 
 static void note(struct restore *r, const char *name) {
@@ -176,8 +183,8 @@ static bool same_link(int a_dir, int b_dir, const char *name) {
     return n >= 0 && n == m && memcmp(x, y, (size_t)n) == 0;
 }
 
-static bool same(int a_dir, const struct stat *a, int b_dir, const struct stat *b,
-                 const char *name) {
+static bool same(const struct restore *r, int a_dir, const struct stat *a, int b_dir,
+                 const struct stat *b, const char *name) {
     if (a->st_mode != b->st_mode || a->st_uid != b->st_uid || a->st_gid != b->st_gid)
         return false;
     if (S_ISLNK(a->st_mode))
@@ -187,6 +194,8 @@ static bool same(int a_dir, const struct stat *a, int b_dir, const struct stat *
     bool times = a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
     if (a->st_size != b->st_size)
         return false;
+    if (times && b->st_ctim.tv_sec * NSEC_PER_SEC + b->st_ctim.tv_nsec < r->unchanged)
+        return true;
     return times && (a->st_size > COMPARED_MAX || same_bytes(a_dir, b_dir, name, a->st_size));
 }
 
@@ -197,14 +206,22 @@ static struct err take_away(int dir, const char *name, bool is_dir) {
                                                          : OK;
 }
 
+/* A directory of the live tree, because only there a rename leads into it; one that was there
+ * before is the container's. */
+static struct err make_place(struct restore *r) {
+    uint64_t number;
+    random_bytes(&number, sizeof number);
+    snprintf(r->place_name, sizeof r->place_name, ".corten-%016llx", (unsigned long long)number);
+    if (mkdirat(r->root, r->place_name, 0700) < 0)
+        return err_errno(errno, "make a place in the container's root");
+    return open_child(r->root, r->place_name, &r->place);
+}
+
 /* Made beside, renamed into place. */
 static struct err put_object(struct restore *r, int from, int to, const char *name,
                              const struct stat *st) {
-    if (r->place < 0) {
-        if (mkdirat(r->root, PLACE, 0700) < 0 && errno != EEXIST)
-            return err_errno(errno, "make a place in the container's root");
-        TRY(open_child(r->root, PLACE, &r->place));
-    }
+    if (r->place < 0)
+        TRY(make_place(r));
     (void)unlinkat(r->place, name, 0);
     TRY(copy_object(from, r->place, name, st));
     return renameat(r->place, name, to, name) < 0 ? err_errno(errno, "put '%s' back", name) : OK;
@@ -273,7 +290,7 @@ static struct err compare_name(struct restore *r, const struct place *p, const c
     bool dirs = then && live && S_ISDIR(a.st_mode) && S_ISDIR(b.st_mode);
     if (dirs)
         return compare_child(r, p, name, depth);
-    if (then && live && same(p->then, &a, p->live, &b, name))
+    if (then && live && same(r, p->then, &a, p->live, &b, name))
         return OK;
     note(r, name);
     if (live && (!then || S_ISDIR(a.st_mode) || S_ISDIR(b.st_mode)))
@@ -295,8 +312,7 @@ static struct err compare(struct restore *r, const struct place *p, int depth) {
     TRY(names_of(p->then, &names));
     TRY(names_of(p->live, &names));
     for (size_t i = 0; i < names.n; i++) {
-        bool own = depth == 0 && !strcmp(names.items[i], PLACE);
-        if (!own && !map_set(&seen, str_of(names.items[i]), r))
+        if (!map_set(&seen, str_of(names.items[i]), r))
             TRY(compare_name(r, p, names.items[i], depth));
     }
     bool equal = a.st_mode == b.st_mode && a.st_uid == b.st_uid && a.st_gid == b.st_gid &&
@@ -306,12 +322,13 @@ static struct err compare(struct restore *r, const struct place *p, int depth) {
 }
 
 static struct err compare_tree(struct rollback_result *result, struct arena *arena,
-                               const struct place *p) {
-    struct restore r = {.result = result, .arena = arena, .root = p->live, .place = -1};
+                               const struct place *p, int64_t unchanged) {
+    struct restore r = {
+        .result = result, .arena = arena, .root = p->live, .place = -1, .unchanged = unchanged};
     struct err e = compare(&r, p, 0);
     if (r.place >= 0) {
         fd_close(r.place);
-        struct err gone = dir_remove(p->live, PLACE);
+        struct err gone = dir_remove(p->live, r.place_name);
         e = err_failed(e) ? (err_ignore(gone), e) : gone; /* the first one is the one to tell */
     }
     buf_done(&r.path);
@@ -351,14 +368,28 @@ static struct err open_then(const struct rollback_args *a, int layers, int *ret_
     return *ret_fd < 0 ? err_errno(errno, "open what was kept") : OK;
 }
 
+/* A whole root is compared with its whole copy; the time of a change, which nobody in a container
+ * sets, spares reading what is as it was. */
+static struct err restore_root(const struct rollback_args *a, int layers, int dir, int copy,
+                               int live, const struct rollback_args *kept, struct arena *arena,
+                               struct rollback_result *ret) {
+    CLEAN_FD int then = -1;
+    CLEAN_FD int was = -1;
+    CLEAN_FD int is = -1;
+    TRY(open_child(copy, "upper", &was));
+    if (rootfs_is_whole(dir))
+        return compare_tree(ret, arena, &(struct place){was, live, -1, -1, true},
+                            kept->kept_at - CLOCK_GRAIN);
+    TRY(open_child(dir, ROOTFS_UPPER, &is));
+    TRY(open_then(a, layers, &then));
+    return compare_tree(ret, arena, &(struct place){then, live, was, is, false}, 0);
+}
+
 static struct err restore(const struct rollback_args *a, int layers, struct arena *arena,
                           struct rollback_result *ret) {
     CLEAN_FD int dir = -1;
     CLEAN_FD int copy = -1;
-    CLEAN_FD int then = -1;
     CLEAN_FD int live = -1;
-    CLEAN_FD int was = -1;
-    CLEAN_FD int is = -1;
     ret->paths.present = true;
     TRY(dir_open(a->directory, &dir));
     TRY(open_copy(a, &copy));
@@ -368,12 +399,9 @@ static struct err restore(const struct rollback_args *a, int layers, struct aren
     TRYF(file_read(whole, ROLLBACK_WHOLE_MAX, &text), "what was kept is not whole");
     TRYF(fields_decode(&rollback_args_fields, buf_str(&text), arena, &kept_with), "'%s'", whole);
     const struct strs *volumes = &kept_with.volumes; /* a new daemon does not know them */
-    TRY(open_child(copy, "upper", &was));
-    TRY(open_child(dir, ROOTFS_UPPER, &is));
-    TRY(open_then(a, layers, &then));
     TRY(open_live(a, &live));
     umask(0);
-    TRY(compare_tree(ret, arena, &(struct place){then, live, was, is, false}));
+    TRY(restore_root(a, layers, dir, copy, live, &kept_with, arena, ret));
     for (size_t i = 0; i < volumes->n; i++) {
         CLEAN_FD int volume = -1;
         CLEAN_FD int kept = -1;
@@ -381,8 +409,8 @@ static struct err restore(const struct rollback_args *a, int layers, struct aren
         snprintf(name, sizeof name, "volume-%zu", i);
         TRY(open_child(copy, name, &kept));
         TRY(volume_open_dir(volumes->items[i], &volume));
-        TRYF(compare_tree(ret, arena, &(struct place){kept, volume, -1, -1, true}), "volume '%s'",
-             volumes->items[i]);
+        TRYF(compare_tree(ret, arena, &(struct place){kept, volume, -1, -1, true}, 0),
+             "volume '%s'", volumes->items[i]);
     }
     return OK;
 }
@@ -393,12 +421,9 @@ struct err container_update_job(struct worker_ctx *ctx UNUSED, struct str args, 
     struct rollback_args x;
     struct rollback_result result = {.paths.present = true};
     TRY(fields_decode(&rollback_args_fields, args, &a, &x));
-    CLEAN_FD int dir = -1;
-    TRY(dir_open(x.directory, &dir));
     if (fds_n != 1)
         return err_new(ERR_INVALID, "container-update: expected one descriptor");
-    if (x.what != ROLLBACK_DROP && rootfs_is_whole(dir))
-        return err_new(ERR_UNSUPPORTED, "update: the container's root is no overlay");
+    x.kept_at = time_now();
     struct err e = x.what == ROLLBACK_KEEP      ? keep(&x)
                    : x.what == ROLLBACK_RESTORE ? restore(&x, fds[0], &a, &result)
                                                 : drop(&x);

@@ -11,8 +11,10 @@
  *
  * Both trees are the container's, hostile: every step is one name below an open directory, never
  * followed; at most ROLLBACK_DEPTH_MAX levels. Hard links come back as files of their own.
- * Containers whose root is no overlay (image/rootfs.h) are refused.
- * Tests: test/e2e/t9320-update.sh. */
+ * A whole root (btrfs, vfs; image/rootfs.h) is kept and compared as a whole, its data shared with
+ * the copy where the file system can. While something is put back a directory of a random name is
+ * in the root; after a crash it goes as any other that was not there.
+ * Tests: test/e2e/t9320-update.sh, t9321-update-drivers.sh. */
 #pragma once
 #include "spec/fields.h"
 
@@ -31,6 +33,7 @@ struct rollback_args {
     struct strs volumes; /* host paths; of KEEP: RESTORE finds them with what was kept */
     int64_t pid;
     uint64_t start_time;
+    int64_t kept_at; /* wall ns, of KEEP */
 };
 extern const struct fields rollback_args_fields;
 /* Its result. */

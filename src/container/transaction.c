@@ -177,6 +177,12 @@ static void ran(void *arg, const struct method_result *r, struct err e) {
     err_free(e);
 }
 
+static void heard(void *arg, struct str text) {
+    const struct transaction *t = arg;
+    if (t->to)
+        t->to->output(t->to_arg, method_of(t->phase), text);
+}
+
 static void run(struct transaction *t);
 
 static void on_again(void *arg) {
@@ -204,7 +210,8 @@ static void run(struct transaction *t) {
         t->again = timer_new(t->cs->config.loop, INT64_MAX / 2, 0, on_again, t);
         t->patience = time_monotonic() + m->start_period;
     }
-    container_method_run(c, name, t->phase == PHASE_UPDATE ? t->trigger : "update", ran, t);
+    container_method_run(c, name, t->phase == PHASE_UPDATE ? t->trigger : "update",
+                         t->to ? heard : NULL, ran, t);
 }
 
 /* --- what was written ------------------------------------------------------------------------- */

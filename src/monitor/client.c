@@ -161,6 +161,12 @@ static void dispatch(struct monitor *m, struct msg *msg) {
     case PROTOCOL_METHOD:
         on_method(m, msg);
         break;
+    case PROTOCOL_METHOD_SAID: {
+        CLEAN_FREE char *id = str_dup(msg_get(msg->body, TAG_EXEC_ID));
+        if (m->ev->method_said)
+            m->ev->method_said(m->arg, id, msg_get(msg->body, TAG_METHOD_SAID));
+        break;
+    }
     case PROTOCOL_ASK_UPDATE: {
         CLEAN_FREE char *id = str_dup(msg_get(msg->body, TAG_EXEC_ID));
         if (m->ev->ask_update)
@@ -412,6 +418,8 @@ void monitor_exec(struct monitor *m, const struct monitor_exec *x, exec_reply *d
         msg_putz(&body, TAG_METHOD_TRIGGER, x->trigger);
         msg_put_i64(&body, TAG_TIMEOUT, x->timeout);
         msg_put_u64(&body, TAG_METHOD_READING, x->reading);
+        if (x->follow)
+            msg_put_u64(&body, TAG_METHOD_FOLLOW, 1);
     }
     bool own = x->own_fd > 0;
     if (own) {

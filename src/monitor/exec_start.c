@@ -332,7 +332,8 @@ static struct err add_run(struct exec *x, struct str body) {
     const struct run_options o = {.method = method,
                                   .trigger = trigger,
                                   .reading = (enum lifecycle_reading)reading,
-                                  .timeout = msg_get_i64(body, TAG_TIMEOUT)};
+                                  .timeout = msg_get_i64(body, TAG_TIMEOUT),
+                                  .follow = msg_get_u64(body, TAG_METHOD_FOLLOW) != 0};
     x->run = run_new(x->keeper, x->id, &o);
     if (x->run == NULL)
         return err_new(ERR_UNAVAILABLE, "more than %d methods run in container %s", LIFE_RUNS_MAX,

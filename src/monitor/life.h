@@ -23,7 +23,8 @@ struct run_options {
     int64_t timeout;
     run_done *done; /* before the result is told; or NULL */
     void *arg;
-    bool quiet; /* its result is told by `done` alone, when that asks for it */
+    bool quiet;  /* its result is told by `done` alone, when that asks for it */
+    bool follow; /* the daemon is told what it says while it runs */
 };
 /* NULL: too many. The exec tells it what is said and how it ends. */
 struct run *run_new(struct keeper *k, const char *id, const struct run_options *o);

@@ -66,9 +66,19 @@ void run_begin(struct run *r, struct exec *x) {
         r->deadline = timer_new(r->keeper->loop, r->options.timeout, 0, on_deadline, r);
 }
 
+/* At most METHOD_CAPTURE bytes in all: a flood does not reach the daemon. */
+static void tell_output(struct run *r, struct str text) {
+    CLEAN_BUF struct buf body = {0};
+    msg_putz(&body, TAG_EXEC_ID, r->id);
+    msg_put(&body, TAG_METHOD_SAID, text);
+    server_notice(r->keeper, PROTOCOL_METHOD_SAID, &body, NULL, 0);
+}
+
 void run_output(struct run *r, const char *p, size_t n) {
     size_t room = METHOD_CAPTURE - r->output.len;
     buf_add(&r->output, p, MIN(n, room));
+    if (r->options.follow && room > 0)
+        tell_output(r, str_n(p, MIN(n, room)));
     r->truncated |= n > room;
 }
 

@@ -219,6 +219,8 @@ struct monitor_events {
     /* A method has run, or ran while no daemon was there. monitor_ack_method when it is kept; else
      * it comes again from the next connection's start. Valid during the call. */
     void (*method)(void *arg, uint64_t seq, const struct method_result *r);
+    /* A piece of what the method of this exec says. */
+    void (*method_said)(void *arg, const char *exec_id, struct str text);
     /* `container --update` in this exec: monitor_inside answers it. "": the method's interval. */
     void (*ask_update)(void *arg, const char *exec_id);
     /* What `metrics` has said: lines of spec/samples.h. */
@@ -281,6 +283,7 @@ struct monitor_exec {
     const char *method, *trigger;
     int64_t timeout;
     unsigned reading; /* enum lifecycle_reading */
+    bool follow;      /* method_said tells what it says, as far as its result reads it */
     /* The program is called `container`: where the image has none of that name, this one is
      * executed by its descriptor (borrowed; -1 or 0: none) and told this when it asks. */
     int own_fd;

@@ -68,6 +68,8 @@ enum protocol_type {
     PROTOCOL_SAMPLES = 121,     /* TAG_METHOD_SAMPLES */
     PROTOCOL_ASK_UPDATE =
         122, /* TAG_EXEC_ID: our own program wants an update; without: its interval is over */
+    PROTOCOL_METHOD_SAID =
+        123, /* TAG_EXEC_ID, TAG_METHOD_SAID: of an EXEC with TAG_METHOD_FOLLOW */
 };
 
 enum protocol_tag {
@@ -153,6 +155,8 @@ enum protocol_tag {
     TAG_INSIDE_EXAMINE = 102,
     TAG_INSIDE_TYPE = 103, /* 'o', 'e' or 'x' */
     TAG_INSIDE_TEXT = 104,
+    TAG_METHOD_FOLLOW = 105, /* of an EXEC: what the method says is wanted while it runs */
+    TAG_METHOD_SAID = 106,
 };
 
 enum start_fd {

@@ -19,9 +19,10 @@ struct api_method_update {
 };
 extern const struct fields api_method_update_fields;
 
-/* Its answer: a line for each step, then one with Outcome. */
+/* Its answer: lines for each step, the last of which has Result or Text; then one with Outcome. */
 struct api_update_step {
     char *step;
+    char *output;                 /* a piece of what its method says */
     struct method_result *result; /* of a method */
     char *text;
     char *outcome; /* "kept", "rolled back", "failed", "nothing done", "dry run" */
@@ -35,6 +36,7 @@ struct api_exec_method {
     char *name, *trigger;
     int64_t timeout;
     int32_t reading; /* enum lifecycle_reading */
+    bool follow;     /* somebody wants what it says while it runs */
 };
 extern const struct fields api_exec_method_fields;
 

@@ -47,6 +47,20 @@ expect_status 1 ct update web
 expect_match "$output" '^web: rolled back: method: update: failed \(exit status 7\)'
 expect_eq "$(dk exec web cat /data/d)" x
 
+step "what a step says is told while it runs: by both command lines, the API, in the container; once"
+told <<<'printf "first\n\303"; until [ -e /tmp/go ]; do sleep 0.05; done; printf "\244\nlast\n"; rm /tmp/go'
+for how in 'ct update web' 'ct update --json web' 'dk exec web container --update'; do
+    $how >live 2>live.err & other=$!
+    eventually 5 grep -q first live
+    expect_no_match "$(cat live)" last
+    dk exec web touch /tmp/go
+    wait $other || fail "$how"
+    case $how in
+    *json*) expect_eq "$(jq -rj 'select(.Step == "update") | .Output // empty' live)" "$(printf 'first\n\303\244\nlast\n')" ;;
+    *) expect_eq "$(sed -n '/first/,/last/p' live)" "$(printf 'first\n\303\244\nlast\n')" ;;
+    esac
+done
+
 step "said before it is done; only one at a time; who has no such method"
 expect_match "$(ct update --dry-run --snapshot-volume '*' web 2>&1)" '^web: snapshot: the writable layer and 1 volumes$'
 expect_match "$(ct update --dry-run web 2>&1)" '^web: on failure: roll back$'
@@ -116,6 +130,22 @@ eventually 5 eval 'ct methods web | grep -q "rolled back: the daemon ended"'
 expect_eq "$(dk exec web cat /data/d)" "$before" # the chosen volume, which the next daemon was not told
 expect_eq "$(dk inspect -f '{{.State.StartedAt}}' web)" "$started"
 expect_eq "$(dk top web -eo args,pid | grep -c 'sleep 1000')" 0
+
+step "what is to be kept is kept: after a failure, and after the daemon's death"
+dk run -d --name keeps --label corten.method.update.on-failure=keep app >/dev/null
+dk exec -i keeps sh -c 'echo "echo broken > /site/index" > /tmp/do'
+expect_status 1 ct update keeps
+expect_match "$output" '^keeps: failed: method: validate: failed'
+expect_eq "$(dk exec keeps cat /site/index)" broken
+dk exec -i keeps sh -c 'echo "echo half > /site/index; sleep 1000" > /tmp/do'
+ct update keeps >/dev/null 2>&1 &
+eventually 5 eval '[ "$(dk exec keeps cat /site/index)" = half ]'
+kill_daemon
+restart_daemon
+eventually 5 eval 'ct methods keeps | grep -q "transaction  *daemon  *failed .*the daemon ended"'
+expect_eq "$(dk exec keeps cat /site/index)" half
+[ ! -e "$DATA_ROOT/container/$(dk inspect -f '{{.Id}}' keeps)/update" ] || fail "what was kept for a rollback is still there"
+dk rm -f keeps >/dev/null
 
 step "a container that ends meanwhile is left alone"
 told <<<'sleep 1000'

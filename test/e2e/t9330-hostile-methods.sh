@@ -69,6 +69,7 @@ json.dump({"corten.method.bomb": "bomb() { bomb | bomb & }; bomb; sleep 1000", "
   "corten.method.flood": "yes flooding", "corten.method.flood.timeout": "1s",
   "corten.method.hide": "setsid sh -c 'trap \"\" TERM HUP; sleep 1001' & setsid setsid sleep 1001 & trap '' TERM; sleep 1001", "corten.method.hide.timeout": "500ms",
   "corten.method.tap": "echo 1..1000000; i=0; while [ $i -lt 20000 ]; do echo \"ok $i - padding padding padding\"; i=$((i+1)); done",
+  "corten.method.update": "yes flooding", "corten.method.update.timeout": "1s", "corten.method.update.on-failure": "keep",
   "corten.method.who": "cat /proc/self/status; ls /proc/self/fd",
   "corten.method.kill": "kill -9 -1; kill -9 1; sleep 1", "corten.method.stop": "kill -TERM 1; sleep 5"}, open("/dev/stdout", "w"))
 EOF
@@ -80,6 +81,8 @@ expect_status 124 ct call hide bad
 eventually 5 eval '[ "$(dk top bad -eo pid,args | grep -c "sleep 1001")" = 0 ]'
 ct call flood bad 2>result >/dev/null
 expect_match "$(cat result)" 'failed.*over its deadline of 1s'
+expect_status 1 ct update bad # told while it runs, as far as it is read
+[ "${#output}" -gt 200000 ] && [ "${#output}" -lt 300000 ] || fail "${#output} bytes of a flood"
 expect_match "$(ct call -q tap bad 2>&1)" 'bad: tap: (failed|unknown)'
 expect_eq "$(ct methods --json bad | jq '[.Results[].Output | length] | max <= 4096')" true
 expect_match "$(ct call who bad 2>/dev/null)" '^CapEff:.0000000000000000$'

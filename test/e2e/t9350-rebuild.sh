@@ -52,6 +52,25 @@ dk run -d --name old app:1 >/dev/null
 expect_eq "$(ct ps -q --filter gitref=main | wc -l) $(ct ps -q --filter built-before=1h | wc -l) $(ct ps -q --filter built-before=0s | wc -l)" "1 0 1"
 expect_eq "$(ls -d /tmp/corten-rebuild.* 2>/dev/null | wc -l)" 0
 
+step "without a repository: the directory, as long as it is there"
+mkdir plain-dir && printf 'FROM busybox\nCOPY state /state\n' >plain-dir/Dockerfile && echo one >plain-dir/state
+touch -d '1 hour ago' plain-dir/*
+ct build -q -t local:1 -t local:2 plain-dir >/dev/null || fail "local"
+dk tag app:1 local:2
+expect_match "$(ct rebuild --dry-run local:1 2>&1)" '^files +0 are newer than the image$'
+echo two >plain-dir/state
+touch -d '1 hour' plain-dir/state
+expect_match "$(ct rebuild --dry-run local:1 2>&1)" '^changed +state$'
+expect_eq "$(dk run --rm local:1 cat /state)" one
+expect_status 0 ct rebuild local:1
+expect_eq "$(dk run --rm local:1 cat /state) $(ct metadata -k build_cause local:1)" "two rebuild"
+expect_eq "$(dk inspect -f '{{.Id}}' local:2)" "$(dk inspect -f '{{.Id}}' app:1)" # not its name any more
+expect_fails 'is for images of a git repository' ct rebuild --newest local:1
+mv plain-dir gone-dir
+expect_fails 'is not there any more' ct rebuild local:1
+printf 'FROM busybox\nLABEL corten.build.context=/ corten.build.host=elsewhere\n' | ct build -q --provenance=false -t far - >/dev/null
+expect_fails 'of another machine' ct rebuild far
+
 step "labels do not reach further than the checkout"
 lie() { printf 'FROM busybox\nLABEL org.opencontainers.image.source="%s" org.opencontainers.image.revision=%s corten.build.context="%s"\n' "$1" "$2" "$3" >lie; ct build -q --provenance=false -t lie -f lie . >/dev/null || fail "lie"; }
 commit=$(git -C src rev-parse HEAD)
