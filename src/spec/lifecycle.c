@@ -146,12 +146,12 @@ static const char *parse_failure(const char *value, struct lifecycle_method *m) 
 static const char *parse_option(struct str option, const char *value, struct arena *a,
                                 struct lifecycle_method *m) {
     int n = 0;
-    if (str_starts(option, STR("env.")))
-        return parse_env(str_from(option, 4), value, a, m);
     if (!*value)
         return NULL; /* taken away */
     if (strlen(value) > LIFECYCLE_VALUE_MAX)
         return "is longer than 4 KiB";
+    if (str_starts(option, STR("env.")))
+        return parse_env(str_from(option, 4), value, a, m);
     if (str_eqz(option, "user")) {
         m->user = arena_strz(a, value);
         return NULL;
@@ -237,8 +237,9 @@ void lifecycle_methods(const struct strmap *labels, struct arena *a, struct life
             if (!value || !str_starts(key, STR(LIFECYCLE_METHOD)))
                 continue;
             if (total + key.len + strlen(value) > LIFECYCLE_LABELS_MAX) {
-                lifecycle_problem(&l.problems, a,
-                                  "more than 1 MiB of labels: the rest is not read");
+                if (pass == 0)
+                    lifecycle_problem(&l.problems, a,
+                                      "more than 1 MiB of labels: the rest is not read");
                 break;
             }
             total += key.len + strlen(value);

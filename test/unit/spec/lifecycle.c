@@ -45,12 +45,15 @@ TEST(methods_have_two_forms_and_options) {
 TEST(an_empty_value_takes_away) {
     CLEAN_ARENA struct arena a = {0};
     struct strmap m = LABELS(&a, "corten.method.validate", "", "corten.method.validate.user", "x",
-                             "corten.method.monitor", "m", "corten.method.monitor.timeout", "");
+                             "corten.method.monitor", "m", "corten.method.monitor.timeout", "",
+                             "corten.method.monitor.env.A", "", "corten.method.monitor.env.B", "b");
     struct lifecycle l;
     lifecycle_methods(&m, &a, &l);
     assert_int_equal(l.problems.n, 0);
     assert_int_equal(l.methods.n, 1);
     assert_true(lifecycle_method(&l, "monitor")->timeout == 30 * NSEC_PER_SEC);
+    assert_int_equal(lifecycle_method(&l, "monitor")->env.n, 1);
+    assert_string_equal(lifecycle_method(&l, "monitor")->env.items[0], "B=b");
 }
 
 TEST(what_is_wrong_is_named_and_left_out) {
