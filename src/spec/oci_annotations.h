@@ -3,7 +3,7 @@
  * Source: OCI image-spec 1.1, annotations.md. They are foreign bytes, and no part of what an
  * image's id is made of: they tell, and configure nothing. What is beyond the limits is left out.
  *
- * Any thread: no state. Tests: test/unit/spec/annotations.c, test/e2e/t1207-annotations.sh.
+ * Any thread: no state. Tests: test/unit/spec/annotations.c, test/e2e/t9370-travel.sh.
  */
 #pragma once
 #include "spec/fields.h"
