@@ -134,7 +134,8 @@ static struct err compose(struct start_job *j) {
             strv_add(&j->copy_up, m->source);
             strv_add(&j->copy_up, m->destination);
             const struct volume *v = volume_find(c->all->config.volumes, m->name);
-            vec_push(&j->owners, v ? volume_owner_of(v) : (struct volume_owner){-1, -1, -1});
+            vec_push(&j->owners, v ? volume_owner_of(v)
+                                   : (struct volume_owner){.uid = -1, .gid = -1, .mode = -1});
         }
     }
     TRY(container_join(c, &j->joined));

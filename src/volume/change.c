@@ -320,4 +320,5 @@ void volumes_finish_begun(struct volumes *v) {
     }
     if (v->sweep.n)
         loop_post(v->loop, sweep, v);
+    volumes_limit_again(v);
 }

@@ -65,6 +65,8 @@ struct directory_job {
 static struct err make_directory(void *arg) {
     struct directory_job *j = arg;
     CLEAN_FD int dir = -1;
+    if (j->owner.size)
+        TRY(volume_limit(j->mountpoint, j->owner.size));
     TRY(volume_open_dir(j->mountpoint, &dir));
     return volume_give(dir, &j->owner);
 }
@@ -108,7 +110,7 @@ static void row_written(void *arg, struct err e) {
     struct directory_job *j = NEW(struct directory_job);
     j->volume = x;
     j->mountpoint = mem_strdup(x->mountpoint);
-    j->owner = (struct volume_owner){-1, -1, -1};
+    j->owner = (struct volume_owner){.uid = -1, .gid = -1, .mode = -1};
     if (volume_is_plugged(x)) {
         volume_plugin_ask(x->own->all, x, "Create", plugin_made, j);
         return;

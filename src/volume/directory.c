@@ -50,8 +50,10 @@ struct err volume_remove_dir(const char *root, const char *name, uint64_t *ret_b
         *ret_bytes = 0;
     if (own >= 0 && ret_bytes)
         TRY(volume_usage(own, ret_bytes));
-    if (own >= 0)
+    if (own >= 0) {
         await_writer(own);
+        volume_unlimit(own);
+    }
     return dir_remove(dir, name);
 }
 

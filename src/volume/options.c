@@ -56,7 +56,13 @@ static struct err read_mode(const char *text, int64_t *ret) {
 static struct err read_owner(const struct strmap *o, struct volume_owner *ret) {
     const char *uid = strmap_get(o, "uid"), *gid = strmap_get(o, "gid");
     const char *mode = strmap_get(o, "mode");
-    *ret = (struct volume_owner){-1, -1, -1};
+    const char *size = strmap_get(o, "size");
+    *ret = (struct volume_owner){.uid = -1, .gid = -1, .mode = -1};
+    if (size && strmap_get(o, "type"))
+        return err_new(ERR_INVALID, "option size is for volumes that are directories; a file "
+                                    "system is told by o");
+    if (size)
+        TRY(volume_size_parse(size, &ret->size));
     if ((uid || gid || mode) && strmap_get(o, "type"))
         return err_new(ERR_INVALID, "options uid, gid and mode are for volumes that are "
                                     "directories; a file system is told by o");
@@ -102,8 +108,6 @@ struct err volume_options_check(const struct strmap *o) {
             return err_new(ERR_INVALID, "missing required option: \"%s\"", needed[k].needs);
     struct volume_owner owner;
     TRY(read_owner(o, &owner));
-    if (strmap_get(o, "size"))
-        return err_new(ERR_INVALID, "quota size requested but no quota support");
     CLEAN_ARENA struct arena a = {0};
     struct volume_words words;
     return volume_options_words(strmap_get(o, "o"), &a, &words);

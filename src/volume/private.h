@@ -111,6 +111,15 @@ void volumes_finish_begun(struct volumes *v);
 
 /* --- directories: pool --- */
 struct err volume_make_dir(const char *mountpoint);
+/* limit.c: "10m", powers of 1024. ERR_INVALID. */
+struct err volume_size_parse(const char *text, uint64_t *ret);
+/* Makes the directory, or finds it, and sees to it that no more than size bytes are in it. INVALID:
+ * where the file system cannot count that. */
+struct err volume_limit(const char *mountpoint, uint64_t size);
+/* Of the directory that _data is in: gives back what counted. */
+void volume_unlimit(int own);
+/* Loop, at start: a crash may have come between row and limit. */
+void volumes_limit_again(struct volumes *v);
 /* The volume's directory and all below; usage in bytes first when ret_bytes is not NULL. */
 struct err volume_remove_dir(const char *root, const char *name, uint64_t *ret_bytes);
 /* Everything in the directory, but not the directory. */

@@ -150,13 +150,14 @@ void volumes_prune(struct volumes *v, bool (*wanted)(void *arg, const struct vol
                                 uint64_t bytes),
                    void *arg);
 
-/* Who is to own a plain volume's directory: options uid, gid, mode of driver local; -1: not said.
- */
+/* Who is to own a plain volume's directory: options uid, gid, mode of driver local; -1: not said;
+ * and how many bytes it may hold: size, 0: as many as there are. */
 struct volume_owner {
     int64_t uid, gid, mode;
+    uint64_t size;
 };
 struct volume_owner volume_owner_of(const struct volume *x);
-/* *Pool*. */
+/* *Pool*. Owner and mode; the size is seen to when the volume is made. */
 struct err volume_give(int dir_fd, const struct volume_owner *to);
 /* *Pool*. Opens the data directory (mountpoint), making it again when only the row survived. */
 struct err volume_open_dir(const char *mountpoint, int *ret_fd);
