@@ -206,6 +206,12 @@ static void add_user_mounts(const struct container *c, struct oci_config *o, str
         add_mount(o, a, "bind", source, m->destination,
                   OPTIONS(m->flat ? "bind" : "rbind", propagation, access,
                           m->rw || m->ro_top || m->flat ? access : "rro"));
+        if (!m->idmap)
+            continue;
+        struct oci_mount *last = (struct oci_mount *)o->mounts.items + o->mounts.n - 1;
+        /* It was read when the container was made. */
+        err_ignore(
+            mount_idmap_parse(str_of(m->idmap), a, &last->uid_mappings, &last->gid_mappings));
     }
 }
 

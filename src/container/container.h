@@ -63,6 +63,7 @@ struct container_mount {
     bool rw, no_copy, anonymous;
     bool flat;      /* a bind without what is mounted below */
     bool ro_top;    /* read-only, but not what is mounted below */
+    char *idmap;    /* who owns what: mount_idmap_parse; NULL: as it is */
     char *subpath;  /* of the volume or image; NULL or "": all of it */
     char *image_id; /* "sha256:…" of an image */
     bool held;      /* the volume `name` is held by this container */

@@ -50,6 +50,19 @@ static struct err check_relabel(struct str word, const char *spec) {
     return OK;
 }
 
+static struct err apply_idmap(struct container *c, struct container_mount *m, struct str word) {
+    struct objs uids, gids;
+    if (!str_starts(word, STR("idmap=")))
+        return err_new(ERR_INVALID,
+                       "invalid mode: %.*s: containers have no user namespace of their "
+                       "own to map by: say idmap=uids=FROM-TO-COUNT",
+                       STR_ARG(word));
+    struct str text = str_from(word, strlen("idmap="));
+    TRY(mount_idmap_parse(text, &c->arena, &uids, &gids));
+    m->idmap = arena_str(&c->arena, text);
+    return OK;
+}
+
 /* The words after the second colon of a bind. */
 static struct err apply_mode(struct container *c, struct container_mount *m, struct str mode,
                              const char *spec) {
@@ -68,6 +81,8 @@ static struct err apply_mode(struct container *c, struct container_mount *m, str
             m->propagation = arena_str(&c->arena, field);
         else if (str_eqz(field, "z") || str_eqz(field, "Z"))
             TRY(check_relabel(field, spec));
+        else if (str_starts(field, STR("idmap")))
+            TRYF(apply_idmap(c, m, field), "invalid volume specification: '%s'", spec);
         else
             return err_new(ERR_INVALID, "invalid volume specification: '%s': invalid mode: %.*s",
                            spec, STR_ARG(field));
@@ -172,6 +187,7 @@ static struct err add_from(struct container *c, const char *spec) {
             .no_copy = true,
             .flat = from->flat,
             .ro_top = from->ro_top,
+            .idmap = from->idmap ? arena_strz(&c->arena, from->idmap) : NULL,
         };
         m->mode = arena_str(&c->arena, has_mode ? mode : str_of(from->mode));
     }

@@ -137,6 +137,9 @@ struct container_mount *mount_add(struct container *c, const char *destination);
 void mount_name_source(struct container *c, struct container_mount *m, const char *source);
 void mount_anonymous(struct container *c, struct container_mount *m);
 struct err mount_ensure_source(const char *source);
+/* mount_idmap.c: what follows "idmap=" in a mode; of struct oci_id_mapping. ERR_INVALID. */
+struct err mount_idmap_parse(struct str text, struct arena *a, struct objs *ret_uids,
+                             struct objs *ret_gids);
 /* mount_object.c */
 struct err mount_object_add(struct container *c, const struct api_mount *given);
 struct err mount_tmpfs_check(const char *options);
