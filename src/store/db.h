@@ -21,6 +21,8 @@ struct store {
     struct batch *batch;   /* in the job; NULL: none */
     bool busy;             /* a job has the connection */
     bool posted;           /* store_pump is on its way */
+    int log_fd;            /* of the log, for its reserve; -1: it gets none */
+    int64_t log_reserved;  /* its blocks are there up to this offset */
     int wal_pages;         /* in the log after the last commit; set by the job */
     struct timer *quiet;   /* checkpoints when nothing comes for a while */
     uint64_t batches;      /* transactions so far */

@@ -94,6 +94,11 @@ static struct err lock_take(const char *data_root, int *ret_fd) {
 
 /* --- open, close --------------------------------------------------------------------------- */
 
+/* Of the file (sqlite.org/fileformat2.html, "WAL Format"): its head, and a page with its own. */
+#define LOG_HEAD 32
+#define LOG_PAGE (24 + 4096)
+#define LOG_LIMIT INT64_C(4194304) /* journal_size_limit */
+
 /* The log is checkpointed by commit.c when it is quiet, never inside of somebody's commit. */
 static const char settings[] = "PRAGMA journal_mode = WAL;"
                                "PRAGMA wal_autocheckpoint = 0;"
@@ -102,9 +107,24 @@ static const char settings[] = "PRAGMA journal_mode = WAL;"
                                "PRAGMA temp_store = MEMORY;"
                                "PRAGMA trusted_schema = OFF;";
 
+/* Blocks for what the log will have next, so that who removes something from a full disk can write
+ * that down. Where the file system cannot, it goes without. */
+static void log_reserve(struct store *s) {
+    int64_t end = LOG_HEAD + (int64_t)s->wal_pages * LOG_PAGE;
+    if (s->log_fd < 0 || end + STORE_LOG_RESERVE / 2 <= s->log_reserved)
+        return;
+    if (fallocate(s->log_fd, FALLOC_FL_KEEP_SIZE, end, STORE_LOG_RESERVE) == 0)
+        s->log_reserved = end + STORE_LOG_RESERVE;
+    else if (errno != ENOSPC)
+        s->log_fd = fd_close(s->log_fd);
+}
+
 static int wal_grew(void *arg, sqlite3 *db UNUSED, const char *name UNUSED, int pages) {
     struct store *s = arg;
+    if (pages < s->wal_pages) /* from its start again, and cut to its limit */
+        s->log_reserved = MIN(s->log_reserved, LOG_LIMIT);
     s->wal_pages = pages;
+    log_reserve(s);
     return SQLITE_OK;
 }
 
@@ -117,7 +137,11 @@ static struct err db_open(struct store *s) {
     (void)sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
     TRY(store_exec(s, settings));
     (void)sqlite3_wal_hook(s->db, wal_grew, s);
-    return store_migrate(s);
+    TRY(store_migrate(s));
+    CLEAN_FREE char *log = mem_printf("%s-wal", s->path);
+    s->log_fd = open(log, O_WRONLY | O_CLOEXEC);
+    log_reserve(s);
+    return OK;
 }
 
 static void store_free(struct store *s) {
@@ -130,6 +154,7 @@ static void store_free(struct store *s) {
     if (rc != SQLITE_OK)
         log_error("state database %s: close: %s", s->path, sqlite3_errstr(rc));
     (void)fd_close(s->lock_fd);
+    (void)fd_close(s->log_fd);
     free(s->path);
     free(s);
 }
@@ -144,6 +169,7 @@ struct err store_open(const char *data_root, struct loop *loop, struct store **r
     struct store *s = NEW(struct store);
     s->loop = loop;
     s->lock_fd = lock_fd;
+    s->log_fd = -1;
     s->path = path_join(dir, "corten.db");
     list_init(&s->waiting);
     struct err e = db_open(s);

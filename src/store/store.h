@@ -21,6 +21,8 @@
 #include "base/str.h"
 #include "loop/loop.h"
 
+#define STORE_LOG_RESERVE (256 << 10) /* bytes of the disk that the log has from the start */
+
 struct store;
 /* Opens or creates, takes the lock of the data root (a second daemon gets ERR_CONFLICT naming the
  * holder's pid), migrates. loop may be NULL for tools that only load. */

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A full disk at any moment of load, import, commit and build cache: a clear error, nothing half-visible, nothing leaks;
-# once there is room the same command works.
+# A full disk at any moment of load, import, commit, rmi and prune: a clear error (removing needs
+# none: it works), nothing half-visible, nothing leaks; once there is room the same command works.
 . "$(dirname "$0")/lib.sh"
 mkdir -p "$DATA_ROOT"
 truncate -s 64M "$TEST_TMP/disk"
@@ -61,4 +61,16 @@ dk commit wrote c:ok >/dev/null || fail "with room again"
 expect_eq "$(dk run --rm c:ok sh -c 'ls / | grep -c ^f')" 300
 dk rm -f wrote >/dev/null
 
+step "rmi and prune where nothing at all is left"
+for left in 0 16; do
+    for what in rmi prune; do
+        dk load -i "$TEST_TMP/x.tar" >/dev/null || fail "load"
+        [ $what = rmi ] || dk import "$TEST_TMP/tree.tar" >/dev/null || fail "import"
+        fill $left 2>/dev/null
+        if [ $what = rmi ]; then dk rmi x:ok; else dk image prune -f; fi >"$TEST_TMP/out" 2>&1 || fail "$what: $(<"$TEST_TMP/out")"
+        whole
+        dk rmi x:ok >/dev/null 2>&1
+        eventually 5 eval '[ "$(find "$image/layer" -mindepth 1 -maxdepth 1 | wc -l)" = 2 ]'
+    done
+done
 pass
