@@ -46,8 +46,16 @@ struct prune {
     struct api_build_pruned doc;
 };
 
+/* Entries have no labels: `system prune --filter label=…` of the stock client asks for none of them,
+ * `label!=…` for all. */
+static bool no_entry(const struct prune *p) {
+    return api_filter(&p->filters, "label") != NULL;
+}
+
 /* Steps, and results that only a record has kept. */
 static bool may_go(const struct prune *p, const struct image *i) {
+    if (no_entry(p))
+        return false;
     const struct strs *ids = api_filter(&p->filters, "id");
     if (!i->step && (!image_is_cached(i) || !list_empty(&i->tags)))
         return false;
@@ -124,7 +132,7 @@ static bool is_cache_mount(void *arg, const struct volume *v) {
     const struct prune *p = c->state;
     const struct strs *ids = api_filter(&p->filters, "id");
     const char *id = strmap_get(&v->labels, BUILD_CACHE_LABEL);
-    return id && (!ids || strs_has(ids, id)) && (p->until == 0 || v->created < p->until);
+    return id && !no_entry(p) && (!ids || strs_has(ids, id)) && (p->until == 0 || v->created < p->until);
 }
 
 static void mounts_pruned(void *arg, struct err e, const struct strv *removed, uint64_t bytes) {
@@ -190,7 +198,7 @@ static struct err read_types(struct api_call *c, struct prune *p, bool *ret_step
 }
 
 void api_build_prune(struct api_call *c) {
-    static const char *const allowed[] = {"until", "type", "id", NULL};
+    static const char *const allowed[] = {"until", "type", "id", "label", "label!", NULL};
     struct prune *p = arena_alloc(&c->arena, sizeof(*p));
     bool steps = false;
     *p = (struct prune){0};

@@ -104,15 +104,17 @@ static void read_stdin(struct pump *p) {
     }
 }
 
-/* 1: goes on, 0: the stream has ended, -errno. */
-static int read_stream(struct pump *p) {
+static struct err read_stream(struct pump *p, bool *ret_more) {
     char bytes[65536];
     int which = 1;
     ssize_t n = client_stream_read(p->io->stream, bytes, sizeof bytes, &which);
-    if (n <= 0)
-        return (int)n;
+    if (n < 0)
+        return err_errno((int)-n, "corten: stream");
     int r = fd_write_all(which == 2 ? 2 : 1, bytes, (size_t)n);
-    return r < 0 ? r : 1;
+    if (r < 0)
+        return err_errno(-r, "corten: write to standard %s", which == 2 ? "error" : "output");
+    *ret_more = n > 0;
+    return OK;
 }
 
 static struct err pump(struct pump *p) {
@@ -129,11 +131,10 @@ static struct err pump(struct pump *p) {
         if (r > 0 && fds[2].revents)
             read_stdin(p);
         if (buffered || (r > 0 && fds[0].revents)) {
-            r = read_stream(p);
-            if (r == 0)
+            bool more = false;
+            TRY(read_stream(p, &more));
+            if (!more)
                 return OK;
-            if (r < 0)
-                return err_errno(-r, "corten: stream");
         }
     }
     return OK;

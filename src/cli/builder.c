@@ -157,15 +157,7 @@ static struct err find_volume(struct client *c, const char *id, struct arena *a,
     return OK;
 }
 
-struct export_options {
-    const char *output;
-};
-static const struct option_row export_rows[] = {
-    TEXT(struct export_options, output, 'o', "output", "FILE", "Write to this file"),
-};
-
 static int export_run(struct invocation *in) {
-    const struct export_options *o = in->options;
     const char *name = NULL;
     CLEAN_CLIENT struct client *c = cli_connect(in);
     if (!c)
@@ -175,7 +167,7 @@ static int export_run(struct invocation *in) {
     struct invocation volume = *in;
     volume.args = args;
     volume.args_n = 1;
-    int status = cli_export(&volume, "/corten/volumes/", o->output);
+    int status = cli_export(&volume, "/corten/volumes/");
     in->arena = volume.arena;
     return status;
 }
@@ -241,6 +233,7 @@ const struct command command_builder_export = {
     .run = export_run};
 const struct command command_builder_import = {
     .name = "builder import",
+    .waits = true,
     .usage = "builder import CACHE [FILE|-]",
     .summary = "Fill a cache mount from a tar archive (steps: build --cache-from)",
     .args_min = 1,

@@ -168,35 +168,43 @@ ssize_t cli_read_fd(void *arg, void *p, size_t n) {
     return r < 0 ? -errno : r;
 }
 
-/* How much has come, told to a terminal once it takes longer than a second. */
-static void meter(int64_t begun, int64_t *shown, uint64_t bytes) {
+void meter_add(struct meter *m, size_t bytes) {
     int64_t now = time_monotonic();
     CLEAN_BUF struct buf text = {0};
-    if (now - begun < NSEC_PER_SEC || now - *shown < NSEC_PER_SEC / 5)
+    m->bytes += bytes;
+    if (!m->begun)
+        m->begun = now;
+    if (!m->tells || now - m->begun < NSEC_PER_SEC || now - m->shown < NSEC_PER_SEC / 5)
         return;
-    *shown = now;
-    human_size((double)bytes, &text);
-    fprintf(stderr, "\r%s\033[K", buf_cstr(&text));
+    m->shown = now;
+    human_size((double)m->bytes, &text);
+    fprintf(stderr, "\r%s%s\033[K", m->words ? m->words : "", buf_cstr(&text));
 }
 
-struct err cli_copy_out(struct client *c, int fd) {
-    char bytes[65536];
-    int64_t begun = time_monotonic(), shown = 0;
-    uint64_t all = 0;
-    bool tells = isatty(2) && !isatty(fd);
-    for (ssize_t n; (n = client_read(c, bytes, sizeof bytes)) != 0;) {
-        if (n < 0)
-            return err_errno((int)-n, "corten: read the answer");
-        int r = fd_write_all(fd, bytes, (size_t)n);
-        if (r < 0)
-            return err_errno(-r, "corten: write");
-        all += (uint64_t)n;
-        if (tells)
-            meter(begun, &shown, all);
-    }
-    if (shown)
+void meter_end(struct meter *m) {
+    if (m->shown)
         fprintf(stderr, "\r\033[K");
-    return OK;
+    m->shown = 0;
+}
+
+struct err cli_copy_out(struct client *c, int fd, struct meter *m) {
+    char bytes[65536];
+    struct meter own = {.tells = isatty(2) && !isatty(fd)};
+    struct err e = OK;
+    m = m ? m : &own;
+    meter_add(m, 0);
+    for (ssize_t n; (n = client_read(c, bytes, sizeof bytes)) != 0;) {
+        int r = n < 0 ? 0 : fd_write_all(fd, bytes, (size_t)n);
+        if (n < 0)
+            e = err_errno((int)-n, "corten: read the answer");
+        else if (r < 0)
+            e = err_errno(-r, "corten: write");
+        if (err_failed(e))
+            break;
+        meter_add(m, (size_t)n);
+    }
+    meter_end(m);
+    return e;
 }
 
 void cli_split_tag(const char *text, struct arena *a, const char **ret_repo, const char **ret_tag) {

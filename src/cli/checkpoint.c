@@ -87,6 +87,7 @@ static int rm_run(struct invocation *in) {
 
 const struct command command_checkpoint_create = {
     .name = "checkpoint create",
+    .waits = true,
     .usage = "checkpoint create [OPTIONS] CONTAINER CHECKPOINT",
     .summary = "Keep the state of a running container",
     OPTIONS_OF(create_rows, struct checkpoint_options),

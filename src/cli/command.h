@@ -46,6 +46,7 @@ struct command {
     int args_min, args_max; /* max -1: any number */
     bool stop_at_args;      /* options end at the first argument (run, exec) */
     bool hidden;            /* not in the help */
+    bool waits;             /* its calls may take seconds: a terminal is told how long */
     bool json;              /* --json changes what it prints (so does a --format) */
     const char *names;      /* what its arguments are, for completion: "container", "image" … */
     int (*run)(struct invocation *in);
@@ -166,11 +167,24 @@ void cli_split_tag(const char *text, struct arena *a, const char **ret_repo, con
 /* The name with ":latest" when it has neither tag nor digest; else name itself. */
 const char *cli_with_tag(const char *name, struct arena *a);
 ssize_t cli_read_fd(void *arg, void *p, size_t n); /* body_read; arg: int * */
-/* Copies the rest of an answer to fd. */
-struct err cli_copy_out(struct client *c, int fd);
-/* GET collection/ARGUMENT/export into a file; NULL: stdout, which may be no terminal. The status.
- */
-int cli_export(struct invocation *in, const char *collection, const char *output);
+/* Bytes that have gone by, told to a terminal once it takes longer than a second. */
+struct meter {
+    bool tells;
+    const char *words; /* before the amount; NULL: none */
+    int64_t begun, shown;
+    uint64_t bytes;
+};
+void meter_add(struct meter *m, size_t bytes);
+void meter_end(struct meter *m); /* takes the line away */
+/* Copies the rest of an answer to fd; m NULL: a meter of its own, unless fd is the terminal. */
+struct err cli_copy_out(struct client *c, int fd, struct meter *m);
+/* GET collection/ARGUMENT/export into a file, or to stdout, which may be no terminal. The status.
+ * Its option is the one row of this table. */
+struct export_options {
+    const char *output;
+};
+extern const struct option_row export_rows[1];
+int cli_export(struct invocation *in, const char *collection);
 
 /* show.c, table.c: tables, human sizes and times, progress. */
 /* Cells separated by tabs, rows by newlines → aligned columns, three blanks between, at least ten

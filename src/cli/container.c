@@ -289,6 +289,7 @@ static int attach_run_command(struct invocation *in) {
 
 #define MANY .args_min = 1, .args_max = -1
 const struct command command_stop = {.name = "stop",
+                                     .waits = true,
                                      .json = true,
                                      .names = "container",
                                      .alias = "container stop",
@@ -298,6 +299,7 @@ const struct command command_stop = {.name = "stop",
                                      MANY,
                                      .run = stop_run};
 const struct command command_restart = {.name = "restart",
+                                        .waits = true,
                                         .json = true,
                                         .names = "container",
                                         .alias = "container restart",
@@ -307,6 +309,7 @@ const struct command command_restart = {.name = "restart",
                                         MANY,
                                         .run = restart_run};
 const struct command command_kill = {.name = "kill",
+                                     .waits = true,
                                      .json = true,
                                      .names = "container",
                                      .alias = "container kill",
@@ -341,6 +344,7 @@ const struct command command_rename = {.name = "rename",
                                        .args_max = 2,
                                        .run = rename_run};
 const struct command command_rm = {.name = "rm",
+                                   .waits = true,
                                    .json = true,
                                    .names = "container",
                                    .alias = "container rm, container remove",
@@ -361,6 +365,7 @@ const struct command command_wait = {
     MANY,
     .run = wait_run};
 const struct command command_start = {.name = "start",
+                                      .waits = true,
                                       .json = true,
                                       .names = "container",
                                       .alias = "container start",

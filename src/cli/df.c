@@ -226,6 +226,7 @@ static int df_run(struct invocation *in) {
 }
 
 const struct command command_system_df = {.name = "system df",
+                                          .waits = true,
                                           .usage = "system df [OPTIONS]",
                                           .summary = "Show what takes space on the disk",
                                           .examples =

@@ -1,4 +1,5 @@
-/* extension.c - programs named docker-WORD as commands, and the peer's words that we refuse. */
+/* extension.c - programs named corten-WORD or docker-WORD as commands, and the peer's words that we
+ * refuse. */
 #include "cli/extension.h"
 #include <errno.h>
 #include <stdio.h>
@@ -11,10 +12,13 @@ static bool is_word(const char *word) {
 }
 
 static char *in_dir(struct str dir, const char *word) {
-    char *path = mem_printf("%.*s/docker-%s", STR_ARG(dir), word);
-    if (access(path, X_OK) == 0)
-        return path;
-    free(path);
+    static const char *const prefixes[] = {"corten", "docker"};
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        char *path = mem_printf("%.*s/%s-%s", STR_ARG(dir), prefixes[i], word);
+        if (access(path, X_OK) == 0)
+            return path;
+        free(path);
+    }
     return NULL;
 }
 

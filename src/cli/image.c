@@ -340,7 +340,7 @@ static int save_run(struct invocation *in) {
         fd = o->output ? open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
                        : fcntl(1, F_DUPFD_CLOEXEC, 3);
         e = fd < 0 ? err_new(ERR_INVALID, "corten: open %s: %s", o->output, strerror(errno))
-                   : cli_copy_out(c, fd);
+                   : cli_copy_out(c, fd, NULL);
     }
     if (!err_failed(e) && in->json)
         cli_say(in, "path", o->output);
@@ -357,6 +357,7 @@ const struct command command_tag = {.name = "tag",
                                     .json = true,
                                     .run = tag_run};
 const struct command command_rmi = {.name = "rmi",
+                                    .waits = true,
                                     .names = "image",
                                     .alias = "image rm, image remove",
                                     .usage = "rmi [OPTIONS] IMAGE [IMAGE...]",
@@ -386,6 +387,7 @@ const struct command command_push = {.name = "push",
                                      .json = true,
                                      .run = push_run};
 const struct command command_load = {.name = "load",
+                                     .waits = true,
                                      .alias = "image load",
                                      .usage = "load [OPTIONS]",
                                      .summary = "Load images from an archive",
@@ -393,6 +395,7 @@ const struct command command_load = {.name = "load",
                                      .json = true,
                                      .run = load_run};
 const struct command command_import = {.name = "import",
+                                       .waits = true,
                                        .alias = "image import",
                                        .usage = "import [OPTIONS] FILE|- [REPOSITORY[:TAG]]",
                                        .summary = "Make an image from a tar of files",

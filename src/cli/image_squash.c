@@ -28,6 +28,7 @@ static int squash_run(struct invocation *in) {
 
 const struct command command_image_squash = {
     .name = "image squash",
+    .waits = true,
     .usage = "image squash [OPTIONS] IMAGE",
     .summary = "Make an image of one layer out of several",
     .examples = "corten image squash -t app:flat app\tall layers become one\n"

@@ -2,5 +2,5 @@
 #pragma once
 #include "cli/command.h"
 
-/* Until q. Without a terminal: one round as a table. */
+/* Until q. Without a terminal: one round as a table; with --json as objects. */
 int live_run(struct invocation *in);

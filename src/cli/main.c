@@ -1,4 +1,5 @@
 /* Global options, the way to the command, errors. */
+#include "base/time.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/extension.h"
@@ -13,8 +14,17 @@
 
 #define PIPE_STATUS 141 /* 128 + SIGPIPE: what a shell says of programs that end by it */
 
+/* Is stdout a pipe that nobody reads any more? */
+static bool output_is_gone(void) {
+    struct pollfd out = {1, POLLOUT, 0};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
 int cli_fail(struct err e, int status) {
     const char *msg = err_msg(e);
+    /* As if the signal had ended us, as it ends the peer. */
+    if (err_errnum(e) == EPIPE && output_is_gone())
+        status = PIPE_STATUS;
     bool ours = err_kind(e) == ERR_UNAVAILABLE || !strncmp(msg, "corten: ", 8);
     fflush(stdout);
     fprintf(stderr, "%s%s\n", ours ? "" : "Error response from daemon: ", msg);
@@ -31,6 +41,15 @@ int cli_usage(const struct invocation *in, const char *fmt, ...) {
     fprintf(stderr, "\n\nUsage:  corten %s\n\nRun 'corten %s --help' for more information\n",
             in->command->usage, in->command->name);
     return 1;
+}
+
+static void show_wait(void *arg, int64_t waited) {
+    const struct invocation *in = arg;
+    if (waited < 0)
+        fprintf(stderr, "\r\033[K");
+    else if (waited >= NSEC_PER_SEC)
+        fprintf(stderr, "\r%s: %lld s\033[K", in->command->name,
+                (long long)(waited / NSEC_PER_SEC));
 }
 
 struct client *cli_connect(struct invocation *in) {
@@ -51,6 +70,8 @@ struct client *cli_connect(struct invocation *in) {
     }
     client_set_headers(c, config_headers(in->config, &in->arena));
     client_set_trace(c, in->debug);
+    if (in->command->waits && isatty(2))
+        client_on_wait(c, show_wait, in);
     return c;
 }
 
@@ -99,12 +120,6 @@ static int check_args(struct invocation *in) {
                      wanted, wanted == 1 ? "" : "s");
 }
 
-/* Is stdout a pipe that nobody reads any more? */
-static bool output_is_gone(void) {
-    struct pollfd out = {1, POLLOUT, 0};
-    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
-}
-
 static int run_command(const struct command *c, struct globals *g, char **argv) {
     struct invocation in = {.config = &g->config};
     bool want_help;
@@ -129,13 +144,10 @@ static int run_command(const struct command *c, struct globals *g, char **argv) 
         }
         status = err_failed(e) ? cli_fail(e, 1) : c->run(&in);
     }
-    bool gone = output_is_gone();
     if (in.host && in.args_n && (status == 1 || status == 125))
         cli_suggest(&in);
     options_done(c, &in);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0)
-        status = cli_fail(err_errno(errno, "corten: write to standard output"), 1);
-    return status == 1 && gone ? PIPE_STATUS : status;
+    return status;
 }
 
 /* argv: the command's words; all: the whole line. */
@@ -192,5 +204,8 @@ int cli_main(int argc, char **argv) {
     }
     status = dispatch(&g, argv + first, argv);
     config_done(&g.config);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0)
+        return cli_fail(
+            err_errno(output_is_gone() ? EPIPE : errno, "corten: write to standard output"), 1);
     return status;
 }

@@ -314,6 +314,7 @@ const struct command command_network_create = {
     .json = true,
     .run = network_create_run};
 const struct command command_network_rm = {.name = "network rm",
+                                           .waits = true,
                                            .alias = "network remove",
                                            .usage = "network rm [OPTIONS] NETWORK [NETWORK...]",
                                            .summary = "Remove networks",

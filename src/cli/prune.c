@@ -333,8 +333,9 @@ static struct err system_prune(struct client *c, const struct prune_options *o, 
         TRY(volumes(c, o, a, sum));
     TRY(images(c, o, a, sum));
     for (size_t i = 0; i < o->filter.n; i++)
-        if (!strncmp(o->filter.items[i], "label", 5)) {
-            list("", "build_cache", &(struct strs){0}, sum); /* its entries have no labels */
+        if (!strncmp(o->filter.items[i], "label=", 6)) {
+            /* Its entries have no labels, and engines of others prune all of them then. */
+            list("", "build_cache", &(struct strs){0}, sum);
             return OK;
         }
     struct err e = cache(c, o, a, sum);
@@ -369,30 +370,35 @@ static int system_run(struct invocation *in) {
 }
 
 const struct command command_container_prune = {.name = "container prune",
+                                                .waits = true,
                                                 .usage = "container prune [OPTIONS]",
                                                 .summary = "Remove containers that do not run",
                                                 OPTIONS_OF(plain_rows, struct prune_options),
                                                 .json = true,
                                                 .run = container_run};
 const struct command command_image_prune = {.name = "image prune",
+                                            .waits = true,
                                             .usage = "image prune [OPTIONS]",
                                             .summary = "Remove images that nobody uses",
                                             OPTIONS_OF(image_rows, struct prune_options),
                                             .json = true,
                                             .run = image_run};
 const struct command command_network_prune = {.name = "network prune",
+                                              .waits = true,
                                               .usage = "network prune [OPTIONS]",
                                               .summary = "Remove networks that nobody uses",
                                               OPTIONS_OF(plain_rows, struct prune_options),
                                               .json = true,
                                               .run = network_run};
 const struct command command_volume_prune = {.name = "volume prune",
+                                             .waits = true,
                                              .usage = "volume prune [OPTIONS]",
                                              .summary = "Remove volumes that nobody uses",
                                              OPTIONS_OF(volume_rows, struct prune_options),
                                              .json = true,
                                              .run = volume_run};
 const struct command command_builder_prune = {.name = "builder prune",
+                                              .waits = true,
                                               .usage = "builder prune [OPTIONS]",
                                               .summary = "Remove build cache",
                                               OPTIONS_OF(builder_rows, struct prune_options),
@@ -400,6 +406,7 @@ const struct command command_builder_prune = {.name = "builder prune",
                                               .run = builder_run};
 const struct command command_system_prune = {
     .name = "system prune",
+    .waits = true,
     .usage = "system prune [OPTIONS]",
     .summary = "Remove all that nobody uses",
     .examples = "corten system prune --dry-run\tsay what would go\n"

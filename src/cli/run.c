@@ -363,6 +363,7 @@ static int run_run(struct invocation *in) {
 }
 
 const struct command command_create = {.name = "create",
+                                       .waits = true,
                                        .alias = "container create",
                                        .usage = "create [OPTIONS] IMAGE [COMMAND] [ARG...]",
                                        .summary = "Create a container",

@@ -1,5 +1,6 @@
 /* sampler.c - what containers use: one short call each, differences made here. */
 #include "cli/sampler.h"
+#include "base/time.h"
 #include "spec/api_stats.h"
 #include <poll.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@ static struct sample *sample_of(struct sampler *s, const char *id) {
     struct sample *x = vec_add(&s->samples);
     x->id = arena_strz(&s->arena, id);
     x->cpu_percent = -1;
+    for (size_t i = 0; i < PRESSURES; i++)
+        x->pressure[i] = -1;
     return x;
 }
 
@@ -39,6 +42,26 @@ static void set_text(struct sampler *s, const char **to, const char *text) {
         *to = arena_strz(&s->arena, text ? text : "");
 }
 
+/* "Up 2 minutes (healthy)" is a status and a health. */
+static void set_status(struct sampler *s, struct sample *x, const char *text) {
+    static const struct {
+        const char *words;
+        enum sample_health health;
+    } rows[] = {{" (healthy)", HEALTH_HEALTHY},
+                {" (unhealthy)", HEALTH_UNHEALTHY},
+                {" (health: starting)", HEALTH_STARTING}};
+    CLEAN_FREE char *plain = mem_strdup(text ? text : "");
+    x->health = HEALTH_NONE;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *at = strstr(plain, rows[i].words);
+        if (!at)
+            continue;
+        x->health = rows[i].health;
+        *at = '\0';
+    }
+    set_text(s, &x->status, plain);
+}
+
 struct err sampler_list(struct sampler *s, char **names, int n, bool all) {
     CLEAN_ARENA struct arena a = {0};
     struct objs list = {0};
@@ -52,7 +75,7 @@ struct err sampler_list(struct sampler *s, char **names, int n, bool all) {
     for (size_t i = 0; i < list.n; i++) {
         struct sample *x = sample_of(s, k[i].id);
         set_name(s, x, k[i].names.n ? k[i].names.items[0] : k[i].id);
-        set_text(s, &x->status, k[i].status);
+        set_status(s, x, k[i].status);
         set_text(s, &x->image, k[i].image);
         x->fresh = true;
     }
@@ -81,17 +104,37 @@ static void add_blkio(const struct api_blkio_stats *b, struct sample *x) {
     }
 }
 
-static void take(struct sample *x, const struct api_stats *st) {
-    uint64_t cpu = st->cpu.usage.total, system = st->cpu.system_usage;
-    x->cpus = st->cpu.online_cpus ? st->cpu.online_cpus : MAX((uint32_t)st->cpu.usage.percpu.n, 1u);
+static void take_cpu(struct sample *x, const struct api_cpu_stats *st) {
+    uint64_t cpu = st->usage.total, system = st->system_usage;
+    x->cpus = st->online_cpus ? st->online_cpus : MAX((uint32_t)st->usage.percpu.n, 1u);
     x->cpu_percent = x->system && system > x->system && cpu >= x->cpu
                          ? (double)(cpu - x->cpu) / (double)(system - x->system) * x->cpus * 100
                      : x->cpu_percent < 0 ? -1
                                           : 0;
     x->cpu = cpu;
     x->system = system;
-    memmove(x->trend, x->trend + 1, sizeof x->trend - sizeof *x->trend);
-    x->trend[SAMPLE_TREND - 1] = (float)MAX(x->cpu_percent, 0.0);
+}
+
+static double rate(uint64_t before, uint64_t now, int64_t ns) {
+    return now > before && ns > 0 ? (double)(now - before) * (double)NSEC_PER_SEC / (double)ns : 0;
+}
+
+static double share(const struct api_pressure *p) {
+    return p ? p->some.avg10 : -1;
+}
+
+static void take_pressure(struct sample *x, const struct api_pressure_stats *p) {
+    x->pressure[PRESSURE_CPU] = share(p ? p->cpu : NULL);
+    x->pressure[PRESSURE_MEMORY] = share(p ? p->memory : NULL);
+    x->pressure[PRESSURE_IO] = share(p ? p->io : NULL);
+}
+
+static void take(struct sample *x, const struct api_stats *st) {
+    uint64_t net = x->rx + x->tx, disk = x->read + x->written;
+    int64_t now = time_monotonic(), passed = x->taken ? now - x->taken : 0;
+    take_cpu(x, &st->cpu);
+    take_pressure(x, st->pressure);
+    x->taken = now;
     x->used = used_of(&st->memory);
     x->limit = st->memory.limit;
     x->pids = st->pids.current;
@@ -101,6 +144,22 @@ static void take(struct sample *x, const struct api_stats *st) {
         const struct api_network_stats *w = st->networks.items[i].value;
         x->rx += w->rx_bytes;
         x->tx += w->tx_bytes;
+    }
+    x->net_rate = rate(net, x->rx + x->tx, passed);
+    x->disk_rate = rate(disk, x->read + x->written, passed);
+    double worst = 0;
+    for (size_t i = 0; i < PRESSURES; i++)
+        worst = MAX(worst, x->pressure[i]);
+    const double values[TRACKS] = {
+        [TRACK_CPU] = MAX(x->cpu_percent, 0.0),
+        [TRACK_MEMORY] = (double)x->used,
+        [TRACK_NET] = x->net_rate,
+        [TRACK_DISK] = x->disk_rate,
+        [TRACK_PRESSURE] = worst,
+    };
+    for (size_t t = 0; t < TRACKS; t++) {
+        memmove(x->track[t], x->track[t] + 1, sizeof x->track[t] - sizeof *x->track[t]);
+        x->track[t][SAMPLE_ROUNDS - 1] = (float)values[t];
     }
 }
 

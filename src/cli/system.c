@@ -1,6 +1,7 @@
 /* version, info, events. */
 #include "base/time.h"
 #include "cli/commands.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,7 +252,7 @@ static struct err event_line(void *arg, struct str text) {
         event_text(&e, &out);
     }
     fwrite(buf_cstr(&out), 1, out.len, stdout);
-    return fflush(stdout) == 0 ? OK : err_new(ERR_CANCELLED, "corten: nobody reads the output");
+    return fflush(stdout) == 0 ? OK : err_errno(errno, "corten: write to standard output");
 }
 
 /* A date, or a date and a time without a zone, is ours; anything else is left to the daemon. */

@@ -154,6 +154,25 @@ static struct err stat_in(struct client *c, const char *name, const char *path, 
     return fields_decode(&api_path_stat_fields, buf_str(&text), a, ret);
 }
 
+static struct meter cp_meter(const struct invocation *in, const char *words) {
+    const struct cp_options *o = in->options;
+    return (struct meter){.tells = !o->quiet && !in->json && isatty(1) && isatty(2),
+                          .words = words};
+}
+
+/* The peer's last words; to a terminal only. */
+static struct err cp_done(const struct invocation *in, struct err e, const struct meter *m,
+                          const char *name, const char *path) {
+    const struct cp_options *o = in->options;
+    CLEAN_BUF struct buf size = {0};
+    if (err_failed(e) || o->quiet || in->json || !isatty(1))
+        return e;
+    human_size((double)m->bytes, &size);
+    fprintf(stderr, "Successfully copied %s to %s%s%s\n", buf_cstr(&size), name ? name : "",
+            name ? ":" : "", path);
+    return e;
+}
+
 static struct err copy_from(struct invocation *in, struct client *c, const char *name,
                             const char *path, const char *to) {
     const struct cp_options *o = in->options;
@@ -176,7 +195,7 @@ static struct err copy_from(struct invocation *in, struct client *c, const char 
     struct client_call call = {.method = "GET", .target = buf_cstr(&target)};
     TRY(client_begin(c, &call));
     if (to_stdout)
-        return cli_copy_out(c, STDOUT_FILENO);
+        return cli_copy_out(c, STDOUT_FILENO, NULL);
     if (d.name && (st.mode & GO_MODE_DIR) && mkdir(to, 0755) != 0 && errno != EEXIST)
         return err_errno(errno, "corten: make directory '%s'", to);
     char *own = o->archive ? (char *)"--same-owner" : (char *)"--no-same-owner";
@@ -191,26 +210,44 @@ static struct err copy_from(struct invocation *in, struct client *c, const char 
     CLEAN_FD int into = pipes[1];
     TRY(tar_start(argv, from, STDERR_FILENO, &p));
     from = fd_close(from);
-    struct err e = cli_copy_out(c, into);
+    struct meter m = cp_meter(in, "Copying from container - ");
+    struct err e = cli_copy_out(c, into, &m);
     into = fd_close(into);
     e = tar_end(&p, e);
-    if (!err_failed(e) && !o->quiet && !in->json && isatty(2))
-        fprintf(stderr, "Successfully copied to %s\n", to);
-    return e;
+    return cp_done(in, e, &m, NULL, to);
 }
 
-static struct err put(struct client *c, const char *name, const char *dir, bool archive, int fd) {
+/* Bytes on their way to the daemon, counted. */
+struct counted {
+    int fd; /* -1: the answer of `from` */
+    struct client *from;
+    struct meter meter;
+};
+
+static ssize_t read_counted(void *arg, void *p, size_t n) {
+    struct counted *s = arg;
+    ssize_t r = s->fd >= 0 ? cli_read_fd(&s->fd, p, n) : client_read(s->from, p, n);
+    meter_add(&s->meter, r > 0 ? (size_t)r : 0);
+    return r;
+}
+
+static struct err put(struct invocation *in, struct client *c, const char *name, const char *dir,
+                      struct counted *source) {
+    const struct cp_options *o = in->options;
     CLEAN_BUF struct buf target = {0};
     archive_target(&target, name);
     client_query(&target, "path", dir);
     client_query(&target, "noOverwriteDirNonDir", "true");
-    client_query(&target, "copyUIDGID", archive ? "true" : NULL);
+    client_query(&target, "copyUIDGID", o->archive ? "true" : NULL);
     struct client_call call = {.method = "PUT",
                                .target = buf_cstr(&target),
                                .content_type = "application/x-tar",
-                               .body_read = cli_read_fd,
-                               .body_arg = &fd};
-    return client_do(c, &call);
+                               .body_read = read_counted,
+                               .body_arg = source};
+    source->meter = cp_meter(in, "Copying to container - ");
+    struct err e = client_do(c, &call);
+    meter_end(&source->meter);
+    return e;
 }
 
 static struct err copy_to(struct invocation *in, struct client *c, const char *from,
@@ -222,7 +259,7 @@ static struct err copy_to(struct invocation *in, struct client *c, const char *f
     struct spawned p;
     int pipes[2];
     if (!strcmp(from, "-"))
-        return put(c, name, path, o->archive, STDIN_FILENO);
+        return put(in, c, name, path, &(struct counted){.fd = STDIN_FILENO});
     if ((o->follow ? stat(from, &here) : lstat(from, &here)) != 0)
         return err_errno(errno, "corten: '%s'", from);
     bool is_dir = S_ISDIR(here.st_mode), contents = str_ends(str_of(from), STR("/."));
@@ -276,21 +313,16 @@ static struct err copy_to(struct invocation *in, struct client *c, const char *f
     CLEAN_FD int tar_out = pipes[1];
     TRY(tar_start(argv, STDIN_FILENO, tar_out, &p));
     tar_out = fd_close(tar_out);
-    e = put(c, name, target_dir, o->archive, from_tar);
+    struct counted source = {.fd = from_tar};
+    e = put(in, c, name, target_dir, &source);
     from_tar = fd_close(from_tar);
-    return tar_end(&p, e);
+    return cp_done(in, tar_end(&p, e), &source.meter, name, path);
 }
 
 /* From one to the other, through this process: an archive in, the same archive out. */
-static ssize_t read_answer(void *arg, void *p, size_t n) {
-    return client_read(arg, p, n);
-}
-
 static struct err copy_between(struct invocation *in, struct client *c, struct client *to,
                                const char *const names[2], const char *const paths[2]) {
-    const struct cp_options *o = in->options;
     CLEAN_BUF struct buf from = {0};
-    CLEAN_BUF struct buf into = {0};
     struct api_path_stat st = {0};
     TRY(stat_in(to, names[1], paths[1], &in->arena, &st));
     if (!(st.mode & GO_MODE_DIR))
@@ -302,16 +334,9 @@ static struct err copy_between(struct invocation *in, struct client *c, struct c
     client_query(&from, "path", paths[0]);
     struct client_call get = {.method = "GET", .target = buf_cstr(&from)};
     TRY(client_begin(c, &get));
-    archive_target(&into, names[1]);
-    client_query(&into, "path", paths[1]);
-    client_query(&into, "noOverwriteDirNonDir", "true");
-    client_query(&into, "copyUIDGID", o->archive ? "true" : NULL);
-    struct client_call put_call = {.method = "PUT",
-                                   .target = buf_cstr(&into),
-                                   .content_type = "application/x-tar",
-                                   .body_read = read_answer,
-                                   .body_arg = c};
-    return client_do(to, &put_call);
+    struct counted source = {.fd = -1, .from = c};
+    struct err e = put(in, to, names[1], paths[1], &source);
+    return cp_done(in, e, &source.meter, names[1], paths[1]);
 }
 
 static int cp_run(struct invocation *in) {
@@ -364,14 +389,12 @@ static int diff_run(struct invocation *in) {
                                            .type = &diff_type});
 }
 
-struct export_options {
-    const char *output;
-};
-static const struct option_row export_rows[] = {
+const struct option_row export_rows[] = {
     TEXT(struct export_options, output, 'o', "output", "FILE", "Write to this file"),
 };
 
-int cli_export(struct invocation *in, const char *collection, const char *output) {
+int cli_export(struct invocation *in, const char *collection) {
+    const char *output = ((const struct export_options *)in->options)->output;
     CLEAN_CLIENT struct client *c = NULL;
     CLEAN_BUF struct buf target = {0};
     if (!output && in->json)
@@ -387,15 +410,14 @@ int cli_export(struct invocation *in, const char *collection, const char *output
                              : fcntl(1, F_DUPFD_CLOEXEC, 3);
     if (fd < 0)
         return cli_fail(err_errno(errno, "corten: open %s", output), 1);
-    TRYF_STATUS(cli_copy_out(c, fd));
+    TRYF_STATUS(cli_copy_out(c, fd, NULL));
     if (in->json)
         cli_say(in, "path", output);
     return 0;
 }
 
 static int export_run(struct invocation *in) {
-    const struct export_options *o = in->options;
-    return cli_export(in, "/containers/", o->output);
+    return cli_export(in, "/containers/");
 }
 
 struct commit_options {
@@ -432,6 +454,7 @@ static int commit_run(struct invocation *in) {
 }
 
 const struct command command_cp = {.name = "cp",
+                                   .waits = true,
                                    .alias = "container cp",
                                    .usage = "cp [OPTIONS] CONTAINER:PATH|volume:NAME/PATH|PATH|- "
                                             "CONTAINER:PATH|volume:NAME/PATH|PATH|-",
@@ -468,6 +491,7 @@ const struct command command_export = {.name = "export",
                                        .json = true,
                                        .run = export_run};
 const struct command command_commit = {.name = "commit",
+                                       .waits = true,
                                        .alias = "container commit",
                                        .usage = "commit [OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
                                        .summary = "Make an image of what a container changed",

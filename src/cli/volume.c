@@ -188,6 +188,7 @@ const struct command command_volume_create = {
     .json = true,
     .run = volume_create_run};
 const struct command command_volume_rm = {.name = "volume rm",
+                                          .waits = true,
                                           .alias = "volume remove",
                                           .usage = "volume rm [OPTIONS] VOLUME [VOLUME...]",
                                           .summary = "Remove volumes that nobody uses",

@@ -10,16 +10,8 @@
 
 /* --- export, import --------------------------------------------------------------------------- */
 
-struct volume_export_options {
-    const char *output;
-};
-static const struct option_row export_rows[] = {
-    TEXT(struct volume_export_options, output, 'o', "output", "FILE", "Write to this file"),
-};
-
 static int export_run(struct invocation *in) {
-    const struct volume_export_options *o = in->options;
-    return cli_export(in, "/corten/volumes/", o->output);
+    return cli_export(in, "/corten/volumes/");
 }
 
 static struct err make_volume(struct client *c, const char *name, struct arena *a) {
@@ -137,7 +129,7 @@ const struct command command_volume_export = {
     .usage = "volume export [OPTIONS] VOLUME",
     .summary = "Write what is in a volume as a tar archive",
     .examples = "corten volume export data | zstd > data.tar.zst\ta backup",
-    OPTIONS_OF(export_rows, struct volume_export_options),
+    OPTIONS_OF(export_rows, struct export_options),
     .args_min = 1,
     .args_max = 1,
     .names = "volume",
@@ -145,6 +137,7 @@ const struct command command_volume_export = {
     .run = export_run};
 const struct command command_volume_import = {
     .name = "volume import",
+    .waits = true,
     .usage = "volume import VOLUME [FILE|-]",
     .summary =
         "Unpack a tar archive (plain, gzip or zstd) into a volume, which is made when missing",
@@ -163,6 +156,7 @@ const struct command command_volume_rename = {.name = "volume rename",
                                               .run = rename_run};
 const struct command command_volume_snapshot = {
     .name = "volume snapshot",
+    .waits = true,
     .usage = "volume snapshot VOLUME [NEW_NAME]",
     .summary = "Make a volume with what is in another one now",
     .args_min = 1,

@@ -257,7 +257,8 @@ const struct command command_top = {
     .alias = "container top",
     .usage = "top [CONTAINER [PS OPTIONS]]",
     .summary = "Show the processes of a container, or all containers at work",
-    .examples = "corten top\tall containers, live\n"
+    .examples = "corten top\tall containers, live: sort, filter, graphs, logs, a shell\n"
+                "corten top --json\tthe same once, for scripts\n"
                 "corten top web -o pid,comm\tprocesses of one, as ps shows them",
     .args_max = -1,
     .stop_at_args = true,

@@ -41,6 +41,9 @@ int client_minor(const struct client *c);
 void client_set_headers(struct client *c, const char *lines);
 /* Every call is named on stderr. */
 void client_set_trace(struct client *c, bool on);
+/* Who wants to know how long an answer is waited for (http_client_on_wait); not those of
+ * client_open_like. */
+void client_on_wait(struct client *c, http_waiter *fn, void *arg);
 /* The socket, to watch for hang-up while waiting; -1 after a hijack. */
 int client_fd(const struct client *c);
 

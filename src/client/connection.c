@@ -48,6 +48,10 @@ void client_set_trace(struct client *c, bool on) {
     c->trace = on;
 }
 
+void client_on_wait(struct client *c, http_waiter *fn, void *arg) {
+    http_client_on_wait(c->http, fn, arg);
+}
+
 int client_minor(const struct client *c) {
     return c->minor;
 }

@@ -135,6 +135,59 @@ static void read_pids(const struct cgroup *g, struct usage_job *j) {
     cgroup_look_u64(g, CGROUP_PIDS, "pids.max", &p->limit);
 }
 
+/* --- pressure
+ * -------------------------------------------------------------------------------------- */
+
+/* "avg10=0.00 avg60=0.00 avg300=0.00 total=0" */
+static struct api_pressure_share share_of(struct str line) {
+    struct api_pressure_share s = {0};
+    struct str word, key, value;
+    while (str_next(&line, ' ', &word)) {
+        str_cut(word, '=', &key, &value);
+        CLEAN_FREE char *number = str_dup(value);
+        if (str_eqz(key, "avg10"))
+            s.avg10 = strtod(number, NULL);
+        else if (str_eqz(key, "avg60"))
+            s.avg60 = strtod(number, NULL);
+        else if (str_eqz(key, "avg300"))
+            s.avg300 = strtod(number, NULL);
+        else if (str_eqz(key, "total"))
+            s.total = parse(value);
+    }
+    return s;
+}
+
+/* The cgroup2 tree tells it, also where the controllers are in others. NULL: this kernel does not
+ * (built or booted without psi). */
+static struct api_pressure *read_one_pressure(const struct cgroup *g, struct usage_job *j,
+                                              const char *file) {
+    CLEAN_BUF struct buf b = {0};
+    struct str rest, line, kind, numbers;
+    text(g, CGROUP_CORE, file, &b);
+    if (b.len == 0)
+        return NULL;
+    struct api_pressure *p = arena_alloc(&j->arena, sizeof *p);
+    rest = buf_str(&b);
+    while (str_next(&rest, '\n', &line)) {
+        str_cut(line, ' ', &kind, &numbers);
+        if (str_eqz(kind, "some"))
+            p->some = share_of(numbers);
+        else if (str_eqz(kind, "full"))
+            p->full = share_of(numbers);
+    }
+    return p;
+}
+
+static void read_pressure(const struct cgroup *g, struct usage_job *j) {
+    struct api_pressure_stats s = {read_one_pressure(g, j, "cpu.pressure"),
+                                   read_one_pressure(g, j, "memory.pressure"),
+                                   read_one_pressure(g, j, "io.pressure")};
+    if (!s.cpu && !s.memory && !s.io)
+        return;
+    j->stats.pressure = arena_alloc(&j->arena, sizeof s);
+    *j->stats.pressure = s;
+}
+
 /* --- block devices
  * --------------------------------------------------------------------------------- */
 
@@ -254,6 +307,7 @@ static struct err usage_work(void *arg) {
     read_memory(&g, j);
     read_pids(&g, j);
     read_blocks(&g, j);
+    read_pressure(&g, j);
     if (j->has_network)
         read_network(j);
     j->stats.read = time_now();

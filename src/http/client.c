@@ -1,6 +1,7 @@
 #include "http/client.h"
 
 #include "base/mem.h"
+#include "base/time.h"
 #include "http/body.h"
 #include "http/parse.h"
 #include "http/send.h"
@@ -21,18 +22,22 @@
 #define SEND_SIZE (64u << 10)
 #define INTERIM_MAX 16 /* 1xx answers before the real one */
 
+#define WAIT_PERIOD_MS 250
+
 struct http_client {
     char *host;      /* as given: in messages */
     char *authority; /* the Host header */
     char *path;      /* unix socket, or NULL: TCP to name and port */
     char *name, *port;
-    http_dialer *dialer; /* or NULL: path or name */
+    http_dialer *dialer;    /* or NULL: path or name */
     int fd;                 /* -1: not connected */
     struct buf in;          /* bytes after the last head */
     struct http_body *body; /* of the answer, when framed */
     bool until_close;       /* the answer ends with the connection */
     bool keep;              /* the connection serves after this answer */
     bool used;              /* it has served before */
+    http_waiter *waiter;    /* NULL: nobody wants to know */
+    void *waiter_arg;
 };
 
 /* --- connecting ------------------------------------------------------------------------------ */
@@ -212,6 +217,23 @@ static int send_request(struct http_client *c, const struct http_call *call) {
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
+/* Until there is something to read; who waits is told every now and then. */
+static void await(const struct http_client *c) {
+    struct pollfd p = {.fd = c->fd, .events = POLLIN | POLLRDHUP};
+    int64_t begun = time_monotonic();
+    bool told = false;
+    if (!c->waiter)
+        return;
+    for (int r = 0; r == 0 || (r < 0 && errno == EINTR);) {
+        r = poll(&p, 1, WAIT_PERIOD_MS);
+        if (r == 0)
+            c->waiter(c->waiter_arg, time_monotonic() - begun);
+        told |= r == 0;
+    }
+    if (told)
+        c->waiter(c->waiter_arg, -1);
+}
+
 /* Reads one head into ret->head; what follows it stays in c->in. 0 or -errno; -ENODATA: closed
  * before its first byte. */
 static int read_head(struct http_client *c, struct http_answer *ret, struct arena *arena,
@@ -227,6 +249,7 @@ static int read_head(struct http_client *c, struct http_answer *ret, struct aren
             buf_drop(&c->in, (size_t)n);
             return http_answer_parse(buf_str(&ret->head), arena, ret_head);
         }
+        await(c);
         ssize_t got = http_recv(c->fd, buf_room(&c->in, READ_SIZE), READ_SIZE);
         if (got <= 0)
             return c->in.len == 0 ? -ENODATA : got < 0 ? (int)got : -ECONNRESET;
@@ -405,4 +428,9 @@ struct str http_answer_header(const struct http_answer *a, const char *name) {
         if (str_cut(line, ':', &key, &value) && str_eq_nocase(key, str_of(name)))
             return str_trim(value);
     return STR_NONE;
+}
+
+void http_client_on_wait(struct http_client *c, http_waiter *fn, void *arg) {
+    c->waiter = fn;
+    c->waiter_arg = arg;
 }

@@ -49,5 +49,10 @@ struct err http_call_read_all(struct http_client *c, size_t max, struct buf *ret
 /* Takes the socket after an upgraded answer; *ret_early holds bytes already read. c is then empty.
  */
 int http_client_hijack(struct http_client *c, struct buf *ret_early);
+/* fn is called every quarter of a second while the head of an answer is waited for, with the time
+ * since the wait began in ns, and, when it was called at all, once more with -1 when it is over.
+ * NULL ends that. */
+typedef void http_waiter(void *arg, int64_t waited);
+void http_client_on_wait(struct http_client *c, http_waiter *fn, void *arg);
 /* The socket, for poll while a streamed answer is being read; buffered bytes may exist. */
 int http_client_fd(struct http_client *c);

@@ -80,6 +80,27 @@ FIELDS(api_storage_stats_fields, struct api_storage_stats,
        F(write_bytes, "write_size_bytes", F_U64, .flags = OMIT_EMPTY));
 #undef F
 
+#define F(member, name, kind, ...) FIELD(struct api_pressure_share, member, name, kind, ##__VA_ARGS__)
+FIELDS(api_pressure_share_fields, struct api_pressure_share,
+       F(avg10, "avg10", F_DOUBLE),
+       F(avg60, "avg60", F_DOUBLE),
+       F(avg300, "avg300", F_DOUBLE),
+       F(total, "total", F_U64));
+#undef F
+
+#define F(member, name, kind, ...) FIELD(struct api_pressure, member, name, kind, ##__VA_ARGS__)
+FIELDS(api_pressure_fields, struct api_pressure,
+       F(some, "some", F_OBJ, .sub = &api_pressure_share_fields),
+       F(full, "full", F_OBJ, .sub = &api_pressure_share_fields));
+#undef F
+
+#define F(member, name, kind, ...) FIELD(struct api_pressure_stats, member, name, kind, ##__VA_ARGS__)
+FIELDS(api_pressure_stats_fields, struct api_pressure_stats,
+       F(cpu, "cpu", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &api_pressure_fields),
+       F(memory, "memory", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &api_pressure_fields),
+       F(io, "io", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &api_pressure_fields));
+#undef F
+
 #define F(member, name, kind, ...) FIELD(struct api_stats, member, name, kind, ##__VA_ARGS__)
 FIELDS(api_stats_fields, struct api_stats,
        F(name, "name", F_STR, .flags = OMIT_EMPTY),
@@ -93,5 +114,6 @@ FIELDS(api_stats_fields, struct api_stats,
        F(cpu, "cpu_stats", F_OBJ, .sub = &api_cpu_stats_fields),
        F(precpu, "precpu_stats", F_OBJ, .sub = &api_cpu_stats_fields),
        F(memory, "memory_stats", F_OBJ, .sub = &api_memory_stats_fields),
-       F(networks, "networks", F_OBJMAP, .flags = OMIT_EMPTY, .sub = &api_network_stats_fields));
+       F(networks, "networks", F_OBJMAP, .flags = OMIT_EMPTY, .sub = &api_network_stats_fields),
+       F(pressure, "pressure_stats", F_OBJPTR, .flags = OMIT_EMPTY, .sub = &api_pressure_stats_fields));
 #undef F

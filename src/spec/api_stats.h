@@ -83,6 +83,22 @@ struct api_storage_stats {
 };
 extern const struct fields api_storage_stats_fields;
 
+/* How long tasks waited for a resource: shares of the last 10, 60 and 300 seconds in per cent, and
+ * microseconds since the container's begin (the kernel's Documentation/accounting/psi.rst). */
+struct api_pressure_share {
+    double avg10, avg60, avg300;
+    uint64_t total;
+};
+extern const struct fields api_pressure_share_fields;
+struct api_pressure {
+    struct api_pressure_share some, full; /* at least one task; all of them */
+};
+extern const struct fields api_pressure_fields;
+struct api_pressure_stats {
+    struct api_pressure *cpu, *memory, *io;
+};
+extern const struct fields api_pressure_stats_fields;
+
 struct api_stats {
     char *name; /* with a leading slash */
     char *id;
@@ -96,5 +112,6 @@ struct api_stats {
     struct api_cpu_stats precpu;
     struct api_memory_stats memory;
     struct objmap networks; /* struct api_network_stats; by interface */
+    struct api_pressure_stats *pressure; /* ours; NULL: the kernel does not tell */
 };
 extern const struct fields api_stats_fields;

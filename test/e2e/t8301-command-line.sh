@@ -123,7 +123,7 @@ expect_match "$output" '^Run it as root, or as a member of the group that owns t
 expect_status 125 ct ps --nope
 expect_status 1 ct ps --format '{{.Nope'
 expect_match "$output" '^corten: failed to parse template: template: :1:2: unclosed action$'
-expect_eq "$(ldd "$bin/corten" | grep -c '=>')" 3 # json-c, m, c
+expect_eq "$(ldd "$bin/corten" | grep -c '=>')" 2 # m, c
 if command -v strace >/dev/null; then
     # A start without a daemon; a call on a local socket adds connecting, one negotiation and the call itself.
     strace -o "$TEST_TMP/calls" "$bin/corten" --version >/dev/null
@@ -169,31 +169,6 @@ expect_match "$(echo n | ct system prune)" '1 containers that do not run'
 expect_eq "$(ct ps -aq | wc -l)" 1
 ct start web >/dev/null
 
-step "the live view, on a terminal of tmux"
-if command -v tmux >/dev/null; then
-    mux() { tmux -S "$TEST_TMP/mux" "$@"; }
-    mux -f /dev/null new-session -d -x 120 -y 30 "$bin/corten -H $host top" || fail "tmux"
-    at_end 'tmux -S "$TEST_TMP/mux" kill-server 2>/dev/null'
-    eventually 5 eval 'mux capture-pane -p | grep -q "^web .*Up"'
-    mux send-keys / ; mux send-keys n o t h i n g Enter
-    eventually 5 eval 'mux capture-pane -p | grep -q "^0 containers"'
-    mux send-keys / BSpace BSpace BSpace BSpace BSpace BSpace BSpace Enter
-    eventually 5 eval 'mux capture-pane -p | grep -q "^1 containers"'
-    mux send-keys Enter
-    eventually 5 eval 'mux capture-pane -p | grep -q "^beat"'
-    mux send-keys x
-    eventually 5 eval 'mux capture-pane -p | grep -q "^1 containers"'
-    mux send-keys s
-    eventually 5 eval 'mux capture-pane -p | grep -q "MEM USAGE"'
-    mux send-keys x
-    eventually 5 eval 'mux capture-pane -p | grep -q "CPU TREND"'
-    mux send-keys e
-    eventually 5 eval 'mux capture-pane -p | grep -q "^/ #"'
-    mux send-keys 'exit' Enter
-    eventually 5 eval 'mux capture-pane -p | grep -q "^1 containers"'
-    mux send-keys q
-    eventually 5 eval '! mux has-session'
-fi
 expect_match "$(ct top </dev/null)" '^web '
 ct rm -f web >/dev/null
 pass

@@ -4,6 +4,7 @@
 . "$here/transcript.sh"
 begin_transcript
 make_create_files
+thin=3
 cd "$TEST_TMP" || exit 1
 
 compare "the container" <<'LINES'

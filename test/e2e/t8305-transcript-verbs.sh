@@ -7,7 +7,7 @@ printf 'FROM busybox\nENV A=1 NOT_SET=image\nLABEL l=1\nEXPOSE 80\nVOLUME /v\nCM
 ct build -q -t labelled:1 - <"$TEST_TMP/Dockerfile" >/dev/null || fail "build"
 ct tag labelled:1 registry.example:5000/some/labelled:2
 ct run -d --name web --label a=b --stop-timeout 1 -p 127.0.0.1:8099:80 -v vol:/data busybox sh -c 'trap "exit 3" TERM; echo out; echo err >&2; while :; do sleep 0.1; done' >/dev/null || fail "web"
-ct create --name idle --network none --read-only labelled:1 >/dev/null
+ct create --name idle --stop-timeout 1 --network none --read-only labelled:1 >/dev/null
 ct run --name ended busybox sh -c 'echo gone; exit 5' >/dev/null
 ct network create --label n=1 --internal --subnet 10.88.0.0/24 net1 >/dev/null
 ct volume create --label v=1 vol1 >/dev/null
@@ -16,7 +16,7 @@ ct volume create vol2 >/dev/null
 cd "$TEST_TMP" || exit 1
 echo file >file
 
-compare "filters and formats of containers" <<'LINES'
+thin=2 compare "filters and formats of containers" <<'LINES'
 ps -a --filter ancestor=busybox --format '{{.Names}}'
 ps -a --filter ancestor=labelled:1 --format '{{.Names}}'
 ps -a --filter before=ended --format '{{.Names}}'
@@ -92,7 +92,7 @@ container ls -a --filter status=paused
 container ps -q --filter name=none
 LINES
 
-compare "filters and formats of images, volumes, networks" <<'LINES'
+thin=2 compare "filters and formats of images, volumes, networks" <<'LINES'
 images --filter reference=labelled --format '{{.Repository}}:{{.Tag}}'
 images --filter reference='*:latest' --format '{{.Repository}}:{{.Tag}}'
 images --filter reference='registry.example:5000/*/*' --format '{{.Repository}}:{{.Tag}}'

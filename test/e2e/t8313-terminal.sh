@@ -98,25 +98,4 @@ expect_eq "$(ct inspect -f '{{.State.Running}}' alone)" true
 expect_fails 'the input device is not a TTY' ct exec -it alone sh </dev/null
 ct rm -f proxied alone >/dev/null
 
-step "the live view drills down: processes, a shell, logs"
-ct run -d --name busy busybox sh -c 'echo beat; sleep 1000' >/dev/null
-mux send-keys "clear; corten top" Enter
-eventually 5 eval 'shows "^busy .*Up"'
-mux send-keys t
-eventually 5 eval 'shows "sleep 1000"'
-eventually 5 eval 'shows "any key"'
-mux send-keys x
-eventually 5 eval 'shows "^1 containers"'
-mux send-keys e
-eventually 5 eval 'shows "/ #"'
-say 'exit'
-eventually 5 eval 'shows "^1 containers"'
-mux send-keys l
-eventually 5 eval 'shows "any key"'
-shows '^beat' || fail "no logs"
-mux send-keys x
-eventually 5 eval 'shows "^1 containers"'
-mux send-keys q
-eventually 5 is_cooked
-ct rm -f busy >/dev/null
 pass

@@ -7,28 +7,35 @@ make_busybox_image
 cd "$TEST_TMP" || exit 1
 printf 'FROM busybox\nRUN echo x >/x\nHEALTHCHECK --interval=1h CMD true\n' >Dockerfile
 
-# The keys of the first object of what a command prints, against the row of the page; collects rows with $WRITE_ROWS.
-keys() { # COMMAND ARGUMENTS…: the command's name is that of the page, with _ for blanks
+# What a command prints is kept; the keys of its first object are compared with the row of the page at the end.
+keys() { # COMMAND ARGUMENTS…: the command's name is that of the page, with _ for blanks; $row: another one
     local name=${1//_/ }
     shift
-    ct $name --json "$@" >"$TEST_TMP/json" 2>"$TEST_TMP/err" </dev/null || fail "$name $*: $(cat "$TEST_TMP/err")"
-    python3 - "$name" "$root/docs/json.md" "$TEST_TMP/json" <<'PY' || bad+=" '$name'"
+    n=$((n + 1))
+    ct $name --json "$@" >"$TEST_TMP/json.$n" 2>"$TEST_TMP/err" </dev/null || fail "$name $*: $(cat "$TEST_TMP/err")"
+    printf '%s\t%s\n' "${row:-$name}" "$TEST_TMP/json.$n" >>"$TEST_TMP/names"
+}
+compare_with_page() { # collects rows with $WRITE_ROWS
+    python3 - "$root/docs/json.md" "$TEST_TMP/names" <<'PY'
 import json, os, sys
-name, page, path = sys.argv[1:]
-text = open(path).read()
-first = json.JSONDecoder().raw_decode(text)[0]
-many = isinstance(first, list)
-keys = sorted(first[0] if many else first)
-if "inspect" in name or name in ("info", "version", "events"):
-    keys = ["as the API has it"]
-row = "| `%s` | %s | %s |" % (name, "array" if many else "object", " ".join(keys))
-if os.environ.get("WRITE_ROWS"):
-    open(os.environ["WRITE_ROWS"], "a").write(row + "\n")
-elif row not in open(page).read().splitlines():
-    sys.exit("docs/json.md does not say: " + row)
+page = open(sys.argv[1]).read().splitlines()
+bad = []
+for line in open(sys.argv[2]):
+    name, path = line.rstrip("\n").split("\t")
+    first = json.JSONDecoder().raw_decode(open(path).read())[0]
+    many = isinstance(first, list)
+    keys = sorted(first[0] if many else first)
+    if "inspect" in name or name in ("info", "version", "events"):
+        keys = ["as the API has it"]
+    row = "| `%s` | %s | %s |" % (name, "array" if many else "object", " ".join(keys))
+    if os.environ.get("WRITE_ROWS"):
+        open(os.environ["WRITE_ROWS"], "a").write(row + "\n")
+    elif row not in page:
+        bad.append(row)
+sys.exit("docs/json.md does not say:\n" + "\n".join(bad) if bad else 0)
 PY
 }
-bad=
+n=0 row=
 keys build -t made .
 keys run -d --name web -p 127.0.0.1:8096:80 -v data:/data busybox sh -c 'echo line; sleep 1000'
 keys create --name idle busybox true
@@ -38,6 +45,7 @@ keys history made
 keys image_explain made
 keys port web
 keys top web
+row="top, of all" keys top
 keys stats --no-stream web
 keys logs web
 keys diff web
@@ -66,7 +74,10 @@ keys volume_ls
 keys volume_inspect v1
 keys volume_update --label-add a=b v1
 keys volume_export -o v1.tar v1
-keys volume_rm v1
+keys volume_import v1 v1.tar
+keys volume_snapshot v1 v2
+keys volume_rename v2 v3
+keys volume_rm v1 v3
 keys network_create n1
 keys network_ls
 keys network_inspect n1
@@ -101,7 +112,31 @@ keys builder_prune -f
 keys system_prune -f
 keys logout registry.example
 
-[ -z "$bad" ] || fail "$bad"
+step "the life cycle"
+printf 'FROM busybox\nLABEL corten.method.validate=true corten.method.update=true\nCMD ["sleep","1000"]\n' |
+    ct build -q -t lives - >/dev/null || fail "build"
+ct run -d --name life lives >/dev/null
+keys call validate life
+keys validate life
+keys methods life
+keys webhook_create life
+keys webhook_rm life
+
+step "what a registry is asked"
+if command -v docker-registry >/dev/null; then
+    printf 'version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:5000"}\n' \
+        "$TEST_TMP/registry" >"$TEST_TMP/registry.yml"
+    in_net docker-registry serve "$TEST_TMP/registry.yml" >"$TEST_TMP/registry.log" 2>&1 &
+    at_end "kill $! 2>/dev/null"
+    eventually 10 in_net curl -sf -o /dev/null http://127.0.0.1:5000/v2/
+    ct tag busybox 127.0.0.1:5000/a/b:1
+    keys push 127.0.0.1:5000/a/b:1
+    keys pull 127.0.0.1:5000/a/b:1
+    keys login -u me -p secret 127.0.0.1:5000
+fi
+
+step "the page says so"
+compare_with_page || fail "docs/json.md"
 step "what is no object is refused"
 for plain in attach exec debug; do
     expect_fails 'as it is' ct $plain --json web true

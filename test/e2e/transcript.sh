@@ -6,6 +6,7 @@
 #   begin_transcript         a daemon and an image, or skips where the stock CLI is not today's
 #   make_create_files        what the options of create name: files, networks, other containers
 #   $between                 evaluated between the two
+#   $thin                    N: the lines stand for themselves, and the short form takes every N-th (CORTEN_FULL: all)
 #
 # A line is what follows the program's name. Its first character may say more:
 #   !    only the exit status and whether stderr has words (ids, times, help)
@@ -77,7 +78,7 @@ compare() { # WORDS
     step "$@"
     rm -rf "$lines"
     mkdir "$lines"
-    cat >"$lines/lines"
+    if [ -n "${CORTEN_FULL-}" ]; then cat; else sed -n "1~${thin:-1}p"; fi >"$lines/lines"
     run_lines $old "$lines/old" <"$lines/lines"
     [ -n "${between-}" ] && eval "$between"
     run_lines $new "$lines/new" <"$lines/lines"
