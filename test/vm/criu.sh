@@ -30,6 +30,7 @@ grown() { # the output has grown beyond this line, one number after the other
     [ "$(tail -1 $bundle/out)" -gt "$1" ] || fail "it does not count: $(tail -2 $bundle/out)"
     same "$(awk '$1 != last + 1 { print "gap at " NR } { last = $1 }' $bundle/out)" ""
 }
+[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 criu --version | head -1
 
 echo "-- dump, delete, restore: it counts on"
@@ -80,6 +81,7 @@ grep -q '"stopped"' /mnt/stopped || fail "poststop"
 
 echo "-- in the foreground, with pipes"
 config 'i=0; while [ $i -lt 20 ]; do i=$((i+1)); echo $i; sleep 0.1; done; read x; echo got $x; exit 7' /box
+rm $bundle/out
 { timeout 60 "$runtime" --root $state run -b $bundle box < <(exec sleep 30) 2>&1; echo "status $?"; } 2>&1 | cat >$bundle/out &
 runner=$!
 grown 2
