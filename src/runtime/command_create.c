@@ -335,10 +335,17 @@ struct err create_attend(struct create *o, int notify, int *ret_status) {
     if (o->console_socket)
         init.pty_master = fd_close(init.pty_master);
     o->init.pidfd = o->init.pty_master = -1;
+    o->record.lock = fd_close(o->record.lock); /* others may go on with the container */
     TRY(attend(&init, notify, &status));
     *ret_status = status;
     if (o->keep)
         return OK;
+    struct err e = record_lock(&o->record);
+    if (err_kind(e) == ERR_NOT_FOUND) { /* deleted, or checkpointed, by somebody else */
+        err_free(e);
+        return OK;
+    }
+    TRY(e);
     if (!o->box)
         return container_destroy(&o->record);
     TRY(runtime_delete(TAKE(o->box)));

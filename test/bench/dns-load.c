@@ -1,5 +1,6 @@
-/* dns-load SECONDS NAME [SERVER]: asks 127.0.0.11:53, or the server, for the A records of NAME, 64 questions under way on each
- * of four sockets, and prints answers per second. To be run in a container's network namespace. */
+/* dns-load SECONDS NAME [SERVER]: asks 127.0.0.11:53, or the server, for the A records of NAME, 64
+ * questions under way on each of four sockets, and prints answers per second. To be run in a
+ * container's network namespace. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -69,7 +70,8 @@ int main(int argc, char **argv) {
     inet_pton(AF_INET, argc > 3 ? argv[3] : "127.0.0.11", &to.sin_addr);
     size_t len = question(bytes, argv[2]);
     for (int i = 0; i < SOCKETS; i++) {
-        fds[i] = (struct pollfd){.fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), .events = POLLIN};
+        fds[i] = (struct pollfd){.fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+                                 .events = POLLIN};
         if (fds[i].fd < 0 || connect(fds[i].fd, (struct sockaddr *)&to, sizeof(to)) < 0) {
             perror("socket");
             return 1;

@@ -111,6 +111,17 @@ cr delete -f box || fail delete -f
 kill -0 "$(cat "$TEST_TMP/pid2")" 2>/dev/null && fail a process outlives its container
 no_cgroups || fail a cgroup is left
 
+step one in the foreground is deleted by somebody else
+config '["sh","-c","echo up; sleep 100"]'
+cr run -b "$bundle" box >"$TEST_TMP/out" 2>&1 &
+runner=$!
+eventually 5 grep -q up "$TEST_TMP/out"
+timeout 20 "$bin/corten-runtime" --root "$state" delete -f box || fail delete -f
+wait $runner
+expect_eq "$? $(cat "$TEST_TMP/out")" "137 up"
+expect_eq "$(cr list -q)" ""
+no_cgroups || fail a cgroup is left
+
 step descriptors: only those that are asked for
 config '["sh","-c","ls /proc/self/fd; cat <&3"]'
 echo secret >"$TEST_TMP/secret"
