@@ -215,6 +215,7 @@ static struct err make(struct restore *r) {
 
 static void unmake(struct restore *r) {
     struct pidfd_exit x;
+    go_home(r); /* where nothing is mounted on what goes */
     err_ignore(runtime_cgroup_kill(r->o.record.kept.cgroup_path)); /* what failed is told */
     if (r->o.init.pidfd >= 0)
         err_ignore(pidfd_reap(r->o.init.pidfd, &x));

@@ -59,6 +59,9 @@ answer 08021000
 expect_fails "restore container 'other': criu: failed" cr restore -b "$bundle" -f other.json --image-path "$TEST_TMP/images" other </dev/null
 expect_match "$(asked)" "mnt\[/data\]:$bundle/data"
 expect_match "$(asked)" "$state/other/root"
+mkdir "$TEST_TMP/empty"
+expect_fails 'descriptors.json' cr restore -b "$bundle" -f other.json --image-path "$TEST_TMP/empty" other </dev/null
+expect_eq "$(cr list -q)" box
 answer 08021001
 expect_fails 'does not say what it restored' cr restore -b "$bundle" -f other.json --image-path "$TEST_TMP/images" other </dev/null
 expect_eq "$(cr list -q)" box
