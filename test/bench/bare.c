@@ -282,7 +282,7 @@ static int64_t one(struct bare *b) {
     clean(b);
     if (status != 0)
         exit(1);
-    return atoll(text) - began;
+    return strtoll(text, NULL, 10) - began;
 }
 
 static int by_value(const void *x, const void *y) {
@@ -303,7 +303,7 @@ int main(int argc, char **argv) {
     b.filter =
         (struct sock_fprog){.len = (unsigned short)(program.len / sizeof(struct sock_filter)),
                             .filter = (struct sock_filter *)program.data};
-    size_t n = (size_t)atoi(argv[5]);
+    size_t n = strtoul(argv[5], NULL, 10);
     int64_t *times = calloc(n, sizeof *times);
     for (size_t i = 0; i < n; i++)
         times[i] = one(&b);
