@@ -72,5 +72,44 @@ config '["sh","-c","exit 3"]' corten.slice::twice ''
 cr run -b $bundle box
 same $? 3
 same "$(systemctl list-units --all --no-legend '*.scope' | grep -cE 'corten-box|twice')" 0
+
+# A user's own manager: the client has to be below it, else it may not move its process there.
+mine=/run/user/1000
+mkdir -p $mine && chown 1000:1000 $mine && chmod 700 $mine
+cat >/run/systemd/system/corten-user.service <<UNIT
+[Unit]
+DefaultDependencies=no
+[Service]
+User=1000
+Group=1000
+Delegate=yes
+Environment=XDG_RUNTIME_DIR=$mine HOME=$mine
+ExecStart=/lib/systemd/systemd --user --unit=basic.target --log-level=err
+UNIT
+systemctl daemon-reload
+systemctl start corten-user.service || fail a manager for a user
+for i in $(seq 100); do [ -S $mine/systemd/private ] && break; sleep 0.1; done
+cp -r $bundle $mine/bundle && cp "$runtime" $mine/runtime && chown -R 1000:1000 $mine/bundle $mine/runtime
+cat >$mine/client <<'CLIENT'
+cd $XDG_RUNTIME_DIR/bundle || exit 1
+rm -f config.json
+cr() { $XDG_RUNTIME_DIR/runtime --systemd-cgroup "$@"; }
+cr spec --rootless || exit 2
+perl -pi -e 's/"terminal":true/"terminal":false/; s/"args":\["sh"\]/"args":["sleep","1000"]/; s/"linux":\{/"linux":{"cgroupsPath":":pre:mine","resources":{"pids":{"limit":20}},/' config.json
+cr run -d mine </dev/null || exit 3
+pid=$(cr state mine | perl -ne 'print $1 if /"pid": ?(\d+)/')
+place=/sys/fs/cgroup$(cut -d: -f3 /proc/$pid/cgroup)
+echo "${place##*/corten-user.service} $(cat $place/pids.max) $(systemctl --user show pre-mine.scope -p ActiveState --value)"
+cr exec mine sleep 0 || exit 4
+cr pause mine && cr resume mine || exit 5
+cr delete -f mine || exit 6
+[ ! -e $place ] || exit 7
+echo done
+CLIENT
+as_user() { setpriv --reuid 1000 --regid 1000 --clear-groups env XDG_RUNTIME_DIR=$mine HOME=$mine "$@"; }
+as_user systemd-run --user --pipe --wait --collect --quiet bash $mine/client >/run/said 2>&1
+same "$? $(cat /run/said)" "0 /user.slice/pre-mine.scope 20 active
+done"
+systemctl stop corten-user.service
 ! grep -q warn /run/told || fail a warning
 echo all is well
