@@ -46,7 +46,8 @@ struct err size_option(const char *text, int64_t *ret) {
     int power = unit_power(unit);
     if (!decimal(number, &value) || power < 0)
         return err_new(ERR_INVALID, "invalid size: '%s'", text);
-    value = ldexp(value, power * 10);
+    for (; power > 0; power--)
+        value *= 1024;
     if (value >= 0x1p63)
         return err_new(ERR_INVALID, "invalid size: '%s' is too much", text);
     *ret = (int64_t)value;
@@ -71,8 +72,9 @@ struct err cpus_option(const char *text, int64_t *ret_nano) {
         return err_new(ERR_INVALID, "corten: invalid number of CPUs '%s'", text);
     double nano = value / below * NANO;
     /* A double has 15 digits; what it adds to a number that fits is far below this. */
-    if (fabs(nano - round(nano)) > 0.0001)
+    int64_t whole = (int64_t)(nano < 0 ? nano - 0.5 : nano + 0.5); /* within range: CPUS_MAX */
+    if (fabs(nano - (double)whole) > 0.0001)
         return err_new(ERR_INVALID, "corten: value is too precise: '%s'", text);
-    *ret_nano = (int64_t)round(nano);
+    *ret_nano = whole;
     return OK;
 }

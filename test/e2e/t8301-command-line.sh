@@ -123,7 +123,7 @@ expect_match "$output" '^Run it as root, or as a member of the group that owns t
 expect_status 125 ct ps --nope
 expect_status 1 ct ps --format '{{.Nope'
 expect_match "$output" '^corten: failed to parse template: template: :1:2: unclosed action$'
-expect_eq "$(ldd "$bin/corten" | grep -c '=>')" 2 # m, c
+expect_eq "$(ldd "$bin/corten" | grep -c '=>')" 1 # c
 if command -v strace >/dev/null; then
     # A start without a daemon; a call on a local socket adds connecting, one negotiation and the call itself.
     strace -o "$TEST_TMP/calls" "$bin/corten" --version >/dev/null

@@ -123,7 +123,8 @@ container prune -f --filter label=none
 image prune -f --filter label=none
 + --name box2 -e A=1 -l a=b -p 8080:80 --restart on-failure:2 busybox sh -c 'echo x'
 + --cpus 1.5 -m 64m --cap-add NET_ADMIN --device /dev/null --tmpfs /t --dns 1.2.3.4 --ulimit core=0 busybox
-+ --mount type=volume,src=vol,dst=/v,readonly -v /tmp:/host:ro --network none busybox true
++ --mount type=volume,src=vol,dst=/v,readonly --network none busybox true
++ -v /tmp:/host:ro --network none busybox true
 LINES
 [ -z "${differs-}" ] || fail "the two command lines differ"
 dk rm -f web idle ended >/dev/null
