@@ -64,7 +64,7 @@ static const struct option_row metadata_rows[] = {
 
 static struct err show_key(const char *key, struct str body) {
     CLEAN_JSON struct json *root = NULL;
-    CLEAN_BUF struct buf text = {0};
+    CLEAN_BUF struct buf printed = {0}, text = {0};
     TRYF(json_parse(str_trim(body), &root), "corten: the daemon's answer");
     const struct json *j = root;
     struct str rest = str_of(key), word;
@@ -74,20 +74,23 @@ static struct err show_key(const char *key, struct str body) {
         if (!j)
             return err_new(ERR_NOT_FOUND, "corten: there is no key %s", key);
     }
-    if (json_type(j) == JSON_STRING)
+    if (json_type(j) == JSON_STRING) {
         lifecycle_escape(&text, json_str(j), false);
-    else
-        json_print(j, &text);
+    } else {
+        json_print(j, &printed);
+        lifecycle_escape_json(&text, buf_str(&printed));
+    }
     printf("%s\n", buf_cstr(&text));
     return OK;
 }
 
 static struct err show_json(struct invocation *in, struct str body) {
     const struct metadata_options *o = in->options;
-    CLEAN_BUF struct buf text = {0};
+    CLEAN_BUF struct buf pretty = {0}, text = {0};
     if (o->key)
         return show_key(o->key, body);
-    json_pretty(str_trim(body), 0, 2, &text);
+    json_pretty(str_trim(body), 0, 2, &pretty);
+    lifecycle_escape_json(&text, buf_str(&pretty));
     printf("%s\n", buf_cstr(&text));
     return OK;
 }

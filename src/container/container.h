@@ -35,6 +35,9 @@
 /* "true": every exec dies when its client's connection does (KillWithClient of the exec's create
  * call, for clients that do not know that). */
 #define CONTAINER_LABEL_EXEC_KILL "corten.exec.kill-with-client"
+/* Of the create call; what an image says there is left out. */
+#define CONTAINER_LABEL_CAUSE "corten.cause"
+#define CONTAINER_LABEL_BY "corten.deployed-by"
 #define METHOD_HISTORY 20                  /* results of each method that are kept */
 #define CONTAINER_SAMPLES_MAX (128u << 10) /* bytes of a container's own numbers */
 #define CONTAINER_STOP_TIMEOUT 10          /* seconds, when neither call nor config says */

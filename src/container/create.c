@@ -2,7 +2,9 @@
  * directories, answer. Until the row is durable nobody else sees more than a reserved name. */
 #include "base/random.h"
 #include "container/private.h"
+#include "spec/corten_build.h"
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct create_job {
@@ -75,6 +77,16 @@ static void merge_text(char **text, char *image) {
         *text = image;
 }
 
+/* What the engine believes of the create call alone: whose build a container belongs to, and with
+ * whose end it is removed; who deployed it, and why. An image does not say that. */
+static bool is_callers(const char *label) {
+    static const char *const labels[] = {BUILD_LABEL, CONTAINER_LABEL_CAUSE, CONTAINER_LABEL_BY};
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++)
+        if (!strcmp(label, labels[i]))
+            return true;
+    return false;
+}
+
 void container_merge_config(struct api_config *c, const struct api_config *image, struct arena *a) {
     if (c->entrypoint.n == 0) {
         if (c->cmd.n == 0)
@@ -92,7 +104,8 @@ void container_merge_config(struct api_config *c, const struct api_config *image
     merge_text(&c->stop_signal, image->stop_signal);
     container_health_merge(c, image, a);
     for (size_t i = 0; i < image->labels.n; i++)
-        if (!strmap_get(&c->labels, image->labels.items[i].key))
+        if (!strmap_get(&c->labels, image->labels.items[i].key) &&
+            !is_callers(image->labels.items[i].key))
             strmap_set(&c->labels, a, image->labels.items[i].key, image->labels.items[i].value);
 }
 

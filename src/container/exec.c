@@ -227,11 +227,12 @@ void container_exec_start(struct container_exec *x, bool tty, unsigned rows, uns
         m.reading = (unsigned)config->method->reading;
         m.follow = config->method->follow;
     }
-    CLEAN_BUF struct buf metadata = {0}, examine = {0};
+    CLEAN_BUF struct buf printed = {0}, metadata = {0}, examine = {0};
     if (!strcmp(config->cmd.items[0], RUNTIME_OWN_NAME) && c->all->own_fd > 0) {
         struct lifecycle_metadata doc;
         container_metadata(c, &a, &doc);
-        fields_print(&lifecycle_metadata_fields, &doc, &metadata);
+        fields_print(&lifecycle_metadata_fields, &doc, &printed);
+        lifecycle_escape_json(&metadata, buf_str(&printed));
         lifecycle_examine(&doc, &examine);
         m.own_fd = c->all->own_fd;
         m.metadata = buf_str(&metadata);

@@ -2,9 +2,6 @@
 #include "container/private.h"
 #include <sys/utsname.h>
 
-#define LABEL_CAUSE "corten.cause"
-#define LABEL_BY "corten.deployed-by"
-
 static const char *label(const struct container *c, const char *name) {
     const char *value = strmap_get(&c->config->labels, name);
     return value && strlen(value) <= LIFECYCLE_VALUE_MAX ? value : "";
@@ -12,7 +9,7 @@ static const char *label(const struct container *c, const char *name) {
 
 /* What a label says, or whose connection it was. */
 static char *deployer(const struct container *c, struct arena *a) {
-    const char *said = label(c, LABEL_BY);
+    const char *said = label(c, CONTAINER_LABEL_BY);
     if (*said || c->deployed_by == 0)
         return arena_strz(a, said);
     return arena_printf(a, "uid %lld", (long long)c->deployed_by - 1);
@@ -75,7 +72,7 @@ void container_metadata(const struct container *c, struct arena *a,
         .first_started = c->first_started_at,
         .started = c->started_at,
         .deployed_by = deployer(c, a),
-        .cause = arena_strz(a, label(c, LABEL_CAUSE)),
+        .cause = arena_strz(a, label(c, CONTAINER_LABEL_CAUSE)),
         .image = c->image_ref,
         .image_id = c->image_id,
         .image_digest = ret->image_digest,

@@ -151,6 +151,8 @@ void lifecycle_describe(const struct strmap *labels, const struct lifecycle_fact
 /* s without anything that a terminal acts upon: control bytes, C1 controls, direction marks and
  * what is no UTF-8 as \xNN; a backslash is doubled. Newlines only when lines is set. */
 void lifecycle_escape(struct buf *out, struct str s, bool lines);
+/* JSON, which says the same after it: what a terminal would act upon as \uNNNN. */
+void lifecycle_escape_json(struct buf *out, struct str s);
 /* `corten examine`: ancestor by ancestor, the image, the container. */
 void lifecycle_examine(const struct lifecycle_metadata *m, struct buf *out);
 /* "1m30s"; "" for 0. */

@@ -34,6 +34,26 @@ void lifecycle_escape(struct buf *out, struct str s, bool lines) {
     }
 }
 
+/* Of two or three bytes, which all tricks are. */
+static unsigned code_point(struct str s, size_t n) {
+    const unsigned char *p = (const unsigned char *)s.p;
+    return n == 2 ? (p[0] & 31u) << 6 | (p[1] & 63u)
+                  : (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u);
+}
+
+void lifecycle_escape_json(struct buf *out, struct str s) {
+    while (s.len) {
+        size_t n = MAX(str_utf8_len(s), (size_t)1);
+        if (n > 1 && is_trick(s, n))
+            buf_addf(out, "\\u%04x", code_point(s, n));
+        else if (s.p[0] == 0x7f)
+            buf_adds(out, "\\u007f");
+        else
+            buf_add(out, s.p, n);
+        s = str_from(s, n);
+    }
+}
+
 char *lifecycle_duration(int64_t ns, struct arena *a) {
     CLEAN_BUF struct buf b = {0};
     if (ns <= 0)

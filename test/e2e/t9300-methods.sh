@@ -56,6 +56,11 @@ expect_match "$(ct call -e COLOUR=blue -u 1000 who web 2>&1)" '^1000$'
 expect_fails 'has no method nosuch' ct call nosuch web
 expect_fails 'has no method bad' ct call bad web
 
+for _ in $(seq 22); do ct backup -q web >/dev/null 2>&1; done # the newest twenty are kept
+expect_eq "$(ct methods --json web | jq -c '[.Results[] | select(.Method == "backup")] | length')" 20
+expect_eq "$(ct methods --json -n 2 -m backup web | jq -c '.Results | length')" 2
+expect_eq "$(dk ps -q --filter method=validate --filter ready=true | wc -l) $(dk ps -q --filter method=nosuch | wc -l)" "1 0"
+
 step "over its deadline all of it is killed, and what it leaves behind at its end"
 expect_status 124 ct call hang web
 expect_match "$output" 'over its deadline of 300ms: killed'

@@ -43,6 +43,10 @@ expect_match "$(dk exec -t web container --validate)" '^checked'
 expect_match "$(ct methods web)" 'update +inside +failed'
 expect_status 127 dk exec web containers --validate
 
+dk run -d --name st --entrypoint sleep --label corten.method.start='echo begun' busybox 1000 >/dev/null || fail "run st"
+expect_eq "$(dk exec st container --start 2>/dev/null)" begun
+dk rm -f st >/dev/null
+
 step "a client that goes away takes its method along"
 timeout 1 "$docker" -H "unix://$SOCKET" exec -t web container --long >/dev/null 2>&1
 pid=$(dk top web -eo pid,args | awk '/container --long/ {print $1}')

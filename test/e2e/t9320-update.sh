@@ -108,8 +108,22 @@ restart_daemon
 hook 202 -H "X-Gitlab-Token: $token" "$url"
 for _ in 1 2 3 4 5 6 7 8 9; do curl -sS -o /dev/null -X POST --unix-socket "$SOCKET" "$url?token=$token"; done
 hook 429 "$url?token=$token"
-ct webhook rm three >/dev/null
-hook 403 "$url?token=$token"
+other=$(ct webhook create two 2>/dev/null)
+for bad in "X-Hub-Signature-256: sha256=" "X-Hub-Signature-256: sha256=${signature}00" "X-Hub-Signature-256: sha1=$signature" \
+    "Authorization: Bearer ${other}0" "Authorization: Bearer ${other%?}" "Authorization: Basic $other" "X-Gitlab-Token;"; do
+    hook 403 -H "$bad" "${url%three}two"
+done
+hook 403 "$url?token=$other" # another container's
+head -c 3000000 /dev/zero >large
+expect_match "$(curl -sS -o /dev/null -w '%{http_code}' -X POST --unix-socket "$SOCKET" -H "X-Hub-Signature-256: sha256=$signature" --data-binary @large "${url%three}two")" '^4(03|13)$'
+for i in $(seq 70); do # wrong ones of all together; who has a token is not kept out by them
+    [ "$(curl -sS -o /dev/null -w '%{http_code}' -X POST --unix-socket "$SOCKET" "http://d/corten/hook/no$i")" = 403 ] || break
+done
+hook 429 http://d/corten/hook/nosuch
+dk exec -i two sh -c 'echo "true" > /tmp/do'
+hook 202 -H "Authorization: Bearer $other" "${url%three}two"
+ct webhook rm three two >/dev/null
+hook 429 "$url?token=$token" # a wrong one now, of which there were too many
 expect_no_match "$(dk inspect three)" "$token"
 
 step "every interval, as a transaction too"

@@ -32,6 +32,7 @@ m = {"corten.build.project": "\u001b[31mred\u0007", "corten.build.host": "a\nima
      "corten.build.ancestry": deep, "corten.metadata": "{\"a\":", "corten.method.\u001b[2J": "x", "corten.method.validate": "[\"a\"",
      "corten.method.monitor": "echo OK\u202e", "corten.method.monitor.timeout": "-5s", "corten.method.monitor.user": "root:nosuch",
      "corten.method.monitor.privileged": "true", "corten.method.update.env.LD_PRELOAD": "x", "org.opencontainers.image.source": "ext::sh -c 'touch /tmp/owned' ",
+     "corten.build": "x", "corten.cause": "approved", "corten.deployed-by": "the owner", "corten.method.monitor.env.PATH": "/evil",
      "org.opencontainers.image.revision": "--upload-pack=touch /tmp/owned"}
 m.update({"corten.method.m%d" % i: "true" for i in range(200)})
 json.dump(m, open("/dev/stdout", "w"))
@@ -45,12 +46,27 @@ expect_match "$(cat shown)" 'problem: corten.build.ancestry is deeper than 8 lev
 expect_match "$(cat shown)" 'problem: method validate: its command is neither a JSON array nor a text'
 expect_match "$(cat shown)" 'problem: method monitor: privileged "true" is no option of a method'
 expect_eq "$(ct metadata lies | jq '.methods | length')" 32
+ct metadata lies >shown
+expect_eq "$(tr -d '\n\t -~' <shown | wc -c)" 0
+expect_eq "$(jq -r .monitor_method shown)" $'echo OK\xe2\x80\xae'
 expect_fails 'revision is no commit' ct rebuild lies
 [ ! -e /tmp/owned ] || fail "a label ran"
 dk run -d --name lies lies >/dev/null || fail "run lies"
 expect_eq "$(dk inspect lies | jq '.[0].HostConfig.Privileged, (.[0].Config.Env | map(select(startswith("LD_"))) | length)')" "false
 0"
+expect_eq "$(ct metadata lies | jq -r '.container | .deployed_by, .deployed_cause, .id' | tr '\n' ' ')" "uid 0  $(dk inspect -f '{{.Id}}' lies) "
+restart_daemon # which removes what builds have left behind
+expect_eq "$(dk inspect -f "{{.State.Running}}" lies)" true
+ct methods lies >shown
+expect_eq "$(tr -d '\n\t -~' <shown | wc -c)" 0
 dk rm -f lies >/dev/null
+# The same by who creates the container: what an option may be is the same, and a body has its limit.
+expect_match "$(dk run --rm -d --name lab --label corten.method.validate='["a"' busybox sleep 5 && ct methods lab)" 'problem: method validate: its command is neither'
+dk rm -f lab >/dev/null
+python3 -c 'import json; print(json.dumps({"Image": "busybox", "Cmd": ["sleep", "5"], "Labels": {"corten.method.validate": "x" * (10 << 20)}}))' >body
+expect_match "$(curl -s -o answer -w '%{http_code}' --unix-socket "$SOCKET" -H 'Content-Type: application/json' --data-binary @body http://d/v1.43/containers/create?name=fat; cat answer)" '^(201|400|413)'
+ct methods fat >shown 2>&1 && expect_match "$(cat shown)" 'problem: .*(longer than 32 KiB|more than 1 MiB)'
+dk rm -f fat >/dev/null 2>&1
 
 step "huge labels"
 python3 -c 'import json; json.dump({"corten.method.validate": "x" * 100000, "corten.metadata": "y" * 300000, "corten.build.ancestry": "[" + ",".join(["{\"name\":\"a\"}"] * 20000) + "]"}, open("big.json", "w"))'

@@ -106,6 +106,64 @@ TEST(failures_are_told_on_the_stream) {
     lab_leave();
 }
 
+/* `container` where the image has none: ours, by its descriptor, which answers from what we told.
+ */
+static int own_program(void) {
+    const char *dir = getenv("CORTEN_BIN");
+    CLEAN_FREE char *path = mem_printf("%s/corten-container", dir ? dir : "build/src/bin");
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    assert_true(fd > 0);
+    return fd;
+}
+
+TEST(our_own_program_inside) {
+    lab_enter();
+    struct lab b;
+    start_idle(&b);
+    struct buf out[3] = {0};
+    struct monitor_exec x = output;
+    x.own_fd = own_program();
+    x.metadata = STR("{\"a\":1}");
+    x.examine = STR("image\n");
+    int fd = exec_client(&b, 1, "[\"container\",\"--metadata\"]", "", x);
+    lab_read_frames(&b, fd, out);
+    assert_string_equal(buf_cstr(&out[1]), "{\"a\":1}\n");
+    assert_int_equal(b.exec_codes[1], 0);
+    fd = exec_client(&b, 2, "[\"container\",\"--nosuch\"]", "", x);
+    lab_read_frames(&b, fd, out);
+    assert_int_equal(b.exec_codes[2], 1);
+    assert_true(str_find_str(buf_str(&out[2]), STR("no such method")) >= 0);
+    fd = exec_client(&b, 3, "[\"container\",\"--metadata\"]", "", output);
+    lab_read_frames(&b, fd, out);
+    /* without ours there is none */
+    assert_true(str_find_str(buf_str(&out[1]), STR("executable file not found")) >= 0);
+    close(x.own_fd);
+    for (int i = 0; i < 3; i++)
+        buf_done(&out[i]);
+    lab_finish(&b);
+    lab_leave();
+}
+
+TEST(an_images_own_program_of_that_name_wins) {
+    lab_enter();
+    put_file("image/base/bin/container", "#!/bin/sh\necho own $1\n");
+    assert_int_equal(chmod("image/base/bin/container", 0755), 0);
+    struct lab b;
+    start_idle(&b);
+    struct buf out[3] = {0};
+    struct monitor_exec x = output;
+    x.own_fd = own_program();
+    x.metadata = STR("ours");
+    int fd = exec_client(&b, 1, "[\"container\",\"--metadata\"]", "", x);
+    lab_read_frames(&b, fd, out);
+    assert_string_equal(buf_cstr(&out[1]), "own --metadata\n");
+    close(x.own_fd);
+    for (int i = 0; i < 3; i++)
+        buf_done(&out[i]);
+    lab_finish(&b);
+    lab_leave();
+}
+
 TEST(user_of_an_exec) {
     lab_enter();
     put_file("image/base/etc/passwd", "root:x:0:0::/:/bin/sh\napp:x:71:72::/a:/bin/sh\n");

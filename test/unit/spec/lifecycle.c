@@ -212,3 +212,11 @@ TEST(durations_as_they_are_given) {
     assert_string_equal(lifecycle_duration(24 * 3600 * NSEC_PER_SEC, &a), "24h");
     assert_string_equal(lifecycle_duration(0, &a), "");
 }
+
+TEST(json_says_the_same_without_tricks) {
+    CLEAN_BUF struct buf out = {0};
+    lifecycle_escape_json(&out,
+                          STR("{\"a\":\"\xe2\x80\xae\xc2\x9b\x7f\xc3\xa4\xf0\x9f\x98\x80\\n\"}"));
+    assert_string_equal(buf_cstr(&out),
+                        "{\"a\":\"\\u202e\\u009b\\u007f\xc3\xa4\xf0\x9f\x98\x80\\n\"}");
+}
