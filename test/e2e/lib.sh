@@ -191,6 +191,13 @@ make_net() {
     fi
 }
 
+# As after a boot: no bridge, no rule, no address is left.
+new_net() {
+    [ -n "$net_pid" ] && kill "$net_pid"
+    net_pid=
+    make_net
+}
+
 in_net() { nsenter --net="/proc/$net_pid/ns/net" -- "$@"; }
 
 # Another host beside the daemon's: 198.51.100.2, .3 and 2001:db8:1::2 behind the daemon's ext0 (.1, ::1). `far CMD…`
@@ -301,10 +308,7 @@ reboot_world() {
     daemon_runs && kill_daemon
     kill_ours
     rm -rf --one-file-system "$RUN_ROOT"
-    # A new network namespace: no bridge, no rule, no address is left either.
-    kill "$net_pid"
-    net_pid=
-    make_net
+    new_net
     spawn_daemon
 }
 

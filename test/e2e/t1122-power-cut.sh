@@ -42,8 +42,7 @@ interrupt() { # DELAY COMMAND…
     umount "$DATA_ROOT" 2>/dev/null || umount -l "$DATA_ROOT"
     eventually 10 mount -o loop,commit=300 "$TEST_TMP/disk" "$DATA_ROOT"
     rm -rf "$RUN_ROOT"
-    net_pid=
-    make_net
+    new_net
     new_boot
     $at_boot
     spawn_daemon
