@@ -17,7 +17,7 @@ static int64_t *box_i64(struct arena *a, int64_t value) {
 
 static struct oci_cpu *cpu_limits(const struct api_resources *r, struct arena *a) {
     if (!r->cpu_shares && !r->nano_cpus && !r->cpu_quota && !r->cpu_period && !r->cpuset_cpus &&
-        !r->cpuset_mems)
+        !r->cpuset_mems && !r->cpu_realtime_period && !r->cpu_realtime_runtime)
         return NULL;
     struct oci_cpu *cpu = arena_alloc(a, sizeof *cpu);
     if (r->cpu_shares)
@@ -30,6 +30,10 @@ static struct oci_cpu *cpu_limits(const struct api_resources *r, struct arena *a
         cpu->period = box_i64(a, r->cpu_period);
     if (r->cpu_quota)
         cpu->quota = box_i64(a, r->cpu_quota);
+    if (r->cpu_realtime_period)
+        cpu->realtime_period = box_i64(a, r->cpu_realtime_period);
+    if (r->cpu_realtime_runtime)
+        cpu->realtime_runtime = box_i64(a, r->cpu_realtime_runtime);
     cpu->cpus = r->cpuset_cpus && *r->cpuset_cpus ? r->cpuset_cpus : NULL;
     cpu->mems = r->cpuset_mems && *r->cpuset_mems ? r->cpuset_mems : NULL;
     return cpu;

@@ -78,6 +78,8 @@ static struct err merge(struct update_job *j) {
     take_i64(&to->nano_cpus, r->nano_cpus);
     take_i64(&to->cpu_period, r->cpu_period);
     take_i64(&to->cpu_quota, r->cpu_quota);
+    take_i64(&to->cpu_realtime_period, r->cpu_realtime_period);
+    take_i64(&to->cpu_realtime_runtime, r->cpu_realtime_runtime);
     take_text(&to->cpuset_cpus, r->cpuset_cpus);
     take_text(&to->cpuset_mems, r->cpuset_mems);
     if (r->memory && r->memory_swap == 0 && to->memory_swap > 0 && r->memory > to->memory_swap)

@@ -56,9 +56,6 @@ static struct err refuse_host(const struct api_host_config *h) {
 
 static struct err refuse_resources(const struct api_resources *r) {
     const struct refusal list[] = {
-        {r->blkio_weight_device.n > 0, "HostConfig.BlkioWeightDevice"},
-        {r->cpu_realtime_period != 0, "HostConfig.CpuRealtimePeriod"},
-        {r->cpu_realtime_runtime != 0, "HostConfig.CpuRealtimeRuntime"},
         {r->device_requests.n > 0, "HostConfig.DeviceRequests"},
         {r->kernel_memory_tcp != 0, "HostConfig.KernelMemoryTCP"},
         {r->cpu_count != 0, "HostConfig.CpuCount"},
@@ -103,8 +100,17 @@ static struct err check_resources(const struct api_resources *r) {
             "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
     if (r->cpu_quota > 0 && r->cpu_quota < 1000)
         return err_new(ERR_INVALID, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
+    if (r->cpu_realtime_period < 0 || r->cpu_realtime_runtime < 0)
+        return err_new(ERR_INVALID, "cpu real-time period and runtime cannot be negative");
+    if (r->cpu_realtime_period && r->cpu_realtime_runtime > r->cpu_realtime_period)
+        return err_new(ERR_INVALID,
+                       "cpu real-time runtime cannot be higher than cpu real-time period");
     if (r->blkio_weight && (r->blkio_weight < 10 || r->blkio_weight > 1000))
         return err_new(ERR_INVALID, "range of blkio weight is from 10 to 1000");
+    const struct api_blkio_weight *w = r->blkio_weight_device.items;
+    for (size_t i = 0; i < r->blkio_weight_device.n; i++)
+        if (w[i].weight < 10 || w[i].weight > 1000)
+            return err_new(ERR_INVALID, "range of blkio weight device is from 10 to 1000");
     return OK;
 }
 

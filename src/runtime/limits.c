@@ -1,4 +1,5 @@
 /* linux.resources onto a cgroup. A limit that cannot be applied is an error that names it. */
+#include "base/mem.h"
 #include "kernel/device_filter.h"
 #include "runtime/box.h"
 #include <errno.h>
@@ -130,17 +131,45 @@ static int64_t weight_of(int64_t shares) {
     return 1 + (s - 2) * 9999 / 262142;
 }
 
+/* What a group has of the processor is taken from what its parent was given, which is nothing until
+ * somebody asks. Ours grow by what is asked; the kernel keeps their sum below the host's limit. */
+static struct err grow_parent(const struct cgroup *g, const struct oci_cpu *c) {
+    static const char ours[] = "/corten";
+    CLEAN_FREE char *path = mem_strdup(g->path);
+    uint64_t period, has, parent_period;
+    char *slash = strrchr(path, '/');
+    if (slash == path || strncmp(path, ours, sizeof(ours) - 1) != 0)
+        return err_new(ERR_INVALID, "its parent has no real-time processor time to give");
+    *slash = '\0';
+    CLEAN_CGROUP struct cgroup parent;
+    TRY(cgroup_open(&g->host, path, &parent));
+    TRY(cgroup_read_u64(g, CGROUP_CPU, "cpu.rt_period_us", &period));
+    TRY(cgroup_read_u64(&parent, CGROUP_CPU, "cpu.rt_period_us", &parent_period));
+    TRY(cgroup_read_u64(&parent, CGROUP_CPU, "cpu.rt_runtime_us", &has));
+    if (period == 0)
+        return err_new(ERR_INVALID, "its real-time period is 0");
+    uint64_t more = (uint64_t)*c->realtime_runtime * parent_period / period + 1;
+    return cgroup_write_i64(&parent, CGROUP_CPU, "cpu.rt_runtime_us", (int64_t)(has + more));
+}
+
+static struct err write_real_time(const struct cgroup *g, const struct oci_cpu *c) {
+    if (is_set(c->realtime_period))
+        TRY(cgroup_write_i64(g, CGROUP_CPU, "cpu.rt_period_us", *c->realtime_period));
+    if (!is_set(c->realtime_runtime))
+        return OK;
+    struct err e = cgroup_write_i64(g, CGROUP_CPU, "cpu.rt_runtime_us", *c->realtime_runtime);
+    if (err_errnum(e) != EINVAL)
+        return e;
+    err_free(e);
+    TRYF(grow_parent(g, c), "linux.resources.cpu.realtimeRuntime");
+    return cgroup_write_i64(g, CGROUP_CPU, "cpu.rt_runtime_us", *c->realtime_runtime);
+}
+
 /* Of v1, and of kernels that schedule real-time processes by group. */
 static struct err real_time(const struct cgroup *g, const struct oci_cpu *c, bool v2) {
     if (!is_set(c->realtime_period) && !is_set(c->realtime_runtime))
         return OK;
-    if (v2)
-        return unsupported("cpu.realtimeRuntime");
-    struct err e = OK;
-    if (is_set(c->realtime_period))
-        e = cgroup_write_i64(g, CGROUP_CPU, "cpu.rt_period_us", *c->realtime_period);
-    if (!err_failed(e) && is_set(c->realtime_runtime))
-        e = cgroup_write_i64(g, CGROUP_CPU, "cpu.rt_runtime_us", *c->realtime_runtime);
+    struct err e = v2 ? err_errno(ENOENT, "v2 has none") : write_real_time(g, c);
     if (err_errnum(e) != ENOENT)
         return e;
     err_free(e);

@@ -95,7 +95,7 @@ refused '{"DeviceRequests":[{"Count":-1,"Capabilities":[["gpu"]]}]}' DeviceReque
 refused '{"Runtime":"kata"}' "unknown or invalid runtime name"
 refused '{"StorageOpt":{"size":"1g"}}' StorageOpt
 refused '{"UsernsMode":"private"}' UsernsMode
-refused '{"CpuRealtimeRuntime":1000}' CpuRealtimeRuntime
+refused '{"CpuRealtimeRuntime":2000,"CpuRealtimePeriod":1000}' 'cpu real-time runtime cannot be higher'
 refused '{"Isolation":"hyperv"}' Isolation
 refused '{"Mounts":[{"Type":"npipe","Target":"/x"}]}' npipe
 refused '{"CapAdd":["NOSUCH"]}' 'unknown capability'
