@@ -36,9 +36,10 @@ struct api {
     const char *id;            /* daemon id, kept in the store */
     const char *build_program; /* absolute path of corten-build */
     const char *worker_program;
-    const char *registries; /* JSON: registry_options.settings */
-    int64_t started_at;     /* wall ns */
-    struct strs labels;     /* of the daemon; changes with a reload */
+    const char *registries;    /* JSON: registry_options.settings */
+    int64_t started_at;        /* wall ns */
+    struct strs labels;        /* of the daemon; changes with a reload */
+    struct strs cdi_spec_dirs; /* for info */
 };
 
 /* Looks at the host, records events from here on; once, when the nouns are open. */

@@ -205,6 +205,7 @@ void api_info(struct api_call *c) {
     add_pair(&doc.driver_status, a, "Mounts", "detached");
     info_counts(api, &doc);
     doc.labels = api->labels;
+    doc.cdi_spec_dirs = api->cdi_spec_dirs;
     info_host(api->facts, &doc);
     info_plugins(a, &doc);
     info_registries(a, &doc);

@@ -167,6 +167,7 @@ struct containers_config {
     struct volumes *volumes;
     const char *data_root, *run_root, *instance, *monitor_program, *worker_program;
     const struct container_defaults *defaults; /* NULL: none */
+    const char *const *cdi_dirs; /* NULL-terminated: where devices by name are specified */
 };
 struct containers;
 /* Loads all rows, adopts living monitors, then lets restart policies act. */

@@ -2,6 +2,7 @@
  * the pool; commit on the loop. The reply comes when the program runs (execve succeeded). */
 #include "base/file.h"
 #include "base/path.h"
+#include "container/cdi.h"
 #include "container/private.h"
 #include "kernel/mount.h"
 #include <errno.h>
@@ -211,7 +212,27 @@ static bool holds_mounts(const struct start_job *j) {
     for (size_t i = 0; i < j->c->mounts_n; i++)
         if (!strcmp(j->c->mounts[i].type, "bind"))
             return false;
-    return j->trees.n == 0;
+    /* devices by name may bring mounts */
+    return j->trees.n == 0 && j->c->host->resources.device_requests.n == 0;
+}
+
+/* What the start's box becomes with devices by name. Reads files of the host. */
+static struct err add_cdi(struct start_job *j, struct strs *groups) {
+    const struct objs *requests = &j->c->host->resources.device_requests;
+    const struct api_device_request *q = requests->items;
+    struct strs names = {0};
+    struct oci_config o = {0};
+    for (size_t i = 0; i < requests->n; i++)
+        for (size_t k = 0; k < q[i].device_ids.n; k++)
+            strs_add(&names, &j->arena, q[i].device_ids.items[k]);
+    if (!names.n)
+        return OK;
+    const char *text = arena_str(&j->arena, buf_str(&j->config));
+    TRY(fields_decode(&oci_config_fields, str_of(text), &j->arena, &o));
+    TRY(cdi_apply(j->c->all->config.cdi_dirs, &names, &j->arena, &o, groups));
+    buf_clear(&j->config);
+    fields_print(&oci_config_fields, &o, &j->config);
+    return OK;
 }
 
 static struct err run_monitor(struct start_job *j, int run_dir, const struct endpoint_live *live) {
@@ -222,6 +243,10 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
     CLEAN_FD int shm = -1;
     char address[INET_ADDRSTRLEN];
     const struct endpoint_plan *way_out = j->net.plans.n ? j->net.plans.items[0] : NULL;
+    struct strs groups = {0};
+    for (size_t i = 0; i < c->host->group_add.n; i++)
+        strs_add(&groups, &j->arena, c->host->group_add.items[i]);
+    TRY(add_cdi(j, &groups));
     TRY(container_seccomp_open(c, &seccomp));
     TRY(container_shm_open(&j->joined, &shm));
     struct monitor_start s = {
@@ -247,8 +272,8 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .ports = container_ports_held(c, live, way_out, address),
         .terminal = c->config->tty,
         .user = c->config->user,
-        .groups = (const char *const *)c->host->group_add.items,
-        .groups_n = c->host->group_add.n,
+        .groups = (const char *const *)groups.items,
+        .groups_n = groups.n,
         .open_stdin = c->config->open_stdin,
         .stdin_once = c->config->stdin_once,
         .log_dir_fd = data,

@@ -1,6 +1,7 @@
 /* What a create call may ask for. Every member of the API's documents is either honoured elsewhere
  * in this folder, judged here, or refused here by name; none is ignored. */
 #include "base/path.h"
+#include "container/cdi.h"
 #include "container/private.h"
 #include "kernel/caps.h"
 #include "kernel/cgroup.h"
@@ -56,14 +57,27 @@ static struct err refuse_host(const struct api_host_config *h) {
 
 static struct err refuse_resources(const struct api_resources *r) {
     const struct refusal list[] = {
-        {r->device_requests.n > 0, "HostConfig.DeviceRequests"},
         {r->kernel_memory_tcp != 0, "HostConfig.KernelMemoryTCP"},
         {r->cpu_count != 0, "HostConfig.CpuCount"},
         {r->cpu_percent != 0, "HostConfig.CpuPercent"},
         {r->io_maximum_iops != 0, "HostConfig.IOMaximumIOps"},
         {r->io_maximum_bandwidth != 0, "HostConfig.IOMaximumBandwidth"},
     };
-    return refuse_first(list, ARRAY_LEN(list));
+    TRY(refuse_first(list, ARRAY_LEN(list)));
+    const struct api_device_request *q = r->device_requests.items;
+    for (size_t i = 0; i < r->device_requests.n; i++) {
+        if (!q[i].driver || strcmp(q[i].driver, "cdi") != 0)
+            return err_new(ERR_UNSUPPORTED,
+                           "HostConfig.DeviceRequests: driver '%s' is not supported; devices by "
+                           "name are: --device vendor.com/class=name (CDI)",
+                           q[i].driver ? q[i].driver : "");
+        if (q[i].count || q[i].capabilities.n || q[i].options.n)
+            return err_new(ERR_INVALID,
+                           "HostConfig.DeviceRequests: cdi takes DeviceIDs and nothing else");
+        for (size_t k = 0; k < q[i].device_ids.n; k++)
+            TRY(cdi_check_name(q[i].device_ids.items[k]));
+    }
+    return OK;
 }
 
 /* --- wrong

@@ -51,6 +51,7 @@ struct daemon_config {
     enum daemon_flag gc_images;
     /* For containers that leave it open (daemon/defaults.h); JSON texts: lists, ulimits, options.
      */
+    char *cdi_spec_dirs; /* JSON array; NULL: the usual two */
     char *default_ulimit, *default_ulimits, *default_shm_size, *dns, *dns_options, *dns_search;
     char *log_driver, *log_options, *default_ipc_mode, *default_cgroupns_mode, *cgroup_parent;
     char *seccomp_profile; /* builtin, unconfined, or a file's absolute path */

@@ -116,6 +116,25 @@ static struct err gc_policy(struct daemon *d, struct image_gc_policy *ret) {
     return OK;
 }
 
+/* Where devices by name are specified. */
+static struct err cdi_dirs(struct daemon *d, const char *const **ret) {
+    CLEAN_JSON struct json *list = NULL;
+    const char *text = d->config.cdi_spec_dirs;
+    TRYF(json_parse(str_of(text ? text : "[\"/etc/cdi\",\"/var/run/cdi\"]"), &list),
+         "cdi-spec-dirs");
+    const char **dirs = arena_array(&d->arena, json_len(list) + 1, sizeof(*dirs));
+    struct strs shown = {.present = true};
+    for (size_t i = 0; i < json_len(list); i++) {
+        dirs[i] = arena_str(&d->arena, json_str(json_at(list, i)));
+        if (dirs[i][0] != '/')
+            return err_new(ERR_INVALID, "cdi-spec-dirs: '%s' is not an absolute path", dirs[i]);
+        strs_add(&shown, &d->arena, dirs[i]);
+    }
+    d->api.cdi_spec_dirs = shown;
+    *ret = dirs;
+    return OK;
+}
+
 static struct err open_nouns(struct daemon *d) {
     const struct daemon_config *c = &d->config;
     struct api *a = &d->api;
@@ -173,6 +192,7 @@ static struct err open_nouns(struct daemon *d) {
         .worker_program = a->worker_program,
         .defaults = &d->defaults,
     };
+    TRY(cdi_dirs(d, &containers.cdi_dirs));
     TRY(defaults_read(c, &d->arena, &d->defaults));
     return err_wrap(containers_open(&containers, &a->containers), "containers");
 }

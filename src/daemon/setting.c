@@ -118,6 +118,10 @@ const struct setting settings[] = {
             .kind = SETTING_LIST, .help = "option of containers' resolv.conf (repeatable)"),
     SETTING(dns_search, .option = "dns-search", .key = "dns-search", .argument = "DOMAIN",
             .kind = SETTING_LIST, .help = "domain that containers search in (repeatable)"),
+    SETTING(cdi_spec_dirs, .option = "cdi-spec-dir", .key = "cdi-spec-dirs", .argument = "DIR",
+            .kind = SETTING_LIST,
+            .help = "specifications of devices by name, the later going first (repeatable; "
+                    "default /etc/cdi, /var/run/cdi)"),
     SETTING(log_driver, .option = "log-driver", .key = "log-driver", .argument = "DRIVER",
             .help = "log driver of containers (default json-file)"),
     SETTING(log_options, .option = "log-opt", .key = "log-opts", .argument = "NAME=VALUE",

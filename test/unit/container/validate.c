@@ -34,22 +34,20 @@ TEST(ordinary_requests_pass) {
 }
 
 TEST(what_is_not_supported_is_refused_by_name) {
-    refused("\"Privileged\":true", ERR_UNSUPPORTED, "Privileged");
-    refused("\"VolumesFrom\":[\"x\"]", ERR_UNSUPPORTED, "VolumesFrom");
-    refused("\"Devices\":[{\"PathOnHost\":\"/dev/null\"}]", ERR_UNSUPPORTED, "Devices");
     refused("\"DeviceRequests\":[{\"Count\":-1}]", ERR_UNSUPPORTED, "DeviceRequests");
-    refused("\"Init\":true", ERR_UNSUPPORTED, "Init");
-    refused("\"PidMode\":\"container:x\"", ERR_UNSUPPORTED, "PidMode");
-    refused("\"NetworkMode\":\"container:x\"", ERR_UNSUPPORTED, "container:");
-    refused("\"Runtime\":\"kata\"", ERR_UNSUPPORTED, "Runtime");
+    refused("\"Runtime\":\"kata\"", ERR_INVALID, "unknown or invalid runtime name");
     refused("\"UsernsMode\":\"private\"", ERR_UNSUPPORTED, "UsernsMode");
-    refused("\"SecurityOpt\":[\"apparmor=mine\"]", ERR_UNSUPPORTED, "apparmor=mine");
     refused("\"LogConfig\":{\"Type\":\"syslog\"}", ERR_UNSUPPORTED, "syslog");
-    refused("\"StorageOpt\":{\"size\":\"1g\"}", ERR_UNSUPPORTED, "StorageOpt");
-    refused("\"OomKillDisable\":true", ERR_UNSUPPORTED, "OomKillDisable");
 }
 
 TEST(what_is_wrong_is_named) {
+    refused("\"CpuRealtimePeriod\":1000,\"CpuRealtimeRuntime\":2000", ERR_INVALID, "real-time");
+    refused("\"BlkioWeightDevice\":[{\"Path\":\"/dev/sda\",\"Weight\":5}]", ERR_INVALID,
+            "weight device");
+    refused("\"DeviceRequests\":[{\"Driver\":\"cdi\",\"DeviceIDs\":[\"gpu\"]}]", ERR_INVALID,
+            "CDI");
+    refused("\"LogConfig\":{\"Config\":{\"compress\":\"true\",\"max-file\":\"1\"}}", ERR_INVALID,
+            "compress");
     refused("\"Memory\":1000", ERR_INVALID, "6MB");
     refused("\"MemorySwap\":100000000", ERR_INVALID, "Memory limit");
     refused("\"NanoCpus\":99000000000000", ERR_INVALID, "range of CPUs");
