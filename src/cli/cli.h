@@ -10,3 +10,10 @@
 #pragma once
 
 int cli_main(int argc, char **argv);
+
+/* What corten-import does, a program of its own, because hashing and inflating need libraries that
+ * the command line starts without. argv: program, host as client_open takes it, data root of a
+ * dockerd that is stopped, "--apply" or "--dry-run". The exit status. */
+int import_docker_main(int argc, char **argv);
+/* What corten-backup does; argv: program, data root, where to. */
+int backup_main(int argc, char **argv);

@@ -68,9 +68,11 @@
     X(save)               \
     X(start)              \
     X(stop)               \
+    X(system_backup)      \
     X(system_check)       \
     X(system_df)          \
     X(system_gc)          \
+    X(system_import)      \
     X(image_squash)       \
     X(image_referrers)    \
     X(tag)                \

@@ -11,6 +11,7 @@
 #define MOUNTINFO_MAX (8u << 20)
 #define FILE_MAX (1u << 20)
 #define MAKE_TRIES 16 /* somebody removes the empty parent while we make the child */
+#define PROCS_MAX (1u << 20)
 
 static const char *const names[CGROUP_COUNT] = {
     [CGROUP_CPU] = "cpu",           [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",
@@ -216,8 +217,31 @@ static void prepare_cpuset(int parent, int dir) {
     err_ignore(file_write_at(dir, "cgroup.clone_children", STR("1")));
 }
 
+/* The root of a cgroup namespace, when we run in a container, is not exempt from v2's rule that a
+ * cgroup has either processes or children with controllers: its processes move below it, as a
+ * container that runs an init system of its own does it. What is born meanwhile is moved by the
+ * next round. */
+static struct err make_way(int root) {
+    static const char name[] = "corten-init";
+    if (mkdirat(root, name, 0755) < 0 && errno != EEXIST)
+        return err_errno(errno, "make cgroup '%s'", name);
+    CLEAN_FD int below = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (below < 0)
+        return err_errno(errno, "open cgroup '%s'", name);
+    for (int round = 0; round < MAKE_TRIES; round++) {
+        CLEAN_BUF struct buf pids = {0};
+        TRY(file_read_at(root, "cgroup.procs", PROCS_MAX, &pids));
+        struct str rest = str_trim(buf_str(&pids)), pid;
+        if (rest.len == 0)
+            return OK;
+        while (str_next(&rest, '\n', &pid))
+            err_ignore(file_write_at(below, "cgroup.procs", pid)); /* it has ended: fine */
+    }
+    return OK; /* whether it was enough shows when the controllers are enabled */
+}
+
 /* Controllers that the host has in this tree are handed down to dir's children. */
-static struct err enable_controllers(const struct cgroup_host *h, int tree, int dir) {
+static struct err enable_controllers(const struct cgroup_host *h, int tree, int dir, bool root) {
     static const char *const v2_names[CGROUP_COUNT] = {
         [CGROUP_CPU] = "cpu",  [CGROUP_CPUSET] = "cpuset", [CGROUP_MEMORY] = "memory",
         [CGROUP_BLKIO] = "io", [CGROUP_PIDS] = "pids",     [CGROUP_HUGETLB] = "hugetlb",
@@ -236,8 +260,13 @@ static struct err enable_controllers(const struct cgroup_host *h, int tree, int 
     }
     if (!want.len)
         return OK;
-    return err_wrap(file_write_at(dir, "cgroup.subtree_control", buf_str(&want)),
-                    "enable cgroup controllers '%s'", buf_cstr(&want));
+    struct err e = file_write_at(dir, "cgroup.subtree_control", buf_str(&want));
+    if (root && err_errnum(e) == EBUSY) {
+        err_free(e);
+        TRY(make_way(dir));
+        e = file_write_at(dir, "cgroup.subtree_control", buf_str(&want));
+    }
+    return err_wrap(e, "enable cgroup controllers '%s'", buf_cstr(&want));
 }
 
 static int open_dir_at(int dir, const char *name) {
@@ -252,11 +281,12 @@ static struct err open_parent(const struct cgroup_host *h, int tree, const char 
     if (dir < 0)
         return err_errno(errno, "open cgroup hierarchy '%s'", t->mount);
     struct str rest = str_from(str_of(path), 1), name, tail;
-    while (str_cut(rest, '/', &name, &tail)) {
+    bool root = true;
+    for (; str_cut(rest, '/', &name, &tail); root = false) {
         char text[256];
         snprintf(text, sizeof(text), "%.*s", STR_ARG(name));
         if (t->v2)
-            TRYF(enable_controllers(h, tree, dir), "%s", t->mount);
+            TRYF(enable_controllers(h, tree, dir, root), "%s", t->mount);
         bool made = mkdirat(dir, text, 0755) == 0;
         if (!made && errno != EEXIST)
             return err_errno(errno, "make cgroup '%s' in %s", text, t->mount);
@@ -270,7 +300,7 @@ static struct err open_parent(const struct cgroup_host *h, int tree, const char 
         rest = tail;
     }
     if (t->v2)
-        TRYF(enable_controllers(h, tree, dir), "%s", t->mount);
+        TRYF(enable_controllers(h, tree, dir, root), "%s", t->mount);
     *ret_dir = TAKE_FD(dir);
     *ret_name = path + (rest.p - path);
     return OK;

@@ -44,7 +44,7 @@ step "the package"
 deb=$(ls "$root"/.cache/package/corten_*.deb 2>/dev/null | head -1)
 if [ -n "$deb" ] && [ "$deb" -nt "$bin/cortend" ]; then
     mkdir "$TEST_TMP/deb" && dpkg-deb -x "$deb" "$TEST_TMP/deb" || fail "dpkg-deb"
-    for p in corten cortend corten-monitor corten-worker corten-build corten-runtime corten-init corten-container corten-dns corten-relay; do
+    for p in corten cortend corten-monitor corten-worker corten-build corten-runtime corten-init corten-container corten-dns corten-relay corten-compress corten-import corten-backup; do
         [ -x "$TEST_TMP/deb/usr/lib/corten/$p" ] || fail "the package lacks $p"
     done
     expect_eq "$(readlink "$TEST_TMP/deb/usr/bin/corten")" ../lib/corten/corten
