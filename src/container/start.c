@@ -34,6 +34,7 @@ struct start_job {
     struct list taken; /* the clients that moved into prestart */
     struct list kept;  /* copies of those that wait: a start that fails does not end their wait */
     /* filled by work */
+    struct monitor_born born;
     struct monitor_started started;
 };
 
@@ -250,8 +251,6 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
     TRY(container_seccomp_open(c, &seccomp));
     TRY(container_shm_open(&j->joined, &shm));
     struct monitor_start s = {
-        .program = c->all->config.monitor_program,
-        .program_fd = c->all->monitor_fd,
         .id = c->id,
         .run_dir_fd = run_dir,
         .config = buf_str(&j->config),
@@ -286,7 +285,7 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
     TRY(container_log_settings(c, &j->arena, &s));
     TRY(container_health_settings(c, &j->arena, &s.health));
     TRY(container_method_settings(c, &j->arena, &s.methods, &s.methods_n));
-    return monitor_spawn(&s, &j->started);
+    return monitor_spawn(&s, &j->born, &j->started);
 }
 
 static struct err start_steps(struct start_job *j) {
@@ -297,6 +296,8 @@ static struct err start_steps(struct start_job *j) {
     if (run_dir < 0)
         return err_errno(errno, "open the run directory");
     monitor_await(c->monitor_pid, c->id);
+    /* Loads on another processor while this one makes the network. */
+    TRY(monitor_bear(c->all->config.monitor_program, c->all->monitor_fd, c->id, &j->born));
     TRY(container_root_make(c, &j->root));
     TRY(write_files(j, run_dir));
     TRY(fill_volumes(j));
@@ -311,6 +312,7 @@ static struct err start_work(void *job) {
     struct start_job *j = job;
     struct err e = start_steps(j);
     if (err_failed(e)) {
+        monitor_bury(&j->born);
         container_net_down(&j->net);
         err_ignore(dir_remove(j->c->all->run_fd, j->c->id));
     }
@@ -434,6 +436,7 @@ void container_start(struct container *c, container_done *done, void *arg) {
     struct start_job *j = NEW(struct start_job);
     j->c = c;
     j->net = CONTAINER_NET_JOB;
+    j->born = MONITOR_UNBORN;
     j->done = done;
     j->arg = arg;
     j->joined = (struct box_joined){-1, -1, -1};

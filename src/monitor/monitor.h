@@ -16,8 +16,8 @@
  * additionally waits up to 10 s for a daemon to come back, because clients ask it for the exit code
  * after EOF.
  *
- * Thread: monitor_spawn/monitor_dial block (pool thread or start-up); everything else: loop.
- * Tests: test/unit/monitor (protocol, recordings), test/kernel/monitor-*.c (real containers).
+ * Thread: monitor_bear/monitor_spawn/monitor_dial block (pool thread or start-up); everything else:
+ * loop. Tests: test/unit/monitor (protocol, recordings), test/kernel/monitor-*.c (real containers).
  */
 #pragma once
 #include "http/http.h"
@@ -116,9 +116,6 @@ struct monitor_ports {
 };
 
 struct monitor_start {
-    const char *program; /* absolute path of corten-monitor */
-    int program_fd; /* the same from mount_readonly_program, borrowed; 0 or -1: made for this start
-                     */
     const char *id;
     int run_dir_fd;    /* <run-root>/container/<id>, borrowed */
     struct str config; /* OCI config.json text */
@@ -188,11 +185,24 @@ struct monitor_started {
     uint64_t start_time; /* of init, /proc/PID/stat field 22 */
     int64_t started_at;  /* wall ns */
 };
-/* Spawns a monitor and waits until the program in the container runs or the start failed (kinds as
- * runtime_start). After a failure nothing is left but the clients: they have been answered. Blocks.
- */
-struct err monitor_spawn(const struct monitor_start *s, struct monitor_started *ret);
-
+/* A monitor's process that knows nothing yet: it loads while its parent makes what the start needs,
+ * and ends by itself when the parent does. */
+struct monitor_born {
+    int conn, pidfd; /* -1: none */
+    pid_t pid;
+};
+#define MONITOR_UNBORN ((struct monitor_born){-1, -1, 0})
+/* program: absolute path of corten-monitor; program_fd: the same from mount_readonly_program,
+ * borrowed (0 or -1: made here). Blocks. */
+struct err monitor_bear(const char *program, int program_fd, const char *id,
+                        struct monitor_born *ret);
+/* Ends one that is not to be started; none: nothing. Blocks. */
+void monitor_bury(struct monitor_born *b);
+/* Tells the monitor what to start and waits until the program in the container runs or the start
+ * failed (kinds as runtime_start). Takes b over. After a failure nothing is left but the clients:
+ * they have been answered. Blocks. */
+struct err monitor_spawn(const struct monitor_start *s, struct monitor_born *b,
+                         struct monitor_started *ret);
 /* Waits until what the monitor of an earlier run of the container held mounted is gone; pid: of any
  * process, 0: none. Pool. */
 void monitor_await(pid_t pid, const char *id);

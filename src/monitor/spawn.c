@@ -77,16 +77,17 @@ static struct err receive_started(int fd, struct monitor_started *ret) {
     return OK;
 }
 
-static struct err spawn_program(const struct monitor_start *s, int sock, struct spawned *ret) {
-    char *argv[] = {(char *)"corten-monitor", (char *)s->id, NULL};
+static struct err spawn_program(const char *path, int program_fd, const char *id, int sock,
+                                struct spawned *ret) {
+    char *argv[] = {(char *)"corten-monitor", (char *)id, NULL};
     /* The daemon's standard error is where a monitor's own log lines go. */
     struct spawn_fd fds[] = {{.source = sock, .target = 3}, {.source = 2, .target = 2}};
     /* From a read-only mount, so that nothing that runs towards a container can overwrite it. */
     CLEAN_FD
     int program = -1;
-    if (s->program_fd <= 0)
-        TRY(mount_readonly_program(s->program, &program));
-    struct spawn sp = {.program_fd = program >= 0 ? program : s->program_fd,
+    if (program_fd <= 0)
+        TRY(mount_readonly_program(path, &program));
+    struct spawn sp = {.program_fd = program >= 0 ? program : program_fd,
                        .argv = argv,
                        .fds = fds,
                        .fds_n = ARRAY_LEN(fds),
@@ -95,48 +96,60 @@ static struct err spawn_program(const struct monitor_start *s, int sock, struct 
     return spawn(&sp, ret);
 }
 
-/* A failed monitor ends by itself; one that hangs is killed. Either way it is reaped here. */
-static void bury(struct spawned *p) {
-    if (!pidfd_wait(p->pidfd, 1000))
-        err_ignore(pidfd_signal(p->pidfd, SIGKILL)); /* ended meanwhile */
-    struct pidfd_exit x;
-    err_ignore(pidfd_reap(p->pidfd, &x)); /* nothing more to be done */
-}
-
-struct err monitor_spawn(const struct monitor_start *s, struct monitor_started *ret) {
+struct err monitor_bear(const char *path, int program_fd, const char *id,
+                        struct monitor_born *ret) {
     int pair[2] = {-1, -1};
     struct spawned p = {.pidfd = -1};
-    struct err e = msg_pair(pair);
+    TRY(msg_pair(pair));
     CLEAN_FD
     int ours = pair[0];
-    int theirs = pair[1];
-    if (!err_failed(e))
-        e = spawn_program(s, theirs, &p);
-    fd_close(
-        theirs); /* before waiting: a monitor that dies must be seen as the end of its socket */
+    /* Closed here: a monitor that dies must be seen as the end of its socket. */
     CLEAN_FD
-    int pidfd = p.pidfd;
-    if (!err_failed(e)) {
-        e = send_start(ours, s);
-        struct monitor_started started = {0};
-        if (!err_failed(e))
-            e = receive_started(ours, &started);
-        if (err_failed(e))
-            bury(&p);
-        else
-            *ret = started;
-    }
+    int theirs = pair[1];
+    TRY(spawn_program(path, program_fd, id, theirs, &p));
+    *ret = (struct monitor_born){.conn = TAKE_FD(ours), .pidfd = p.pidfd, .pid = p.pid};
+    return OK;
+}
+
+/* One that has not been told anything, or failed, ends by itself; one that hangs is killed. */
+void monitor_bury(struct monitor_born *b) {
+    if (b->pidfd < 0)
+        return;
+    b->conn = fd_close(b->conn);
+    if (!pidfd_wait(b->pidfd, 1000))
+        err_ignore(pidfd_signal(b->pidfd, SIGKILL)); /* ended meanwhile */
+    struct pidfd_exit x;
+    err_ignore(pidfd_reap(b->pidfd, &x)); /* nothing more to be done */
+    *b = MONITOR_UNBORN;
+}
+
+static struct err start_born(const struct monitor_start *s, struct monitor_born *b,
+                             struct monitor_started *ret) {
+    struct monitor_started started = {0};
+    TRY(send_start(b->conn, s));
+    TRY(receive_started(b->conn, &started));
+    started.monitor_pid = b->pid;
+    *ret = started;
+    return OK;
+}
+
+struct err monitor_spawn(const struct monitor_start *s, struct monitor_born *b,
+                         struct monitor_started *ret) {
+    struct err e = start_born(s, b, ret);
     for (size_t i = 0; i < s->prestart_n; i++)
         http_taken_done(s->prestart[i].client.taken);
-    if (!err_failed(e)) {
-        ret->monitor_pid = p.pid;
-        /* The socket remembers whose other end it is: monitor_new reaps it by that. Nothing else is
-         * done with a socket's owner unless it asks for signals. */
-        if (fcntl(ours, F_SETOWN, p.pid) < 0)
-            log_warn("container %s: its monitor will not be reaped: %s", s->id, strerror(errno));
-        ret->conn = TAKE_FD(ours);
+    if (err_failed(e)) {
+        monitor_bury(b);
+        return e;
     }
-    return e;
+    /* The socket remembers whose other end it is: monitor_new reaps it by that. Nothing else is
+     * done with a socket's owner unless it asks for signals. */
+    if (fcntl(b->conn, F_SETOWN, b->pid) < 0)
+        log_warn("container %s: its monitor will not be reaped: %s", s->id, strerror(errno));
+    ret->conn = b->conn;
+    fd_close(b->pidfd);
+    *b = MONITOR_UNBORN;
+    return OK;
 }
 
 /* Pids are used again: the name and the argument say whose it is. */

@@ -213,7 +213,6 @@ static inline struct err lab_spawn(struct lab *b, const struct lab_options *o) {
     CLEAN_FREE char *config = box_config(&box, cgroup);
     static const char *const layers[] = {"base"};
     struct monitor_start s = {
-        .program = lab_program(),
         .id = "lab",
         .run_dir_fd = b->run,
         .config = str_of(config),
@@ -239,7 +238,9 @@ static inline struct err lab_spawn(struct lab *b, const struct lab_options *o) {
     };
     b->loop = loop_new();
     b->timer = timer_new(b->loop, 3600 * NSEC_PER_SEC, 0, lab_timeout, b);
-    struct err e = monitor_spawn(&s, &b->started);
+    struct monitor_born born = MONITOR_UNBORN;
+    assert_ok(monitor_bear(lab_program(), -1, s.id, &born));
+    struct err e = monitor_spawn(&s, &born, &b->started);
     if (before)
         waitpid(before, NULL, 0);
     TRY(e);
