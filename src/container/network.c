@@ -150,6 +150,8 @@ struct err container_net_reserve(struct container *c, struct arena *a, struct ne
         return reserve_joined(c, j);
     if (!container_has_endpoints(mode)) {
         j->driver = strcmp(mode, "host") ? NETWORK_NONE : NETWORK_HOST;
+        if (j->driver == NETWORK_NONE)
+            j->spare = network_spare_take(c->all->config.networks);
         return OK;
     }
     if (!c->networking || !c->networking->endpoints.n) {
@@ -176,6 +178,8 @@ struct err container_net_reserve(struct container *c, struct arena *a, struct ne
         container_net_release(c, j);
         return e;
     }
+    if (j->plans.n)
+        j->plans.items[0]->spare = network_spare_take(c->all->config.networks);
     for (size_t i = 0; i < j->plans.n; i++)
         j->names |= j->plans.items[i]->user_defined;
     if (j->names) /* before the program runs: its first question is answered */
@@ -209,6 +213,7 @@ void container_net_release(struct container *c, struct net_job *j) {
         endpoint_plan_free(j->plans.items[i]);
     }
     vec_done(&j->plans);
+    j->spare = network_spare_free(j->spare);
     if (j->names)
         network_member_drop(c->all->config.networks, c->id);
     j->names_fds[0] = fd_close(j->names_fds[0]);
@@ -264,7 +269,7 @@ struct err container_net_up(struct net_job *j, int run_dir, struct endpoint_live
                         "join the network of container %s", j->joined_id);
     if (!j->plans
              .n) /* `none` has a loopback interface that works; the host's network is the host's */
-        return j->driver == NETWORK_NONE ? network_none_up(&live->netns_fd) : OK;
+        return j->driver == NETWORK_NONE ? network_none_up(TAKE(j->spare), &live->netns_fd) : OK;
     TRY(endpoint_up(j->plans.items[0], -1, live));
     j->up = 1;
     TRY(up_more(j, live));
@@ -284,6 +289,8 @@ void container_net_settle(struct container *c, struct net_job *j) {
         vec_push(&c->endpoints, j->plans.items[i]);
     }
     vec_done(&j->plans);
+    if (c->endpoints.n || j->driver == NETWORK_NONE)
+        network_spare_order(c->all->config.networks);
     j->names_fds[0] = fd_close(j->names_fds[0]); /* the monitor has them */
     j->names_fds[1] = fd_close(j->names_fds[1]);
     container_names_tell(c, c->endpoints.items, c->endpoints.n, true);

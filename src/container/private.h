@@ -247,6 +247,7 @@ struct net_job {
     struct endpoint_plans plans; /* the way out first */
     enum network_driver driver;  /* without plans and joined_pid: host or none */
     size_t up;                   /* plans that are up */
+    struct network_spare *spare; /* for the driver none; or NULL */
     bool names;                  /* corten-dns answers */
     int names_fds[2];            /* after container_net_up, owned; see network_names_up */
     pid_t joined_pid;            /* container:REF; 0: none */

@@ -328,6 +328,7 @@ struct endpoint_plan {
     char table[32];
     char *nft_program, *run_dir;
     struct nft_sockets *sockets; /* borrowed from struct networks; NULL: none */
+    struct network_spare *spare; /* the namespace for endpoint_up; NULL: made there */
     struct port_requests requests;
     struct port_mappings ports; /* filled by endpoint_up */
     struct strv warnings;       /* filled by endpoint_up */
@@ -363,8 +364,16 @@ void endpoint_live_done(struct endpoint_live *l);
  * copy). A port that another program has is ERR_SYSTEM "listen tcp4 0.0.0.0:8080: bind: address
  * already in use", as the peer. ret holds descriptors until endpoint_live_done. */
 struct err endpoint_up(struct endpoint_plan *p, int netns_fd, struct endpoint_live *ret);
-/* A network namespace with lo up and nothing else, for network `none`. *Pool*. */
-struct err network_none_up(int *ret_netns_fd);
+/* A network namespace with lo up and nothing else, for network `none`. *Pool*. spare: NULL or one
+ * that is used up. */
+struct err network_none_up(struct network_spare *spare, int *ret_netns_fd);
+
+/* Namespaces made ahead (spare.c). *Loop*. One for a start, or NULL; a plan's `spare` takes it. */
+struct network_spare;
+struct network_spare *network_spare_take(struct networks *n);
+struct network_spare *network_spare_free(struct network_spare *s);
+/* A start has gone well: the next one is to find one ready. */
+void network_spare_order(struct networks *n);
 /* Loop, after a successful endpoint_up: the facts become visible (inspect, port list), event
  * connect. */
 const struct endpoint *endpoint_settle(struct networks *n, const struct endpoint_plan *p);

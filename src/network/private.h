@@ -120,7 +120,18 @@ struct networks {
     struct names *names;
     struct relay_host *relay; /* NULL: not configured */
     struct settle *settling;  /* the job that is under way, or NULL */
+    struct spares *spares;
 };
+
+/* Namespaces made ahead: spare.c. */
+struct network_spare {
+    int netns_fd;
+    struct netlink in; /* a socket inside */
+};
+struct spares *spares_new(struct networks *n);
+struct spares *spares_free(struct spares *s);
+/* Pool. A new namespace: lo up, IPv6 off for all but lo. Written only on success. */
+struct err network_empty(struct netlink *ret_in, int *ret_fd);
 
 /* The daemon's end of corten-dns: names.c. */
 struct names *names_new(struct networks *n, const char *program);

@@ -244,6 +244,7 @@ struct err networks_open(struct store *s, struct loop *l, const struct networks_
     n->loop = l;
     bus_init(&n->bus);
     n->sockets = nft_sockets_new();
+    n->spares = spares_new(n);
     struct err e = configure(n, config);
     if (!err_failed(e))
         e = network_rows_load(n);
@@ -264,6 +265,7 @@ struct networks *networks_close(struct networks *n) {
     if (!n)
         return NULL;
     settle_forget(n);
+    n->spares = spares_free(n->spares);
     n->names = names_free(n->names);
     n->relay = relay_free(n->relay);
     size_t it = 0;

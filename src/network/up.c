@@ -89,6 +89,12 @@ static struct err set_up_inside(void *arg) {
     return netlink_open(NETLINK_ROUTE, arg);
 }
 
+static void use_spare(struct network_spare *s, struct netlink *ret_inside, int *ret_fd) {
+    *ret_inside = s->in;
+    *ret_fd = s->netns_fd;
+    free(s);
+}
+
 static struct err enter_given(int given, struct netlink *ret_inside, int *ret_fd) {
     CLEAN_FD
     int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
@@ -238,6 +244,8 @@ static struct err bring_up(struct endpoint_plan *p, int netns_fd, struct endpoin
     CLEAN_NETLINK struct netlink in = NETLINK_NONE;
     if (netns_fd >= 0)
         TRY(enter_given(netns_fd, &in, &l.netns_fd));
+    else if (p->spare)
+        use_spare(TAKE(p->spare), &in, &l.netns_fd);
     else
         TRY(ns_setup_net(set_up_inside, &in, &l.netns_fd));
     struct err e = *p->parent.name ? connect_to_parent(p, l.netns_fd, &in)
@@ -310,13 +318,23 @@ struct err endpoint_down(const struct endpoint_plan *p) {
     return rules_unpublish(&what);
 }
 
-struct err network_none_up(int *ret_netns_fd) {
+struct err network_empty(struct netlink *ret_in, int *ret_fd) {
     CLEAN_FD
     int fd = -1;
     CLEAN_NETLINK struct netlink in = NETLINK_NONE;
     TRY(ns_setup_net(set_up_inside, &in, &fd));
     TRY(link_lo_up(&in));
-    *ret_netns_fd = TAKE_FD(fd);
+    *ret_in = in;
+    in = NETLINK_NONE;
+    *ret_fd = TAKE_FD(fd);
+    return OK;
+}
+
+struct err network_none_up(struct network_spare *spare, int *ret_netns_fd) {
+    CLEAN_NETLINK struct netlink in = NETLINK_NONE;
+    if (!spare)
+        return network_empty(&in, ret_netns_fd);
+    use_spare(spare, &in, ret_netns_fd);
     return OK;
 }
 

@@ -35,7 +35,7 @@ TEST(lo_works_in_network_none) {
     if (geteuid() != 0)
         SKIP("needs root");
     CLEAN_FD int ns = -1;
-    assert_ok(network_none_up(&ns));
+    assert_ok(network_none_up(NULL, &ns));
     CLEAN_FD int server = lab_serve(ns, SOCK_STREAM, "127.0.0.1", 80);
     lab_reach(ns, "127.0.0.1", 80, server, NULL);
     lab_unreached(ns, "198.51.100.1", 80);

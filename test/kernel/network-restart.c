@@ -254,3 +254,42 @@ TEST(subnet_moves_out_of_the_way) {
     daemon_stop(&d);
     lab_close(&lab);
 }
+
+static struct network_spare *spare_made(struct daemon *d) {
+    struct network_spare *s = NULL;
+    network_spare_order(d->networks);
+    while (!(s = network_spare_take(d->networks)))
+        loop_step(d->loop);
+    return s;
+}
+
+/* A namespace made ahead is as good as one made by the start, and no two starts get the same. */
+TEST(a_namespace_made_ahead) {
+    struct lab lab;
+    lab_shared(&lab);
+    struct daemon d = {0};
+    daemon_start(&d, &lab);
+    assert_null(network_spare_take(d.networks)); /* nothing before the first start */
+    struct box a = {.plan = reserve(&d, "bridge", "a", "8080")};
+    a.plan->spare = spare_made(&d);
+    assert_null(network_spare_take(d.networks));
+    up(&d, &a);
+    assert_null(a.plan->spare);
+    CLEAN_FD int server = lab_serve(a.live.netns_fd, SOCK_STREAM, "0.0.0.0", 80);
+    lab_reach(lab.host, "127.0.0.1", 8080, server, NULL);
+    int back = -1;
+    char off[4] = "";
+    assert_ok(ns_enter_net(a.live.netns_fd, &back));
+    CLEAN_FD int fd = open("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", O_RDONLY | O_CLOEXEC);
+    assert_true(fd < 0 || read(fd, off, 2) == 2);
+    ns_leave_net(back);
+    assert_true(fd < 0 || off[0] == '1');
+    down(&d, &a);
+    CLEAN_FD int none = -1;
+    assert_ok(network_none_up(spare_made(&d), &none));
+    CLEAN_FD int local = lab_serve(none, SOCK_STREAM, "127.0.0.1", 80);
+    lab_reach(none, "127.0.0.1", 80, local, NULL);
+    network_spare_order(d.networks); /* closed while it is made, or with it ready */
+    daemon_stop(&d);
+    lab_close(&lab);
+}
