@@ -254,13 +254,15 @@ static struct err check_config(const struct api_config *c) {
 void container_discard(struct api_host_config *h, struct arena *a, struct strs *ret_warnings) {
     struct runtime_features f = {0};
     struct api_resources *r = &h->resources;
-    CLEAN_ERR struct err unknown = runtime_detect(&f);
     if (r->kernel_memory != 0) {
         strs_add(ret_warnings, a,
                  "Specifying a kernel memory limit is deprecated and this kernel has none: "
                  "discarded.");
         r->kernel_memory = 0;
     }
+    if (r->memory <= 0 && !r->memory_swappiness && !r->oom_kill_disable)
+        return; /* looking at the host takes longer than all the rest of a create's checks */
+    CLEAN_ERR struct err unknown = runtime_detect(&f);
     if (err_failed(unknown))
         return;
     if (r->memory > 0 && r->memory_swap != -1 && !f.swap) {
