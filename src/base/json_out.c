@@ -149,9 +149,31 @@ static const char *escape_of(struct str s, size_t n, char hex[8]) {
     return NULL;
 }
 
+/* How much of s needs no look: most texts, whole. */
+static size_t plain_len(struct str s) {
+    size_t n = 0;
+    while (n < s.len && (unsigned char)s.p[n] >= 0x20 && (unsigned char)s.p[n] < 0x80 &&
+           s.p[n] != '"' && s.p[n] != '\\')
+        n++;
+    return n;
+}
+
+/* In one piece, whose room is asked for once. */
+static void quote_plain(struct buf *out, struct str s) {
+    char *p = buf_room(out, s.len + 2);
+    p[0] = '"';
+    memcpy(p + 1, s.p, s.len);
+    p[s.len + 1] = '"';
+    buf_added(out, s.len + 2);
+}
+
 void json_quote(struct buf *out, struct str s) {
-    size_t from = 0, at = 0;
+    size_t from = 0, at = plain_len(s);
     char hex[8];
+    if (at == s.len && s.len && !out->max) {
+        quote_plain(out, s);
+        return;
+    }
     buf_addc(out, '"');
     while (at < s.len) {
         unsigned char c = (unsigned char)s.p[at];
