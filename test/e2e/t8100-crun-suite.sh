@@ -59,6 +59,7 @@ run_suite "$bin/corten-runtime" "$TEST_TMP/corten.out" ""
 passed=$(wc -l <"$TEST_TMP/corten.out.passed")
 echo "$passed passed"
 if [ -f "$TEST_TMP/crun.out.passed" ]; then
+    echo "$(wc -l <"$TEST_TMP/crun.out.passed") passed by crun itself"
     missing=$(comm -23 "$TEST_TMP/crun.out.passed" "$TEST_TMP/corten.out.passed" | grep -v ' sd-notify')
     [ -z "$missing" ] || { cat "$TEST_TMP/corten.out"; fail "crun passes, corten-runtime does not: $missing"; }
 else

@@ -50,18 +50,6 @@ struct lab {
     char probe_output[8192];
 };
 
-/* A helper program of the machine. 0: it worked. */
-static inline int system_ok(const char *script) {
-    pid_t pid = fork();
-    if (pid == 0) {
-        execl("/bin/sh", "sh", "-c", script, (char *)NULL);
-        _exit(127);
-    }
-    int status = -1;
-    waitpid(pid, &status, 0);
-    return status;
-}
-
 /* --- events ------------------------------------------------------------------------------------
  */
 

@@ -312,6 +312,36 @@ TEST(an_apparmor_profile_that_cannot_be_applied_is_an_error) { /* row 10 */
     box_leave();
 }
 
+/* Where AppArmor is (the VM has it), and its parser is installed. */
+TEST(an_apparmor_profile_confines_the_container) {
+    box_enter();
+    char on = 'N';
+    CLEAN_FD int fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, &on, 1) != 1 || on != 'Y' || access("/sbin/apparmor_parser", X_OK) < 0) {
+        box_leave();
+        SKIP("needs AppArmor and apparmor_parser");
+        return;
+    }
+    put_file("profile", "profile corten-kernel-test flags=(attach_disconnected,mediate_deleted) {\n"
+                        "  file, capability, network, signal, ptrace, mount, umount, pivot_root,\n"
+                        "  unix, dbus,\n"
+                        "  deny /tmp/** w,\n"
+                        "}\n");
+    mkdir("/sys/kernel/security", 0755); /* is there, and not always mounted */
+    if (access("/sys/kernel/security/apparmor", F_OK) < 0)
+        mount("securityfs", "/sys/kernel/security", "securityfs", 0, NULL);
+    assert_int_equal(system_ok("/sbin/apparmor_parser -K -r profile"), 0);
+    int status;
+    CLEAN_FREE char *out = box_run(
+        &(struct box_options){.script = "cat /proc/self/attr/current; echo x >/tmp/x; echo $?",
+                              .process = ",\"apparmorProfile\":\"corten-kernel-test\""},
+        &status);
+    system_ok("/sbin/apparmor_parser -R profile");
+    assert_non_null(strstr(out, "corten-kernel-test (enforce)\n"));
+    assert_non_null(strstr(out, "/tmp/x: Permission denied\n1\n"));
+    box_leave();
+}
+
 TEST(errors_of_exec_are_the_peers) {
     box_enter();
     static const struct {
