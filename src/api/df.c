@@ -10,7 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum df_type { DF_CONTAINER = 1, DF_IMAGE = 2, DF_VOLUME = 4, DF_BUILD_CACHE = 8 };
+enum df_type {
+    DF_CONTAINER = 1,
+    DF_IMAGE = 2,
+    DF_VOLUME = 4,
+    DF_BUILD_CACHE = 8,
+    DF_COPY = 16, /* never asked for: the whole root of a container, for DF_IMAGE */
+};
 
 /* One directory to measure; key is a container's id or a volume's name, from different name spaces.
  */
@@ -69,13 +75,29 @@ static int64_t measured(const struct df *d, enum df_type type, const char *key) 
     return -1;
 }
 
-/* Everything below image/ that is not said to be build cache, as du counts it: so the parts of the
- * answer add up. */
+/* What containers have of their images in directories of their own (vfs, btrfs), as du counts it:
+ * shared data, too. */
+static int64_t copies_size(const struct df *d) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < d->measures.n; i++) {
+        const struct measure *m = &d->measures.items[i];
+        if (m->type != DF_COPY)
+            continue;
+        int64_t written = measured(d, DF_CONTAINER, m->key);
+        sum += MAX(m->bytes - MAX(written, INT64_C(0)), INT64_C(0));
+    }
+    return sum;
+}
+
+/* Everything below image/ that is not said to be build cache, and copies of it, as du counts it: so
+ * the parts of the answer add up. */
 static int64_t layers_size(const struct df *d, struct arena *a) {
     int64_t layers = measured(d, DF_IMAGE, "layer"), blobs = measured(d, DF_IMAGE, "blob");
+    int64_t bases = measured(d, DF_IMAGE, "base");
     struct objs cache = {0};
     view_build_cache(d->call->api->images, a, &cache);
-    int64_t sum = MAX(layers, INT64_C(0)) + MAX(blobs, INT64_C(0));
+    int64_t sum = MAX(layers, INT64_C(0)) + MAX(blobs, INT64_C(0)) + MAX(bases, INT64_C(0)) +
+                  copies_size(d);
     const struct api_build_cache *b = cache.items;
     for (size_t i = 0; i < cache.n; i++)
         sum -= b[i].shared ? 0 : b[i].size;
@@ -188,9 +210,15 @@ static void plan(struct df *d) {
     if (d->types & DF_IMAGE) {
         add_measure(d, DF_IMAGE, "layer", mem_printf("%s/image/layer", api->data_root));
         add_measure(d, DF_IMAGE, "blob", mem_printf("%s/image/blob", api->data_root));
+        add_measure(d, DF_IMAGE, "base", mem_printf("%s/image/base", api->data_root));
     }
-    for (size_t i = 0; (d->types & DF_CONTAINER) && i < n; i++)
-        add_container(d, all[i]);
+    for (size_t i = 0; i < n; i++) {
+        char *copy = d->types & DF_IMAGE ? container_whole_root(all[i]) : NULL;
+        if ((d->types & DF_CONTAINER) || copy)
+            add_container(d, all[i]);
+        if (copy)
+            add_measure(d, DF_COPY, all[i]->id, copy);
+    }
     while ((d->types & DF_VOLUME) && (v = volume_next(api->volumes, &at)))
         if (v->state == VOLUME_READY && !volume_is_plugged(v))
             add_measure(d, DF_VOLUME, v->name, mem_strdup(v->mountpoint));

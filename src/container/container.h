@@ -279,6 +279,8 @@ struct container_written {
 };
 struct err container_written_plan(const struct container *c, struct arena *a,
                                   struct container_written *ret);
+/* The directory that has its whole root file system (vfs, btrfs), owned; NULL: it has none. */
+char *container_whole_root(const struct container *c);
 struct err container_written_bytes(const struct container_written *w, uint64_t *ret_bytes);
 typedef void container_measured(void *arg, const struct container_size *sizes, size_t n);
 void containers_measure(struct containers *cs, struct container *const *list, size_t n,

@@ -69,10 +69,15 @@ struct err container_upper(const struct rootfs *r, char ret_name[32]) {
     return OK;
 }
 
-const char *container_driver(const struct container *c) {
+char *container_whole_root(const struct container *c) {
     CLEAN_FREE char *root = mem_printf("%s/" ROOTFS_WHOLE, c->directory);
+    return access(root, F_OK) == 0 ? TAKE(root) : NULL;
+}
+
+const char *container_driver(const struct container *c) {
+    CLEAN_FREE char *root = container_whole_root(c);
     const struct rootfs_driver *now = images_driver(c->all->config.images);
-    if (access(root, F_OK) != 0)
+    if (!root)
         return rootfs_driver_name(&rootfs_overlay);
     return rootfs_driver_name(now == &rootfs_overlay ? &rootfs_vfs : now);
 }
