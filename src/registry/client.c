@@ -51,6 +51,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg) {
     take_header(line, "range", &t->answer->range);
     take_header(line, "docker-content-digest", &t->answer->digest);
     take_header(line, "www-authenticate", &t->answer->www);
+    take_header(line, "accept-ranges", &t->answer->accepts);
     take_header(line, "oci-subject", &t->answer->subject);
     return size * n;
 }
@@ -150,8 +151,11 @@ static void set_method(CURL *c, struct transfer *t) {
         curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, call->method);
     }
     if (call->range_from > 0) {
-        char range[32]; /* not RESUME_FROM: that takes a server that sends all for a failure */
+        char range[64]; /* not RESUME_FROM: that takes a server that sends all for a failure */
         snprintf(range, sizeof(range), "%llu-", (unsigned long long)call->range_from);
+        if (call->range_to > 0)
+            snprintf(range + strlen(range), sizeof(range) - strlen(range), "%llu",
+                     (unsigned long long)call->range_to);
         curl_easy_setopt(c, CURLOPT_RANGE, range);
     }
 }
@@ -292,6 +296,7 @@ void registry_answer_done(struct registry_answer *a) {
     free(a->range);
     free(a->www);
     free(a->subject);
+    free(a->accepts);
     *a = (struct registry_answer){0};
 }
 

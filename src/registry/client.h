@@ -71,7 +71,8 @@ struct registry_call {
     const _Atomic bool *abort; /* ends the transfer when it becomes true, or NULL */
     bool redirects;            /* follow (without credentials) */
     bool once;                 /* no second attempt: the caller knows better how to go on */
-    uint64_t range_from;       /* > 0: ask for the rest from here */
+    uint64_t range_from;       /* > 0: ask for the rest from here … */
+    uint64_t range_to;         /* … to this byte; 0: to the end */
     /* Body of a 2xx answer; -errno aborts. status is that of the answer. NULL: to `body`. */
     int (*sink)(void *arg, const void *p, size_t n, long status);
     void *sink_arg;
@@ -80,7 +81,7 @@ struct registry_call {
 struct registry_answer {
     long status;
     struct buf body;
-    char *location, *content_type, *content_range, *digest, *link, *range, *www, *subject;
+    char *location, *content_type, *content_range, *digest, *link, *range, *www, *subject, *accepts;
     long retry_after; /* s; 0: not said */
     bool transport;   /* failed: by the network, worth another attempt */
 };

@@ -1,12 +1,15 @@
 #include "registry/pull_download.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/time.h"
+#include "registry/pull_ranges.h"
 #include "registry/registry.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PIPE_SIZE (1u << 20)
@@ -20,6 +23,11 @@ struct download {
     bool first;         /* nothing of this attempt has come */
     bool unpacker_gone; /* it has the error to tell */
     bool disk_full;
+    const struct registry_answer *answer; /* of this attempt */
+    int64_t began;                        /* ns, its first byte */
+    int64_t stored;                       /* ns since then for what was done with the bytes */
+    uint64_t start;                       /* got by then */
+    bool slow;                            /* it was ended to go on by several connections */
 };
 
 /* --- bytes ------------------------------------------------------------------------------------ */
@@ -34,16 +42,8 @@ static int pass_on(struct download *d, const void *p, size_t n) {
     return 0;
 }
 
-static int download_sink(void *arg, const void *data, size_t n, long status) {
+static int store(void *arg, const void *p, size_t n) {
     struct download *d = arg;
-    const char *p = data;
-    if (d->first && status == 206)
-        d->skip = 0; /* the server goes on where we asked it to */
-    d->first = false;
-    size_t skip = MIN(d->skip, n);
-    d->skip -= skip;
-    p += skip;
-    n -= skip;
     uint64_t got = atomic_load(&d->task->got);
     if (n > d->task->l->blob_size - got)
         return -EFBIG;
@@ -56,6 +56,68 @@ static int download_sink(void *arg, const void *data, size_t n, long status) {
     }
     fd_flush_on(d->task->file, got, got + n);
     return pass_on(d, p, n);
+}
+
+/* Would more connections bring the rest sooner? What disk and unpacker took does not count. */
+static bool is_slow(const struct download *d) {
+    uint64_t got = atomic_load(&d->task->got), size = d->task->l->blob_size;
+    if (d->task->single || d->skip > 0 || size - got < RANGES_MIN ||
+        atomic_load(d->task->lanes) < 2)
+        return false;
+    bool ranges = d->answer->accepts && strcmp(d->answer->accepts, "bytes") == 0;
+    int64_t ns = time_monotonic() - d->began - d->stored;
+    return (ranges || d->answer->status == 206) && ns >= RANGES_AFTER &&
+           (got - d->start) * 1000 / (uint64_t)(ns / 1000000) < RANGES_RATE;
+}
+
+static int download_sink(void *arg, const void *data, size_t n, long status) {
+    struct download *d = arg;
+    const char *p = data;
+    if (d->first && status == 206)
+        d->skip = 0; /* the server goes on where we asked it to */
+    if (d->first) {
+        d->began = time_monotonic();
+        d->stored = 0;
+    }
+    d->first = false;
+    size_t skip = MIN(d->skip, n);
+    d->skip -= skip;
+    int64_t before = time_monotonic();
+    int r = store(d, p + skip, n - skip);
+    d->stored += time_monotonic() - before;
+    d->slow = r == 0 && is_slow(d);
+    return d->slow ? -ECANCELED : r;
+}
+
+/* As many connections as are left; 0: not enough. */
+static unsigned take_lanes(_Atomic int *left) {
+    unsigned n = 0;
+    while (n < RANGES_LANES && atomic_fetch_sub(left, 1) > 0)
+        n++;
+    if (n < RANGES_LANES)
+        atomic_fetch_add(left, 1); /* the one that was not there */
+    if (n >= 2)
+        return n;
+    atomic_fetch_add(left, (int)n);
+    return 0;
+}
+
+static struct err download_ranges(struct registry *r, struct download *d) {
+    struct layer_task *t = d->task;
+    struct ranges_fetch f = {.registry = r,
+                             .url = t->url,
+                             .from = atomic_load(&t->got),
+                             .size = t->l->blob_size,
+                             .lanes = take_lanes(t->lanes),
+                             .abandon = t->failed,
+                             .take = store,
+                             .arg = d};
+    t->single = true; /* whatever comes now, once is enough */
+    if (f.lanes == 0)
+        return err_new(ERR_UNAVAILABLE, "no connection is left");
+    struct err e = ranges_fetch(&f);
+    atomic_fetch_add(t->lanes, (int)f.lanes);
+    return e;
 }
 
 /* What an earlier job left; the file's position is behind it afterwards. */
@@ -92,7 +154,16 @@ static struct err download_once(struct registry *r, struct download *d, bool *re
                               .sink_arg = d};
     d->skip = got;
     d->first = true;
+    d->start = got;
+    d->answer = &answer;
+    d->slow = false;
     struct err e = registry_call(r, &c, &answer);
+    if (d->slow) {
+        err_ignore(e); /* we ended it */
+        e = download_ranges(r, d);
+        *ret_again = !d->disk_full && !d->unpacker_gone;
+        return e;
+    }
     *ret_again = registry_again(e, &answer);
     TRY(e);
     if (answer.status != 200 && answer.status != 206)

@@ -20,6 +20,8 @@ struct layer_task {
     char id[13];                /* of the blob, as the CLI shows it */
     int file;                   /* the blob's */
     uint64_t resumed;           /* bytes that were in it */
+    _Atomic int *lanes;         /* the pull's: connections that are left (pull_ranges.h) */
+    bool single;                /* one connection it stays */
     const _Atomic bool *failed; /* the pull's: ends this one as well */
     _Atomic int phase;
     _Atomic uint64_t got, taken; /* bytes of the blob: come, and unpacked */

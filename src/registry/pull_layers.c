@@ -1,6 +1,7 @@
 #include "registry/pull_layers.h"
 #include "base/file.h"
 #include "registry/pull_download.h"
+#include "registry/pull_ranges.h"
 #include "registry/registry.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,6 +17,7 @@ struct pulling {
     size_t n;
     _Atomic size_t next, left;
     _Atomic bool failed;
+    _Atomic int lanes; /* connections beside those of the threads */
 };
 
 /* --- several at a time --------------------------------------------------------------------------
@@ -162,6 +164,7 @@ static struct err add_task(struct pulling *p, struct arena *a, struct ingest_lay
     t->url = arena_printf(a, "blobs/%s", digest_text(&l->blob, text));
     t->in = p->in;
     t->failed = &p->failed;
+    t->lanes = &p->lanes;
     short_id(l, t->id);
     TRY(ingest_partial(p->in, l, &t->file, &t->resumed));
     if (t->file < 0)
@@ -173,7 +176,7 @@ static struct err add_task(struct pulling *p, struct arena *a, struct ingest_lay
 struct err pull_blobs(struct ingest *in, struct registry *r, struct ingest_layer *layers, size_t n,
                       bool raw) {
     CLEAN_ARENA struct arena a = {0};
-    struct pulling p = {.in = in, .registry = r};
+    struct pulling p = {.in = in, .registry = r, .lanes = RANGES_LANES};
     struct err e = OK;
     p.tasks = arena_array(&a, n + 1, sizeof(*p.tasks));
     for (size_t i = 0; i < n && !err_failed(e); i++) {

@@ -46,7 +46,7 @@ nothing_half() {
 goes_on() { # the rest is asked for, and the image is right
     faults '{}'
     expect_status 0 dk pull $r/big:1
-    asked 'GET /v2/big/blobs/sha256:[0-9a-f]* .*range=bytes=[2-9][0-9]{6}-'
+    asked 'GET /v2/big/blobs/sha256:[0-9a-f]* .*range=bytes=[0-9]{7,8}-'
     expect_eq "$(dk inspect -f '{{.Id}}' $r/big:1)" "$id"
     eventually 5 no_parts
     expect_match "$(ct system check 2>&1)" 'all is well'
@@ -88,6 +88,28 @@ expect_status 0 dk pull $r/big:1
 asked 'GET /v2/big/blobs/sha256:[0-9a-f]* .*range=- ' 2
 expect_eq "$(dk inspect -f '{{.Id}}' $r/big:1)" "$id"
 eventually 5 no_parts
+fresh
+
+step "a server that gives each connection little: several fetch one blob, in spite of cuts"
+faults '{"slow": 0.02, "no_range": true}'
+begun=$(date +%s%N)
+expect_status 0 dk pull $r/big:1
+alone=$((($(date +%s%N) - begun) / 1000000))
+fresh
+faults '{"slow": 0.02, "cut_range": [500000, 2]}'
+expect_status 0 dk pull $r/big:1
+expect_eq "$(dk inspect -f '{{.Id}}' $r/big:1)" "$id"
+asked 'status=206 .*range=bytes=[0-9]+-[0-9]+ '
+expect_eq "$(grep -oE 'range=bytes=[0-9]+-[0-9]+ ' "$trap_log" | grep -oE -- '-[0-9]+' | sort | uniq -d | wc -l)" 2 # asked for again
+eventually 5 no_parts
+fresh
+faults '{"slow": 0.02}'
+begun=$(date +%s%N)
+expect_status 0 dk pull $r/big:1
+several=$((($(date +%s%N) - begun) / 1000000))
+[ "$(grep -cE 'range=bytes=[0-9]+-[0-9]+ ' "$trap_log")" -ge 4 ] || fail "not in pieces: $(cat "$trap_log")"
+expect_match "$(ct system check 2>&1)" 'all is well'
+echo "one connection: $alone ms, several: $several ms"
 fresh
 
 step "a prune takes parts that nobody fetches"

@@ -12,6 +12,7 @@ DIRECTORY/faults.json is read before each request when it is there; its members:
     scopes          true: a token is good only for the repositories and actions it was asked for
     status          [[path regex, status, times, retry-after], …]: answered instead
     cut             [bytes, times]: blobs end after so many bytes, the connection is closed
+    cut_range       the same for what was asked for by a range with an end
     slow            seconds between pieces of a blob
     cut_upload      [bytes, times]: uploads are read so far, then the connection is closed
     max_upload      bytes: larger bodies are answered 413
@@ -179,7 +180,12 @@ class Handler(BaseHTTPRequestHandler):
         if f.get("corrupt"):
             data = data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
         status, start, headers = 200, 0, {"Docker_Content_Digest": digest}
-        m = re.match(r"bytes=(\d+)-$", self.headers.get("Range", ""))
+        m = re.match(r"bytes=(\d+)-(\d*)$", self.headers.get("Range", ""))
+        whole = len(data)
+        if not f.get("no_range"):
+            headers["Accept_Ranges"] = "bytes"
+        if m and m.group(2) and not f.get("no_range"):
+            data = data[:int(m.group(2)) + 1]
         if m and not f.get("no_range"):
             start = int(m.group(1))
             if start >= len(data):
@@ -187,7 +193,7 @@ class Handler(BaseHTTPRequestHandler):
             if f.get("bad_range"):
                 start -= 1
             status = 206
-            headers["Content_Range"] = "bytes %d-%d/%d" % (start, len(data) - 1, len(data))
+            headers["Content_Range"] = "bytes %d-%d/%d" % (start, len(data) - 1, whole)
         length = len(data) - start + (10 if f.get("wrong_length") else 0)
         if self.command == "HEAD":
             return self.answer(200, Content_Length=len(data), Docker_Content_Digest=digest)
@@ -197,7 +203,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(k.replace("_", "-"), v)
         self.send_header("Content-Length", str(length))
         self.end_headers()
-        end, cut = len(data), f.get("cut")
+        end, cut = len(data), f.get("cut_range" if m and m.group(2) else "cut")
         if cut and len(data) - start > cut[0] and once("cut", cut[1]):
             end = start + cut[0]
         for at in range(start, end, 65536):
