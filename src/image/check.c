@@ -4,9 +4,11 @@
 #include "image/facts.h"
 #include "image/job.h"
 #include "image/protocol.h"
+#include "image/rootfs_driver.h"
 #include "spec/corten_store.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct check {
     struct images *images; /* NULL once they are closed */
@@ -47,8 +49,11 @@ static bool ingest_known(const struct images *im, const char *name) {
 static bool path_known(const struct images *im, struct str path) {
     struct digest d;
     CLEAN_FREE char *name = str_dup(str_from(path, MIN(path.len, (size_t)6)));
+    CLEAN_FREE char *base = str_dup(str_from(path, MIN(path.len, strlen("base/"))));
     if (str_starts(path, STR("layer/")))
         return layer_known(im, name);
+    if (str_starts(path, STR("base/"))) /* the bases of a layer; they go with it */
+        return layer_known(im, base);
     if (str_starts(path, STR("ingest/")))
         return ingest_known(im, name + 1);
     bool partial = str_starts(path, STR("blob/partial/")) &&
@@ -231,6 +236,33 @@ static void put_layers(struct check *k, struct json_out *o) {
     jo_arr_end(o);
 }
 
+/* Where btrfs makes snapshots, the trees that it makes them of: layers top first. */
+static void put_bases(struct check *k, struct json_out *o) {
+    size_t it = 0;
+    struct image *i;
+    jo_key(o, "bases");
+    jo_arr(o);
+    while (faccessat(k->images->root_fd, "base", F_OK, 0) == 0 &&
+           (i = images_next(k->images, &it)) != NULL) {
+        const char *names[IMAGE_LAYERS_MAX];
+        char path[ROOTFS_BASE_MAX];
+        for (size_t n = 0; n < i->layers_n; n++)
+            names[n] = i->layers[i->layers_n - 1 - n]->name;
+        if (i->layers_n == 0)
+            continue;
+        rootfs_base_path(names, i->layers_n, path);
+        jo_obj(o);
+        jo_kstr(o, "path", path);
+        jo_key(o, "layers");
+        jo_arr(o);
+        for (size_t n = 0; n < i->layers_n; n++)
+            jo_strz(o, names[n]);
+        jo_arr_end(o);
+        jo_obj_end(o);
+    }
+    jo_arr_end(o);
+}
+
 static void put_blobs(struct check *k, struct json_out *o) {
     size_t it = 0;
     void *p;
@@ -266,6 +298,7 @@ void images_check(struct images *im, bool repair,
     jo_kbool(&o, "repair", repair);
     put_layers(k, &o);
     put_blobs(k, &o);
+    put_bases(k, &o);
     jo_obj_end(&o);
     struct worker_start s = {.program = im->worker_program,
                              .job = "image-check",

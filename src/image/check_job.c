@@ -7,12 +7,10 @@
  * this may go on while containers use the layers: a damaged directory is exchanged in one step. */
 #include "archive/layer_tar.h"
 #include "base/file.h"
-#include "base/map.h"
 #include "base/path.h"
-#include "image/ingest.h"
+#include "image/check_tree.h"
 #include "image/jobs.h"
 #include "image/protocol.h"
-#include "spec/corten_store.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,17 +22,8 @@
 
 #define ASK_MAX 1000 /* names in one question */
 
-struct check {
-    struct ingest in;
-    bool repair;
-    struct arena arena;
-    struct store_check doc;
-    struct map good;  /* digests of whole blobs */
-    struct map known; /* paths below image/ */
-};
-
-static struct store_problem *problem(struct check *k, const char *kind, const char *name,
-                                     char *what) {
+struct store_problem *check_problem(struct check *k, const char *kind, const char *name,
+                                    char *what) {
     struct store_problem *p = objs_add(&k->doc.problems, &k->arena, sizeof(*p));
     *p = (struct store_problem){.kind = arena_strz(&k->arena, kind),
                                 .name = arena_strz(&k->arena, name),
@@ -84,19 +73,19 @@ static struct err check_blob(struct check *k, const struct json *j) {
     know(k, mem_printf("blob/sha256/%.2s/%s", hex, hex));
     CLEAN_ERR struct err e = ingest_open_blob(&k->in, &d, &fd);
     if (err_failed(e) || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        problem(k, "blob-missing", text, arena_strz(&k->arena, "its file is not there"));
+        check_problem(k, "blob-missing", text, arena_strz(&k->arena, "its file is not there"));
     else if ((uint64_t)st.st_size != size)
-        problem(k, "blob-truncated", text,
-                arena_printf(&k->arena, "its file has %lld bytes, not %llu", (long long)st.st_size,
-                             (unsigned long long)size));
+        check_problem(k, "blob-truncated", text,
+                      arena_printf(&k->arena, "its file has %lld bytes, not %llu",
+                                   (long long)st.st_size, (unsigned long long)size));
     else {
         CLEAN_ERR struct err r = hash_file(fd, k, &got);
         if (!err_failed(r) && digest_eq(&got, &d))
             map_set(&k->good, str_of(text), k);
         else
-            problem(k, "blob-damaged", text,
-                    arena_strz(&k->arena,
-                               err_failed(r) ? err_msg(r) : "its bytes have another digest"));
+            check_problem(k, "blob-damaged", text,
+                          arena_strz(&k->arena,
+                                     err_failed(r) ? err_msg(r) : "its bytes have another digest"));
     }
     return OK;
 }
@@ -108,9 +97,8 @@ static struct err hash_write(void *arg, const void *p, size_t n) {
     return OK;
 }
 
-/* What a directory is, as one digest. *ret_there false: it is not there. */
-static struct err tree_digest(struct check *k, int parent, const char *name, struct digest *ret,
-                              struct stat *ret_root, bool *ret_there) {
+struct err check_tree_digest(struct check *k, int parent, const char *name, struct digest *ret,
+                             struct stat *ret_root, bool *ret_there) {
     CLEAN_FD int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     struct tar_sink sink = {hash_write, h};
@@ -171,12 +159,12 @@ static struct err compare_with_blob(struct check *k, const struct subject *s) {
     TRY(unpack_reference(k, &s->blob, &s->diff_id, &right));
     if (!right) {
         char text[DIGEST_TEXT_MAX];
-        problem(k, "blob-damaged", digest_text(&s->blob, text),
-                arena_printf(&k->arena, "it is not the blob of layer %s", s->diff_text));
+        check_problem(k, "blob-damaged", digest_text(&s->blob, text),
+                      arena_printf(&k->arena, "it is not the blob of layer %s", s->diff_text));
         return OK;
     }
-    TRY(tree_digest(k, k->in.dir_fd, INGEST_TREE, &want, &want_root, &ref));
-    CLEAN_ERR struct err e = tree_digest(k, k->in.layer_fd, s->name, &got, &got_root, &there);
+    TRY(check_tree_digest(k, k->in.dir_fd, INGEST_TREE, &want, &want_root, &ref));
+    CLEAN_ERR struct err e = check_tree_digest(k, k->in.layer_fd, s->name, &got, &got_root, &there);
     bool same = !err_failed(e) && there && digest_eq(&want, &got) &&
                 want_root.st_mode == got_root.st_mode && want_root.st_uid == got_root.st_uid &&
                 want_root.st_gid == got_root.st_gid;
@@ -185,13 +173,13 @@ static struct err compare_with_blob(struct check *k, const struct subject *s) {
     if (same)
         return OK;
     bool missing = !err_failed(e) && !there;
-    struct store_problem *p =
-        problem(k, missing ? "layer-missing" : "layer-damaged", s->diff_text,
-                err_failed(e) ? arena_strz(&k->arena, err_msg(e))
-                              : arena_printf(&k->arena,
-                                             missing ? "its directory image/layer/%s is not there"
-                                                     : "image/layer/%s is not what its blob has",
-                                             s->name));
+    struct store_problem *p = check_problem(
+        k, missing ? "layer-missing" : "layer-damaged", s->diff_text,
+        err_failed(e) ? arena_strz(&k->arena, err_msg(e))
+                      : arena_printf(&k->arena,
+                                     missing ? "its directory image/layer/%s is not there"
+                                             : "image/layer/%s is not what its blob has",
+                                     s->name));
     if (k->repair && s->used && !missing)
         p->what = arena_printf(&k->arena, "%s; stop the containers that use it and repair again",
                                p->what);
@@ -207,7 +195,7 @@ static struct err compare_alone(struct check *k, const struct subject *s) {
     struct digest got;
     struct stat root;
     bool there;
-    CLEAN_ERR struct err e = tree_digest(k, k->in.layer_fd, s->name, &got, &root, &there);
+    CLEAN_ERR struct err e = check_tree_digest(k, k->in.layer_fd, s->name, &got, &root, &there);
     if (!err_failed(e) && there &&
         (digest_eq(&got, &s->diff_id) || (s->has_tree && digest_eq(&got, &s->tree))))
         return OK;
@@ -215,20 +203,21 @@ static struct err compare_alone(struct check *k, const struct subject *s) {
     bool missing = !err_failed(e) && !there;
     if (unproved && k->repair) /* its blob goes: from now on it is what it is */
         tell_tree(k, s, &got);
-    problem(k,
-            unproved  ? "layer-unproved"
-            : missing ? "layer-missing"
-                      : "layer-damaged",
-            s->diff_text,
-            err_failed(e) ? arena_strz(&k->arena, err_msg(e))
-                          : arena_printf(&k->arena,
-                                         unproved  ? "image/layer/%s: its blob is damaged, "
-                                                     "nothing is left to compare it with"
-                                         : missing ? "its directory image/layer/%s is not there, "
-                                                     "and no blob to restore it from"
-                                                   : "image/layer/%s has changed, and there is no "
-                                                     "blob to restore it from",
-                                         s->name));
+    check_problem(k,
+                  unproved  ? "layer-unproved"
+                  : missing ? "layer-missing"
+                            : "layer-damaged",
+                  s->diff_text,
+                  err_failed(e)
+                      ? arena_strz(&k->arena, err_msg(e))
+                      : arena_printf(&k->arena,
+                                     unproved  ? "image/layer/%s: its blob is damaged, "
+                                                 "nothing is left to compare it with"
+                                     : missing ? "its directory image/layer/%s is not there, "
+                                                 "and no blob to restore it from"
+                                               : "image/layer/%s has changed, and there is no "
+                                                 "blob to restore it from",
+                                     s->name));
     return OK;
 }
 
@@ -297,8 +286,8 @@ static struct err ask_about(struct check *k, char *const *paths, size_t n) {
         memcpy(&have, value.p, sizeof(have));
         if (have || faccessat(k->in.root_fd, paths[i], F_OK, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
-        struct store_problem *p = problem(k, "orphan", paths[i],
-                                          arena_strz(&k->arena, "nothing refers to it"));
+        struct store_problem *p = check_problem(k, "orphan", paths[i],
+                                                arena_strz(&k->arena, "nothing refers to it"));
         if (k->repair) {
             TRYF(dir_remove(k->in.root_fd, paths[i]), "remove %s", paths[i]);
             p->repair = arena_strz(&k->arena, "removed");
@@ -307,8 +296,29 @@ static struct err ask_about(struct check *k, char *const *paths, size_t n) {
     return OK;
 }
 
+/* What may lie in the image directory itself. */
+static struct err list_top(struct check *k, struct strv *ret) {
+    static const char *const top[] = {"layer", "blob", "ingest", "base", "upload"};
+    CLEAN_FD int blob = openat(k->in.root_fd, "blob", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int base = openat(k->in.root_fd, "base",
+                               O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    for (size_t i = 0; i < ARRAY_LEN(top); i++)
+        know(k, mem_strdup(top[i]));
+    know(k, mem_strdup("blob/sha256"));
+    know(k, mem_strdup("blob/partial"));
+    for (int x = 0; x < 256; x++)
+        know(k, mem_printf("blob/sha256/%02x", x));
+    if (blob < 0)
+        return err_errno(errno, "open directory image/blob");
+    TRY(list_unknown(k, k->in.root_fd, "", ret));
+    TRY(list_unknown(k, blob, "blob/", ret));
+    TRY(list_unknown(k, k->in.blob_fd, "blob/sha256/", ret));
+    return base < 0 ? OK : list_unknown(k, base, "base/", ret);
+}
+
 static struct err find_orphans(struct check *k) {
     CLEAN_STRV struct strv paths = {0};
+    TRY(list_top(k, &paths));
     CLEAN_FD int ingest = openat(k->in.root_fd, "ingest", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (ingest < 0)
         return err_errno(errno, "open directory image/ingest");
@@ -332,15 +342,27 @@ static struct err find_orphans(struct check *k) {
     return OK;
 }
 
+/* A base cannot be proved by layers that are wrong themselves. */
+static bool layers_are_whole(const struct check *k) {
+    const struct store_problem *p = k->doc.problems.items;
+    for (size_t i = 0; i < k->doc.problems.n; i++)
+        if (str_starts(str_of(p[i].kind), STR("layer-")) && !*p[i].repair)
+            return false;
+    return true;
+}
+
 static struct err check_run(struct check *k, struct buf *ret_result) {
     const struct json *blobs = json_get(k->in.args, "blobs");
     const struct json *layers = json_get(k->in.args, "layers");
+    const struct json *bases = json_get(k->in.args, "bases");
     k->repair = json_bool(json_get(k->in.args, "repair"), false);
     k->doc.problems.present = true;
     for (size_t i = 0; i < json_len(blobs); i++)
         TRY(check_blob(k, json_at(blobs, i)));
     for (size_t i = 0; i < json_len(layers); i++)
         TRY(check_layer(k, json_at(layers, i)));
+    for (size_t i = 0; layers_are_whole(k) && i < json_len(bases); i++)
+        TRY(check_base(k, json_at(bases, i)));
     TRY(find_orphans(k));
     fields_print(&store_check_fields, &k->doc, ret_result);
     return OK;

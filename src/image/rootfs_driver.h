@@ -12,6 +12,10 @@ struct rootfs_driver {
     struct err (*make)(const struct rootfs *r);
 };
 
+/* Where btrfs keeps what it makes snapshots of for an image with these layers (top first), from the
+ * image directory: "base/<top layer>/<name>". n > 0. */
+#define ROOTFS_BASE_MAX 48
+void rootfs_base_path(const char *const *layers, size_t n, char out[ROOTFS_BASE_MAX]);
 /* Whatever a driver made for images whose top layer goes. */
 struct err rootfs_drop_bases(int layers_fd, const char *layer);
 /* flatten.c: the layers names[0..n), top first, one after the other onto the directory to. keep:

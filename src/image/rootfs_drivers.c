@@ -120,6 +120,12 @@ static void base_name(const char *const *layers, size_t n, char out[17]) {
         snprintf(out + i * 2, 3, "%02x", digest[i]);
 }
 
+void rootfs_base_path(const char *const *layers, size_t n, char out[ROOTFS_BASE_MAX]) {
+    char name[17];
+    base_name(layers, n, name);
+    snprintf(out, ROOTFS_BASE_MAX, "base/%s/%s", layers[0], name);
+}
+
 static int open_base(const struct rootfs *r, size_t top) {
     char name[17], path[64];
     base_name(r->layers + top, r->layers_n - top, name);

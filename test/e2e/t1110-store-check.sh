@@ -56,6 +56,12 @@ damage "a file too many" 'layer-damaged sha256:' "echo >$base/tmp/new"
 damage "a missing layer" 'layer-missing sha256:.*not there' "rm -rf $base"
 damage "an orphan directory" 'orphan layer/zzz' "mkdir -p $image/layer/zzz/a && echo >$image/layer/zzz/a/b"
 damage "an orphan blob" 'orphan blob/sha256/00/0' "mkdir -p $image/blob/sha256/00 && echo >$image/blob/sha256/00/$(printf '0%.0s' {1..64})"
+damage "a stranger beside it" 'orphan stranger: ' "mkdir $image/stranger && echo >$image/stranger/x"
+damage "a stranger among the blobs" 'orphan blob/sha256/note: ' "echo >$image/blob/sha256/note"
+if [ "${CORTEN_STORAGE_DRIVER:-}" = btrfs ]; then
+    damage "a byte of a base" 'base-damaged base/' "printf X | dd of=\$(find $image/base -path '*etc/passwd' | head -1) conv=notrunc status=none"
+    damage "bases of no layer" 'orphan base/zz: ' "mkdir -p $image/base/zz/x"
+fi
 damage "an orphan of a job" 'orphan ingest/x1' "mkdir $image/ingest/x1"
 
 step "below a running container nothing is pulled away"
