@@ -311,9 +311,7 @@ void api_image_inspect(struct api_call *c) {
         refused(c, err_new(ERR_INVALID, "conflicting options: manifests and platform options "
                                         "cannot both be set")))
         return;
-    if (c->minor >= 49 && refused(c, api_platform_check(c)))
-        return;
-    if (!find(c, &i))
+    if (!find(c, &i) || (c->minor >= 49 && refused(c, api_platform_fits(c, i, c->arg[0]))))
         return;
     view_image(i, images_driver(c->api->images), c->minor, &c->arena, &doc);
     if (!wants_container_config(c))
@@ -357,9 +355,8 @@ void api_image_history(struct api_call *c) {
     struct image *i = NULL;
     struct objs docs;
     CLEAN_BUF struct buf out = {0};
-    if (c->minor >= 48 && refused(c, api_platform_check(c)))
-        return;
-    if (!find(c, &i) || refused(c, view_history(i, &c->arena, &docs)))
+    if (!find(c, &i) || (c->minor >= 48 && refused(c, api_platform_fits(c, i, c->arg[0]))) ||
+        refused(c, view_history(i, &c->arena, &docs)))
         return;
     fields_encode_objs(&api_image_history_fields, &docs, c->minor, &(struct json_out){.out = &out});
     buf_addc(&out, '\n');

@@ -41,9 +41,12 @@ static struct err check_names(struct api_call *c, const struct strv *names) {
     struct image *i;
     if (names->n == 0)
         return err_new(ERR_INVALID, "query parameter 'names' is required");
-    for (size_t k = 0; k < names->n; k++)
+    for (size_t k = 0; k < names->n; k++) {
         TRY(image_find(c->api->images, str_of(names->items[k]), &i));
-    return check_platform(c, 48);
+        if (c->minor >= 48)
+            TRY(api_platform_fits(c, i, names->items[k]));
+    }
+    return OK;
 }
 
 void api_image_get(struct api_call *c) {
@@ -129,13 +132,24 @@ void api_image_create(struct api_call *c) {
 
 /* --- push ---------------------------------------------------------------------------------- */
 
+/* Of the image that the name stands for; what is not here is the job's to say. */
+static struct err check_push(struct api_call *c) {
+    const char *tag = api_query(c, "tag");
+    const char *name = tag && *tag ? arena_printf(&c->arena, "%s:%s", c->arg[0], tag) : c->arg[0];
+    struct image *i = NULL;
+    if (c->minor < 46)
+        return OK;
+    err_ignore(image_find(c->api->images, str_of(name), &i));
+    return i ? api_platform_fits(c, i, name) : OK;
+}
+
 void api_image_push(struct api_call *c) {
     const struct registry_options options = {.settings = str_of(c->api->registries)};
     const struct registry_push o = {
         .name = arena_strz(&c->arena, c->arg[0]), .tag = api_query(c, "tag"), .auth = auth_of(c)};
     struct images *images = c->api->images;
     struct http_taken client;
-    if (refused(c, check_platform(c, 46)))
+    if (refused(c, check_push(c)))
         return;
     CLEAN_ARENA struct arena kept = c->arena;
     c->arena = (struct arena){0};

@@ -83,6 +83,35 @@ expect_eq "$api_status" 400
 faults '{"status": [["/v1/search", 404, 9]]}'
 expect_fails 'offers no search' dk search $r/box
 
+step "passwords in a credential helper's hands"
+cat >"$TEST_TMP/bin/docker-credential-trap" <<'H'
+#!/bin/sh
+# Keeps one credential in a file; says what it was asked.
+echo "$1" >>"$HOME/helper.log"
+case $1 in
+store) cat >"$HOME/helper.kept" ;;
+get) cat "$HOME/helper.kept" 2>/dev/null || { echo 'credentials not found in native keychain'; exit 1; } ;;
+erase) rm -f "$HOME/helper.kept" ;;
+esac
+H
+chmod +x "$TEST_TMP/bin/docker-credential-trap"
+for key in '"credHelpers":{"'$r'":"trap"}' '"credsStore":"trap"'; do
+    for cli in ct dk; do
+        : >"$HOME/helper.log"
+        echo "{$key}" >"$DOCKER_CONFIG/config.json"
+        faults '{"auth": "basic"}'
+        expect_fails 'no basic auth credentials' $cli pull $r/team/box:1
+        expect_status 0 $cli login -u u -p p $r
+        expect_status 0 $cli pull $r/team/box:1
+        asked 'GET /v2/team/box/manifests/1 .*auth=basic:u'
+        grep -q '"auth"' "$DOCKER_CONFIG/config.json" && fail "the password is in the file: $(cat "$DOCKER_CONFIG/config.json")"
+        expect_status 0 $cli logout $r
+        expect_fails 'no basic auth credentials' $cli pull $r/team/box:1
+        expect_eq "$(sort -u "$HOME/helper.log" | tr '\n' ' ')" 'erase get store '
+    done
+done
+echo '{}' >"$DOCKER_CONFIG/config.json"
+
 step "platforms"
 faults '{}'
 expect_fails 'does not match the specified platform: wanted linux/arm64' dk pull --platform linux/arm64 $r/team/box:1

@@ -39,6 +39,22 @@ expect_eq "$(jq -r .Id <<<"$output")" "$(dk images -q --no-trunc "$name")"
 api GET "/v1.51/images/$name/json?manifests=1&platform=%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22amd64%22%7D"
 expect_eq "$api_status $(jq -r .message <<<"$output")" '400 conflicting options: manifests and platform options cannot both be set'
 
+step "an image of another platform: kept, told, saved and sent by its own name"
+mkdir -p "$TEST_TMP/arm/blobs/sha256" && tar -C "$TEST_TMP/arm" -xf <(dk save box)
+config=$(jq -r '.[0].Config' "$TEST_TMP/arm/manifest.json")
+jq -c '.architecture = "arm64" | .variant = "v8"' "$TEST_TMP/arm/$config" >"$TEST_TMP/arm/config.json"
+jq -c '.[0].Config = "config.json" | .[0].RepoTags = ["arm:1"]' "$TEST_TMP/arm/manifest.json" >"$TEST_TMP/arm/new" && mv "$TEST_TMP/arm/new" "$TEST_TMP/arm/manifest.json"
+rm "$TEST_TMP/arm/index.json" "$TEST_TMP/arm/oci-layout"
+tar -C "$TEST_TMP/arm" -c . | dk load -q >/dev/null || fail "load"
+arm='platform=%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22arm64%22%7D' amd='platform=%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22amd64%22%7D'
+for path in images/arm:1/json images/arm:1/history images/arm:1/get; do
+    expect_eq "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$SOCKET" "http://d/v1.51/$path?$arm")" 200
+    api GET "/v1.51/$path?$amd"
+    expect_eq "$api_status $(jq -r .message <<<"$output")" \
+        '404 image with reference arm:1 was found but does not match the specified platform: wanted linux/amd64, actual: linux/arm64/v8'
+done
+dk rmi arm:1 >/dev/null
+
 step "the tree of the command line"
 "$docker" version --format '{{.Client.APIVersion}}' | grep -qE '^1\.(4[7-9]|5)' || pass
 expect_match "$(dk images --tree 2>&1)" 'linux/amd64'
