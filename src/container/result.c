@@ -380,7 +380,7 @@ struct api_lifecycle *container_life_view(const struct container *c, struct aren
     if (strmap_get(&c->config->labels, "corten.build"))
         return NULL;
     lifecycle_describe(&c->config->labels, &(struct lifecycle_facts){0}, a, &m);
-    if (m.methods.n == 0 && !c->life)
+    if (m.methods.n == 0 && m.problems.n == 0 && !c->life)
         return NULL;
     struct api_lifecycle *v = arena_alloc(a, sizeof *v);
     *v = (struct api_lifecycle){
