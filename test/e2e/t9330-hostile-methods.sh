@@ -81,7 +81,7 @@ expect_eq "$(dk run --rm busybox echo alive)" alive
 step "methods that hang, fork, flood, kill their own container and hide"
 python3 - >methods.json <<'EOF'
 import json
-json.dump({"corten.method.bomb": "bomb() { bomb | bomb & }; bomb; sleep 1000", "corten.method.bomb.timeout": "1s",
+json.dump({"corten.method.bomb": "bomb() { bomb | bomb & }; (bomb) & exec sleep 1000", "corten.method.bomb.timeout": "1s",
   "corten.method.flood": "yes flooding", "corten.method.flood.timeout": "1s",
   "corten.method.hide": "setsid sh -c 'trap \"\" TERM HUP; sleep 1001' & setsid setsid sleep 1001 & trap '' TERM; sleep 1001", "corten.method.hide.timeout": "500ms",
   "corten.method.tap": "echo 1..1000000; i=0; while [ $i -lt 20000 ]; do echo \"ok $i - padding padding padding\"; i=$((i+1)); done",
