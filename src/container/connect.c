@@ -205,21 +205,28 @@ static struct err prepare(void *arg) {
 static struct err edit_hosts(struct connect_job *j, int run_dir) {
     CLEAN_BUF struct buf old = {0};
     CLEAN_BUF struct buf text = {0};
-    char ip[INET_ADDRSTRLEN], start[INET_ADDRSTRLEN + 2];
+    char ip[INET6_ADDRSTRLEN], four[INET6_ADDRSTRLEN + 2], six[INET6_ADDRSTRLEN + 2];
     struct err e = file_read_at(run_dir, "hosts", HOSTS_MAX, &old);
     if (err_kind(e) == ERR_NOT_FOUND) {
         err_free(e);
         return OK;
     }
     TRY(e);
-    inet_ntop(AF_INET, &j->given->address, ip, sizeof ip);
-    (void)snprintf(start, sizeof start, "%s\t", ip);
+    bool has_six = j->given->six;
+    (void)snprintf(four, sizeof four, "%s\t",
+                   inet_ntop(AF_INET, &j->given->address, ip, sizeof ip));
+    (void)snprintf(six, sizeof six, "%s\t",
+                   inet_ntop(AF_INET6, &j->given->address6, ip, sizeof ip));
     struct str rest = buf_str(&old), line;
-    while (str_next(&rest, '\n', &line))
-        if ((line.len || rest.len) && !(j->disconnect && str_starts(line, str_of(start))))
+    while (str_next(&rest, '\n', &line)) {
+        bool ours = str_starts(line, str_of(four)) || (has_six && str_starts(line, str_of(six)));
+        if ((line.len || rest.len) && !(j->disconnect && ours))
             buf_addf(&text, "%.*s\n", STR_ARG(line));
+    }
     if (!j->disconnect)
-        buf_addf(&text, "%s%s\n", start, j->hostname);
+        buf_addf(&text, "%s%s\n", four, j->hostname);
+    if (!j->disconnect && has_six)
+        buf_addf(&text, "%s%s\n", six, j->hostname);
     return file_rewrite_at(run_dir, "hosts", buf_str(&text));
 }
 

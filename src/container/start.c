@@ -23,6 +23,7 @@ struct start_job {
     struct net_job net;
     struct box_joined joined;
     VEC(struct in_addr) addresses;
+    VEC(struct in6_addr) addresses6;
     struct rootfs root;
     struct monitor_prestart *prestart;
     size_t prestart_n;
@@ -53,6 +54,7 @@ static void start_free(struct start_job *j) {
     strv_done(&j->copy_up);
     vec_done(&j->owners);
     vec_done(&j->addresses);
+    vec_done(&j->addresses6);
     arena_done(&j->arena);
     free(j);
 }
@@ -79,10 +81,16 @@ static struct err compose_files(struct start_job *j) {
         strs_add(&hosts, &j->arena, c->host->extra_hosts.items[i]);
     TRY(container_links_hosts(c, &j->arena, &hosts));
     j->files.extra_hosts = hosts;
-    for (size_t i = 0; i < j->net.plans.n; i++)
-        vec_push(&j->addresses, j->net.plans.items[i]->address);
+    for (size_t i = 0; i < j->net.plans.n; i++) {
+        const struct endpoint_plan *p = j->net.plans.items[i];
+        vec_push(&j->addresses, p->address);
+        if (p->six)
+            vec_push(&j->addresses6, p->address6);
+    }
     j->files.addresses = j->addresses.items;
     j->files.addresses_n = j->addresses.n;
+    j->files.addresses6 = j->addresses6.items;
+    j->files.addresses6_n = j->addresses6.n;
     return OK;
 }
 

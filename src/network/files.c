@@ -72,6 +72,13 @@ static struct err add_extra_host(const struct network_files *f, const char *text
     return OK;
 }
 
+static void add_own_names(const struct network_files *f, const char *ip, struct buf *out) {
+    buf_addf(out, "%s\t", ip);
+    if (f->domainname && *f->domainname)
+        buf_addf(out, "%s.%s ", f->hostname, f->domainname);
+    buf_addf(out, "%s\n", f->hostname);
+}
+
 struct err network_hosts(const struct network_files *f, struct buf *out) {
     if (f->driver == NETWORK_HOST && f->host_hosts && *f->host_hosts) {
         buf_adds(out, f->host_hosts);
@@ -82,13 +89,11 @@ struct err network_hosts(const struct network_files *f, struct buf *out) {
     }
     for (size_t i = 0; i < f->extra_hosts.n; i++)
         TRY(add_extra_host(f, f->extra_hosts.items[i], out));
-    for (size_t i = 0; i < f->addresses_n; i++) {
-        char ip[INET_ADDRSTRLEN];
-        buf_addf(out, "%s\t", address_format(f->addresses[i], ip));
-        if (f->domainname && *f->domainname)
-            buf_addf(out, "%s.%s ", f->hostname, f->domainname);
-        buf_addf(out, "%s\n", f->hostname);
-    }
+    char ip[INET6_ADDRSTRLEN];
+    for (size_t i = 0; i < f->addresses_n; i++)
+        add_own_names(f, address_format(f->addresses[i], ip), out);
+    for (size_t i = 0; i < f->addresses6_n; i++)
+        add_own_names(f, six_format(&f->addresses6[i], ip), out);
     return OK;
 }
 

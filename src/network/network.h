@@ -497,6 +497,8 @@ struct network_files {
     enum network_driver driver;
     const struct in_addr *addresses; /* of the container itself */
     size_t addresses_n;
+    const struct in6_addr *addresses6;
+    size_t addresses6_n;
     struct in_addr gateway;   /* 0: none. What host-gateway stands for, unless the next says it */
     const char *host_gateway; /* networks_host_gateway; NULL: not set */
     bool names;               /* corten-dns answers: resolv.conf names it */

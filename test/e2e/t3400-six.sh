@@ -25,6 +25,7 @@ expect_eq "$(six bb one)" "fd81::77"
 expect_match "$(dk network inspect -f '{{range .Containers}}{{.IPv6Address}} {{end}}' one)" 'fd81::77/64'
 expect_match "$(dk exec aa ip -6 route)" '^default via fd81::1 '
 reaches aa fd81::77 || fail "a does not reach b"
+expect_match "$(dk exec bb cat /etc/hosts)" "^fd81::77.$(dk inspect -f '{{.Config.Hostname}}' bb)$"
 reaches aa fd81::1 || fail "a does not reach its gateway"
 reaches aa 2001:db8:1::1 || fail "a does not reach the host"
 expect_match "$(dk exec aa nslookup -type=aaaa bb 2>&1)" 'fd81::77'
@@ -80,12 +81,14 @@ expect_eq "$(dk exec plain ip -6 -o addr show eth0)" ""
 step "connect, and the daemon's restart"
 dk network connect --ip6 fd81::88 one cc
 reaches bb fd81::88 || fail "b does not reach c"
+expect_match "$(dk exec cc cat /etc/hosts)" '^fd81::88.'
 kill_daemon
 restart_daemon
 expect_eq "$(six cc one)" "fd81::88"
 reaches bb fd81::88 || fail "after the restart"
 dk network disconnect one cc
 expect_status 1 reaches bb fd81::88
+expect_no_match "$(dk exec cc cat /etc/hosts)" '^fd81::88.'
 dk rm -f aa bb cc dd ee ff plain > /dev/null
 dk network rm one two in apart > /dev/null
 in_net ip link del ext0

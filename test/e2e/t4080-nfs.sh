@@ -11,6 +11,7 @@ make_busybox_image
 step "a server in the daemon's network"
 export=$TEST_TMP/export
 mkdir -p "$export/data" /var/lib/nfs/v4recovery
+: >> /etc/exports
 : > /var/lib/nfs/etab
 : > /var/lib/nfs/rmtab
 chmod 755 "$TEST_TMP"
@@ -18,12 +19,13 @@ in_net mount -t nfsd nfsd /proc/fs/nfsd || skip "no nfsd in this kernel"
 at_end "umount /proc/fs/nfsd"
 at_end "in_net '$tools/rpc.nfsd' 0"
 echo 10 > /proc/fs/nfsd/nfsv4leasetime
-echo 10 > /proc/fs/nfsd/nfsv4gracetime
+echo 10 > /proc/fs/nfsd/nfsv4gracetime 2> /dev/null # it follows the lease where it cannot be set
 in_net "$tools/rpc.mountd" --foreground -N 2 -N 3 > "$TEST_TMP/mountd" 2>&1 &
-at_end "kill $! 2> /dev/null"
+mountd=$!
+at_end "kill $mountd 2> /dev/null"
 in_net "$tools/exportfs" -o rw,no_root_squash,insecure,no_subtree_check,fsid=0 "127.0.0.1:$export" || fail "exportfs"
 in_net "$tools/rpc.nfsd" -N 3 2 || fail "nfsd: $(cat "$TEST_TMP/mountd")"
-echo Y > /proc/fs/nfsd/v4_end_grace
+echo Y > /proc/fs/nfsd/v4_end_grace 2> /dev/null # nobody is to come back
 
 step "one mount for all"
 dk volume create -o type=nfs -o o=addr=localhost,vers=4.2,soft,timeo=50 -o device=:/data shared > /dev/null
@@ -52,5 +54,7 @@ mkdir "$export/empty"
 dk volume create -o type=nfs -o o=addr=127.0.0.1,vers=4.2 -o device=:/empty fresh > /dev/null
 expect_eq "$(dk run --rm -v fresh:/etc busybox sh -c 'ls /etc | sort | tr "\n" " "')" "group passwd "
 expect_match "$(cat "$export/empty/passwd")" '^web:'
+kill $mountd # it lives in the daemon's network
+in_net "$tools/rpc.nfsd" 0
 expect_nothing_left
 pass
