@@ -201,8 +201,11 @@ static void image_made(void *arg, struct image *i, struct err e) {
 
 static void make_image(struct api_call *c, struct str body) {
     const char *layers = api_query(c, "layers"), *key = api_query(c, "key");
-    struct image_commit commit = {
-        .upper_dirfd = -1, .tar_fd = -1, .document = body, .cache_key = key};
+    struct image_commit commit = {.upper_dirfd = -1,
+                                  .tar_fd = -1,
+                                  .document = body,
+                                  .cache_key = key,
+                                  .step = api_query_bool(c, "step", false)};
     struct err e = key ? check_key(key) : OK;
     if (!err_failed(e) && (!layers || strcmp(layers, "scratch") != 0))
         e = image_parameter(c, "layers", &commit.parent);

@@ -2,22 +2,31 @@
 #include "api/filter.h"
 #include "api/handlers.h"
 #include "api/view.h"
+#include "base/time.h"
 #include "spec/corten_build.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
+
+/* Layers of the images that lists show. */
+static void find_users(struct images *im, struct map *ret) {
+    size_t at = 0;
+    struct image *i;
+    while ((i = images_next(im, &at)))
+        for (size_t k = 0; !i->step && k < i->layers_n; k++)
+            (void)map_set(ret, str_n(&i->layers[k], sizeof(i->layers[k])), i);
+}
 
 void view_build_cache(struct images *im, struct arena *a, struct objs *ret) {
     CLEAN_MAP struct map users = {0};
     size_t at = 0;
     struct image *i;
-    /* Layers of the images that lists show. */
-    while ((i = images_next(im, &at)))
-        for (size_t k = 0; !i->step && k < i->layers_n; k++)
-            (void)map_set(&users, str_n(&i->layers[k], sizeof(i->layers[k])), i);
+    find_users(im, &users);
     ret->present = true;
-    at = 0;
     while ((i = images_next(im, &at))) {
-        if (!i->step || i->layers_n == 0)
+        /* What a stage begins with has no layer of its own. */
+        if (!i->step || i->layers_n == 0 || (i->parent && i->parent->layers_n == i->layers_n))
             continue;
         struct layer *own = i->layers[i->layers_n - 1];
         struct api_build_cache *c = objs_add(ret, a, sizeof(*c));
@@ -39,27 +48,51 @@ void view_build_cache(struct images *im, struct arena *a, struct objs *ret) {
 
 struct prune {
     struct api_filters filters;
-    int64_t until; /* wall ns; 0: any */
-    int64_t keep;  /* bytes that may stay; -1: none is asked for */
+    int64_t until;                        /* wall ns; 0: any */
+    int64_t keep;                         /* bytes that may stay; -1: none */
+    int64_t reserved, max_used, min_free; /* what keep is made of, once the sum is known; 0: none */
     struct map chosen;
+    struct map users; /* layers of images that lists show */
     bool mounts;
     struct api_build_pruned doc;
 };
 
-/* Entries have no labels: `system prune --filter label=…` of the stock client asks for none of them,
- * `label!=…` for all. */
+/* Entries have no labels: `system prune --filter label=…` of the stock client asks for none of
+ * them, `label!=…` for all. */
 static bool no_entry(const struct prune *p) {
     return api_filter(&p->filters, "label") != NULL;
+}
+
+/* A part of an id, as the peer takes it. */
+static bool names_id(const struct strs *ids, const char *id) {
+    for (size_t n = 0; ids && n < ids->n; n++)
+        if (!strstr(id, ids->items[n]))
+            return false;
+    return true;
+}
+
+static bool is_what(const struct prune *p, const char *filter, bool is) {
+    const struct strs *v = api_filter(&p->filters, filter);
+    return !v || api_filter_bool(v) == is;
+}
+
+static bool is_text(const struct prune *p, const char *filter, const char *text) {
+    const struct strs *v = api_filter(&p->filters, filter);
+    return !v || strs_has(v, text);
 }
 
 /* Steps, and results that only a record has kept. */
 static bool may_go(const struct prune *p, const struct image *i) {
     if (no_entry(p))
         return false;
-    const struct strs *ids = api_filter(&p->filters, "id");
     if (!i->step && (!image_is_cached(i) || !list_empty(&i->tags)))
         return false;
-    if (ids && !strs_has(ids, i->id_text))
+    struct layer *own = i->layers_n ? i->layers[i->layers_n - 1] : NULL;
+    bool shared = own && map_get(&p->users, str_n(&own, sizeof(own)));
+    if (!names_id(api_filter(&p->filters, "id"), i->id_text) ||
+        !is_text(p, "parent", i->parent ? i->parent->id_text : "") ||
+        !is_text(p, "description", "") || !is_what(p, "inuse", i->holds_n > 0) ||
+        !is_what(p, "shared", shared) || !is_what(p, "private", !shared))
         return false;
     return p->until == 0 || image_used_at(i) < p->until;
 }
@@ -83,8 +116,32 @@ static int newest_first(const void *a, const void *b) {
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* Bytes that may stay of `sum`, as the peer reckons: no more than max-used-space, so much less that
+ * min-free-space becomes free, but reserved-space in any case. -1: all goes. */
+static int64_t bytes_kept(const struct prune *p, uint64_t sum, uint64_t available) {
+    int64_t keep = p->max_used > 0 ? p->max_used : -1;
+    if (p->min_free > 0) {
+        uint64_t lacks = (uint64_t)p->min_free - MIN((uint64_t)p->min_free, available);
+        int64_t left = (int64_t)(sum - MIN(sum, lacks));
+        keep = keep < 0 ? left : MIN(keep, left);
+    }
+    return p->reserved > 0 ? MAX(keep, p->reserved) : keep;
+}
+
+static uint64_t sum_of(struct image *const *all, size_t n, const struct map *kept) {
+    CLEAN_MAP struct map seen = {0};
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < all[i]->layers_n; k++) {
+            struct str key = str_n(&all[i]->layers[k], sizeof(all[i]->layers[k]));
+            if (!map_get(kept, key) && !map_set(&seen, key, all[i]))
+                sum += all[i]->layers[k]->size;
+        }
+    return sum;
+}
+
 /* What was used last stays, as much as may: an image with all its layers. */
-static void choose(struct prune *p, struct images *im) {
+static void choose(struct prune *p, struct images *im, uint64_t available) {
     VEC(struct image *) all = {0};
     CLEAN_MAP struct map kept = {0};
     struct image *i;
@@ -96,6 +153,7 @@ static void choose(struct prune *p, struct images *im) {
         else if (!i->step) /* its layers are none of the cache's */
             keep_layers(i, &kept);
     }
+    p->keep = bytes_kept(p, sum_of(all.items, all.n, &kept), available);
     if (all.n && p->keep >= 0)
         qsort(all.items, all.n, sizeof(all.items[0]), newest_first);
     for (size_t n = 0; n < all.n; n++) {
@@ -121,9 +179,14 @@ static bool forgets(void *arg, const struct image *i) {
     return is_chosen(arg, i);
 }
 
+static void maps_done(struct prune *p) {
+    map_done(&p->chosen);
+    map_done(&p->users);
+}
+
 static void reply(struct api_call *c) {
     struct prune *p = c->state;
-    map_done(&p->chosen);
+    maps_done(p);
     api_reply_doc(c, 200, &api_build_pruned_fields, &p->doc);
 }
 
@@ -132,14 +195,14 @@ static bool is_cache_mount(void *arg, const struct volume *v) {
     const struct prune *p = c->state;
     const struct strs *ids = api_filter(&p->filters, "id");
     const char *id = strmap_get(&v->labels, BUILD_CACHE_LABEL);
-    return id && !no_entry(p) && (!ids || strs_has(ids, id)) && (p->until == 0 || v->created < p->until);
+    return id && !no_entry(p) && names_id(ids, id) && (p->until == 0 || v->created < p->until);
 }
 
 static void mounts_pruned(void *arg, struct err e, const struct strv *removed, uint64_t bytes) {
     struct api_call *c = arg;
     struct prune *p = c->state;
     if (err_failed(e)) {
-        map_done(&p->chosen);
+        maps_done(p);
         api_reply_err(c, e);
         return;
     }
@@ -153,7 +216,7 @@ static void pruned(void *arg, const struct image_removals *r, uint64_t reclaimed
     struct api_call *c = arg;
     struct prune *p = c->state;
     if (err_failed(e)) {
-        map_done(&p->chosen);
+        maps_done(p);
         api_reply_err(c, e);
         return;
     }
@@ -167,22 +230,50 @@ static void pruned(void *arg, const struct image_removals *r, uint64_t reclaimed
         reply(c);
 }
 
-/* The least of the amounts that were given: all of them bound what stays. */
 static struct err read_amounts(struct api_call *c, struct prune *p) {
-    static const char *const names[] = {"keep-storage", "reserved-space", "max-used-space"};
-    const char *least = api_query(c, "min-free-space");
-    p->keep = -1;
-    if (least && *least && strcmp(least, "0") != 0)
-        return err_new(ERR_UNSUPPORTED, "query parameter 'min-free-space' is not supported");
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        int64_t n = 0;
-        const char *text = api_query(c, names[i]);
-        if (!text || !*text)
-            continue;
-        TRY(api_query_i64(c, names[i], 0, INT64_MAX, &n));
-        if (n > 0 && (p->keep < 0 || n < p->keep))
-            p->keep = n;
+    const struct {
+        const char *name;
+        int64_t *to;
+    } all[] = {{"keep-storage", &p->reserved}, /* until API 1.47 */
+               {"reserved-space", &p->reserved},
+               {"max-used-space", &p->max_used},
+               {"min-free-space", &p->min_free}};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        const char *text = api_query(c, all[i].name);
+        if (text && *text)
+            TRY(api_query_i64(c, all[i].name, 0, INT64_MAX, all[i].to));
     }
+    return OK;
+}
+
+/* `unused-for` is the other name of `until`; of both the earlier time counts. */
+static struct err read_until(struct prune *p) {
+    int64_t other = 0;
+    TRY(api_filter_until(&p->filters, &p->until));
+    TRY(api_filter_time(&p->filters, "unused-for", &other));
+    if (other && (!p->until || other < p->until))
+        p->until = other;
+    return OK;
+}
+
+static struct err read_filters(struct api_call *c, struct prune *p) {
+    static const char *const allowed[] = {"until",       "unused-for", "type",   "id",
+                                          "parent",      "inuse",      "shared", "private",
+                                          "description", "label",      "label!", NULL};
+    TRY(api_read_filters(c, allowed, &p->filters));
+    TRY(read_until(p));
+    TRY(api_filter_check_bool(&p->filters, "inuse"));
+    TRY(api_filter_check_bool(&p->filters, "shared"));
+    return api_filter_check_bool(&p->filters, "private");
+}
+
+/* Bytes that a program may still write to the data root's file system; asked of the kernel alone.
+ */
+static struct err find_available(const struct api *api, uint64_t *ret) {
+    struct statvfs fs;
+    if (statvfs(api->data_root, &fs) < 0)
+        return err_errno(errno, "statvfs '%s'", api->data_root);
+    *ret = (uint64_t)fs.f_bavail * fs.f_frsize;
     return OK;
 }
 
@@ -198,24 +289,25 @@ static struct err read_types(struct api_call *c, struct prune *p, bool *ret_step
 }
 
 void api_build_prune(struct api_call *c) {
-    static const char *const allowed[] = {"until", "type", "id", "label", "label!", NULL};
     struct prune *p = arena_alloc(&c->arena, sizeof(*p));
     bool steps = false;
+    uint64_t available = 0;
     *p = (struct prune){0};
-    struct err e = api_read_filters(c, allowed, &p->filters);
-    if (!err_failed(e))
-        e = api_filter_until(&p->filters, &p->until);
+    struct err e = read_filters(c, p);
     if (!err_failed(e))
         e = read_types(c, p, &steps);
     if (!err_failed(e))
         e = read_amounts(c, p);
+    if (!err_failed(e) && p->min_free > 0)
+        e = find_available(c->api, &available);
     if (err_failed(e)) {
         api_reply_err(c, e);
         return;
     }
     c->state = p;
+    find_users(c->api->images, &p->users);
     if (steps)
-        choose(p, c->api->images);
+        choose(p, c->api->images, available);
     image_cache_clear(c->api->images, forgets, c);
     image_prune(c->api->images, true, goes, pruned, c);
 }

@@ -68,15 +68,19 @@ bool api_filter_reference(const struct strs *wanted, const struct reference *ref
 }
 
 struct err api_filter_until(const struct api_filters *f, int64_t *ret) {
-    const struct strs *v = api_filter(f, "until");
+    return api_filter_time(f, "until", ret);
+}
+
+struct err api_filter_time(const struct api_filters *f, const char *name, int64_t *ret) {
+    const struct strs *v = api_filter(f, name);
     int64_t ago;
     if (!v)
         return OK;
     if (v->n > 1)
-        return err_new(ERR_INVALID, "invalid filter 'until': more than one value");
+        return err_new(ERR_INVALID, "invalid filter '%s': more than one value", name);
     CLEAN_ERR struct err not_a_duration = duration_parse(str_of(v->items[0]), &ago);
     if (err_failed(not_a_duration))
-        return err_wrap(time_parse_api(str_of(v->items[0]), ret), "invalid filter 'until'");
+        return err_wrap(time_parse_api(str_of(v->items[0]), ret), "invalid filter '%s'", name);
     *ret = time_now() - ago;
     return OK;
 }

@@ -17,6 +17,8 @@ bool api_filter_any_label(const struct strs *wanted, const struct strmap *labels
 bool api_filter_reference(const struct strs *wanted, const struct reference *ref);
 /* `until`: unix seconds, RFC 3339, or a duration before now ("10m"). Absent: *ret untouched. */
 struct err api_filter_until(const struct api_filters *f, int64_t *ret);
+/* The same of a filter with another name. */
+struct err api_filter_time(const struct api_filters *f, const char *name, int64_t *ret);
 /* `platform` parameter, "linux/amd64" or the JSON object: absent, or this host's. */
 struct err api_platform_check(struct api_call *c);
 /* The same, for what is asked of an image that is here: its own platform, whatever this host is.

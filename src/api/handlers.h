@@ -54,6 +54,8 @@ api_fn api_no_swarm, api_swarm_unsupported, api_swarm_leave, api_plugin_list, ap
 /* build.c */
 api_fn api_build, api_build_cache, api_build_record, api_build_base, api_build_image,
     api_build_commit, api_build_layer, api_build_tree, api_build_stat;
+/* build_attest.c */
+api_fn api_build_attest, api_image_attestation;
 /* build_lease.c */
 api_fn api_build_lease, api_build_secret, api_build_secret_remove;
 /* build_cache.c */

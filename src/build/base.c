@@ -78,5 +78,5 @@ struct err base_layers(struct build *b, const char *image, char **ret_step) {
     if (*ret_step)
         return OK;
     struct oci_image_config config = bare(b->arena);
-    return AWAIT(b, daemon_image(b->client, image, key, &config, b->arena, ret_step));
+    return AWAIT(b, daemon_image(b->client, image, key, true, &config, b->arena, ret_step));
 }

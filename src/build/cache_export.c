@@ -160,7 +160,7 @@ static struct err cache_image(struct build *b, bool all_stages, char **ret_image
         return report_text(b->report, "no step to be kept in a cache\n");
     strmap_set(&c.config.labels, b->arena, CACHE_STEPS_LABEL,
                arena_str(b->arena, buf_str(&k.label)));
-    TRY(daemon_image(b->client, k.step, NULL, &c, b->arena, ret_image));
+    TRY(daemon_image(b->client, k.step, NULL, false, &c, b->arena, ret_image));
     return report_text(b->report, "cache of %u steps: %s\n", k.steps, *ret_image);
 }
 

@@ -44,6 +44,10 @@ struct err context_open(const struct build_job *job, struct context *ret) {
     c.temp_fd = openat(c.temp_parent, job->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (c.temp_fd < 0)
         return err_errno(errno, "open '%s'", c.temp_path);
+    if (job->context && *job->context) {
+        err_ignore(sweep_left(c.temp_parent)); /* another build may do it */
+        TRY(sweep_mark(&c));
+    }
     *ret = c;
     c = (struct context){.temp_parent = -1, .temp_fd = -1, .root_fd = -1};
     return OK;

@@ -1,7 +1,8 @@
 /* build/context.h - the build's own directory, and the context's files. Private to build/.
  *
  * TempDir/<Id> (0700) holds what is unpacked: the context of a POST /build, trees of other stages,
- * archives of ADD. It is removed by context_done; when the builder is killed, by the daemon.
+ * archives of ADD. It is removed by context_done; when the builder is killed, by the daemon; when that
+ * was killed, too, by the next daemon or, in a caller's own TempDir, by his next build (sweep.c).
  * Thread: the builder's only one. The process has umask 0. */
 #pragma once
 #include "build/memory.h"
@@ -32,6 +33,11 @@ static inline unsigned context_serial(struct context *c) {
 }
 /* Makes the directory; everything else is empty yet. */
 struct err context_open(const struct build_job *job, struct context *ret);
+/* sweep.c: says that the directory is a living builder's. */
+struct err sweep_mark(const struct context *c);
+/* Removes what builders of this user have left in parent that were killed together with their daemon.
+ * Test: test/e2e/t6011-build-lease.sh. */
+struct err sweep_left(int parent);
 /* Unpacks the request's body. */
 struct err context_receive(struct context *c, struct http_body *body);
 /* A file that was downloaded: an archive is the context, any other text its Dockerfile. */

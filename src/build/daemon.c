@@ -96,17 +96,29 @@ struct err daemon_base(struct client *c, const char *name, struct arena *a,
     return client_do(c, &call);
 }
 
-struct err daemon_image(struct client *c, const char *layers, const char *key,
+struct err daemon_image(struct client *c, const char *layers, const char *key, bool step,
                         const struct oci_image_config *config, struct arena *a, char **ret_image) {
     CLEAN_BUF struct buf t = {0};
     buf_adds(&t, "/corten/build/image");
     client_query(&t, "layers", layers);
     client_query(&t, "key", key);
+    client_query_bool(&t, "step", step);
     struct client_call call = {.method = "POST",
                                .target = buf_cstr(&t),
                                .in_fields = &oci_image_config_fields,
                                .in = config};
     return image_call(c, &call, a, ret_image);
+}
+
+struct err daemon_attest(struct client *c, const char *image, struct str statement) {
+    CLEAN_BUF struct buf t = {0};
+    buf_adds(&t, "/corten/build/attest");
+    client_query(&t, "image", image);
+    struct client_call call = {.method = "POST",
+                               .target = buf_cstr(&t),
+                               .body = statement,
+                               .content_type = "application/vnd.in-toto+json"};
+    return client_do(c, &call);
 }
 
 struct err daemon_commit(struct client *c, const char *container, const char *key, int64_t latest,

@@ -22,8 +22,11 @@ struct err daemon_cache_get(struct client *c, const char *key, struct arena *a, 
 struct err daemon_cache_put(struct client *c, const char *key, const char *image);
 /* ERR_NOT_FOUND when the image is not here. */
 struct err daemon_base(struct client *c, const char *name, struct arena *a, struct build_base *ret);
-/* layers: an image id or "scratch"; key: NULL for none. */
-struct err daemon_image(struct client *c, const char *layers, const char *key,
+/* Keeps an in-toto statement about the image. */
+struct err daemon_attest(struct client *c, const char *image, struct str statement);
+/* layers: an image id or "scratch"; key: NULL for none. step: of the config only the platform stays
+ * (a step image). */
+struct err daemon_image(struct client *c, const char *layers, const char *key, bool step,
                         const struct oci_image_config *config, struct arena *a, char **ret_image);
 /* latest: wall ns that no file's time shall pass; INT64_MAX: any. */
 struct err daemon_commit(struct client *c, const char *container, const char *key, int64_t latest,

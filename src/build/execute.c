@@ -171,7 +171,7 @@ static struct err image_make(struct build *b, struct state *s, const char *key, 
         TRY(squash(b, s, &layers));
     state_times(s, now);
     provenance_time(b, now);
-    TRY(daemon_image(b->client, layers, key, &s->image, b->arena, ret_image));
+    TRY(daemon_image(b->client, layers, key, false, &s->image, b->arena, ret_image));
     return layers != s->layers ? image_forget(b, layers) : OK;
 }
 
@@ -197,6 +197,7 @@ static struct err finish(struct build *b, char **ret_image) {
         if (*ret_image)
             return OK;
     }
+    b->made = true;
     return image_make(b, s, key, ret_image);
 }
 

@@ -17,6 +17,7 @@ struct build {
     struct report *report;
     struct context *context;
     struct check_options checks;
+    bool made;                         /* the result was not there before */
     int64_t began;                     /* wall ns */
     struct lanes *all_lanes;           /* of the build; build/lane.h */
     struct lanes *lanes;               /* the same in a lane's own view, else NULL */

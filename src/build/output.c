@@ -172,7 +172,20 @@ static struct err write_metadata(const struct build *b, const char *image) {
     return file_replace(b->job->metadata_file, buf_str(&text), 0644, false);
 }
 
+/* By default; `corten build --provenance=false` leaves it out, POST /build has no such word. A
+ * result that was there has its statement. */
+static struct err keep_statement(const struct build *b, const char *image) {
+    CLEAN_BUF struct buf text = {0};
+    struct json_out o = {.out = &text};
+    bool caller = b->job->context && *b->job->context;
+    if (!b->made || (caller && b->job->provenance.n == 0))
+        return OK;
+    add_statement(b, image, &o);
+    return daemon_attest(b->client, image, buf_str(&text));
+}
+
 struct err output_all(struct build *b, const char *image) {
+    TRYF(keep_statement(b, image), "attestation");
     const struct build_output *all = b->job->outputs.items;
     for (size_t i = 0; i < b->job->outputs.n; i++) {
         const struct build_output *o = &all[i];

@@ -23,6 +23,7 @@
     X(image_explain)      \
     X(history)            \
     X(image_ancestry)     \
+    X(image_attestation)  \
     X(image_inspect)      \
     X(images)             \
     X(import)             \

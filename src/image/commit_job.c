@@ -259,7 +259,8 @@ static struct err commit_image(struct ingest *in, struct ingest_layer *layer,
     struct ingest_commit k = {.layers = layer,
                               .layers_n = layer != NULL,
                               .cache_key = key.len ? arena_str(&a, key) : NULL};
-    if (c.step && ids->n == 0 && has_parent(in)) { /* nothing was written: nothing is new */
+    if (c.step && c.document.len == 0 && ids->n == 0 && has_parent(in)) {
+        /* nothing was written: nothing is new */
         k.same = &parent.id;
         *ret_id = parent.id;
         return ingest_commit(in, &k);

@@ -121,7 +121,7 @@ struct err compose_config(const struct compose *c, struct buf *ret) {
     if (c->parent.len)
         TRYF(json_parse(c->parent, &parent), "config of the parent image");
     time_format(c->created, created);
-    if (c->document.len)
+    if (c->document.len && !c->step)
         return compose_document(c, parent, ret);
     jo_obj(&o);
     put_text(&o, "architecture", c->architecture, parent, IMAGE_ARCHITECTURE);

@@ -256,8 +256,8 @@ struct image_commit {
     bool drop_empty; /* a layer without entries is left out (history says empty_layer) */
     /* The builder's two other kinds of image (spec/corten_build.h). step: a config of architecture,
      * os and rootfs alone, so that the id depends on the layers only; with drop_empty and nothing
-     * written the parent itself comes back. document: a whole config whose rootfs is the parent's.
-     */
+     * written the parent itself comes back. document: a whole config whose rootfs is the parent's;
+     * with step only that counts, the rest is left out. */
     bool step;
     struct str document;
     const char *cache_key; /* recorded for the result in the same transaction; NULL: none */
@@ -280,6 +280,17 @@ void image_commit(struct images *im, const struct image_commit *c,
  * {"Image": id} or the error. */
 void image_commit_body(struct images *im, struct http_taken *client, const struct image_commit *c,
                        image_done *done, void *arg);
+
+/* --- attestations ------------------------------------------------------------------------------ */
+#define IMAGE_STATEMENT_MAX (1u << 20) /* bytes of one in-toto statement */
+/* Keeps an in-toto statement as a document of the image; it goes with the image. In the background:
+ * done may come after the answer was given. */
+void image_attest(struct images *im, struct image *i, struct str statement, image_done *done,
+                  void *arg);
+/* The in-toto statements among the image's documents, newest first, as a JSON array (valid during
+ * the call). */
+void image_statements(struct images *im, struct image *i,
+                      void (*done)(void *arg, struct str statements, struct err e), void *arg);
 
 /* --- squash: several layers as one ------------------------------------------------------------ */
 struct image_squash {

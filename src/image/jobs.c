@@ -14,5 +14,6 @@ const struct worker_job image_jobs[] = {
     {"image-stat", image_stat_job},
     {"image-explain", image_explain_job},
     {"image-check", image_check_job},
+    {"image-attest", image_attest_job},
     {NULL, NULL},
 };

@@ -5,4 +5,4 @@
 typedef struct err image_job_fn(struct worker_ctx *ctx, struct str args, const int *fds,
                                 size_t fds_n, struct buf *ret_result);
 image_job_fn image_load_job, image_save_job, image_import_job, image_commit_job, image_unpack_job,
-    image_check_job, image_squash_job, image_manifests_job;
+    image_check_job, image_squash_job, image_manifests_job, image_attest_job;

@@ -268,7 +268,7 @@ static struct err commit_image(struct question *q, struct str config, struct sto
 }
 
 /* The result is an image that is here already. */
-static struct err commit_same(struct question *q) {
+static struct err commit_same(struct question *q, struct store_txn *t) {
     struct str id = msg_get(buf_str(&q->body), TAG_SAME);
     if (id.len == 0)
         return OK;
@@ -277,6 +277,7 @@ static struct err commit_same(struct question *q) {
         return err_new(ERR_CONFLICT, "the image was removed meanwhile");
     q->id = f->image.id;
     q->has_image = true;
+    documents_build(q->change.images, f, &q->id, buf_str(&q->body), t);
     return OK;
 }
 
@@ -300,7 +301,7 @@ static struct err commit_build(struct change *c, struct store_txn *t) {
     if (config.len > 0)
         TRY(commit_image(q, config, t));
     else
-        TRY(commit_same(q));
+        TRY(commit_same(q, t));
     struct str key = msg_get(body, TAG_CACHE_KEY);
     if (key.len > 0 && q->has_image)
         store_add(t, "INSERT OR REPLACE INTO build_cache (key, image, used_at) VALUES (?, ?, ?)",
@@ -396,8 +397,8 @@ static void commit_apply(struct change *c, struct err e) {
         apply_layers(q);
         if (config.len > 0)
             f = apply_image(q, config);
-        else if (q->has_image)
-            f = map_get(&c->images->by_id, digest_key(&q->id));
+        else if (q->has_image && (f = map_get(&c->images->by_id, digest_key(&q->id))))
+            documents_apply(c->images, f, buf_str(&q->body));
         struct str key = msg_get(buf_str(&q->body), TAG_CACHE_KEY);
         if (f && key.len > 0)
             cache_link(c->images, key, f);

@@ -56,11 +56,11 @@
  *     A name, id or digest as in GET /images/{name}/json. 200 struct build_base: the image's id,
  * and the text of its config blob (OCI image config) as it is. 404 when it is not here.
  *
- * POST /corten/build/image?layers=ID|scratch[&key=K]     body: an OCI image config
+ * POST /corten/build/image?layers=ID|scratch[&key=K][&step=1]     body: an OCI image config
  *     Makes an image from the layers of image ID (none for "scratch") and the given config, whose
  *     "rootfs" is absent or ignored: the daemon fills it in. 400 when "history" is there and its
  * non-empty entries are not as many as the layers. 200 struct build_image. With a key a record is
- * made. The result of the build is made by this route, too (its config is not empty, so it is an
+ * made. With step it is a step image: of the config only the platform stays. The result of the build is made by this route, too (its config is not empty, so it is an
  * ordinary image; the builder tags it afterwards by POST /images/{name}/tag; without a tag it is
  * listed as dangling).
  *
@@ -87,6 +87,11 @@
  * directory's entries are named relative to it ("./" first), a file's one entry has its base name
  * (that of P as given). Owners, modes, times, links and extended attributes are kept. 404 when
  * there is nothing at P.
+ *
+ * POST /corten/build/attest?image=ID     body: an in-toto statement
+ *     Kept as a document of the image, in the background. 204. GET /corten/images/{name}/attestation
+ *     gives the statements about an image as an array, newest first; those of a pulled attestation
+ *     are among them.
  *
  * POST /corten/build/stat?image=ID     body: struct build_stat_query
  *     200 struct build_stat_reply: one entry per path, in order. Each path is absolute and resolved

@@ -57,9 +57,17 @@ begin
 kill -KILL "$builder"
 kill_daemon
 wait $client
-rm -rf "${TMPDIR:?}"/*
 restart_daemon
+expect_eq "$(ls -A "$TMPDIR" | wc -l)" 1
+foreign=$TMPDIR/$(printf %064d 1)
+mkdir -m 700 "$foreign"
+printf 'FROM scratch\nCOPY Dockerfile /\n' | ct build -q -f - ctx >/dev/null || fail "the next build"
+expect_eq "$(ls -A "$TMPDIR" | wc -l)" 2 # it may be a builder's that has just begun
+touch -d '2 minutes ago' "$TMPDIR"/*
+printf 'FROM scratch\nCOPY Dockerfile /\n' | ct build -q -f - ctx >/dev/null || fail "the one after it"
+rmdir "$foreign" || fail "a directory of somebody else"
 eventually 5 nothing
+expect_no_match "$(dk images -a)" '<none>.*years ago'
 
 step "a step that has ended leaves no secret to the next one"
 cat >ctx/Dockerfile <<'END'

@@ -56,4 +56,26 @@ ct build -q --label org.opencontainers.image.source=elsewhere --label corten.bui
 expect_eq "$(label l org.opencontainers.image.source) $(label l corten.build.cause)" "elsewhere timer"
 ct build -q --provenance=false -t none work/app >/dev/null
 expect_eq "$(dk inspect -f '{{json .Config.Labels}}' none)" '{"corten.method.validate":"true"}'
+step "the in-toto statement is kept with the image, whichever client built it"
+printf 'FROM busybox\nARG TOKEN\nRUN echo attested >/a\n' >Attested
+kept() { [ "$(ct image attestation --json "$1" | grep -o '"_type":"https://in-toto.io/Statement/v1"' | wc -l)" -ge 1 ]; }
+ct build -q -t att --build-arg TOKEN=hidden -f - . <Attested >/dev/null || fail build
+eventually 5 kept att
+out=$(ct image attestation att)
+expect_match "$out" "\"sha256\":\"$(dk inspect -f '{{.Id}}' att | cut -d: -f2)\""
+expect_match "$out" '"predicateType":"https:..slsa.dev.provenance.v1"'
+expect_match "$out" '"uri":"(docker.io.library.)?busybox'
+expect_no_match "$out" hidden
+DOCKER_BUILDKIT=0 dk build -q -t att2 - <Attested >/dev/null || fail "classic API"
+eventually 5 kept att2
+id=$(dk inspect -f '{{.Id}}' att)
+kill_daemon
+restart_daemon
+kept att || fail "lost with the daemon"
+expect_eq "$(ct build -q -t att --build-arg TOKEN=hidden -f - . <Attested)" "$id"
+printf "FROM busybox\nRUN echo bare >/a\n" | ct build -q --provenance=false -t bare -f - . >/dev/null || fail bare
+expect_fails 'no attestation' ct image attestation bare
+dk rmi -f att att2 bare >/dev/null
+expect_status 0 ct system check
+
 pass

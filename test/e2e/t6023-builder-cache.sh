@@ -32,11 +32,19 @@ expect_fails 'type=x' ct builder prune -f --filter type=x
 expect_status 0 ct builder prune -f --filter type=exec.cachemount --filter id=other
 expect_eq "$(types)" "mount1 step4"
 expect_status 0 ct builder prune -f --filter until=1h
+expect_status 0 ct builder prune -f --filter unused-for=1h
+expect_status 0 ct builder prune -f --filter inuse=true
+expect_status 0 ct builder prune -f --filter id=fedcba9876543210f
+expect_status 0 ct builder prune -f --filter parent=none --filter description=none
+expect_status 0 ct builder prune -f --min-free-space 1
+expect_status 0 ct builder prune -f --min-free-space 100TB --reserved-space 100TB
 expect_eq "$(types)" "mount1 step4"
+expect_status 0 ct builder prune -f --filter label=x # entries have none
+expect_fails 'invalid filter .inuse' ct builder prune -f --filter inuse=maybe
 dk rmi -f a b >/dev/null
 expect_status 0 ct builder prune -f --keep-storage 350kB
 expect_eq "$(types)" "mount1 step2"
-expect_status 0 ct builder prune -f
+expect_status 0 ct builder prune -f --min-free-space 100TB
 expect_eq "$(types)" "mount1"
 expect_status 0 dk builder prune -af
 expect_eq "$(types)" ""
