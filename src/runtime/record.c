@@ -119,6 +119,8 @@ struct err record_open(const char *root, const char *id, struct record *ret) {
 struct err record_lock(struct record *r) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     r->lock = openat(r->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (r->lock < 0 && errno == ENOENT) /* its directory is gone */
+        return err_new(ERR_NOT_FOUND, "container '%s' does not exist", r->id);
     if (r->lock < 0)
         return err_errno(errno, "lock the state of container '%s'", r->id);
     while (fcntl(r->lock, F_SETLKW, &whole) < 0)
