@@ -14,7 +14,7 @@
 #define RANGES_PIECE (2u << 20)
 #define RANGES_MIN (4 * RANGES_PIECE)         /* bytes that are left: else it is not worth it */
 #define RANGES_AFTER (INT64_C(700) * 1000000) /* ns of a single stream before it is judged */
-#define RANGES_RATE (32u << 20)               /* bytes a second: a single stream is fast enough */
+#define RANGES_RATE (8u << 20)                /* bytes a second: a single stream is fast enough */
 
 struct ranges_fetch {
     const struct registry *registry;
