@@ -20,7 +20,7 @@ at_end "umount /proc/fs/nfsd"
 at_end "in_net '$tools/rpc.nfsd' 0"
 echo 10 > /proc/fs/nfsd/nfsv4leasetime
 echo 10 > /proc/fs/nfsd/nfsv4gracetime 2> /dev/null # it follows the lease where it cannot be set
-in_net "$tools/rpc.mountd" --foreground -N 2 -N 3 > "$TEST_TMP/mountd" 2>&1 &
+(exec nsenter --net="/proc/$net_pid/ns/net" -- "$tools/rpc.mountd" --foreground -N 2 -N 3) > "$TEST_TMP/mountd" 2>&1 &
 mountd=$!
 at_end "kill $mountd 2> /dev/null"
 in_net "$tools/exportfs" -o rw,no_root_squash,insecure,no_subtree_check,fsid=0 "127.0.0.1:$export" || fail "exportfs"
