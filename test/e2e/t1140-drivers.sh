@@ -1,5 +1,5 @@
 #!/bin/bash
-# limit: 240
+# limit: 900
 # Root file systems by btrfs snapshots and by copies (vfs): what container tests show on overlays holds there, too; the
 # driver of a data root may change.
 . "$(dirname "$0")/lib.sh"
