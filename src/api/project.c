@@ -2,10 +2,8 @@
 #include "api/handlers.h"
 #include <string.h>
 
-#define LABEL "com.docker.compose.project"
-
 bool api_policy_sees(const struct api_policy *p, const struct strmap *labels) {
-    const char *project = strmap_get(labels, LABEL);
+    const char *project = strmap_get(labels, CONTAINER_LABEL_PROJECT);
     if (!p || !p->projects)
         return true;
     for (size_t i = 0; project && p->projects[i]; i++)

@@ -38,6 +38,8 @@
 /* Of the create call; what an image says there is left out. */
 #define CONTAINER_LABEL_CAUSE "corten.cause"
 #define CONTAINER_LABEL_BY "corten.deployed-by"
+/* Likewise; listeners can be for the containers of some projects (api/api.h). */
+#define CONTAINER_LABEL_PROJECT "com.docker.compose.project"
 #define METHOD_HISTORY 20                  /* results of each method that are kept */
 #define CONTAINER_SAMPLES_MAX (128u << 10) /* bytes of a container's own numbers */
 #define CONTAINER_STOP_TIMEOUT 10          /* seconds, when neither call nor config says */

@@ -78,9 +78,11 @@ static void merge_text(char **text, char *image) {
 }
 
 /* What the engine believes of the create call alone: whose build a container belongs to, and with
- * whose end it is removed; who deployed it, and why. An image does not say that. */
+ * whose end it is removed; who deployed it, and why; which project it is of, by which listeners
+ * see it; whether its execs end with their clients. An image does not say that. */
 static bool is_callers(const char *label) {
-    static const char *const labels[] = {BUILD_LABEL, CONTAINER_LABEL_CAUSE, CONTAINER_LABEL_BY};
+    static const char *const labels[] = {BUILD_LABEL, CONTAINER_LABEL_CAUSE, CONTAINER_LABEL_BY,
+                                         CONTAINER_LABEL_PROJECT, CONTAINER_LABEL_EXEC_KILL};
     for (size_t i = 0; i < ARRAY_LEN(labels); i++)
         if (!strcmp(label, labels[i]))
             return true;

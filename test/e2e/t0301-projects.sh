@@ -47,6 +47,14 @@ dk volume create vv > /dev/null
 expect_eq "$("${shop[@]}" events --since "$since" --until "$(date +%s.%N)" --format '{{.Actor.Attributes.name}}' | sort -u | xargs)" "till web"
 expect_match "$(dk events --since "$since" --until "$(date +%s.%N)")" 'name=page'
 
+step "an image does not make a container one of a project"
+dk commit -c 'LABEL com.docker.compose.project=shop' bare posing > /dev/null
+dk create --name poser posing true > /dev/null
+expect_fails "No such (container|object)" "${shop[@]}" inspect --type container poser
+dk create --name own -l com.docker.compose.project=shop posing true > /dev/null
+"${shop[@]}" inspect --type container own > /dev/null || fail "a container of the project is not seen"
+dk rm poser own > /dev/null
+
 step "what is not understood is refused"
 printf '{"listeners": [{"host": "unix:///x", "policy": {"projects": [""]}}]}' > "$TEST_TMP/bad.json"
 expect_fails "projects: names are expected" "$bin/cortend" --validate --config "$TEST_TMP/bad.json"
