@@ -1,5 +1,5 @@
 #!/bin/bash
-# The power fails at any moment of load, import, commit, rmi and prune: what had been answered is there after the boot, layers
+# The power fails at any moment of pull, load, import, commit, rmi and prune: what had been answered is there after the boot, layers
 # that had not reached the disk are made again (also when there is no room for them at first), nothing is half-visible, nothing
 # leaks. The data root is an ext4 that forgets what it had not written (FS_IOC_SHUTDOWN without its log); every boot has an id
 # of its own.
@@ -79,4 +79,31 @@ interrupt 0 true
 expect_whole # and what had to be made again is
 expect_eq "$(dk run --rm c:last sh -c 'ls / | grep -c ^f')" 200
 rounds_remove
+
+# The registry is not on the disk that forgets; it ends with the power, too.
+start_registry() {
+    in_net docker-registry serve "$TEST_TMP/registry.yml" >"$TEST_TMP/registry.log" 2>&1 &
+    eventually 10 in_net curl -sf -o /dev/null http://127.0.0.1:5000/v2/
+}
+if command -v docker-registry >/dev/null; then
+    step "pull"
+    printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s/registry}}\nhttp: {addr: 127.0.0.1:5000}\n' \
+        "$TEST_TMP" >"$TEST_TMP/registry.yml"
+    start_registry
+    dk load -i "$TEST_TMP/big.tar" >/dev/null
+    dk tag big:1 127.0.0.1:5000/big:1
+    dk push -q 127.0.0.1:5000/big:1 >/dev/null || fail push
+    dk rmi big:1 127.0.0.1:5000/big:1 >/dev/null
+    for i in $(seq $rounds); do
+        interrupt "$(random 300)" dk pull 127.0.0.1:5000/big:1
+        start_registry
+        grep -q 'Downloaded newer image' "$TEST_TMP/said" && { dk inspect 127.0.0.1:5000/big:1 >/dev/null || fail "a pulled image is gone"; }
+        dk pull -q 127.0.0.1:5000/big:1 >/dev/null || fail "the next pull"
+        expect_whole
+        expect_eq "$(dk create --name look 127.0.0.1:5000/big:1 x >/dev/null && dk cp look:/random - | tar -xO | sha256sum)" \
+            "$(sha256sum <"$TEST_TMP/tree/random")"
+        dk rm look >/dev/null
+        dk rmi 127.0.0.1:5000/big:1 >/dev/null
+    done
+fi
 pass
