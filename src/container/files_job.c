@@ -332,6 +332,8 @@ static void tell(struct files_run *r, struct err e) {
     http_error_answer(&out, http_error_status(err_kind(e)), err_msg(e));
     if (fd_write_all(r->client, out.data, out.len) < 0)
         log_debug("the client has left");
+    else if (r->args.what == FILES_PUT) /* it may be sending still */
+        http_answer_drain(r->client);
 }
 
 static struct err files_job(struct worker_ctx *ctx UNUSED, struct str args, const int *fds,

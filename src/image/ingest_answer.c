@@ -3,14 +3,8 @@
 #include "base/time.h"
 #include "image/ingest.h"
 #include "image/protocol.h"
-#include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/socket.h>
-
-#define DRAIN_TIME (10 * NSEC_PER_SEC)
-#define DRAIN_MAX (UINT64_C(1) << 30) /* bytes of a request that nobody wants any more */
 
 struct err answer_bytes(struct ingest *in, const void *p, size_t n) {
     if (in->client < 0)
@@ -136,30 +130,13 @@ struct err answer_progress(struct ingest *in, const char *id, const char *status
     return answer_line(in, &line);
 }
 
-/* The client may still be sending: closed now, its system would throw our answer away unread. */
-static void drain(const struct ingest *in) {
-    char scrap[65536];
-    int64_t end = time_monotonic() + DRAIN_TIME;
-    uint64_t total = 0;
-    shutdown(in->client, SHUT_WR);
-    while (total < DRAIN_MAX && time_monotonic() < end) {
-        struct pollfd p = {.fd = in->client, .events = POLLIN};
-        if (poll(&p, 1, 1000) < 0 && errno != EINTR)
-            return;
-        ssize_t n = recv(in->client, scrap, sizeof(scrap), MSG_DONTWAIT);
-        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-            return;
-        total += n > 0 ? (size_t)n : 0;
-    }
-}
-
 static void refuse(struct ingest *in, struct err e) {
     CLEAN_BUF struct buf answer = {0};
     worker_notice(in->ctx, IMAGE_HEAD, STR_NONE, NULL, 0);
     in->head_sent = true;
     http_error_answer(&answer, http_error_status(err_kind(e)), err_msg(e));
     if (fd_write_all(in->client, answer.data, answer.len) == 0)
-        drain(in);
+        http_answer_drain(in->client);
 }
 
 struct err ingest_end(struct ingest *in, struct err e) {
@@ -183,6 +160,6 @@ struct err ingest_end(struct ingest *in, struct err e) {
     err_ignore(answer_line(in, &line)); /* the first failure is the one to tell */
     err_ignore(answer_end(in));
     if (in->body)
-        drain(in);
+        http_answer_drain(in->client);
     return e;
 }

@@ -69,6 +69,15 @@ dk cp src/a ro:/rw/
 dk stop -t 0 ro > /dev/null
 expect_fails "container rootfs is marked read-only" dk cp src/a ro:/tmp/
 expect_fails "mounted volume is marked read-only" dk cp src/a ro:/ro/
+# A client that is still sending hears it, too: its connection is not closed under it.
+expect_match "$(perl -MIO::Socket::UNIX -e '
+    $SIG{PIPE} = sub { print "cut off\n"; exit };
+    my $s = IO::Socket::UNIX->new($ARGV[0]) or die;
+    print $s "PUT /containers/ro/archive?path=/tmp HTTP/1.1\r\nHost: d\r\nContent-Length: 1024\r\n\r\n", "x" x 100;
+    $s->flush;
+    sysread($s, my $answer, 4096);
+    for (1 .. 3) { select(undef, undef, undef, 0.1); print $s "x" x 308; $s->flush }
+    print $answer' "$SOCKET")" "marked read-only"
 put() { curl -s -o "$TEST_TMP/answer" -w '%{http_code}' --unix-socket "$SOCKET" -X PUT --data-binary "@$2" "http://x/containers/links/archive?path=$1"; }
 tar cf plain.tar -C src a sub
 expect_eq "$(put /d/f plain.tar) $(cat "$TEST_TMP/answer")" '400 {"message":"extraction point is not a directory"}'
