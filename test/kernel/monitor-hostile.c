@@ -54,9 +54,11 @@ TEST(a_fork_bomb) {
                                 "30000 ]; do i=$((i+1)); done; echo end; exit 7",
                       .box.linux_ = ",\"resources\":{\"pids\":{\"limit\":150}}"});
     lab_until(&b, b.exited > 0);
-    assert_int_equal(b.exit.code, 7);
     CLEAN_BUF struct buf text = {0};
     read_log(&b, &text);
+    if (b.exit.code != 7)
+        printf("# ended with %d after '%.200s'\n", b.exit.code, buf_cstr(&text));
+    assert_int_equal(b.exit.code, 7);
     assert_true(str_starts(buf_str(&text), STR("begin\n")));
     assert_non_null(strstr(text.data, "end\n"));
     lab_finish(&b);
