@@ -264,8 +264,9 @@ int monitor_main(int argc, char **argv) {
     struct arrival a = {.ports = ports_new()};
     e = receive(&a);
     if (err_failed(e)) {
-        err_ignore(e); /* the daemon went away before the start: nothing has happened */
-        return 1;
+        err_ignore(
+            e); /* no start came, the daemon's or the network's failure: nothing has happened */
+        _exit(1);
     }
     struct keeper *k = NEW(struct keeper);
     e = start(k, &a);
