@@ -49,10 +49,13 @@ static int64_t time_exec(struct lab *b, int number) {
 TEST(a_fork_bomb) {
     lab_enter();
     struct lab b;
-    lab_start(&b, &(struct lab_options){
-                      .script = "echo begin; b() { b | b & }; (b) 2>/dev/null; i=0; while [ $i -lt "
-                                "30000 ]; do i=$((i+1)); done; echo end; exit 7",
-                      .box.linux_ = ",\"resources\":{\"pids\":{\"limit\":150}}"});
+    /* Its loop has a share of one processor among 150. */
+    CLEAN_FREE char *script =
+        mem_printf("echo begin; b() { b | b & }; (b) 2>/dev/null; i=0; while [ $i -lt %d ]; do "
+                   "i=$((i+1)); done; echo end; exit 7",
+                   lab_much(30000));
+    lab_start(&b, &(struct lab_options){.script = script,
+                                        .box.linux_ = ",\"resources\":{\"pids\":{\"limit\":150}}"});
     lab_until(&b, b.exited > 0);
     CLEAN_BUF struct buf text = {0};
     read_log(&b, &text);
