@@ -198,14 +198,20 @@ static bool is_cache_mount(void *arg, const struct volume *v) {
     return id && !no_entry(p) && names_id(ids, id) && (p->until == 0 || v->created < p->until);
 }
 
+static bool failed(struct api_call *c, struct err e) {
+    if (err_failed(e)) {
+        maps_done(c->state);
+        api_reply_err(c, e);
+        return true;
+    }
+    return false;
+}
+
 static void mounts_pruned(void *arg, struct err e, const struct strv *removed, uint64_t bytes) {
     struct api_call *c = arg;
     struct prune *p = c->state;
-    if (err_failed(e)) {
-        maps_done(p);
-        api_reply_err(c, e);
+    if (failed(c, e))
         return;
-    }
     for (size_t i = 0; i < removed->n; i++)
         strs_add(&p->doc.deleted, &c->arena, arena_strz(&c->arena, removed->items[i]));
     p->doc.space_reclaimed += bytes;
@@ -215,11 +221,8 @@ static void mounts_pruned(void *arg, struct err e, const struct strv *removed, u
 static void pruned(void *arg, const struct image_removals *r, uint64_t reclaimed, struct err e) {
     struct api_call *c = arg;
     struct prune *p = c->state;
-    if (err_failed(e)) {
-        maps_done(p);
-        api_reply_err(c, e);
+    if (failed(c, e))
         return;
-    }
     for (size_t i = 0; i < r->n; i++)
         if (r->items[i].deleted)
             strs_add(&p->doc.deleted, &c->arena, r->items[i].deleted);

@@ -15,7 +15,7 @@ fill() {
     sync -f "$DATA_ROOT"
 }
 room() { rm -f "$DATA_ROOT/ballast" "$DATA_ROOT/more"; }
-dk volume create v > /dev/null
+dk volume create vol > /dev/null
 dk run -d --name talks -v "$TEST_TMP:/say" busybox sh -c 'while :; do [ -e /say/go ] && { rm /say/go; seq 1 20000; }; sleep 0.1; done' > /dev/null
 dk create --name idle --label a=b busybox true > /dev/null
 dk network create --subnet 10.79.0.0/24 n > /dev/null
@@ -56,7 +56,7 @@ restart_daemon
 expect_eq "$(facts)" "$before"
 expect_match "$(ct system check 2>&1)" "all is well"
 dk rm -f talks idle > /dev/null
-dk volume rm v > /dev/null
+dk volume rm vol > /dev/null || fail "the volume is gone"
 dk network rm n > /dev/null
 expect_nothing_left
 pass
