@@ -380,6 +380,33 @@ static void start_failed(struct start_job *j, struct err e) {
         op_end(run);
 }
 
+static void start_told(struct start_job *j) {
+    struct op_run *run = j->run;
+    j->done(j->arg, OK);
+    start_free(j);
+    op_end(run);
+}
+
+static void start_recorded(void *arg, struct err e) {
+    struct start_job *j = arg;
+    log_err(LOG_ERROR, e, "record the start of container %s", j->c->id);
+    start_told(j);
+}
+
+/* What is to run again after a boot is on the disk before anybody hears that it runs. */
+static void record_start(struct start_job *j) {
+    struct container *c = j->c;
+    const char *policy = c->host->restart_policy.name;
+    if (!policy || (strcmp(policy, "always") != 0 && strcmp(policy, "unless-stopped") != 0)) {
+        container_save_lazy(c);
+        start_told(j);
+        return;
+    }
+    struct store_txn *t = store_txn_new();
+    container_record_state(c, t);
+    store_commit(c->all->config.store, t, STORE_DURABLE, start_recorded, j);
+}
+
 static void start_finish(void *job, struct err e, struct op_run *run) {
     struct start_job *j = job;
     struct container *c = j->c;
@@ -407,11 +434,8 @@ static void start_finish(void *job, struct err e, struct op_run *run) {
     container_net_settle(c, &j->net);
     container_links_started(c);
     container_watch_monitor(c, j->started.conn);
-    container_save_lazy(c);
     container_publish(c, "start", NULL, NULL);
-    j->done(j->arg, OK);
-    start_free(j);
-    op_end(run);
+    record_start(j);
 }
 
 /* --- volumes that are mounts ---------------------------------------------------------------------
