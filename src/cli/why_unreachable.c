@@ -1,4 +1,4 @@
-/* why_unreachable.c - `corten why unreachable CONTAINER [PORT]`: why a port is not reached.
+/* why_unreachable.c - `corten why unreachable CONTAINER[:PORT]`: why a port is not reached.
  *
  * Goes the way of a packet backwards: does it run, has it a network, does anything listen inside
  * (on which address), is the port published (where, for whom), does a connection come through from
@@ -381,17 +381,24 @@ static struct err explain(struct look *l, const char *port) {
 }
 
 static int unreachable_run(struct invocation *in) {
-    struct why w = {.in = in, .subject = "unreachable", .of = in->args[0]};
+    struct str name, port;
+    bool pair = str_cut(str_of(in->args[0]), ':', &name, &port); /* no name has a colon */
+    if (pair && in->args_n > 1)
+        return cli_fail(err_new(ERR_INVALID, "corten: '%s' names a port, and '%s' another",
+                                in->args[0], in->args[1]),
+                        1);
+    struct why w = {.in = in, .subject = "unreachable", .of = arena_str(&in->arena, name)};
     CLEAN_CLIENT struct client *c = cli_connect(in);
     struct look l = {.w = &w, .client = c, .arena = &in->arena};
-    return c ? why_end(&w, explain(&l, in->args_n > 1 ? in->args[1] : NULL)) : 1;
+    const char *wanted = pair ? arena_str(&in->arena, port) : in->args_n > 1 ? in->args[1] : NULL;
+    return c ? why_end(&w, explain(&l, wanted)) : 1;
 }
 
 const struct command command_why_unreachable = {
     .name = "why unreachable",
-    .usage = "why unreachable CONTAINER [PORT[/PROTO]]",
+    .usage = "why unreachable CONTAINER[:PORT[/PROTO]] | CONTAINER [PORT[/PROTO]]",
     .summary = "Say why a port of a container is not reached",
-    .examples = "corten why unreachable web 80\tthe port inside, or the host's",
+    .examples = "corten why unreachable web:80\tthe port inside, or the host's",
     .args_min = 1,
     .args_max = 2,
     .json = true,

@@ -91,7 +91,10 @@ ct pause open >/dev/null
 expect_match "$(reach open)" '^open is paused'
 ct unpause open >/dev/null
 expect_match "$(reach open --json)" '^."subject":"unreachable","of":"open","cause":"open is reached'
+expect_match "$(reach open:80/tcp)" '^open is reached: port 80 answers at 127.0.0.1:8192$'
 expect_fails 'want PORT' ct why unreachable open 80/x
+expect_fails 'not a number' ct why unreachable open:http
+expect_fails 'names a port, and' ct why unreachable open:80 81
 ct rm -f inside wrong hidden open local alone deaf >/dev/null
 
 step "cache: which file it was"
