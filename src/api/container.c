@@ -1,4 +1,5 @@
 /* /containers: create, list, inspect and the verbs. */
+#include "api/filter.h"
 #include "api/handlers.h"
 #include "api/older.h"
 #include "kernel/signal.h"
@@ -43,15 +44,17 @@ static void create_body(struct api_call *c, void *doc) {
     }
     if (c->r && c->r->peer_uid != (uid_t)-1)
         ((struct api_container_create *)doc)->caller = (int64_t)c->r->peer_uid + 1;
+    if (c->minor >= 41)
+        err_ignore(api_platform(
+            c, &((struct api_container_create *)doc)->platform)); /* it was read before */
     container_create(c->api->containers, c->state, doc, created, c);
 }
 
 void api_container_create(struct api_call *c) {
-    const char *platform = c->minor >= 41 ? api_query(c, "platform") : NULL;
-    if (platform && *platform && strcmp(platform, "linux/amd64") != 0 &&
-        strcmp(platform, "linux") != 0) {
-        api_reply_err(
-            c, err_new(ERR_UNSUPPORTED, "platform '%s' is not supported on this host", platform));
+    struct platform *unused;
+    struct err e = c->minor >= 41 ? api_platform(c, &unused) : OK;
+    if (err_failed(e)) {
+        api_reply_err(c, e);
         return;
     }
     c->state = arena_strz(&c->arena, api_query(c, "name"));

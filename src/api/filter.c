@@ -1,14 +1,8 @@
 #include "api/filter.h"
 #include "base/time.h"
-#include "spec/oci_image.h"
+#include "spec/platform.h"
 #include <fnmatch.h>
 #include <string.h>
-
-#ifdef __x86_64__
-#define ARCHITECTURE "amd64"
-#elif defined __aarch64__
-#define ARCHITECTURE "arm64"
-#endif
 
 static bool match_one(struct str pattern, struct str text) {
     bool start = str_starts(pattern, STR("^")), end = str_ends(pattern, STR("$"));
@@ -85,57 +79,21 @@ struct err api_filter_time(const struct api_filters *f, const char *name, int64_
     return OK;
 }
 
-struct err api_platform_check(struct api_call *c) {
+struct err api_platform(struct api_call *c, struct platform **ret) {
     const char *text = api_query(c, "platform");
-    struct oci_platform p = {0};
-    if (!text || !*text)
+    struct platform p;
+    if (!text || !*text) {
+        *ret = NULL;
         return OK;
-    if (*text == '{') {
-        TRYF(fields_decode(&oci_platform_fields, str_of(text), &c->arena, &p), "platform");
-        text = arena_printf(&c->arena, "%s/%s", p.os ? p.os : "",
-                            p.architecture ? p.architecture : "");
     }
-    if (strcmp(text, "linux") == 0 || strcmp(text, "linux/" ARCHITECTURE) == 0)
-        return OK;
-    return err_new(ERR_UNSUPPORTED,
-                   "platform '%s' is not supported: this host is linux/" ARCHITECTURE, text);
-}
-
-/* "os/architecture[/variant]", or JSON of the same. */
-static struct err read_platform(struct api_call *c, const char *text, struct oci_platform *ret) {
-    struct str os, rest, architecture, variant;
-    *ret = (struct oci_platform){0};
-    if (*text == '{')
-        return err_wrap(fields_decode(&oci_platform_fields, str_of(text), &c->arena, ret),
-                        "platform");
-    str_cut(str_of(text), '/', &os, &rest);
-    str_cut(rest, '/', &architecture, &variant);
-    ret->os = arena_str(&c->arena, os);
-    ret->architecture = arena_str(&c->arena, architecture);
-    ret->variant = arena_str(&c->arena, variant);
+    TRY(platform_parse(str_of(text), &p));
+    *ret = arena_alloc(&c->arena, sizeof(p));
+    **ret = p;
     return OK;
 }
 
-/* Nothing said is nothing wanted. */
-static bool is_wanted(const char *wanted, const char *has) {
-    return !wanted || !*wanted || strcmp(wanted, has ? has : "") == 0;
-}
-
 struct err api_platform_fits(struct api_call *c, struct image *i, const char *shown) {
-    const char *text = api_query(c, "platform");
-    const struct oci_image_config *has = image_config(i);
-    struct oci_platform p;
-    if (!text || !*text)
-        return OK;
-    TRY(read_platform(c, text, &p));
-    if (is_wanted(p.os, has->os) && is_wanted(p.architecture, has->architecture) &&
-        is_wanted(p.variant, has->variant))
-        return OK;
-    return err_new(ERR_NOT_FOUND,
-                   "image with reference %s was found but does not match the specified platform: "
-                   "wanted %s/%s%s%s, actual: %s/%s%s%s",
-                   shown, p.os ? p.os : "", p.architecture ? p.architecture : "",
-                   p.variant && *p.variant ? "/" : "", p.variant ? p.variant : "",
-                   has->os ? has->os : "", has->architecture ? has->architecture : "",
-                   has->variant && *has->variant ? "/" : "", has->variant ? has->variant : "");
+    struct platform *p;
+    TRY(api_platform(c, &p));
+    return image_platform_check(i, p, shown);
 }

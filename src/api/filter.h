@@ -19,9 +19,9 @@ bool api_filter_reference(const struct strs *wanted, const struct reference *ref
 struct err api_filter_until(const struct api_filters *f, int64_t *ret);
 /* The same of a filter with another name. */
 struct err api_filter_time(const struct api_filters *f, const char *name, int64_t *ret);
-/* `platform` parameter, "linux/amd64" or the JSON object: absent, or this host's. */
-struct err api_platform_check(struct api_call *c);
-/* The same, for what is asked of an image that is here: its own platform, whatever this host is.
- * ERR_NOT_FOUND in the peer's words. shown: as the client named it. */
+/* `platform` parameter, "linux/amd64" or the JSON object; NULL: absent or empty. In the arena. */
+struct platform;
+struct err api_platform(struct api_call *c, struct platform **ret);
+/* Does the image fit it? ERR_NOT_FOUND in the peer's words. shown: as the client named it. */
 struct image;
 struct err api_platform_fits(struct api_call *c, struct image *i, const char *shown);

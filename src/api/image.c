@@ -412,11 +412,28 @@ static void removed(void *arg, const struct image_removals *r, struct err e) {
     api_reply_json(c, 200, buf_str(&out));
 }
 
-void api_image_remove(struct api_call *c) {
-    if (c->minor >= 50 && api_query(c, "platforms")) {
-        api_reply_err(c, err_new(ERR_UNSUPPORTED, "query parameter 'platforms' is not supported"));
-        return;
+/* A name stands for one image: it goes when it is for one of the machines that were named. */
+static struct err check_platforms(struct api_call *c) {
+    struct image *i = NULL;
+    struct platform p;
+    struct err e = OK;
+    const char *text;
+    for (size_t k = 0; c->r && (text = http_query_nth(c->r, "platforms", k)); k++) {
+        if (!i)
+            TRY(image_find(c->api->images, str_of(c->arg[0]), &i));
+        err_ignore(e); /* only the last one is told */
+        e = OK;
+        TRY(platform_parse(str_of(text), &p));
+        e = image_platform_check(i, &p, c->arg[0]);
+        if (!err_failed(e))
+            return OK;
     }
+    return e;
+}
+
+void api_image_remove(struct api_call *c) {
+    if (c->minor >= 50 && refused(c, check_platforms(c)))
+        return;
     image_remove(c->api->images, str_of(c->arg[0]), api_query_bool(c, "force", false),
                  api_query_bool(c, "noprune", false), removed, c);
 }

@@ -15,18 +15,18 @@ static bool refused(struct api_call *c, struct err e) {
     return true;
 }
 
-static struct err check_platform(struct api_call *c, int since) {
-    return c->minor >= since ? api_platform_check(c) : OK;
-}
-
 /* --- archives ------------------------------------------------------------------------------ */
 
 void api_image_load(struct api_call *c) {
     struct http_taken client;
     struct images *images = c->api->images;
     bool quiet = api_query_bool(c, "quiet", true);
-    if (!refused(c, check_platform(c, 48)) && api_take_socket(c, &client))
-        image_load(images, &client, quiet, NULL, NULL);
+    struct platform *asked = NULL;
+    if (c->minor >= 48 && refused(c, api_platform(c, &asked)))
+        return;
+    struct platform wanted = asked ? *asked : (struct platform){0};
+    if (api_take_socket(c, &client))
+        image_load(images, &client, quiet, asked ? &wanted : NULL, NULL, NULL);
 }
 
 static void save(struct api_call *c, const struct strv *names) {
@@ -89,10 +89,12 @@ static struct err check_import(struct api_call *c, struct image_import *ret) {
         return err_new(ERR_UNSUPPORTED,
                        "query parameter 'fromSrc': only '-' (the request's body) is "
                        "supported");
-    TRY(api_platform_check(c));
+    struct platform *platform;
+    TRY(api_platform(c, &platform));
     *ret = (struct image_import){.repo = api_query(c, "repo"),
                                  .tag = api_query(c, "tag"),
-                                 .message = api_query(c, "message")};
+                                 .message = api_query(c, "message"),
+                                 .platform = platform};
     return read_changes(c, &ret->config);
 }
 

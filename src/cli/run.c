@@ -213,7 +213,9 @@ static struct err create(struct invocation *in, struct client *c,
     if (always)
         TRY(pull(in, c, platform));
     struct err e = client_container_create(c, o->name, platform, doc, &in->arena, &made);
-    if (err_kind(e) == ERR_NOT_FOUND && !never && strstr(err_msg(e), "No such image")) {
+    if (err_kind(e) == ERR_NOT_FOUND && !never &&
+        (strstr(err_msg(e), "No such image") ||
+         strstr(err_msg(e), "match the specified platform"))) {
         fprintf(stderr, "Unable to find image '%s%s' locally\n", in->args[0],
                 cli_with_tag(in->args[0], &in->arena) == in->args[0] ? "" : ":latest");
         err_free(e);

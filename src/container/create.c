@@ -122,6 +122,26 @@ static struct err find_image(struct create_job *j, const char *ref, struct image
     return OK;
 }
 
+/* What the peers say of an image for another machine: whether it runs is the kernel's to know
+ * (binfmt_misc). */
+static struct err check_platform(struct create_job *j, struct image *image,
+                                 const struct api_container_create *given) {
+    const struct oci_image_config *c = image_config(image);
+    char has[PLATFORM_TEXT_MAX], host[PLATFORM_TEXT_MAX];
+    struct platform here;
+    if (given->platform)
+        return image_platform_check(image, given->platform, given->config.image);
+    platform_host(&here);
+    if (platform_distance(&here, c->os, c->architecture, c->variant) < 0)
+        strs_add(&j->warnings, &j->arena,
+                 arena_printf(&j->arena,
+                              "The requested image's platform (%s) does not match the detected "
+                              "host platform (%s) and no specific platform was requested",
+                              platform_format(c->os, c->architecture, c->variant, has),
+                              platform_text(&here, host)));
+    return OK;
+}
+
 /* Whether it is there is the start's question (see compose): NULL when it is not. */
 static struct container *joined(struct create_job *j, const char *mode) {
     struct container *other = NULL;
@@ -162,6 +182,7 @@ static struct err compose(struct create_job *j, const struct api_container_creat
     if (!doc.host)
         doc.host = &no_host;
     TRY(find_image(j, doc.config.image, &image));
+    TRY(check_platform(j, image, given));
     struct api_host_config host = *doc.host;
     if (j->cs->config.defaults)
         container_defaults_apply(j->cs->config.defaults, &j->arena, &host);

@@ -102,7 +102,7 @@ static struct err compose_document(const struct compose *c, const struct json *p
         jo_raw(&o, buf_str(&value));
     }
     if (!json_get(document, "architecture"))
-        jo_kstr(&o, "architecture", IMAGE_ARCHITECTURE);
+        jo_kstr(&o, "architecture", PLATFORM_ARCHITECTURE);
     if (!json_get(document, "os"))
         jo_kstr(&o, "os", "linux");
     if (!json_get(document, "config")) /* else it would be a step */
@@ -124,7 +124,7 @@ struct err compose_config(const struct compose *c, struct buf *ret) {
     if (c->document.len && !c->step)
         return compose_document(c, parent, ret);
     jo_obj(&o);
-    put_text(&o, "architecture", c->architecture, parent, IMAGE_ARCHITECTURE);
+    put_text(&o, "architecture", c->architecture, parent, PLATFORM_ARCHITECTURE);
     if (c->step) {
         put_text(&o, "os", NULL, parent, "linux");
         put_rootfs(&o, c, parent);

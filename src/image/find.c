@@ -43,6 +43,18 @@ static struct image *find_by_reference(struct images *im, struct reference r) {
     return t ? t->image : NULL;
 }
 
+struct err image_platform_check(struct image *i, const struct platform *wanted, const char *shown) {
+    const struct oci_image_config *c = image_config(i);
+    char a[PLATFORM_TEXT_MAX], b[PLATFORM_TEXT_MAX];
+    if (!wanted || platform_distance(wanted, c->os, c->architecture, c->variant) >= 0)
+        return OK;
+    return err_new(ERR_NOT_FOUND,
+                   "image with reference %s was found but does not match the specified platform: "
+                   "wanted %s, actual: %s",
+                   shown, platform_text(wanted, a),
+                   platform_format(c->os, c->architecture, c->variant, b));
+}
+
 struct err image_find(struct images *im, struct str ref, struct image **ret) {
     struct digest id;
     if (reference_is_id(ref, &id)) {

@@ -42,18 +42,12 @@
 #include "loop/bus.h"
 #include "loop/worker.h"
 #include "spec/oci_image.h"
+#include "spec/platform.h"
 #include "store/store.h"
 
 #define IMAGE_LAYERS_MAX 127        /* what one overlay mount takes by every route */
 #define IMAGE_CONFIG_MAX (1u << 20) /* bytes of a config document */
-#if defined(__x86_64__)
-#define IMAGE_ARCHITECTURE "amd64" /* as GOARCH spells it */
-#elif defined(__aarch64__)
-#define IMAGE_ARCHITECTURE "arm64"
-#else
-#error "name this machine's architecture as GOARCH spells it"
-#endif
-#define IMAGE_ID_SHORT 12                            /* digits in messages and tables */
+#define IMAGE_ID_SHORT 12           /* digits in messages and tables */
 #define IMAGE_GC_INTERVAL (INT64_C(30) * 1000000000) /* ns */
 #define IMAGE_GC_GRACE                                                        \
     (INT64_C(10) * 60 * 1000000000) /* ns: what was used since stays, unasked \
@@ -161,6 +155,9 @@ struct err image_find_rootfs(struct images *im, struct str ref, struct image **r
 struct image *image_by_id(struct images *im, struct str id);
 /* No tags and no children: what `dangling=true` means. */
 bool image_is_dangling(const struct image *i);
+/* ERR_NOT_FOUND when i is for another machine than the one wanted (NULL: any), in the peer's words;
+ * shown: the name that was asked for. */
+struct err image_platform_check(struct image *i, const struct platform *wanted, const char *shown);
 /* Does text (as given by the client) name i by a prefix of its id rather than by a reference? */
 bool image_named_by_id(const struct image *i, struct str text);
 
@@ -219,17 +216,19 @@ void image_prune(struct images *im, bool dangling_only, bool (*wanted)(void *arg
  * after it is an {"errorDetail"} line, as the peer does. When the client goes away the worker is
  * killed and nothing is left. done (NULL allowed) is for logs and waiting. */
 
-/* POST /images/load: docker-archive or OCI layout, plain, gzip or zstd, in the request's body. */
-void image_load(struct images *im, struct http_taken *client, bool quiet, image_done *done,
-                void *arg);
+/* POST /images/load: docker-archive or OCI layout, plain, gzip or zstd, in the request's body.
+ * wanted: only images for that machine (NULL: those for this one; of a name that has none, the
+ * others). */
+void image_load(struct images *im, struct http_taken *client, bool quiet,
+                const struct platform *wanted, image_done *done, void *arg);
 /* GET /images/get: an archive of these references that is both docker-archive and OCI layout. */
 void image_save(struct images *im, struct http_taken *client, const struct strv *refs,
                 image_done *done, void *arg);
 /* POST /images/create?fromSrc=-: a tar (plain, gzip, zstd) becomes a one-layer image. */
 struct image_import {
-    const char *repo, *tag; /* "" or NULL: untagged */
-    const char *message;    /* "" gives the peer's "Imported from -" */
-    const char *platform;   /* "" or "linux/amd64" */
+    const char *repo, *tag;          /* "" or NULL: untagged */
+    const char *message;             /* "" gives the peer's "Imported from -" */
+    const struct platform *platform; /* NULL: this machine */
     struct str config; /* JSON of the config object ("changes" applied by the caller), or empty */
 };
 void image_import(struct images *im, struct http_taken *client, const struct image_import *o,
@@ -281,7 +280,8 @@ void image_commit(struct images *im, const struct image_commit *c,
 void image_commit_body(struct images *im, struct http_taken *client, const struct image_commit *c,
                        image_done *done, void *arg);
 
-/* --- attestations ------------------------------------------------------------------------------ */
+/* --- attestations ------------------------------------------------------------------------------
+ */
 #define IMAGE_STATEMENT_MAX (1u << 20) /* bytes of one in-toto statement */
 /* Keeps an in-toto statement as a document of the image; it goes with the image. In the background:
  * done may come after the answer was given. */

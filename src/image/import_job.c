@@ -19,7 +19,7 @@ static struct err import_layer(struct ingest *in, struct ingest_layer *l) {
 
 static struct err import_run(struct ingest *in) {
     CLEAN_BUF struct buf config = {0};
-    CLEAN_BUF struct buf comment = {0};
+    CLEAN_BUF struct buf comment = {0}, architecture = {0}, variant = {0};
     struct ingest_layer l = {0};
     struct reference tag;
     struct digest id;
@@ -30,10 +30,14 @@ static struct err import_run(struct ingest *in) {
         TRY(reference_parse(ref, &tag));
     TRY(import_layer(in, &l));
     buf_add_str(&comment, ingest_arg(in, "comment"));
+    buf_add_str(&architecture, ingest_arg(in, "architecture"));
+    buf_add_str(&variant, ingest_arg(in, "variant"));
     struct compose c = {.config = ingest_arg(in, "config"),
                         .layers = &l.diff_id,
                         .layers_n = 1,
                         .comment = buf_cstr(&comment),
+                        .architecture = buf_cstr(&architecture),
+                        .variant = buf_cstr(&variant),
                         .created = time_now()};
     TRY(compose_config(&c, &config));
     digest_of(buf_str(&config), &id);

@@ -19,14 +19,17 @@
 
 /* --- what the archive says
  * ------------------------------------------------------------------------------ */
+static void loaded_done(struct loaded *l) {
+    buf_done(&l->config);
+    vec_done(&l->layers);
+    vec_done(&l->tags);
+    vec_done(&l->documents);
+    arena_done(&l->notes);
+}
+
 static void loads_done(struct loads *v) {
-    for (size_t i = 0; i < v->n; i++) {
-        buf_done(&v->items[i].config);
-        vec_done(&v->items[i].layers);
-        vec_done(&v->items[i].tags);
-        vec_done(&v->items[i].documents);
-        arena_done(&v->items[i].notes);
-    }
+    for (size_t i = 0; i < v->n; i++)
+        loaded_done(&v->items[i]);
     vec_done(v);
 }
 
@@ -94,20 +97,47 @@ static struct err load_manifest_json(const struct spool *s, struct member *m, st
     return OK;
 }
 
-static struct err load_members(const struct spool *s, struct loads *ret) {
+static struct err load_members(const struct spool *s, const struct platform *wanted,
+                               struct loads *ret) {
     struct member *m = spool_find(s, "manifest.json");
     if (m) {
         TRY(load_manifest_json(s, m, ret));
         TRY(load_artifacts(s, ret));
     } else if (spool_find(s, "index.json")) {
-        TRY(load_layout(s, ret));
+        TRY(load_layout(s, wanted, ret));
     } else if ((m = spool_find(s, "repositories")) != NULL) {
         TRY(load_legacy(s, m, ret));
     } else {
         return err_new(ERR_INVALID, "not an image archive: no manifest.json, index.json or "
                                     "repositories in it");
     }
-    return ret->n ? OK : err_new(ERR_INVALID, "the archive has no image");
+    return ret->n || wanted ? OK : err_new(ERR_INVALID, "the archive has no image");
+}
+
+/* Leaves out what is for other machines than the one that was asked for. Artifacts are for all. */
+static struct err loads_choose(struct loads *loads, const struct platform *wanted) {
+    char text[PLATFORM_TEXT_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < loads->n; i++) {
+        CLEAN_ARENA struct arena a = {0};
+        struct loaded *l = &loads->items[i];
+        struct oci_image_config c = {0};
+        if (!l->artifact)
+            TRY(oci_image_config_parse(buf_str(&l->config), &a, &c));
+        if (!l->artifact && platform_distance(wanted, c.os, c.architecture, c.variant) < 0) {
+            loaded_done(l);
+            *l = (struct loaded){0};
+            continue;
+        }
+        struct loaded other = loads->items[n];
+        loads->items[n++] = *l;
+        if (l != &loads->items[n - 1])
+            *l = other;
+    }
+    loads->n = n; /* what lies behind is empty */
+    return n ? OK
+             : err_new(ERR_NOT_FOUND, "the archive has no image for %s",
+                       platform_text(wanted, text));
 }
 
 /* --- unpacking, several at a time
@@ -349,8 +379,13 @@ static struct err load_run(struct ingest *in) {
     CLEAN_SPOOL struct spool s = {0};
     CLEAN_STREAM struct stream *body = ingest_body(in);
     struct loads loads OWN(loads_done) = {0};
+    struct str asked = ingest_arg(in, "platform");
+    struct platform wanted;
+    TRY(platform_parse(asked, &wanted));
     TRY(spool_read(in, body, &s));
-    TRY(load_members(&s, &loads));
+    TRY(load_members(&s, asked.len ? &wanted : NULL, &loads));
+    if (asked.len)
+        TRY(loads_choose(&loads, &wanted));
     load_documents(&s, &loads);
     return load_all(in, &s, &loads);
 }

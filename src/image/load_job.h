@@ -20,8 +20,9 @@ struct loaded {
     struct arena notes;
 };
 struct loads VEC_BODY(struct loaded);
-/* Reads index.json of an OCI layout and appends its images. */
-struct err load_layout(const struct spool *s, struct loads *ret);
+/* Reads index.json of an OCI layout and appends its images: of a name those that are nearest to the
+ * machine wanted (NULL: this one; what is for others comes only where there is nothing nearer). */
+struct err load_layout(const struct spool *s, const struct platform *wanted, struct loads *ret);
 /* The same for `repositories` of an archive of the first generation. */
 struct err load_legacy(const struct spool *s, struct member *repositories, struct loads *ret);
 /* Adds what index.json, when there is one, says about the images. */

@@ -3,9 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const keys[] = {"io.containerd.image.name", "org.opencontainers.image.ref.name"};
+
+static const char *name_of(const struct oci_descriptor *d) {
+    const char *name = strmap_get(&d->annotations, keys[0]);
+    return name ? name : strmap_get(&d->annotations, keys[1]);
+}
+
 void loaded_name(const struct oci_descriptor *d, struct loaded *l) {
-    static const char *const keys[] = {"io.containerd.image.name",
-                                       "org.opencontainers.image.ref.name"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         const char *name = strmap_get(&d->annotations, keys[i]);
         struct reference r;
@@ -64,35 +69,66 @@ static struct err load_manifest(const struct spool *s, const struct oci_descript
     return OK;
 }
 
-static bool for_this_machine(const struct oci_descriptor *d) {
+/* An attestation stands in indexes as an image of a machine that nobody has. */
+static bool is_of_no_machine(const struct oci_descriptor *d) {
     const struct oci_platform *p = d->platform;
-    return !p || (p->os && p->architecture && strcmp(p->os, "linux") == 0 &&
-                  strcmp(p->architecture, IMAGE_ARCHITECTURE) == 0);
+    return p && p->os && strcmp(p->os, "unknown") == 0;
 }
 
-/* An index inside of the index: its first manifest for this machine, under the outer name. */
+/* An index inside of the index: the manifest for the machine wanted, under the outer name. An index
+ * for other machines only gives its first, when nobody asked for one. */
 static struct err load_index(const struct spool *s, const struct oci_descriptor *outer,
-                             struct loads *ret) {
+                             const struct platform *wanted, struct loads *ret) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_BUF struct buf text = {0};
     struct oci_index index;
+    struct platform here;
     struct member *m;
     TRY(spool_blob(s, outer->digest, outer->size, &m));
     TRY(spool_text(s, m, OCI_MANIFEST_MAX, &text));
     TRYF(oci_index_parse(buf_str(&text), &a, &index), "index %s", outer->digest);
+    platform_host(&here);
     const struct oci_descriptor *d = index.manifests.items;
-    for (size_t i = 0; i < index.manifests.n; i++) {
-        if (!for_this_machine(&d[i]) || !oci_is_manifest(d[i].media_type))
-            continue;
-        struct oci_descriptor named = d[i];
-        named.annotations = outer->annotations;
-        return load_manifest(s, &named, ret);
-    }
-    return err_new(ERR_NOT_FOUND, "no image for linux/" IMAGE_ARCHITECTURE " in index %s",
-                   outer->digest);
+    const struct oci_descriptor *best = oci_index_choose(&index, wanted ? wanted : &here);
+    for (size_t i = 0; i < index.manifests.n && !best && !wanted; i++)
+        if (oci_is_manifest(d[i].media_type) && !is_of_no_machine(&d[i]))
+            best = &d[i];
+    if (!best && wanted)
+        return OK;
+    if (!best)
+        return err_new(ERR_NOT_FOUND, "no image in index %s", outer->digest);
+    struct oci_descriptor named = *best;
+    named.annotations = outer->annotations;
+    return load_manifest(s, &named, ret);
 }
 
-struct err load_layout(const struct spool *s, struct loads *ret) {
+#define FAR 1000
+
+static int distance(const struct oci_descriptor *d, const struct platform *wanted) {
+    const struct oci_platform *p = d->platform;
+    int n = p ? platform_distance(wanted, p->os, p->architecture, p->variant) : 0;
+    return n < 0 ? FAR : n;
+}
+
+static bool same_name(const struct oci_descriptor *a, const struct oci_descriptor *b) {
+    const char *x = name_of(a), *y = name_of(b);
+    return x == y || (x && y && strcmp(x, y) == 0);
+}
+
+/* Is d the manifest to be loaded under its name? asked: nothing else would do. */
+static bool is_chosen(const struct oci_index *index, const struct oci_descriptor *d,
+                      const struct platform *wanted, bool asked) {
+    const struct oci_descriptor *all = index->manifests.items;
+    int n = distance(d, wanted);
+    if (is_of_no_machine(d) || (asked && n == FAR))
+        return false;
+    for (size_t i = 0; i < index->manifests.n && d->platform; i++)
+        if (all[i].platform && distance(&all[i], wanted) < n && same_name(&all[i], d))
+            return false;
+    return true;
+}
+
+struct err load_layout(const struct spool *s, const struct platform *wanted, struct loads *ret) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_BUF struct buf text = {0}, version = {0};
     struct oci_index index;
@@ -108,11 +144,13 @@ struct err load_layout(const struct spool *s, struct loads *ret) {
     m = spool_find(s, "index.json");
     TRY(spool_text(s, m, OCI_MANIFEST_MAX, &text));
     TRYF(oci_index_parse(buf_str(&text), &a, &index), "index.json");
+    struct platform here;
+    platform_host(&here);
     const struct oci_descriptor *d = index.manifests.items;
     for (size_t i = 0; i < index.manifests.n; i++) {
         if (oci_is_index(d[i].media_type))
-            TRY(load_index(s, &d[i], ret));
-        else if (for_this_machine(&d[i]))
+            TRY(load_index(s, &d[i], wanted, ret));
+        else if (is_chosen(&index, &d[i], wanted ? wanted : &here, wanted != NULL))
             TRY(load_manifest(s, &d[i], ret));
     }
     return OK;

@@ -132,7 +132,7 @@ static void compose(const struct legacy *l, struct buf *ret) {
             put_value(&o, it.value);
         }
     if (!json_get(top, "architecture"))
-        jo_kstr(&o, "architecture", IMAGE_ARCHITECTURE);
+        jo_kstr(&o, "architecture", PLATFORM_ARCHITECTURE);
     if (!json_get(top, "os"))
         jo_kstr(&o, "os", "linux");
     if (!json_get(top, "config"))

@@ -13,14 +13,20 @@ static void put_optional(struct json_out *o, const char *key, const char *z) {
         jo_kstr(o, key, z);
 }
 
-void image_load(struct images *im, struct http_taken *client, bool quiet, image_done *done,
-                void *arg) {
+void image_load(struct images *im, struct http_taken *client, bool quiet,
+                const struct platform *wanted, image_done *done, void *arg) {
+    CLEAN_BUF struct buf args = {0};
+    struct json_out o = {.out = &args};
+    char text[PLATFORM_TEXT_MAX];
+    jo_kbool(&o, "quiet", quiet);
+    if (wanted)
+        jo_kstr(&o, "platform", platform_text(wanted, text));
     struct image_job_new n = {.job = "image-load",
                               .client = client,
                               .body = true,
                               .done = done,
                               .arg = arg,
-                              .args = quiet ? STR("\"quiet\":true") : STR("\"quiet\":false")};
+                              .args = buf_str(&args)};
     job_start(im, &n);
 }
 
@@ -145,9 +151,11 @@ static struct err import_args(const struct image_import *o, struct buf *out) {
     struct json_out j = {.out = out};
     struct reference r;
     char text[REFERENCE_TEXT_MAX];
-    if (o->platform && o->platform[0] && strcmp(o->platform, "linux/" IMAGE_ARCHITECTURE) != 0 &&
-        strcmp(o->platform, "linux") != 0)
-        return err_new(ERR_UNSUPPORTED, "platform %s is not supported", o->platform);
+    if (o->platform) {
+        TRY(platform_check_os(o->platform));
+        jo_kstr(&j, "architecture", o->platform->architecture);
+        put_optional(&j, "variant", o->platform->variant);
+    }
     jo_kstr(&j, "comment", o->message && o->message[0] ? o->message : "Imported from -");
     if (o->repo && o->repo[0]) {
         TRY(reference_parse_with_tag(str_of(o->repo), str_of(o->tag ? o->tag : ""), &r));

@@ -52,25 +52,6 @@ struct err manifest_check(struct str text, const char *content_type, struct aren
                       : oci_manifest_parse(text, a, ret_manifest);
 }
 
-/* --- platforms ------------------------------------------------------------------------------- */
-static bool platform_fits(const struct platform *p, const char *os, const char *architecture,
-                          const char *variant) {
-    return os && architecture && strcmp(os, "linux") == 0 &&
-           strcmp(architecture, p->architecture) == 0 &&
-           (!p->variant[0] || (variant && strcmp(variant, p->variant) == 0));
-}
-
-const struct oci_descriptor *index_choose(const struct oci_index *index, const struct platform *p) {
-    const struct oci_descriptor *d = index->manifests.items;
-    for (size_t i = 0; i < index->manifests.n; i++) {
-        const struct oci_platform *has = d[i].platform;
-        if (oci_is_manifest(d[i].media_type) && has &&
-            platform_fits(p, has->os, has->architecture, has->variant))
-            return &d[i];
-    }
-    return NULL;
-}
-
 /* --- documents ------------------------------------------------------------------------------- */
 static struct err get_document(struct registry *r, const char *reference, const char *shown,
                                struct registry_answer *answer) {
@@ -121,20 +102,20 @@ struct err fetch_config(struct registry *r, const struct oci_manifest *m, struct
     return OK;
 }
 
-static struct err check_config(const struct fetched *f, const struct platform *p, bool chosen,
+static struct err check_config(const struct fetched *f, const struct platform *p, bool must_fit,
                                const char *shown) {
     const struct oci_image_config *c = &f->image;
+    char wanted[PLATFORM_TEXT_MAX], actual[PLATFORM_TEXT_MAX];
     if (c->os && c->os[0] && strcmp(c->os, "linux") != 0)
         return err_new(ERR_UNSUPPORTED,
                        "image operating system \"%s\" cannot be used on this platform", c->os);
     /* What an index chose is taken by its word; a lone manifest has only its config to say it. */
-    if (!chosen && p->asked && c->architecture && c->architecture[0] &&
-        !platform_fits(p, "linux", c->architecture, c->variant))
+    if (must_fit && platform_distance(p, c->os, c->architecture, c->variant) < 0)
         return err_new(ERR_NOT_FOUND,
                        "image with reference %s was found but does not match the specified "
-                       "platform: wanted %s, actual: linux/%s%s%s",
-                       shown, p->text, c->architecture, c->variant && c->variant[0] ? "/" : "",
-                       c->variant ? c->variant : "");
+                       "platform: wanted %s, actual: %s",
+                       shown, platform_text(p, wanted),
+                       platform_format(c->os, c->architecture, c->variant, actual));
     if (c->rootfs.diff_ids.n != f->manifest.layers.n || f->manifest.layers.n > IMAGE_LAYERS_MAX)
         return err_new(ERR_INVALID, "manifest has %zu layers, its config %zu", f->manifest.layers.n,
                        c->rootfs.diff_ids.n);
@@ -170,11 +151,12 @@ struct err fetch_document(struct registry *r, const char *reference, const char 
 /* The manifest that an index chose. */
 static struct err fetch_chosen(struct registry *r, const struct oci_index *list, const char *shown,
                                const struct platform *p, struct document *ret) {
-    const struct oci_descriptor *d = index_choose(list, p);
+    const struct oci_descriptor *d = oci_index_choose(list, p);
+    char text[PLATFORM_TEXT_MAX];
     if (!d)
         return err_new(ERR_NOT_FOUND,
-                       "no matching manifest for %s in the manifest list entries of %s", p->text,
-                       shown);
+                       "no matching manifest for %s in the manifest list entries of %s",
+                       platform_text(p, text), shown);
     TRY(fetch_document(r, d->digest, shown, ret));
     if (ret->text.len != (size_t)d->size)
         return err_new(ERR_INVALID, "manifest %s has %zu bytes, the index says %lld", d->digest,
@@ -183,7 +165,7 @@ static struct err fetch_chosen(struct registry *r, const struct oci_index *list,
 }
 
 struct err fetch_manifest(struct registry *r, const char *reference, const char *shown,
-                          const struct platform *p, struct fetched *ret) {
+                          const struct platform *p, bool asked, struct fetched *ret) {
     TRY(fetch_document(r, reference, shown, &ret->named));
     ret->digest = ret->named.digest;
     bool is_index = ret->named.is_index;
@@ -196,5 +178,5 @@ struct err fetch_manifest(struct registry *r, const char *reference, const char 
         return OK;
     }
     TRY(fetch_config(r, &ret->manifest, &ret->config, &ret->arena, &ret->image));
-    return check_config(ret, p, is_index, shown);
+    return check_config(ret, p, asked && !is_index, shown);
 }

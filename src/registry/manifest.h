@@ -3,14 +3,7 @@
 #pragma once
 #include "registry/client.h"
 #include "spec/oci_image.h"
-
-/* "linux", "linux/arm64", "linux/arm/v7", with the usual other names of machines; "": this one. */
-struct platform {
-    char architecture[32], variant[32]; /* variant "": any */
-    char text[80];                      /* "linux/arm/v7" */
-    bool asked;                         /* the caller set it: somebody named it */
-};
-struct err platform_parse(struct str text, struct platform *ret);
+#include "spec/platform.h"
 
 /* What a reference names: manifest or index, checked against its digest. */
 struct document {
@@ -37,9 +30,10 @@ void fetched_done(struct fetched *f);
 /* reference: a tag or a digest's text. shown: for messages. */
 struct err fetch_document(struct registry *r, const char *reference, const char *shown,
                           struct document *ret);
-/* The same, then the manifest for the platform and its config. */
+/* The same, then the manifest for the platform and its config. asked: somebody named the platform,
+ * so that an image without an index must be for it. */
 struct err fetch_manifest(struct registry *r, const char *reference, const char *shown,
-                          const struct platform *p, struct fetched *ret);
+                          const struct platform *p, bool asked, struct fetched *ret);
 /* The config of a manifest: bytes and decoded. */
 struct err fetch_config(struct registry *r, const struct oci_manifest *m, struct buf *ret,
                         struct arena *a, struct oci_image_config *ret_image);
@@ -48,5 +42,3 @@ struct err fetch_config(struct registry *r, const struct oci_manifest *m, struct
 struct err manifest_check(struct str text, const char *content_type, struct arena *a,
                           bool *ret_index, struct oci_manifest *ret_manifest,
                           struct oci_index *ret_list);
-/* The entry for the platform. NULL: none. */
-const struct oci_descriptor *index_choose(const struct oci_index *index, const struct platform *p);

@@ -122,8 +122,8 @@ static struct err pull_tag(struct ingest *in, struct registry *r, const struct r
     const char *what = ref->has_digest ? digest_text(&ref->digest, digest) : ref->tag;
     struct platform platform;
     TRY(platform_parse(ingest_arg(in, "platform"), &platform));
-    platform.asked = ingest_arg(in, "platform").len > 0;
-    TRY(fetch_manifest(r, what, shown, &platform, &f));
+    bool asked = ingest_arg(in, "platform").len > 0;
+    TRY(fetch_manifest(r, what, shown, &platform, asked, &f));
     TRY(answer_status_line(in, what, "Pulling from %s", ref->path));
     digest_of(buf_str(&f.config), &id);
     bool current = is_current(in, &id);

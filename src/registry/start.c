@@ -18,6 +18,7 @@ static void put_common(struct json_out *o, const struct registry_options *option
 static struct err pull_reference(const struct registry_pull *p, struct reference *ret) {
     struct platform platform;
     TRY(platform_parse(str_of(p->platform ? p->platform : ""), &platform));
+    TRY(platform_check_os(&platform));
     return reference_parse_with_tag(str_of(p->name), str_of(p->tag ? p->tag : ""), ret);
 }
 

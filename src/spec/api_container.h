@@ -16,7 +16,8 @@ struct api_container_create {
     struct api_config config;
     struct api_host_config *host;
     struct api_networking_config *networking;
-    int64_t caller; /* no part of the document: uid + 1 of who asks; 0: not known */
+    struct platform *platform; /* no part of the document: which the image must be for; NULL: any */
+    int64_t caller;            /* no part of the document: uid + 1 of who asks; 0: not known */
 };
 extern const struct fields api_container_create_fields;
 
@@ -204,7 +205,7 @@ struct api_exec_create {
     struct strs env;
     char *working_dir;
     struct strs cmd;
-    bool kill_with_client; /* ours: the exec dies when its client's connection does */
+    bool kill_with_client;          /* ours: the exec dies when its client's connection does */
     struct api_exec_method *method; /* ours: it is the run of one */
 };
 extern const struct fields api_exec_create_fields;

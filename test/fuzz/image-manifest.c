@@ -6,6 +6,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct platform p;
     err_free(platform_parse(STR("linux/arm64"), &p));
+    struct platform said;
+    err_free(platform_parse(str_n(data, MIN(size, 200)), &said));
     static const char *const types[] = {"", OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         CLEAN_ARENA struct arena a = {0};
@@ -15,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct err e = manifest_check(str_n(data, size), types[i], &a, &is_index, &manifest,
                                       &index);
         if (!err_failed(e) && is_index)
-            index_choose(&index, &p);
+            oci_index_choose(&index, &p);
         err_free(e);
     }
     CLEAN_ARENA struct arena a = {0};

@@ -65,7 +65,7 @@ static void make_archive(struct buf *out, const struct recipe *r) {
     }
     buf_addf(
         &config,
-        "{\"architecture\":\"" IMAGE_ARCHITECTURE "\",\"os\":\"linux\",\"created\":"
+        "{\"architecture\":\"" PLATFORM_ARCHITECTURE "\",\"os\":\"linux\",\"created\":"
         "\"2024-01-02T03:04:05Z\",\"config\":{\"Cmd\":[\"sh\"]},\"rootfs\":{\"type\":\"layers\","
         "\"diff_ids\":[%s]}}",
         buf_cstr(&ids));
@@ -78,7 +78,7 @@ static void make_archive(struct buf *out, const struct recipe *r) {
 
 static enum err_kind load(struct house *h, const struct buf *archive, struct client *c) {
     client_open(h, c, buf_str(archive));
-    image_load(h->images, &c->taken, false, client_done, c);
+    image_load(h->images, &c->taken, false, NULL, client_done, c);
     client_wait(c);
     return c->kind;
 }
@@ -214,7 +214,7 @@ TEST(a_client_that_leaves) {
     struct client c;
     client_open(&h, &c, STR("not all"));
     c.taken.body.remaining = 1 << 20;
-    image_load(h.images, &c.taken, false, client_done, &c);
+    image_load(h.images, &c.taken, false, NULL, client_done, &c);
     house_settle(&h, 100 * NSEC_PER_MSEC);
     close(c.peer);
     int64_t before = time_monotonic();

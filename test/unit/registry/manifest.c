@@ -61,22 +61,3 @@ TEST(credentials) {
     assert_err(read_auth("[", &c), ERR_INVALID);
     assert_err(registry_read_auth(STR("!!"), &c), ERR_INVALID);
 }
-
-static const char *platform_text(const char *text) {
-    static _Thread_local struct platform p;
-    assert_ok(platform_parse(str_of(text), &p));
-    return p.text;
-}
-
-TEST(platforms) {
-    struct platform p;
-    assert_string_equal(platform_text(""), "linux/" IMAGE_ARCHITECTURE);
-    assert_string_equal(platform_text("linux"), "linux/" IMAGE_ARCHITECTURE);
-    assert_string_equal(platform_text("linux/x86_64"), "linux/amd64");
-    assert_string_equal(platform_text("Linux/aarch64"), "linux/arm64");
-    assert_string_equal(platform_text("linux/arm64/v8"), "linux/arm64");
-    assert_string_equal(platform_text("linux/armhf"), "linux/arm/v7");
-    assert_string_equal(platform_text("linux/arm/v6"), "linux/arm/v6");
-    assert_err(platform_parse(STR("windows/amd64"), &p), ERR_UNSUPPORTED);
-    assert_err(platform_parse(STR("linux/a/b/c"), &p), ERR_INVALID);
-}
