@@ -5,6 +5,7 @@
 #include "kernel/beneath.h"
 #include "kernel/cgroup.h"
 #include "kernel/ns.h"
+#include "runtime/commands.h"
 #include "runtime/mounts.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -205,8 +206,9 @@ static struct err tie_namespaces(struct checkpoint *c, const struct oci_config *
 struct err checkpoint_ties(struct checkpoint *c, const struct record *r, pid_t pid) {
     TRY(tie_namespaces(c, &r->config, pid));
     TRY(tie_mounts(c, r, pid));
-    if (pid && faccessat(r->dir, "notify", F_OK, 0) == 0)
-        add_external(c, "/run/notify", "/run/notify");
+    CLEAN_FREE char *inside = notify_inside(r);
+    if (pid && inside)
+        add_external(c, inside, inside);
     return OK;
 }
 

@@ -78,7 +78,7 @@ static void print_help(void) {
 
 static void print_version(void) {
     printf("corten-runtime version %s\nspec: 1.2.0\n"
-           "+APPARMOR +CAP +SECCOMP +EBPF\n",
+           "+SYSTEMD +SELINUX +APPARMOR +CAP +SECCOMP +EBPF +CRIU\n",
            CORTEN_VERSION);
 }
 

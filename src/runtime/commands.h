@@ -75,6 +75,8 @@ struct err pid_file_write(const char *path, pid_t pid);
 
 /* create: a place for the socket, in the container as well. Without NOTIFY_SOCKET: nothing. */
 struct err notify_prepare(struct record *r, const char *root);
+/* Where that place is in the container; owned, NULL: there is none. */
+char *notify_inside(const struct record *r);
 /* start and run: *ret_fd -1: nobody wants to know. */
 struct err notify_listen(const struct record *r, int *ret_fd);
 /* One message; *ret_ready becomes true when it says that the service is up. */

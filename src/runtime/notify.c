@@ -2,7 +2,8 @@
  * container says, when it comes from the container and is meant for a manager.
  *
  * With NOTIFY_SOCKET in our environment, create makes a directory "notify" beside the container's
- * state and binds it at /run/notify; start (or run) makes the socket in it, passes messages on
+ * state and binds it where the manager's socket is outside (what crun does; an abstract address has
+ * no place: /run/notify); start (or run) makes the socket in it, passes messages on
  * until the container says READY=1, or until its end when it stays in the foreground, and says then
  * which process is the main one. What the container could do harm with (MAINPID of its own numbers,
  * FDSTORE, …) is left out; descriptors that come along are closed, which is what BARRIER=1 waits
@@ -24,19 +25,21 @@
 #include <unistd.h>
 
 #define PLACE "notify"
-#define INSIDE "/run/notify"
+#define SOCKET "notify"
+#define INSIDE "notify-inside" /* a link: where PLACE is in the container */
+#define INSIDE_OF_ABSTRACT "/run/notify"
 #define MESSAGE_MAX 4096
 
 /* --- create ----------------------------------------------------------------------------------- */
 
-static void add_mount(struct record *r, const char *source) {
+static void add_mount(struct record *r, const char *source, const char *inside) {
     static const char *const options[] = {"bind", "nosuid", "nodev", "noexec", "ro"};
     struct oci_config *c = &r->config;
     struct oci_mount *items = arena_array(&r->arena, c->mounts.n + 1, sizeof(*items));
     if (c->mounts.n)
         memcpy(items, c->mounts.items, c->mounts.n * sizeof(*items));
     struct oci_mount *m = &items[c->mounts.n];
-    *m = (struct oci_mount){.destination = (char *)INSIDE,
+    *m = (struct oci_mount){.destination = arena_strz(&r->arena, inside),
                             .type = (char *)"bind",
                             .source = arena_strz(&r->arena, source)};
     for (size_t i = 0; i < ARRAY_LEN(options); i++)
@@ -44,14 +47,24 @@ static void add_mount(struct record *r, const char *source) {
     c->mounts = (struct objs){.items = items, .n = c->mounts.n + 1, .present = true};
 }
 
-static void set_variable(struct record *r) {
+static void set_variable(struct record *r, const char *inside) {
     struct strs env = {.present = true};
     const struct strs *have = &r->config.process->env;
     for (size_t i = 0; i < have->n; i++)
         if (strncmp(have->items[i], "NOTIFY_SOCKET=", 14) != 0)
             strs_add(&env, &r->arena, have->items[i]);
-    strs_add(&env, &r->arena, "NOTIFY_SOCKET=" INSIDE "/notify.sock");
+    strs_add(&env, &r->arena, arena_printf(&r->arena, "NOTIFY_SOCKET=%s/" SOCKET, inside));
     r->config.process->env = env;
+}
+
+static char *place_inside(const char *manager) {
+    return manager[0] == '/' ? path_clean(str_of(manager)) : mem_strdup(INSIDE_OF_ABSTRACT);
+}
+
+char *notify_inside(const struct record *r) {
+    char path[PATH_MAX];
+    ssize_t n = readlinkat(r->dir, INSIDE, path, sizeof(path) - 1);
+    return n > 0 ? str_dup(str_n(path, (size_t)n)) : NULL;
 }
 
 struct err notify_prepare(struct record *r, const char *root) {
@@ -65,8 +78,11 @@ struct err notify_prepare(struct record *r, const char *root) {
     if (n >= (int)sizeof(place) || !realpath(place, real))
         return err_errno(n >= (int)sizeof(place) ? ENAMETOOLONG : errno, "NOTIFY_SOCKET: '%s'",
                          place);
-    add_mount(r, real);
-    set_variable(r);
+    CLEAN_FREE char *inside = place_inside(manager);
+    if (symlinkat(inside, r->dir, INSIDE) < 0)
+        return err_errno(errno, "NOTIFY_SOCKET: remember '%s'", inside);
+    add_mount(r, real, inside);
+    set_variable(r, inside);
     return OK;
 }
 
@@ -84,7 +100,7 @@ struct err notify_listen(const struct record *r, int *ret_fd) {
     if (fd < 0)
         return err_errno(errno, "NOTIFY_SOCKET: make a socket");
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/notify.sock", dir);
+    snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/" SOCKET, dir);
     if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || chmod(a.sun_path, 0777) < 0)
         return err_errno(errno, "NOTIFY_SOCKET: bind");
     *ret_fd = TAKE_FD(fd);

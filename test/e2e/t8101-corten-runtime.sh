@@ -149,7 +149,7 @@ say_config() {
 }
 say_config '["sh","-c","echo $NOTIFY_SOCKET; perl /say STATUS=one MAINPID=1 && perl /say READY=1 && perl /say STOPPING=1 FDSTORE=1 && exit 6"]'
 expect_status 6 env NOTIFY_SOCKET="$TEST_TMP/manager" corten-runtime --root "$state" run --pid-file "$TEST_TMP/pid" -b "$bundle" box
-expect_eq "$output" /run/notify/notify.sock
+expect_eq "$output" "$TEST_TMP/manager/notify"
 expect_eq "$(sed 's/ *$//' "$TEST_TMP/told")" "STATUS=one
 READY=1 MAINPID=$(cat "$TEST_TMP/pid")
 STOPPING=1"
@@ -165,7 +165,7 @@ cr exec box touch /dev/go || fail exec
 wait $starter || fail start
 expect_eq "$(tail -1 "$TEST_TMP/told" | sed 's/ *$//')" "READY=1 MAINPID=$(cat "$TEST_TMP/pid")"
 cr delete -f box || fail delete
-rm -r "$bundle"/rootfs/{say,run,usr,lib,lib64}
+rm -r "$bundle"/rootfs/{say,tmp,usr,lib,lib64}
 
 step a terminal, by console socket
 cat >"$TEST_TMP/console.pl" <<'PERL'
