@@ -409,16 +409,6 @@ static struct err dockerfile_option(const char *file, const char *context, struc
     return OK;
 }
 
-/* "auths" of config.json: what the peer's client sends as X-Registry-Config. */
-static char *registries(const struct invocation *in, struct arena *a) {
-    CLEAN_BUF struct buf text = {0};
-    struct json *auths = in->config ? json_get(in->config->root, "auths") : NULL;
-    if (json_type(auths) != JSON_OBJECT)
-        return arena_strz(a, "");
-    json_print(auths, &text);
-    return arena_str(a, buf_str(&text));
-}
-
 static bool is_remote(const char *context) {
     static const char *const schemes[] = {"http://", "https://", "git://", "git@", "ssh://"};
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
@@ -442,7 +432,7 @@ struct err build_job_make(struct invocation *in, struct build_job *ret, bool *re
         .host = (char *)in->host,
         .id = arena_strz(a, id),
         .temp_dir = arena_strz(a, tmp && *tmp ? tmp : "/tmp"),
-        .registry_config = registries(in, a),
+        .registry_config = in->config ? config_auths(in->config, a) : arena_strz(a, ""),
         .context = arena_strz(a, context),
         .stdin_context = standard,
         .digests = remote || standard ? NULL : build_digests_file(a, context),

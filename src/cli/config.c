@@ -1,12 +1,14 @@
 /* config.c - ~/.docker/config.json: formats, detach keys, headers, proxies, credentials.
  * Source: the documentation of the docker command line ("config.json properties"), the credential
- * helpers' protocol (docker-credential-NAME get, the registry's name on stdin, JSON on stdout). */
+ * helpers' protocol (docker-credential-NAME get, the registry's name on stdin, JSON on stdout; list
+ * answers with an object of registries and users). */
 #include "base/base64.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "cli/command.h"
 #include "cli/helper.h"
 #include "spec/api_system.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -136,6 +138,10 @@ struct err config_auth_of(const struct config *c, const char *registry, struct a
     return store ? from_helper(store, registry, a, ret) : from_file(c, registry, a, ret);
 }
 
+static bool is_known(const struct api_auth *auth) {
+    return (auth->username && *auth->username) || (auth->identity_token && *auth->identity_token);
+}
+
 struct err config_auth(const struct config *c, const char *image, struct arena *a,
                        const char **ret) {
     struct api_auth auth;
@@ -143,10 +149,67 @@ struct err config_auth(const struct config *c, const char *image, struct arena *
     const char *registry = registry_of(image, a);
     TRY(config_auth_of(c, registry, a, &auth));
     *ret = "";
-    if (!(auth.username && *auth.username) && !(auth.identity_token && *auth.identity_token))
+    if (!is_known(&auth))
         return OK;
     fields_print(&api_auth_fields, &auth, &text);
     base64url_encode(buf_str(&text), &encoded);
     *ret = arena_str(a, buf_str(&encoded));
     return OK;
+}
+
+/* --- all that is known, for a build ------------------------------------------------------------
+ */
+
+static struct err add_auth(const struct config *c, const char *registry, struct arena *a,
+                           struct json_out *out) {
+    struct api_auth auth;
+    CLEAN_BUF struct buf text = {0};
+    TRY(config_auth_of(c, registry, a, &auth));
+    if (!is_known(&auth))
+        return OK;
+    fields_print(&api_auth_fields, &auth, &text);
+    jo_key(out, registry);
+    jo_raw(out, buf_str(&text));
+    return OK;
+}
+
+/* One that cannot be had is told and left out: the build may do without it. */
+static void add_all(const struct config *c, const struct json *names, bool own, struct arena *a,
+                    struct json_out *out) {
+    const struct json *helpers = json_get(c->root, "credHelpers");
+    struct json_iter it = {0};
+    while (json_type(names) == JSON_OBJECT && json_each(names, &it)) {
+        const char *registry = arena_str(a, it.key);
+        if (!own && json_str(json_get(helpers, registry)).len)
+            continue; /* a helper of its own comes before the store of all */
+        CLEAN_ERR struct err e = add_auth(c, registry, a, out);
+        if (err_failed(e))
+            fprintf(stderr, "WARNING: %s: %s\n", registry, err_msg(e));
+    }
+}
+
+static struct err stored_names(const char *store, struct json **ret) {
+    CLEAN_BUF struct buf out = {0};
+    bool found = false;
+    TRY(helper_run(store, "list", STR(""), &out, &found));
+    return found ? err_wrap(json_parse(str_trim(buf_str(&out)), ret),
+                            "corten: credential helper %s", store)
+                 : OK;
+}
+
+char *config_auths(const struct config *c, struct arena *a) {
+    CLEAN_BUF struct buf text = {0};
+    CLEAN_JSON struct json *stored = NULL;
+    struct json_out out = {.out = &text};
+    const char *store = config_text(c, "credsStore", a);
+    jo_obj(&out);
+    if (store) {
+        CLEAN_ERR struct err e = stored_names(store, &stored);
+        if (err_failed(e))
+            fprintf(stderr, "WARNING: %s\n", err_msg(e));
+    }
+    add_all(c, store ? stored : json_get(c->root, "auths"), false, a, &out);
+    add_all(c, json_get(c->root, "credHelpers"), true, a, &out);
+    jo_obj_end(&out);
+    return arena_str(a, buf_str(&text));
 }

@@ -21,6 +21,9 @@ const char *config_store(const struct config *c, const char *registry);
 /* What is known about a registry; all members NULL or "" when nothing. */
 struct err config_auth_of(const struct config *c, const char *registry, struct arena *a,
                           struct api_auth *ret);
+/* All that is known, as a JSON object by registry: what X-Registry-Config carries. What a helper
+ * does not give is told on stderr and left out. Memory in a. */
+char *config_auths(const struct config *c, struct arena *a);
 /* config_write.c: writes config.json anew with key (and sub-key) set to JSON text, NULL: removed.
  */
 struct err config_write(const struct config *c, const char *key, const char *sub, const char *json);

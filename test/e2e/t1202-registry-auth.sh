@@ -92,11 +92,15 @@ case $1 in
 store) cat >"$HOME/helper.kept" ;;
 get) cat "$HOME/helper.kept" 2>/dev/null || { echo 'credentials not found in native keychain'; exit 1; } ;;
 erase) rm -f "$HOME/helper.kept" ;;
+list) [ -s "$HOME/helper.kept" ] && sed 's/.*"ServerURL": *\("[^"]*"\).*/{\1:"u"}/' "$HOME/helper.kept" || echo '{}' ;;
 esac
 H
 chmod +x "$TEST_TMP/bin/docker-credential-trap"
+mkdir "$TEST_TMP/private"
+echo "FROM $r/team/box:1" >"$TEST_TMP/private/Dockerfile"
 for key in '"credHelpers":{"'$r'":"trap"}' '"credsStore":"trap"'; do
     for cli in ct dk; do
+        [ $cli = ct ] && program=$bin/corten || program=$docker
         : >"$HOME/helper.log"
         echo "{$key}" >"$DOCKER_CONFIG/config.json"
         faults '{"auth": "basic"}'
@@ -104,10 +108,13 @@ for key in '"credHelpers":{"'$r'":"trap"}' '"credsStore":"trap"'; do
         expect_status 0 $cli login -u u -p p $r
         expect_status 0 $cli pull $r/team/box:1
         asked 'GET /v2/team/box/manifests/1 .*auth=basic:u'
+        faults '{"auth": "basic"}'
+        expect_status 0 env DOCKER_BUILDKIT=0 $program build --pull -q "$TEST_TMP/private" # it has the credentials, too
+        asked 'GET /v2/team/box/manifests/1 .*auth=basic:u'
         grep -q '"auth"' "$DOCKER_CONFIG/config.json" && fail "the password is in the file: $(cat "$DOCKER_CONFIG/config.json")"
         expect_status 0 $cli logout $r
         expect_fails 'no basic auth credentials' $cli pull $r/team/box:1
-        expect_eq "$(sort -u "$HOME/helper.log" | tr '\n' ' ')" 'erase get store '
+        expect_match "$(sort -u "$HOME/helper.log" | tr '\n' ' ')" "^erase get $([ "$key" = '"credsStore":"trap"' ] && echo 'list ')store \$"
     done
 done
 echo '{}' >"$DOCKER_CONFIG/config.json"
