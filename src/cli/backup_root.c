@@ -5,6 +5,7 @@
  * removes; what is removed meanwhile may be missing, which it says. Nothing in a data root holds
  * the root's own path, so the copy works wherever it lies. */
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "cli/cli.h"
@@ -129,8 +130,19 @@ static struct err backup(const char *from, const char *to) {
     return copy_files(from, to);
 }
 
+static void say(const char *path, bool as_json) {
+    CLEAN_BUF struct buf text = {0};
+    struct json_out jo = {.out = &text};
+    if (as_json) {
+        jo_obj(&jo);
+        jo_kstr(&jo, "path", path);
+        jo_obj_end(&jo);
+    }
+    printf("%s\n", as_json ? buf_cstr(&text) : path);
+}
+
 int backup_main(int argc, char **argv) {
-    if (argc != 3) {
+    if (argc != 3 && argc != 4) {
         fprintf(stderr, "corten-backup is started by: corten system backup\n");
         return 2;
     }
@@ -139,7 +151,7 @@ int backup_main(int argc, char **argv) {
     if (failed)
         fprintf(stderr, "corten: %s\n", err_msg(e));
     else
-        printf("%s\n", argv[2]);
+        say(argv[2], argc == 4);
     err_free(e);
     return failed;
 }

@@ -230,6 +230,7 @@ const struct command command_builder_export = {
     OPTIONS_OF(export_rows, struct export_options),
     .args_min = 1,
     .args_max = 1,
+    .json = true,
     .run = export_run};
 const struct command command_builder_import = {
     .name = "builder import",

@@ -22,15 +22,25 @@ struct import {
     struct client *client;
     struct docker_root root;
     struct arena arena;
-    bool apply;
+    bool apply, json;
     size_t failed, taken, there;
     const char **images; /* of each container: what it is made of */
 };
 
 static void say(struct import *m, const char *kind, const char *name, const char *what) {
-    printf("%-10s %-40s %s\n", kind, name, what);
+    if (m->json) {
+        CLEAN_BUF struct buf line = {0};
+        struct json_out jo = {.out = &line};
+        jo_obj(&jo);
+        jo_kstr(&jo, "kind", kind);
+        jo_kstr(&jo, "name", name);
+        jo_kstr(&jo, "result", what);
+        jo_obj_end(&jo);
+        printf("%s\n", buf_cstr(&line));
+    } else {
+        printf("%-10s %-40s %s\n", kind, name, what);
+    }
     fflush(stdout);
-    (void)m;
 }
 
 static void say_result(struct import *m, const char *kind, const char *name, struct err e) {
@@ -433,7 +443,8 @@ static void import_containers(struct import *m) {
             continue;
         say_result(m, "container", c->name, m->apply ? make_container(m, c, m->images[i]) : OK);
         if (c->was_running)
-            say(m, "", "", "ran when its engine ended; it is stopped now");
+            say(m, m->json ? "container" : "", m->json ? c->name : "",
+                "ran when its engine ended; it is stopped now");
     }
 }
 
@@ -447,6 +458,8 @@ static struct err run(struct import *m, const char *host, const char *path) {
     import_networks(m);
     import_volumes(m);
     import_containers(m);
+    if (m->json)
+        return OK;
     printf(
         "%zu images; of networks, volumes and containers %zu %s, %zu were there, %zu not taken\n",
         m->root.images.n, m->taken, m->apply ? "taken" : "would be taken", m->there, m->failed);
@@ -457,12 +470,13 @@ static struct err run(struct import *m, const char *host, const char *path) {
 
 int import_docker_main(int argc, char **argv) {
     struct import m = {0};
-    if (argc != 4) {
+    if (argc != 4 && argc != 5) {
         fprintf(stderr, "corten-import is started by: corten system import-docker\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
     m.apply = strcmp(argv[3], "--apply") == 0;
+    m.json = argc == 5;
     m.root.fd = -1;
     struct err e = run(&m, argv[1], argv[2]);
     bool failed = err_failed(e) || m.failed > 0;

@@ -78,6 +78,7 @@ static struct err git(const char *const *args, struct buf *out) {
     strv_add(&argv, "git");
     for (size_t i = 0; args[i]; i++)
         strv_add(&argv, args[i]);
+    fflush(stdout); /* ours comes first */
     for (char **e = environ; *e; e++)
         if (strncmp(*e, "GIT_", 4) != 0)
             strv_add(&env, *e);
@@ -151,17 +152,26 @@ static struct err read_origin(const struct strmap *labels, struct origin *ret) {
 
 /* --- what would change ------------------------------------------------------------------------ */
 
-static void say(const char *what, const char *value) {
+static void say(const struct invocation *in, const char *what, const char *value) {
     CLEAN_BUF struct buf text = {0};
+    struct json_out jo = {.out = &text};
+    if (in->json) {
+        jo_obj(&jo);
+        jo_kstr(&jo, "fact", what);
+        jo_kstr(&jo, "value", value);
+        jo_obj_end(&jo);
+        printf("%s\n", buf_cstr(&text));
+        return;
+    }
     lifecycle_escape(&text, str_of(value), false);
     fprintf(stderr, "%-10s %s\n", what, buf_cstr(&text));
 }
 
-static void say_base(struct client *c, const struct origin *o, struct arena *a) {
+static void say_base(struct invocation *in, struct client *c, const struct origin *o) {
     struct api_image base;
     if (!*o->base)
         return;
-    struct err e = client_image_inspect(c, o->base, a, &base);
+    struct err e = client_image_inspect(c, o->base, &in->arena, &base);
     bool known = !err_failed(e);
     err_ignore(e); /* then it will be pulled */
     CLEAN_BUF struct buf text = {0};
@@ -169,10 +179,11 @@ static void say_base(struct client *c, const struct origin *o, struct arena *a) 
              !known                             ? "is not here: it will be pulled"
              : strcmp(base.id, o->base_id) == 0 ? "is the same"
                                                 : "is another one by now");
-    say("base", buf_cstr(&text));
+    say(in, "base", buf_cstr(&text));
 }
 
-static struct err say_commits(const char *dir, const struct origin *o, const char *to) {
+static struct err say_commits(const struct invocation *in, const char *dir, const struct origin *o,
+                              const char *to) {
     CLEAN_BUF struct buf log = {0}, range = {0};
     struct str rest, line;
     buf_addf(&range, "%s..%s", o->revision, to);
@@ -182,10 +193,10 @@ static struct err say_commits(const char *dir, const struct origin *o, const cha
     while (str_next(&rest, '\n', &line))
         if (line.len) {
             CLEAN_FREE char *text = str_dup(line);
-            say("commit", text);
+            say(in, "commit", text);
         }
     if (log.len == 0)
-        say("commits", "none: the recorded revision");
+        say(in, "commits", "none: the recorded revision");
     return OK;
 }
 
@@ -220,7 +231,7 @@ static struct err build(struct invocation *in, const struct origin *o, const cha
         if (strs_has(o->names, name))
             strv_addf(&argv, "--tag=%s", name);
         else if (tag.len) /* a label takes no name away from another image */
-            say("left out", name);
+            say(in, "left out", name);
     }
     if (*o->dockerfile)
         strv_addf(&argv, "--file=%s/%s", context, o->dockerfile);
@@ -229,12 +240,15 @@ static struct err build(struct invocation *in, const struct origin *o, const cha
     const struct {
         bool on;
         const char *option;
-    } flags[] = {
-        {given->validate, "--validate"}, {given->no_cache, "--no-cache"}, {given->pull, "--pull"}};
+    } flags[] = {{given->validate, "--validate"},
+                 {given->no_cache, "--no-cache"},
+                 {given->pull, "--pull"},
+                 {in->json, "--json"}};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++)
         if (flags[i].on)
             strv_add(&argv, flags[i].option);
     strv_add(&argv, context);
+    fflush(stdout); /* ours comes first */
     for (char **e = environ; *e; e++)
         if (strncmp(*e, "CORTEN_BUILD_CAUSE=", 19) != 0)
             strv_add(&env, *e);
@@ -249,6 +263,7 @@ static struct err build(struct invocation *in, const struct origin *o, const cha
 #define DEPTH_MAX 64
 
 struct changes {
+    const struct invocation *in;
     int64_t since;
     size_t seen, changed;
     struct buf path;
@@ -268,28 +283,28 @@ static void look_below(struct changes *x, int parent, const char *name, int dept
         if (S_ISDIR(st.st_mode))
             look_below(x, fd, e->d_name, depth + 1);
         else if (st.st_mtim.tv_sec > x->since / NSEC_PER_SEC && x->changed++ < SHOWN_MAX)
-            say("changed", buf_cstr(&x->path));
+            say(x->in, "changed", buf_cstr(&x->path));
         buf_truncate(&x->path, len);
     }
     if (d)
         closedir(d);
 }
 
-static void say_changes(const char *dir, const struct origin *o) {
-    struct changes x = {0};
+static void say_changes(const struct invocation *in, const char *dir, const struct origin *o) {
+    struct changes x = {.in = in};
     char count[64];
     struct err e = time_parse(str_of(o->time), &x.since);
     bool known = !err_failed(e) && x.since > 0;
     err_ignore(e); /* then it is not told what is newer */
     if (!known) {
-        say("files", "the image does not say when it was built");
+        say(in, "files", "the image does not say when it was built");
         return;
     }
     look_below(&x, AT_FDCWD, dir, 0);
     buf_done(&x.path);
     snprintf(count, sizeof count, "%zu are newer than the image%s", x.changed,
              x.seen >= LOOKED_AT_MAX ? ", and not all were looked at" : "");
-    say("files", count);
+    say(in, "files", count);
 }
 
 static struct err rebuild_local(struct invocation *in, struct client *c, const struct origin *o,
@@ -298,7 +313,7 @@ static struct err rebuild_local(struct invocation *in, struct client *c, const s
     char host[HOST_NAME_MAX + 1] = "", found[PATH_MAX];
     struct stat st;
     gethostname(host, sizeof(host) - 1);
-    say("directory", o->context);
+    say(in, "directory", o->context);
     if (given->newest)
         return err_new(ERR_INVALID, "corten: it was built from a directory: --newest is for images "
                                     "of a git repository");
@@ -307,8 +322,8 @@ static struct err rebuild_local(struct invocation *in, struct client *c, const s
     if (!realpath(o->context, found) || stat(found, &st) != 0 || !S_ISDIR(st.st_mode))
         return err_new(ERR_NOT_FOUND,
                        "corten: the directory that it was built from is not there any more");
-    say_changes(found, o);
-    say_base(c, o, &in->arena);
+    say_changes(in, found, o);
+    say_base(in, c, o);
     *ret_status = 0;
     return given->dry_run ? OK : build(in, o, found, ret_status);
 }
@@ -322,16 +337,16 @@ static struct err rebuild(struct invocation *in, struct client *c, const struct 
     const char *to = given->newest ? newest : o->revision, *context = NULL;
     if (given->newest && !*o->branch)
         return err_new(ERR_INVALID, "corten: the image does not say which branch it comes from");
-    say("source", o->source);
+    say(in, "source", o->source);
     if (!strcmp(o->dirty, "true"))
-        say("warning", "it was built with changes that are in no commit");
+        say(in, "warning", "it was built with changes that are in no commit");
     TRY(GIT(NULL, "clone", "-q", "--no-checkout", "--", o->source, dir));
     if (*o->branch) /* the next rebuild wants to know it */
         TRY(GIT(NULL, "-C", dir, "checkout", "-q", "-B", o->branch, to));
     else
         TRY(GIT(NULL, "-C", dir, "checkout", "-q", "--detach", to));
-    TRY(say_commits(dir, o, to));
-    say_base(c, o, &in->arena);
+    TRY(say_commits(in, dir, o, to));
+    say_base(in, c, o);
     *ret_status = 0;
     if (given->dry_run)
         return OK;
@@ -372,4 +387,5 @@ const struct command command_rebuild = {
     OPTIONS_OF(rebuild_rows, struct rebuild_options),
     .args_min = 1,
     .args_max = 1,
+    .json = true,
     .run = rebuild_run};

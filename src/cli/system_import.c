@@ -21,8 +21,12 @@ static int import_docker_run(struct invocation *in) {
     CLEAN_FREE char *program = NULL;
     TRYF_STATUS(helper_beside("corten-import", &program));
     const char *root = o->data_root ? o->data_root : "/var/lib/docker";
-    char *argv[] = {program, (char *)(uintptr_t)in->host, (char *)(uintptr_t)root,
-                    (char *)(uintptr_t)(o->apply ? "--apply" : "--dry-run"), NULL};
+    char *argv[] = {program,
+                    (char *)(uintptr_t)in->host,
+                    (char *)(uintptr_t)root,
+                    (char *)(uintptr_t)(o->apply ? "--apply" : "--dry-run"),
+                    (char *)(uintptr_t)(in->json ? "--json" : NULL),
+                    NULL};
     execv(program, argv);
     return cli_fail(err_errno(errno, "corten: start '%s'", program), 1);
 }
@@ -34,6 +38,7 @@ const struct command command_system_import = {
     .examples = "corten system import-docker\tsay what there is and what would be taken\n"
                 "corten system import-docker --apply\tand take it; the old data root is only read",
     OPTIONS_OF(import_docker_rows, struct import_docker_options),
+    .json = true,
     .run = import_docker_run};
 
 /* --- backup ----------------------------------------------------------------------------------- */
@@ -63,7 +68,8 @@ static int backup_run(struct invocation *in) {
         return 1;
     TRYF_STATUS(find_root(in, c, &root));
     TRYF_STATUS(helper_beside("corten-backup", &program));
-    char *argv[] = {program, (char *)(uintptr_t)root, in->args[0], NULL};
+    char *argv[] = {program, (char *)(uintptr_t)root, in->args[0],
+                    (char *)(uintptr_t)(in->json ? "--json" : NULL), NULL};
     execv(program, argv);
     return cli_fail(err_errno(errno, "corten: start '%s'", program), 1);
 }
@@ -76,4 +82,5 @@ const struct command command_system_backup = {
                 "cortend --data-root /backup/monday\ta copy works where it lies",
     .args_min = 1,
     .args_max = 1,
+    .json = true,
     .run = backup_run};

@@ -57,6 +57,7 @@ end_dockerd
 before=$(cd "$engine/data" && find . -type f -newermt '1970-01-01' -printf '%p %s %T@\n' | sort | sha256sum)
 
 step "without --apply it is only said"
+expect_match "$(ct system import-docker --json --data-root "$engine/data")" '^\{"kind":"container","name":"[^"]+","result":"would be taken"\}$'
 said=$(ct system import-docker --data-root "$engine/data")
 expect_match "$said" "^image +app:1 +${id:7:12}, 3 layers"
 expect_match "$said" "^image +reg.example/app:2 "

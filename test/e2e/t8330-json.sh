@@ -5,7 +5,7 @@ command -v python3 >/dev/null || skip "python3 is not installed"
 start_daemon
 make_busybox_image
 cd "$TEST_TMP" || exit 1
-printf 'FROM busybox\nRUN echo x >/x\nHEALTHCHECK --interval=1h CMD true\n' >Dockerfile
+printf 'FROM busybox\nRUN --mount=type=cache,id=cache,target=/c echo x >/x\nHEALTHCHECK --interval=1h CMD true\n' >Dockerfile
 
 # What a command prints is kept; the keys of its first object are compared with the row of the page at the end.
 keys() { # COMMAND ARGUMENTS…: the command's name is that of the page, with _ for blanks; $row: another one
@@ -43,6 +43,13 @@ keys ps
 keys images
 keys history made
 keys image_explain made
+keys image_ancestry made
+keys image_attestation made
+keys rebuild --dry-run made
+keys builder_ls
+keys builder_export -o cache.tar cache
+keys builder_import cache cache.tar
+keys system_backup "$TEST_TMP/copy"
 keys port web
 keys top web
 row="top, of all" keys top
@@ -113,11 +120,14 @@ keys system_prune -f
 keys logout registry.example
 
 step "the life cycle"
-printf 'FROM busybox\nLABEL corten.method.validate=true corten.method.update=true\nCMD ["sleep","1000"]\n' |
+printf 'FROM busybox\nLABEL corten.method.validate=true corten.method.monitor=true corten.method.backup=true corten.method.update=true\nCMD ["sleep","1000"]\n' |
     ct build -q -t lives - >/dev/null || fail "build"
 ct run -d --name life lives >/dev/null
 keys call validate life
 keys validate life
+keys monitor life
+keys backup life
+keys generate_systemd life
 keys methods life
 keys webhook_create life
 keys webhook_rm life
@@ -132,8 +142,39 @@ if command -v docker-registry >/dev/null; then
     ct tag busybox 127.0.0.1:5000/a/b:1
     keys push 127.0.0.1:5000/a/b:1
     keys pull 127.0.0.1:5000/a/b:1
+    keys manifest_create 127.0.0.1:5000/a/all:1 127.0.0.1:5000/a/b:1
+    keys manifest_annotate --arch arm64 127.0.0.1:5000/a/all:1 127.0.0.1:5000/a/b:1
+    keys manifest_inspect 127.0.0.1:5000/a/b:1
+    keys manifest_push 127.0.0.1:5000/a/all:1
+    keys manifest_rm 127.0.0.1:5000/a/all:1
     keys login -u me -p secret 127.0.0.1:5000
 fi
+
+step "of an engine that has plugins, checkpoints, a search"
+python3 "$here/engine.py" "$TEST_TMP/engine.sock" >"$TEST_TMP/asked" &
+at_end "kill $! 2>/dev/null"
+eventually 5 test -S "$TEST_TMP/engine.sock"
+mkdir -p plug/rootfs && echo '{}' >plug/config.json
+(
+    export CORTEN_HOST=unix://$TEST_TMP/engine.sock DOCKER_HOST=unix://$TEST_TMP/engine.sock
+    n=900
+    keys search box
+    keys checkpoint_create web one
+    keys checkpoint_ls web
+    keys checkpoint_rm web one
+    keys plugin_ls
+    keys plugin_inspect vieux/sshfs
+    keys plugin_create mine plug
+    keys plugin_install --grant-all-permissions vieux/sshfs
+    keys plugin_set vieux/sshfs A=b
+    keys plugin_enable vieux/sshfs
+    keys plugin_disable vieux/sshfs
+    keys plugin_upgrade vieux/sshfs
+    keys plugin_push vieux/sshfs
+    keys plugin_rm vieux/sshfs
+) || exit 1
+expect_match "$(cat "$TEST_TMP/asked")" '^POST /containers/web/checkpoints [1-9]'
+expect_match "$(cat "$TEST_TMP/asked")" '^DELETE /containers/web/checkpoints/one 0$'
 
 step "the page says so"
 compare_with_page || fail "docs/json.md"
