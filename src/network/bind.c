@@ -7,9 +7,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG 512
+#define HOLDER_LEN 128
+#define GOING_TRIES 200
+#define GOING_PAUSE_NS (5L * 1000 * 1000)
 #define DRAWS_MAX 16 /* of a random port that is free for both families */
 
 struct binding {
@@ -77,15 +81,6 @@ static int open_bound(const struct binding *b, uint16_t port, bool reuse, int *r
     return 0;
 }
 
-/* The plain way is what makes the port visibly taken for everybody. Connections of an earlier owner
- * that linger in TIME_WAIT are in its way, but not in that of the second. */
-static int bind_one(const struct binding *b, uint16_t port, int *ret_fd) {
-    int e = open_bound(b, port, false, ret_fd);
-    if (e == -EADDRINUSE && b->r->proto == IPPROTO_TCP && port != 0)
-        e = open_bound(b, port, true, ret_fd);
-    return e;
-}
-
 static uint16_t bound_port(int fd) {
     struct sockaddr_in6 a = {0};
     socklen_t len = sizeof(a);
@@ -130,7 +125,7 @@ static void look_for(struct search *s, uint8_t proto) {
 
 /* " (by nginx, pid 4711)", or nothing. */
 static char *holder_text(const struct search *s, char *out, size_t size) {
-    char who[128];
+    char who[HOLDER_LEN];
     *out = '\0';
     if (s->port && diag_holder(s->inode, who, sizeof(who)))
         (void)snprintf(out, size, " (by %s)", who);
@@ -153,6 +148,35 @@ static struct err refused(const struct binding *b, unsigned port, int e) {
                                             : strerror(-e);
     return err_new(ERR_SYSTEM, "listen %s%c %s:%u: bind: %s%s", port_proto_name(b->r->proto),
                    b->ip.six ? '6' : '4', host_address_bracket(&b->ip, ip), port, why, by);
+}
+
+/* The plain way is what makes the port visibly taken for everybody. Connections of an earlier owner
+ * that linger in TIME_WAIT are in its way, but not in that of the second. */
+static int bind_now(const struct binding *b, uint16_t port, int *ret_fd) {
+    int e = open_bound(b, port, false, ret_fd);
+    if (e == -EADDRINUSE && b->r->proto == IPPROTO_TCP && port != 0)
+        e = open_bound(b, port, true, ret_fd);
+    return e;
+}
+
+/* Nobody who is known here has the port: facts were asked before. What one of our programs still
+ * listens on is the port of a container that has just ended; it hears of the end when we do. Nobody
+ * to be seen: it has gone while we looked. */
+static bool ours_is_going(const struct binding *b, uint16_t port) {
+    char who[HOLDER_LEN];
+    struct search s = {.ip = &b->ip, .first = port, .last = port};
+    look_for(&s, b->r->proto);
+    return !s.port || !diag_holder(s.inode, who, sizeof(who)) || !strncmp(who, "corten-", 7);
+}
+
+static int bind_one(const struct binding *b, uint16_t port, int *ret_fd) {
+    int e = bind_now(b, port, ret_fd);
+    for (unsigned i = 0; e == -EADDRINUSE && port && i < GOING_TRIES && ours_is_going(b, port);
+         i++) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = GOING_PAUSE_NS}, NULL);
+        e = bind_now(b, port, ret_fd);
+    }
+    return e;
 }
 
 /* A range that is too long to be bound: the kernel is asked who listens there. */

@@ -70,6 +70,13 @@ relay=$(in_net true; pgrep -f -x corten-relay | while read -r p; do
     [ "$(readlink "/proc/$p/ns/net")" = "$(readlink "/proc/$net_pid/ns/net")" ] && echo "$p"; done)
 [ -n "$relay" ] || fail "no relay"
 expect_eq "$(awk '/^Uid/ {print $2}' "/proc/$relay/status")" 61183
+# it lets go of a port late, because it is late in hearing that the container has ended
+kill -STOP "$relay"
+dk rm -f plain > /dev/null
+{ sleep 0.3; kill -CONT "$relay"; } &
+box --name plain -p 8080:80 -p 8080:80/udp
+serve plain 80
+eventually 5 say tcp ::1 8080
 kill -9 "$relay"
 eventually 10 say tcp ::1 8080
 kill_daemon
