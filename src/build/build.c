@@ -5,6 +5,7 @@
 #include "build/check.h"
 #include "build/fetch.h"
 #include "build/lane.h"
+#include "kernel/oom.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -184,6 +185,7 @@ int build_main(int argc, char **argv) {
         return 2;
     }
     (void)umask(0);
+    oom_score_ordinary(); /* not the daemon's, which protects it */
     CLEAN_ARENA struct arena arena = {0};
     CLEAN_BUF struct buf text = {0};
     CLEAN_CONTEXT struct context context = {.temp_parent = -1, .temp_fd = -1, .root_fd = -1};

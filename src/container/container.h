@@ -161,6 +161,7 @@ struct container_defaults {
 /* Judges them as a create call would be. */
 struct err container_defaults_check(const struct container_defaults *d);
 
+struct cgroup;
 struct containers_config {
     struct loop *loop;
     struct store *store;
@@ -168,6 +169,7 @@ struct containers_config {
     struct networks *networks;
     struct volumes *volumes;
     const char *data_root, *run_root, *instance, *monitor_program, *worker_program;
+    const struct cgroup *cgroup; /* where monitors are born; NULL: where the caller is */
     const struct container_defaults *defaults; /* NULL: none */
     const char *const *cdi_dirs; /* NULL-terminated: where devices by name are specified */
 };

@@ -305,7 +305,8 @@ static struct err start_steps(struct start_job *j) {
         return err_errno(errno, "open the run directory");
     monitor_await(c->monitor_pid, c->id);
     /* Loads on another processor while this one makes the network. */
-    TRY(monitor_bear(c->all->config.monitor_program, c->all->monitor_fd, c->id, &j->born));
+    const struct containers_config *all = &c->all->config;
+    TRY(monitor_bear(all->monitor_program, c->all->monitor_fd, all->cgroup, c->id, &j->born));
     TRY(container_root_make(c, &j->root));
     TRY(write_files(j, run_dir));
     TRY(fill_volumes(j));

@@ -9,8 +9,10 @@
 #include "daemon/daemon.h"
 #include "daemon/defaults.h"
 #include "daemon/dump.h"
+#include "daemon/home.h"
 #include "daemon/listen.h"
 #include "daemon/notify.h"
+#include "kernel/oom.h"
 #include "runtime/runtime.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +40,7 @@ struct daemon {
     int argc;
     char **argv;
     const char *parent_cgroup;
+    struct home home;
     struct timer *leaving;
     int leave_tries;
     struct sigwatch *term, *interrupt, *hangup, *dump;
@@ -175,6 +178,7 @@ static struct err open_nouns(struct daemon *d) {
         .rules_off = c->iptables == DAEMON_OFF,
         .relay_all = c->publish_by_relay == DAEMON_ON,
         .pools = {c->address_pools, c->address_pools_json},
+        .cgroup = home_cgroup(&d->home),
         .dns_program = dns,
         .relay_program = c->userland_proxy == DAEMON_OFF ? NULL : relay,
     };
@@ -190,6 +194,7 @@ static struct err open_nouns(struct daemon *d) {
         .instance = c->instance,
         .monitor_program = monitor,
         .worker_program = a->worker_program,
+        .cgroup = home_cgroup(&d->home),
         .defaults = &d->defaults,
     };
     TRY(cdi_dirs(d, &containers.cdi_dirs));
@@ -246,6 +251,8 @@ static void leave(void *arg) {
     for (size_t i = 0; i < n; i++)
         alive |= all[i]->pid != 0;
     if (!alive && d->leave_tries++ < LEAVE_TRIES) {
+        if (!home_leave(d->config.instance))
+            return; /* a monitor that is ending, or corten-dns, which stays for a while */
         struct err e = runtime_cgroup_remove(d->parent_cgroup);
         bool busy = err_failed(e);
         err_ignore(e);
@@ -299,6 +306,8 @@ static struct err start(struct daemon *d) {
     int64_t before = time_monotonic();
     TRY(make_roots(c));
     raise_descriptor_limit();
+    oom_score_keep();
+    home_make(&d->home, c->instance);
     d->parent_cgroup = arena_printf(&d->arena, "/%s", c->instance);
     loop_set_pool_size(POOL_THREADS);
     d->loop = loop_new();

@@ -151,6 +151,42 @@ struct err cgroup_detect(struct cgroup_host *ret) {
     return OK;
 }
 
+/* A line of /proc/self/cgroup, "4:cpu,cpuacct:/a/b" or "0::/a/b", speaks of this tree. */
+static bool line_is_of(const struct cgroup_tree *t, struct str list) {
+    struct str all = str_of(t->controllers), word;
+    if (t->v2 || !list.len)
+        return t->v2 && !list.len;
+    if (!all.len)
+        return str_starts(list, STR("name="));
+    str_next(&all, ',', &word);
+    struct str one;
+    while (str_next(&list, ',', &one))
+        if (str_eq(one, word))
+            return true;
+    return false;
+}
+
+static bool is_confined(struct str text, const struct cgroup_tree *t) {
+    struct str line, number, rest, list, path;
+    while (str_next(&text, '\n', &line))
+        if (str_cut(line, ':', &number, &rest) && str_cut(rest, ':', &list, &path) &&
+            line_is_of(t, list))
+            return !str_eqz(path, "/");
+    return false;
+}
+
+struct err cgroup_keep_confining(struct cgroup_host *h) {
+    CLEAN_BUF struct buf text = {0};
+    TRY(file_read("/proc/self/cgroup", FILE_MAX, &text));
+    for (size_t i = h->trees_n; i-- > 0;) {
+        if (!is_confined(buf_str(&text), &h->trees[i]))
+            drop_tree(h, (int)i);
+        else
+            h->trees[i].on_demand = false;
+    }
+    return OK;
+}
+
 void cgroup_demand(struct cgroup_host *h, enum cgroup_controller c) {
     if (h->tree_of[c] >= 0)
         h->trees[h->tree_of[c]].on_demand = false;

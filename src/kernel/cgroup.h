@@ -50,6 +50,9 @@ struct cgroup_host {
     int8_t tree_of[CGROUP_COUNT]; /* index into trees; -1: the host does not offer it */
 };
 struct err cgroup_detect(struct cgroup_host *ret);
+/* Leaves only the hierarchies that have this process elsewhere than in the root, as those of a
+ * service manager have a service: a limit or a kill of that cgroup reaches whoever stays there. */
+struct err cgroup_keep_confining(struct cgroup_host *h);
 /* cgroup_make with this host makes a directory for controller c, too, where c has a hierarchy that
  * is left out otherwise: a directory in each for every container would cost every start. */
 void cgroup_demand(struct cgroup_host *h, enum cgroup_controller c);

@@ -17,6 +17,8 @@
 #define SPAWN_FD_MAX 1023
 #define SPAWN_FDS_MAX 64 /* entries in the map */
 
+struct cgroup;
+
 struct spawn_fd {
     int source; /* borrowed descriptor of the caller */
     int target; /* its number in the program, 0..SPAWN_FD_MAX */
@@ -34,6 +36,9 @@ struct spawn {
     bool new_session;  /* setsid(2): does not get the caller's terminal signals */
     int death_signal;  /* sent to the program when the calling *thread* ends; 0: none */
     bool new_mount_ns; /* own mount namespace, everything private */
+    /* Born in it (kernel/cgroup.h), in every hierarchy that it has a directory in; NULL: the
+     * caller's. */
+    const struct cgroup *cgroup;
 };
 
 struct spawned {

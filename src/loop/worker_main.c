@@ -2,6 +2,7 @@
 #include "loop/worker.h"
 
 #include "base/log.h"
+#include "kernel/oom.h"
 #include "loop/worker_wire.h"
 
 #include <fcntl.h>
@@ -82,6 +83,7 @@ int worker_main(const struct worker_job *jobs, size_t n) {
     CLEAN_BUF struct buf result = {0}, body = {0};
     fcntl(ctx.fd, F_SETFD, FD_CLOEXEC);
     signal(SIGPIPE, SIG_IGN);
+    oom_score_ordinary(); /* not the daemon's, which protects it */
     struct err e = msg_recv(ctx.fd, FIRST_WAIT_NS, &first);
     if (err_failed(e)) {
         log_err(LOG_ERROR, e, "worker");

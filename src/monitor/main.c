@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "kernel/oom.h"
 #include "monitor/keeper.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -46,12 +47,7 @@ static void protect(void) {
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* exit.c reaps */
     setsid();                         /* fails when spawn has done it */
     umask(022);
-    /* Needs CAP_SYS_RESOURCE; without it the container's memory is the better victim all the same.
-     */
-    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (fd >= 0)
-        (void)!write(fd, "-500", 4);
-    fd_close(fd);
+    oom_score_keep();
     /* Small and single-threaded: no padding, freed pages go back. */
     mallopt(M_TOP_PAD, 0);
     mallopt(M_TRIM_THRESHOLD, 16384);

@@ -193,9 +193,10 @@ struct monitor_born {
 };
 #define MONITOR_UNBORN ((struct monitor_born){-1, -1, 0})
 /* program: absolute path of corten-monitor; program_fd: the same from mount_readonly_program,
- * borrowed (0 or -1: made here). Blocks. */
-struct err monitor_bear(const char *program, int program_fd, const char *id,
-                        struct monitor_born *ret);
+ * borrowed (0 or -1: made here); cgroup: where it is born, NULL: the caller's. Blocks. */
+struct cgroup;
+struct err monitor_bear(const char *program, int program_fd, const struct cgroup *cgroup,
+                        const char *id, struct monitor_born *ret);
 /* Ends one that is not to be started; none: nothing. Blocks. */
 void monitor_bury(struct monitor_born *b);
 /* Tells the monitor what to start and waits until the program in the container runs or the start

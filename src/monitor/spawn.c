@@ -77,8 +77,8 @@ static struct err receive_started(int fd, struct monitor_started *ret) {
     return OK;
 }
 
-static struct err spawn_program(const char *path, int program_fd, const char *id, int sock,
-                                struct spawned *ret) {
+static struct err spawn_program(const char *path, int program_fd, const struct cgroup *cgroup,
+                                const char *id, int sock, struct spawned *ret) {
     char *argv[] = {(char *)"corten-monitor", (char *)id, NULL};
     /* The daemon's standard error is where a monitor's own log lines go. */
     struct spawn_fd fds[] = {{.source = sock, .target = 3}, {.source = 2, .target = 2}};
@@ -92,12 +92,13 @@ static struct err spawn_program(const char *path, int program_fd, const char *id
                        .fds = fds,
                        .fds_n = ARRAY_LEN(fds),
                        .cwd = "/",
-                       .new_session = true};
+                       .new_session = true,
+                       .cgroup = cgroup};
     return spawn(&sp, ret);
 }
 
-struct err monitor_bear(const char *path, int program_fd, const char *id,
-                        struct monitor_born *ret) {
+struct err monitor_bear(const char *path, int program_fd, const struct cgroup *cgroup,
+                        const char *id, struct monitor_born *ret) {
     int pair[2] = {-1, -1};
     struct spawned p = {.pidfd = -1};
     TRY(msg_pair(pair));
@@ -106,7 +107,7 @@ struct err monitor_bear(const char *path, int program_fd, const char *id,
     /* Closed here: a monitor that dies must be seen as the end of its socket. */
     CLEAN_FD
     int theirs = pair[1];
-    TRY(spawn_program(path, program_fd, id, theirs, &p));
+    TRY(spawn_program(path, program_fd, cgroup, id, theirs, &p));
     *ret = (struct monitor_born){.conn = TAKE_FD(ours), .pidfd = p.pidfd, .pid = p.pid};
     return OK;
 }

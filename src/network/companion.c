@@ -25,6 +25,7 @@ struct companion {
 struct starting {                /* a job on the pool */
     struct companion *companion; /* NULL: closed meanwhile */
     char *program, *name, *path;
+    const struct cgroup *cgroup;
     int fd; /* connected */
     struct spawned spawned;
 };
@@ -39,7 +40,8 @@ static struct err start_program(struct starting *s) {
                                .fds = fds,
                                .fds_n = ARRAY_LEN(fds),
                                .cwd = "/",
-                               .new_session = true};
+                               .new_session = true,
+                               .cgroup = s->cgroup};
     return spawn(&what, &s->spawned);
 }
 
@@ -124,6 +126,7 @@ void companion_need(struct companion *c) {
     s->program = mem_strdup(c->program);
     s->name = mem_strdup(c->name);
     s->path = mem_strdup(c->path);
+    s->cgroup = c->config.cgroup;
     s->fd = -1;
     c->starting = s;
     job_submit(c->config.loop, start_work, start_done, s);

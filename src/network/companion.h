@@ -10,6 +10,8 @@
 #include "base/list.h"
 #include "loop/msg.h"
 
+struct cgroup;
+
 /* --- the daemon's end: companion.c, on the loop -------------------------------------------------
  */
 
@@ -18,6 +20,7 @@ struct companion_config { /* copied */
     struct loop *loop;
     const char *program; /* NULL: there is none */
     const char *name, *run_dir, *socket;
+    const struct cgroup *cgroup; /* where it is born; borrowed for good; NULL: the caller's */
     void (*up)(void *arg);     /* connected; or NULL */
     bool (*wanted)(void *arg); /* shall it be there? */
     void *arg;

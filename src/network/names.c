@@ -163,6 +163,7 @@ struct names *names_new(struct networks *networks, const char *program) {
                                                       .name = "corten-dns",
                                                       .run_dir = networks->run_dir,
                                                       .socket = NAMES_SOCKET,
+                                                      .cgroup = networks->cgroup,
                                                       .up = tell_all,
                                                       .wanted = wanted,
                                                       .arg = n});

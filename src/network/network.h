@@ -133,6 +133,7 @@ const char *port_proto_name(uint8_t proto);
 
 /* --- the registry -------------------------------------------------------------------------- */
 
+struct cgroup;
 struct networks_config {
     const char *instance; /* "": the default instance (bridge corten0, table corten); else up to 4
                              hex digits: bridge "corten-<hex>", table "corten-<hex>" */
@@ -157,6 +158,7 @@ struct networks_config {
     const char *run_dir;       /* <run-root>/network, made here (mode 0700) */
     unsigned mtu;              /* 0: 1500 */
     const char *nft_program;   /* NULL: /usr/sbin/nft */
+    const struct cgroup *cgroup; /* where the two programs are born; NULL: where the caller is */
     const char *dns_program;   /* corten-dns; NULL: names are not answered */
     const char *relay_program; /* corten-relay; NULL: ports are published by translation only */
 };

@@ -98,6 +98,7 @@ struct networks {
     struct store *store;
     struct loop *loop;
     char *instance, *nft_program, *run_dir;
+    const struct cgroup *cgroup; /* of the programs beside the daemon */
     char table[32], bridge[IFNAMSIZ];
     struct in_addr bind_ip;
     struct subnet bip; /* prefix 0: not given */

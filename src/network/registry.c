@@ -254,6 +254,7 @@ struct err networks_open(struct store *s, struct loop *l, const struct networks_
         networks_close(n);
         return err_wrap(e, "networks");
     }
+    n->cgroup = config->cgroup;
     n->names = names_new(n, config->dns_program);
     n->relay = relay_new(n, config->relay_program);
     n->forwarding_ours = host_forwarding_ours(n->run_dir);

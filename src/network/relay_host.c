@@ -42,6 +42,7 @@ struct relay_host *relay_new(struct networks *n, const char *program) {
                                                             .name = "corten-relay",
                                                             .run_dir = n->run_dir,
                                                             .socket = RELAY_SOCKET,
+                                                            .cgroup = n->cgroup,
                                                             .wanted = wanted,
                                                             .arg = h});
     return h;

@@ -1,6 +1,8 @@
 #include "test.h"
 
+#include "kernel/cgroup.h"
 #include "kernel/mount.h"
+#include "kernel/oom.h"
 #include "kernel/pidfd.h"
 #include "kernel/spawn.h"
 #include "scratch.h"
@@ -160,4 +162,55 @@ TEST(a_pidfd_knows_its_process) {
     assert_err(pidfd_reap(p.pidfd, &x), ERR_NOT_FOUND);
     assert_err(pidfd_signal(p.pidfd, 0), ERR_NOT_FOUND);
     close(p.pidfd);
+}
+
+/* The hierarchy's own answer: the child's is the first pid in it, and its word is what it read. */
+static void check_cgroup(const struct cgroup_host *all, size_t tree) {
+    struct cgroup_host host = *all;
+    for (int c = 0; c < CGROUP_COUNT; c++)
+        host.tree_of[c] = host.tree_of[c] == (int8_t)tree ? 0 : -1;
+    host.trees[0] = host.trees[tree];
+    host.trees[0].on_demand = false;
+    host.trees_n = 1;
+    char path[64], script[128];
+    snprintf(path, sizeof(path), "/corten-test-spawn-%d", getpid());
+    struct cgroup g = {0};
+    assert_ok(cgroup_adopt(&host, path, &g));
+    snprintf(script, sizeof(script), "grep -q ':%s$' /proc/self/cgroup && exit 7; exit 8", path);
+    char *const *argv = WORDS("sh", "-c", script, NULL);
+    char *const *env = WORDS("PATH=/usr/bin:/bin", NULL);
+    struct spawn s = {.program = "/bin/sh", .argv = argv, .env = env, .cgroup = &g};
+    struct pidfd_exit x;
+    assert_int_equal(run(&s, &x), 7);
+    assert_ok(cgroup_remove(&host, path));
+    struct spawned p;
+    assert_err(spawn(&s, &p), ERR_SYSTEM); /* it is there no longer */
+    assert_int_equal(waitpid(-1, NULL, WNOHANG | __WALL), -1);
+    cgroup_done(&g);
+}
+
+TEST(born_in_a_cgroup_of_every_hierarchy) {
+    struct cgroup_host host;
+    if (geteuid() != 0)
+        SKIP("needs root");
+    assert_ok(cgroup_detect(&host));
+    for (size_t i = 0; i < host.trees_n; i++)
+        check_cgroup(&host, i);
+}
+
+TEST(an_ordinary_score_for_who_is_protected_by_inheritance) {
+    char *const *argv = WORDS("cat", "/proc/self/oom_score_adj", NULL);
+    int p[2];
+    char text[16] = {0};
+    assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+    oom_score_keep(); /* lower where we may */
+    oom_score_ordinary();
+    struct spawn_fd map[] = {{p[1], 1}};
+    struct spawn s = {.program = "/bin/cat", .argv = argv, .fds = map, .fds_n = 1};
+    struct pidfd_exit x;
+    assert_int_equal(run(&s, &x), 0);
+    close(p[1]);
+    assert_true(fd_read_all(p[0], text, sizeof(text) - 1) > 0);
+    close(p[0]);
+    assert_true(strtol(text, NULL, 10) >= 0);
 }
