@@ -102,6 +102,13 @@ struct err file_replace_at(int dirfd, const char *name, struct str text, int mod
     return OK;
 }
 
+struct err dir_sync(int dirfd, const char *name) {
+    CLEAN_FD int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        return err_errno(errno, "sync directory '%s'", name);
+    return OK;
+}
+
 struct err dir_make(const char *path, int mode) {
     CLEAN_FREE
     char *copy = mem_strdup(path);

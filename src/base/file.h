@@ -21,6 +21,10 @@ struct err dir_open(const char *path, int *ret_fd);
 /* rm -rf below dirfd without following links or crossing into other mounts; missing is success.
  * Runs without recursion depth limits (no recursion over input). */
 struct err dir_remove(int dirfd, const char *name);
+/* Which names are in directory `name` (of dirfd) is on the disk when this returns. What has to come
+ * before a row goes that said "to be removed": a row is committed by fdatasync, which need not take
+ * along what was removed before it. */
+struct err dir_sync(int dirfd, const char *name);
 /* Loops over EINTR and short writes. Returns 0 or -errno. */
 int fd_write_all(int fd, const void *p, size_t n);
 /* For a file that is written from its start and fsynced at its end: called after each write with

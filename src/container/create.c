@@ -267,7 +267,7 @@ static void directories_done(void *arg, struct err e) {
     struct create_job *j = arg;
     if (err_failed(e)) {
         struct store_txn *t = store_txn_new();
-        container_record_delete(j->c, t);
+        container_record_delete(j->c->id, t);
         store_commit(j->cs->config.store, t, STORE_LAZY, NULL, NULL);
     }
     create_end(j, e);

@@ -25,6 +25,9 @@ struct containers {
     struct followers *followers; /* of logs; NULL: none yet */
     int websockets;              /* that workers serve */
     struct container_rate hook_wrong;
+    struct strv buried; /* burial.c: ids whose directories have gone, and whose rows go next */
+    struct burial *burial;
+    struct timer *burial_timer;
 };
 
 /* A client that came before the start, or waits for the removal: its socket is held here, its head
@@ -48,6 +51,10 @@ void container_free(struct container *c);
 struct err container_reserve(struct containers *cs, struct container *c, const char *name);
 void container_unreserve(struct container *c);
 struct err container_check_name(const char *name);
+/* burial.c: the directory has gone: the row goes, too, once the disk has forgotten the directory.
+ */
+void container_bury(struct container *c);
+void container_burials_end(struct containers *cs);
 /* names.c: an unused "adjective_noun"; owned. */
 char *container_make_name(struct containers *cs);
 
@@ -77,7 +84,7 @@ void container_record_insert(struct container *c, struct str config, struct stor
 void container_record_config(struct container *c, struct store_txn *t);
 void container_record_state(struct container *c, struct store_txn *t);
 void container_record_unname(struct container *c, struct store_txn *t); /* its id takes the place */
-void container_record_delete(struct container *c, struct store_txn *t);
+void container_record_delete(const char *id, struct store_txn *t);
 /* Writes the state columns without waiting. */
 void container_save_lazy(struct container *c);
 

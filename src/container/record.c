@@ -142,8 +142,8 @@ void container_record_unname(struct container *c, struct store_txn *t) {
     store_add(t, "UPDATE container SET name = id WHERE id = ?", "s", c->id);
 }
 
-void container_record_delete(struct container *c, struct store_txn *t) {
-    store_add(t, "DELETE FROM container WHERE id = ?", "s", c->id);
+void container_record_delete(const char *id, struct store_txn *t) {
+    store_add(t, "DELETE FROM container WHERE id = ?", "s", id);
 }
 
 void container_save_lazy(struct container *c) {

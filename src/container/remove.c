@@ -1,5 +1,5 @@
 /* rm: the row says `removing` (durable), then the caller is answered and the name is free; the
- * directories go in the background, the row after them. */
+ * directories go in the background, the row after them (burial.c). */
 #include "base/file.h"
 #include "container/private.h"
 #include <stdlib.h>
@@ -41,9 +41,7 @@ static void sweep_done(void *arg, struct err e) {
         /* The row stays `removing`: the next start of the daemon tries again. */
         log_err(LOG_WARN, e, "container %s: remove its directory", c->id);
     } else {
-        struct store_txn *t = store_txn_new();
-        container_record_delete(c, t);
-        store_commit(c->all->config.store, t, STORE_LAZY, NULL, NULL);
+        container_bury(c);
     }
     c->gone = true;
     if (c->queue.length == 0) {

@@ -257,6 +257,7 @@ void containers_close(struct containers *cs) {
         return;
     container_boot_end(cs);
     container_followers_close(cs);
+    container_burials_end(cs);
     map_done(&cs->by_id);
     map_done(&cs->by_name);
     map_done(&cs->execs);

@@ -229,11 +229,7 @@ static struct err sync_blob_dir(struct ingest *in, const struct placing *p) {
     char path[80];
     blob_path(p->digest, path);
     path[2] = '\0';
-    CLEAN_FD
-    int dir = openat(in->blob_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 || fsync(dir) < 0)
-        return err_errno(errno, "fsync blob directory");
-    return OK;
+    return dir_sync(in->blob_fd, path);
 }
 
 /* All files, all names, all directories: one commit of the file system's journal serves each round.

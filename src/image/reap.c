@@ -1,10 +1,10 @@
 /* reap.c - removes directories and files that nothing refers to any more.
  *
  * The rows are marked first (images_collect, one durable change), then a pool job removes what they
- * name, then the rows go (lazily: a row too many is found and repeated at the next start). One
- * batch runs at a time. A blob is named by its content, so the same blob may be wanted again while
- * its file is being removed: such wishes wait for the end of the batch (after_reaping). Layers have
- * a name of their own each and are never wanted again.
+ * name, down to the disk, then the rows go (lazily: a row too many is found and repeated at the
+ * next start). One batch runs at a time. A blob is named by its content, so the same blob may be
+ * wanted again while its file is being removed: such wishes wait for the end of the batch
+ * (after_reaping). Layers have a name of their own each and are never wanted again.
  */
 #include "base/file.h"
 #include "base/log.h"
@@ -81,8 +81,7 @@ void reaper_free(struct reaper *r) {
 
 /* --- the pool job
  * ------------------------------------------------------------------------------------ */
-static struct err batch_work(void *arg) {
-    struct batch *b = arg;
+static struct err remove_blobs(struct batch *b) {
     char path[80], hex[65];
     for (size_t i = 0; i < b->blobs.n; i++) {
         digest_hex(&b->blobs.items[i]->digest, hex);
@@ -96,13 +95,33 @@ static struct err batch_work(void *arg) {
     for (size_t i = 0; i < b->partials.n; i++)
         if (unlinkat(b->blob_fd, b->partials.items[i], 0) < 0 && errno != ENOENT)
             return err_errno(errno, "remove %s", b->partials.items[i]);
+    return OK;
+}
+
+/* The disk forgets the files before the rows: else the power fails between, and they are back. */
+static struct err sync_removed(const struct batch *b) {
+    char hex[65];
+    for (size_t i = 0; i < b->blobs.n; i++) {
+        digest_hex(&b->blobs.items[i]->digest, hex);
+        hex[2] = '\0';
+        if (faccessat(b->blob_fd, hex, F_OK, 0) == 0) /* else nothing of it ever came */
+            TRY(dir_sync(b->blob_fd, hex));
+        if (b->blobs.items[i]->resumable)
+            TRY(dir_sync(b->blob_fd, "../partial"));
+    }
+    return b->layers.n ? dir_sync(b->layer_fd, ".") : OK;
+}
+
+static struct err batch_work(void *arg) {
+    struct batch *b = arg;
+    TRY(remove_blobs(b));
     for (size_t i = 0; i < b->ingests.n; i++)
         TRYF(dir_remove(b->ingest_fd, b->ingests.items[i]), "remove ingest directory");
     for (size_t i = 0; i < b->layers.n; i++) {
         TRYF(rootfs_drop_bases(b->layer_fd, b->layers.items[i]->layer.name), "remove bases");
         TRYF(dir_remove(b->layer_fd, b->layers.items[i]->layer.name), "remove layer");
     }
-    return OK;
+    return sync_removed(b);
 }
 
 static void reaper_run(struct reaper *r);

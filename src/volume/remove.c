@@ -1,4 +1,5 @@
 /* Remove and prune: the data first, then the row, then the answer. */
+#include "base/file.h"
 #include "volume/private.h"
 
 /* One job for one volume or many. */
@@ -39,7 +40,11 @@ static struct err work(void *arg) {
         TRYF(volume_remove_dir(r->root, name, r->measure ? &bytes : NULL), "remove %s", name);
         r->bytes += bytes;
     }
-    return OK;
+    if (r->lazy)
+        return OK;
+    CLEAN_FD int root = -1; /* the disk forgets them before the store does */
+    TRY(dir_open(r->root, &root));
+    return dir_sync(root, ".");
 }
 
 /* Leaves only what is really gone in r->names. */
