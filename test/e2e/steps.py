@@ -91,11 +91,16 @@ class Trace:
             args += ['-p', t]
         self.process = subprocess.Popen(args, stderr=subprocess.DEVNULL)
         for t in tasks:
-            while True:
-                with open('/proc/%d/task/%s/status' % (pid, t)) as f:
-                    if 'TracerPid:\t0\n' not in f.read():
-                        break
+            while not self.traced('/proc/%d/task/%s/status' % (pid, t)):
                 time.sleep(0.002)
+
+    @staticmethod
+    def traced(status):
+        try:
+            with open(status) as f:
+                return 'TracerPid:\t0\n' not in f.read()
+        except FileNotFoundError:
+            return True  # a thread that had nothing to do has ended
 
     def end(self):
         end = time.time() + 2

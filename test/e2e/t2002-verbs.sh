@@ -17,7 +17,8 @@ pid=$(dk inspect -f '{{.State.Pid}}' web)
 [ -d /proc/"$pid" ] || fail "pid $pid does not live"
 
 # A shell that ignores SIGTERM is killed after the grace time; one that handles it is not.
-dk run -d --name polite busybox sh -c 'trap "exit 7" TERM; while :; do sleep 0.1; done' > /dev/null
+dk run -d --name polite busybox sh -c 'trap "exit 7" TERM; echo up; while :; do sleep 0.1; done' > /dev/null
+eventually 5 eval 'dk logs polite | grep -q up'
 dk stop -t 5 polite > /dev/null
 expect_eq "$(dk inspect -f '{{.State.ExitCode}}' polite)" "7"
 before=$(date +%s)
