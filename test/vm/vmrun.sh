@@ -121,7 +121,7 @@ timeout "$limit" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -M q35 -m "
     -append "console=ttyS0 quiet panic=-1 rdinit=/init vm.cache=$cache vm.keep=$tree vm.keep=$cache vm.script=$words" \
     -fsdev local,id=host,path=/,security_model=none,readonly=on,multidevs=remap \
     -device virtio-9p-pci,fsdev=host,mount_tag=host </dev/null 2>&1 9>&- |
-    tr -d '\r' | sed -u 's/\x1b\[[0-9;?]*[a-zA-Z]//g; s/\x1bc//g' | tee "$log"
+    stdbuf -o0 tr -d '\r' | sed -u 's/\x1b\[[0-9;?]*[a-zA-Z]//g; s/\x1bc//g' | tee "$log"
 status=$(sed -n 's/^GUEST-STATUS=//p' "$log" | tail -1)
 [ -n "$status" ] || { echo "vmrun: the guest did not get to the end within $limit s" >&2; exit 125; }
 exit "$status"
