@@ -244,6 +244,18 @@ static struct err add_cdi(struct start_job *j, struct strs *groups) {
     return OK;
 }
 
+/* What an overlay's root is made of, top first. */
+static const char *const *layers_of(struct start_job *j, size_t *ret_n) {
+    size_t n = j->root.layers_n;
+    const char **all = arena_array(&j->arena, n + 1, sizeof *all);
+    for (size_t i = 0; i < n; i++)
+        all[i] = j->root.layers[i];
+    if (n < MOUNT_LAYERS_MAX)
+        all[n++] = IMAGE_GROUND;
+    *ret_n = n;
+    return all;
+}
+
 static struct err run_monitor(struct start_job *j, int run_dir, const struct endpoint_live *live) {
     struct container *c = j->c;
     CLEAN_FD int data = -1;
@@ -264,8 +276,6 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .config = buf_str(&j->config),
         .layers_dir_fd = images_layers_dirfd(c->all->config.images),
         .data_dir_fd = data,
-        .layers = j->root.layers,
-        .layers_n = j->root.layers_n,
         .netns_fd = live->netns_fd,
         .names_path = j->net.names ? networks_names_socket(c->all->config.networks) : NULL,
         .names_fds = {j->net.names_fds[0], j->net.names_fds[1]},
@@ -290,6 +300,7 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .prestart = j->prestart,
         .prestart_n = j->prestart_n,
     };
+    s.layers = layers_of(j, &s.layers_n);
     TRY(container_log_settings(c, &j->arena, &s));
     TRY(container_health_settings(c, &j->arena, &s.health));
     TRY(container_method_settings(c, &j->arena, &s.methods, &s.methods_n));

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "image/check_tree.h"
+#include "image/image.h"
 #include "image/jobs.h"
 #include "image/protocol.h"
 #include <dirent.h>
@@ -298,7 +299,7 @@ static struct err ask_about(struct check *k, char *const *paths, size_t n) {
 
 /* What may lie in the image directory itself. */
 static struct err list_top(struct check *k, struct strv *ret) {
-    static const char *const top[] = {"layer", "blob", "ingest", "base", "upload"};
+    static const char *const top[] = {"layer", "blob", "ingest", "base", "upload", GROUND_NAME};
     CLEAN_FD int blob = openat(k->in.root_fd, "blob", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEAN_FD int base = openat(k->in.root_fd, "base",
                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -187,6 +187,8 @@ void partials_close(struct images *im);
 /* --- load.c: the store's rows
  * ---------------------------------------------------------------------- */
 struct err facts_load(struct images *im);
+/* ground.c: IMAGE_GROUND, made where it is missing. */
+struct err ground_make(int root_fd);
 
 /* --- change.c
  * ---------------------------------------------------------------------------------------- */

@@ -171,6 +171,10 @@ void image_unhold(struct images *im, struct image_hold *hold);
 /* --- root filesystem -------------------------------------------------------------------------- */
 /* Directory that the names are relative to; borrowed. */
 int images_layers_dirfd(const struct images *im);
+/* To be put below the layers of a container, where MOUNT_LAYERS_MAX leaves room for it: empty places
+ * for what is mounted in every container, so that a start need not make them. */
+#define GROUND_NAME "ground" /* in the image directory */
+#define IMAGE_GROUND "../" GROUND_NAME
 /* Short directory names, top layer first, in the arena. An image without layers has none: the
  * caller then mounts only the container's own directory. ERR_UNAVAILABLE while a layer is rebuilt
  * after an unclean boot. */

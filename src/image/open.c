@@ -29,6 +29,7 @@ static struct err open_dirs(struct images *im) {
     TRY(open_below(root, "layer", &im->layer_fd));
     spread_inodes(im->layer_fd);
     TRY(open_below(root, "blob/sha256", &im->blob_fd));
+    TRY(ground_make(im->root_fd));
     CLEAN_FREE
     char *partial = path_join(root, "blob/partial");
     TRY(dir_make(partial, 0700));
