@@ -23,6 +23,7 @@ struct containers {
     int run_fd;                  /* <run-root>/container */
     char *resolv_conf;           /* path of the host's */
     struct followers *followers; /* of logs; NULL: none yet */
+    struct spare *spare;         /* a monitor made ahead */
     int websockets;              /* that workers serve */
     struct container_rate hook_wrong;
     struct strv buried; /* burial.c: ids whose directories have gone, and whose rows go next */
@@ -43,6 +44,13 @@ struct container_waiter {
 struct container_waiter *container_waiter_free(struct container_waiter *w);
 /* Writes {"StatusCode":code} to a waiter whose head was sent, ends the stream, frees w. */
 void container_waiter_answer(struct container_waiter *w, int code);
+
+/* spare.c: a monitor for the next start, if one is ready (else unborn); after a start that has gone
+ * well. */
+void container_spare_open(struct containers *cs);
+void container_spare_close(struct containers *cs);
+struct monitor_born container_spare_take(struct containers *cs);
+void container_spare_order(struct containers *cs);
 
 /* registry.c */
 struct container *container_new(struct containers *cs);

@@ -243,6 +243,7 @@ struct err containers_open(const struct containers_config *config, struct contai
         containers_close(cs);
         return e;
     }
+    container_spare_open(cs);
     restore_all(cs);
     struct sweep *s = NEW(struct sweep);
     s->ephemeral = path_join(config->data_root, "ephemeral");
@@ -258,6 +259,7 @@ void containers_close(struct containers *cs) {
     container_boot_end(cs);
     container_followers_close(cs);
     container_burials_end(cs);
+    container_spare_close(cs);
     map_done(&cs->by_id);
     map_done(&cs->by_name);
     map_done(&cs->execs);

@@ -5,6 +5,7 @@
 #include "container/cdi.h"
 #include "container/private.h"
 #include "kernel/mount.h"
+#include "kernel/pidfd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -167,6 +168,7 @@ static struct err start_prepare(void *job) {
     TRY(e);
     TRY(compose(j));
     collect_prestart(j);
+    j->born = container_spare_take(c->all);
     return OK;
 }
 
@@ -256,8 +258,10 @@ static const char *const *layers_of(struct start_job *j, size_t *ret_n) {
     return all;
 }
 
-static struct err run_monitor(struct start_job *j, int run_dir, const struct endpoint_live *live) {
+/* The network is made last, while the monitor makes what needs none. */
+static struct err run_monitor(struct start_job *j, int run_dir) {
     struct container *c = j->c;
+    CLEAN_ENDPOINT_LIVE struct endpoint_live live = {.netns_fd = -1};
     CLEAN_FD int data = -1;
     CLEAN_FD int seccomp = -1;
     TRY(dir_open(c->directory, &data));
@@ -276,9 +280,8 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .config = buf_str(&j->config),
         .layers_dir_fd = images_layers_dirfd(c->all->config.images),
         .data_dir_fd = data,
-        .netns_fd = live->netns_fd,
+        .network_follows = j->net.plans.n > 0,
         .names_path = j->net.names ? networks_names_socket(c->all->config.networks) : NULL,
-        .names_fds = {j->net.names_fds[0], j->net.names_fds[1]},
         .seccomp_fd = seccomp,
         .init_fd = c->host->init && *c->host->init ? c->all->init_fd : -1,
         .shm_fd = shm,
@@ -286,7 +289,6 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
         .trees_n = j->trees.n,
         .keeps = j->trees.keeps,
         .keeps_n = j->trees.keeps_n,
-        .ports = container_ports_held(c, live, way_out, address),
         .terminal = c->config->tty,
         .user = c->config->user,
         .groups = (const char *const *)groups.items,
@@ -304,6 +306,13 @@ static struct err run_monitor(struct start_job *j, int run_dir, const struct end
     TRY(container_log_settings(c, &j->arena, &s));
     TRY(container_health_settings(c, &j->arena, &s.health));
     TRY(container_method_settings(c, &j->arena, &s.methods, &s.methods_n));
+    if (s.network_follows)
+        TRY(monitor_tell(&s, &j->born));
+    TRY(container_net_up(&j->net, run_dir, &live));
+    s.netns_fd = live.netns_fd;
+    s.names_fds[0] = j->net.names_fds[0];
+    s.names_fds[1] = j->net.names_fds[1];
+    s.ports = container_ports_held(c, &live, way_out, address);
     return monitor_spawn(&s, &j->born, &j->started);
 }
 
@@ -315,17 +324,18 @@ static struct err start_steps(struct start_job *j) {
     if (run_dir < 0)
         return err_errno(errno, "open the run directory");
     monitor_await(c->monitor_pid, c->id);
-    /* Loads on another processor while this one makes the network. */
+    /* Where none was made ahead, it loads on another processor while this one makes files. */
     const struct containers_config *all = &c->all->config;
-    TRY(monitor_bear(all->monitor_program, c->all->monitor_fd, all->cgroup, c->id, &j->born));
+    if (j->born.conn >= 0 && pidfd_ended(j->born.pidfd))
+        monitor_bury(&j->born); /* somebody has killed it */
+    if (j->born.conn < 0)
+        TRY(monitor_bear(all->monitor_program, c->all->monitor_fd, all->cgroup, &j->born));
     TRY(container_root_make(c, &j->root));
     TRY(write_files(j, run_dir));
     TRY(fill_volumes(j));
     TRY(container_check_propagation(c));
     TRY(container_trees_open(&j->trees));
-    CLEAN_ENDPOINT_LIVE struct endpoint_live live = {.netns_fd = -1};
-    TRY(container_net_up(&j->net, run_dir, &live));
-    return run_monitor(j, run_dir, &live);
+    return run_monitor(j, run_dir);
 }
 
 static struct err start_work(void *job) {
@@ -444,6 +454,7 @@ static void start_finish(void *job, struct err e, struct op_run *run) {
     container_health_begin(c);
     c->log_now = (struct logs_missing){0};
     container_net_settle(c, &j->net);
+    container_spare_order(c->all);
     container_links_started(c);
     container_watch_monitor(c, j->started.conn);
     container_publish(c, "start", NULL, NULL);

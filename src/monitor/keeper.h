@@ -13,6 +13,7 @@
 #include "logs/logs.h"
 #include "monitor/protocol.h"
 
+#define DAEMON_FD 3                    /* of the daemon that started us */
 #define CHUNK_SIZE 65536u              /* one read from a container's stream */
 #define CLIENT_QUEUE_MAX (1u << 20)    /* unread bytes of a client that hold its source back */
 #define STDIN_QUEUE_MAX (64u << 10)    /* bytes for a stdin that is not being read */

@@ -10,12 +10,12 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DAEMON_FD 3
 #define STACK_KEPT 8192u
 #define STACK_LOOKED (1u << 20)
 
@@ -132,6 +132,12 @@ static struct err receive(struct arrival *a) {
     }
 }
 
+/* What ps shows, and by what monitor_await knows us. */
+static void take_name(char *word, const char *id) {
+    if (strlen(word) == strlen(id))
+        memcpy(word, id, strlen(id));
+}
+
 /* --- the start -------------------------------------------------------------------------------- */
 
 static struct err keeper_init(struct keeper *k, struct arrival *a, const struct protocol_start *s) {
@@ -191,10 +197,11 @@ static void on_log(void *arg, unsigned events) {
     exit_log_moved(k);
 }
 
-static struct err start(struct keeper *k, struct arrival *a) {
+static struct err start(struct keeper *k, struct arrival *a, char *word) {
     CLEAN_ARENA struct arena arena = {0};
     OWN(protocol_start_done) struct protocol_start s = {.fds = {[0 ... START_FDS_N - 1] = -1}};
     TRY(protocol_get_start(&a->start, &arena, &s));
+    take_name(word, s.id);
     TRY(keeper_init(k, a, &s));
     TRY(start_container(k, &s, a->trees.items, a->trees.n));
     while (a->trees.n) /* they are in the container now */
@@ -265,7 +272,7 @@ int monitor_main(int argc, char **argv) {
         _exit(1);
     }
     struct keeper *k = NEW(struct keeper);
-    e = start(k, &a);
+    e = start(k, &a, argv[1]);
     msg_done(&a.start);
     if (err_failed(e))
         report_failure(e);

@@ -142,6 +142,9 @@ struct monitor_start {
     /* corten-dns (network/network.h, "names"): its socket and those made for it; NULL: none. */
     const char *names_path;
     int names_fds[2];
+    /* monitor_tell comes first: netns_fd, ports and names_fds are read by monitor_spawn only, while
+     * the monitor makes what needs no network. */
+    bool network_follows;
     /* User as the API says it ("", "name", "uid", "name:group", "uid:gid") and extra groups:
      * resolved by the monitor against /etc/passwd and /etc/group of the rootfs (bounded, openat2),
      * then put into process.user; HOME is added to the environment when unset. */
@@ -186,17 +189,23 @@ struct monitor_started {
     int64_t started_at;  /* wall ns */
 };
 /* A monitor's process that knows nothing yet: it loads while its parent makes what the start needs,
- * and ends by itself when the parent does. */
+ * or was made ahead for a start to come, and ends by itself when the parent does. Its second word
+ * (ps) is the container's id from the start on, MONITOR_NOBODY before. */
 struct monitor_born {
     int conn, pidfd; /* -1: none */
     pid_t pid;
+    bool told; /* by monitor_tell */
 };
-#define MONITOR_UNBORN ((struct monitor_born){-1, -1, 0})
+#define MONITOR_UNBORN ((struct monitor_born){-1, -1, 0, false})
+#define MONITOR_NOBODY "----------------------------------------------------------------"
 /* program: absolute path of corten-monitor; program_fd: the same from mount_readonly_program,
  * borrowed (0 or -1: made here); cgroup: where it is born, NULL: the caller's. Blocks. */
 struct cgroup;
 struct err monitor_bear(const char *program, int program_fd, const struct cgroup *cgroup,
-                        const char *id, struct monitor_born *ret);
+                        struct monitor_born *ret);
+/* With network_follows: tells it all but the network. After a failure b is still to be buried, or
+ * given to monitor_spawn, which knows why. Blocks. */
+struct err monitor_tell(const struct monitor_start *s, struct monitor_born *b);
 /* Ends one that is not to be started; none: nothing. Blocks. */
 void monitor_bury(struct monitor_born *b);
 /* Tells the monitor what to start and waits until the program in the container runs or the start

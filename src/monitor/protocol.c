@@ -1,5 +1,6 @@
 /* protocol.c - the bodies of messages, both directions. */
 #include "monitor/protocol.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include <stdlib.h>
 
@@ -8,11 +9,13 @@
 static unsigned start_flags(const struct monitor_start *s) {
     return (s->terminal ? START_TERMINAL : 0u) | (s->open_stdin ? START_OPEN_STDIN : 0u) |
            (s->stdin_once ? START_STDIN_ONCE : 0u) | (s->auto_remove ? START_AUTO_REMOVE : 0u) |
-           (s->hold_mounts ? START_HOLD_MOUNTS : 0u);
+           (s->hold_mounts ? START_HOLD_MOUNTS : 0u) |
+           (s->network_follows ? START_NETWORK_FOLLOWS : 0u);
 }
 
-void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds[START_FDS_N],
-                        size_t *ret_fds_n) {
+/* wanted, and what is given: bits of enum start_fd. */
+static unsigned choose_fds(const struct monitor_start *s, unsigned wanted, int fds[START_FDS_N],
+                           size_t *ret_fds_n) {
     const int given[START_FDS_N] = {
         [START_RUN_DIR] = s->run_dir_fd,
         [START_LAYERS_DIR] = s->layers_dir_fd,
@@ -28,10 +31,24 @@ void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds
     unsigned mask = 0;
     size_t n = 0;
     for (unsigned i = 0; i < START_FDS_N; i++)
-        if (given[i] >= 0) {
+        if (given[i] >= 0 && wanted >> i & 1) {
             mask |= 1u << i;
             fds[n++] = given[i];
         }
+    *ret_fds_n = n;
+    return mask;
+}
+
+#define NETWORK_FDS (1u << START_NETNS | 1u << START_NAMES_UDP | 1u << START_NAMES_TCP)
+
+void protocol_put_network(struct buf *body, const struct monitor_start *s, int fds[START_FDS_N],
+                          size_t *ret_fds_n) {
+    msg_put_u64(body, TAG_START_FDS, choose_fds(s, NETWORK_FDS, fds, ret_fds_n));
+}
+
+void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds[START_FDS_N],
+                        size_t *ret_fds_n) {
+    unsigned mask = choose_fds(s, s->network_follows ? ~NETWORK_FDS : ~0u, fds, ret_fds_n);
     msg_putz(body, TAG_ID, s->id);
     msg_put(body, TAG_CONFIG, s->config);
     for (size_t i = 0; i < s->layers_n; i++)
@@ -53,7 +70,6 @@ void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds
     protocol_put_health(body, &s->health);
     protocol_put_methods(body, s->methods, s->methods_n);
     msg_putz(body, TAG_NAMES_PATH, s->names_path);
-    *ret_fds_n = n;
 }
 
 void protocol_ports_begin(const struct monitor_ports *from, struct protocol_ports *p) {
@@ -103,6 +119,28 @@ static const char **strings(struct str body, uint16_t wanted, struct arena *a, s
     return items;
 }
 
+/* Takes what came. Those that are there already are replaced. */
+static struct err get_fds(struct msg *m, struct protocol_start *s) {
+    uint64_t mask = msg_get_u64(m->body, TAG_START_FDS);
+    if (mask >> START_FDS_N != 0 || (size_t)__builtin_popcountll(mask) != m->fds_n)
+        return err_new(ERR_INVALID, "start: %zu descriptors do not fit mask %llx", m->fds_n,
+                       (unsigned long long)mask);
+    size_t n = 0;
+    for (unsigned i = 0; i < START_FDS_N; i++)
+        if (mask >> i & 1) {
+            fd_close(s->fds[i]);
+            s->fds[i] = TAKE_FD(m->fds[n]);
+            n++;
+        }
+    return OK;
+}
+
+struct err protocol_get_network(struct msg *m, struct protocol_start *s) {
+    if (msg_get_u64(m->body, TAG_START_FDS) & ~(uint64_t)NETWORK_FDS)
+        return err_new(ERR_INVALID, "network: descriptors that are not a network's");
+    return get_fds(m, s);
+}
+
 struct err protocol_get_start(struct msg *m, struct arena *a, struct protocol_start *ret) {
     struct protocol_start s = {
         .id = arena_str(a, msg_get(m->body, TAG_ID)),
@@ -122,18 +160,9 @@ struct err protocol_get_start(struct msg *m, struct arena *a, struct protocol_st
         s.names_path = arena_str(a, msg_get(m->body, TAG_NAMES_PATH));
     s.layers = strings(m->body, TAG_LAYER, a, &s.layers_n);
     s.groups = strings(m->body, TAG_GROUP, a, &s.groups_n);
-    uint64_t mask = msg_get_u64(m->body, TAG_START_FDS);
-    if (mask >> START_FDS_N != 0 || (size_t)__builtin_popcountll(mask) != m->fds_n)
-        return err_new(ERR_INVALID, "start: %zu descriptors do not fit mask %llx", m->fds_n,
-                       (unsigned long long)mask);
-    size_t n = 0;
-    for (unsigned i = 0; i < START_FDS_N; i++) {
+    for (unsigned i = 0; i < START_FDS_N; i++)
         s.fds[i] = -1;
-        if (mask >> i & 1) {
-            s.fds[i] = TAKE_FD(m->fds[n]);
-            n++;
-        }
-    }
+    TRY(get_fds(m, &s));
     struct err e = protocol_get_health(m->body, a, &s.health);
     if (!err_failed(e))
         e = protocol_get_methods(m->body, a, &s.methods, &s.methods_n);

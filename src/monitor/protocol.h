@@ -6,6 +6,7 @@
  *
  * A conversation on descriptor 3 (a socket pair made by the daemon):
  *   HELD*, TREES*, KEEPS, PRESTART*, START →
+ *   with START_NETWORK_FOLLOWS: HELD*, NETWORK →
  *                                      ← STARTED, or FAILED (then the monitor ends)
  *   TAKEN, requests, ACK_EXIT …        →
  *                                      ← REPLY, EXITED, EXEC_EXITED, OOM, WAITER_BACK
@@ -51,7 +52,8 @@ enum protocol_type {
     PROTOCOL_KEEPS = 32,       /* before START; TAG_KEEP per fd */
     PROTOCOL_HOLD = 33,        /* as HELD, while it runs */
     PROTOCOL_RELEASE = 34,     /* TAG_PORT_LINES: sockets to close, "tcp 0.0.0.0 8080" each */
-    PROTOCOL_INSIDE = 41, /* TAG_EXEC_ID, TAG_INSIDE_TYPE, TAG_INSIDE_TEXT: to our own program */
+    PROTOCOL_NETWORK = 35, /* after a START that says so; TAG_START_FDS of the network's three */
+    PROTOCOL_INSIDE = 41,  /* TAG_EXEC_ID, TAG_INSIDE_TYPE, TAG_INSIDE_TEXT: to our own program */
     PROTOCOL_ACK_METHOD = 40, /* TAG_METHOD_SEQ: this result and those before are kept */
     /* monitor → daemon */
     PROTOCOL_STARTED = 100,     /* TAG_MONITOR_PID, TAG_PID, TAG_START_TIME, TAG_STARTED_AT */
@@ -178,6 +180,7 @@ enum start_flag {
     START_STDIN_ONCE = 4,
     START_AUTO_REMOVE = 8,
     START_HOLD_MOUNTS = 16,
+    START_NETWORK_FOLLOWS = 32, /* its namespace, sockets and ports come when they are made */
 };
 enum client_flag {
     CLIENT_HEAD_SENT = 1,
@@ -218,6 +221,10 @@ void protocol_put_start(struct buf *body, const struct monitor_start *s, int fds
                         size_t *ret_fds_n);
 /* Takes descriptors out of m. ERR_INVALID when the message does not add up. */
 struct err protocol_get_start(struct msg *m, struct arena *a, struct protocol_start *ret);
+/* What was left out of a start with network_follows, and back. */
+void protocol_put_network(struct buf *body, const struct monitor_start *s, int fds[START_FDS_N],
+                          size_t *ret_fds_n);
+struct err protocol_get_network(struct msg *m, struct protocol_start *s);
 void protocol_start_done(struct protocol_start *s);
 
 /* Ports in messages of up to MSG_FDS_MAX descriptors: `begin; while (next) send(body, fds, n)`.

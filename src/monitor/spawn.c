@@ -55,7 +55,8 @@ static struct err send_start(int fd, const struct monitor_start *s) {
     CLEAN_BUF struct buf body = {0};
     int fds[START_FDS_N];
     size_t fds_n;
-    TRY(send_held(fd, s));
+    if (!s->network_follows)
+        TRY(send_held(fd, s));
     TRY(send_mounts(fd, s));
     for (size_t i = 0; i < s->prestart_n; i++)
         TRY(send_prestart(fd, &s->prestart[i]));
@@ -63,9 +64,22 @@ static struct err send_start(int fd, const struct monitor_start *s) {
     return msg_send(fd, PROTOCOL_START, 1, buf_str(&body), fds, fds_n);
 }
 
+static struct err send_network(int fd, const struct monitor_start *s) {
+    CLEAN_BUF struct buf body = {0};
+    int fds[START_FDS_N];
+    size_t fds_n;
+    TRY(send_held(fd, s));
+    protocol_put_network(&body, s, fds, &fds_n);
+    return msg_send(fd, PROTOCOL_NETWORK, 0, buf_str(&body), fds, fds_n);
+}
+
 static struct err receive_started(int fd, struct monitor_started *ret) {
     CLEAN_MSG struct msg m = {0};
     struct err e = msg_recv(fd, PROTOCOL_START_TIMEOUT, &m);
+    if (err_errnum(e) == ECONNRESET) { /* ended with something unread: what it said comes next */
+        err_free(e);
+        e = msg_recv(fd, PROTOCOL_START_TIMEOUT, &m);
+    }
     if (err_kind(e) == ERR_UNAVAILABLE)
         return err_wrap(err_as(e, ERR_SYSTEM), "the monitor ended during the start");
     TRY(e);
@@ -78,8 +92,8 @@ static struct err receive_started(int fd, struct monitor_started *ret) {
 }
 
 static struct err spawn_program(const char *path, int program_fd, const struct cgroup *cgroup,
-                                const char *id, int sock, struct spawned *ret) {
-    char *argv[] = {(char *)"corten-monitor", (char *)id, NULL};
+                                int sock, struct spawned *ret) {
+    char *argv[] = {(char *)"corten-monitor", (char *)MONITOR_NOBODY, NULL};
     /* The daemon's standard error is where a monitor's own log lines go. */
     struct spawn_fd fds[] = {{.source = sock, .target = 3}, {.source = 2, .target = 2}};
     /* From a read-only mount, so that nothing that runs towards a container can overwrite it. */
@@ -98,7 +112,7 @@ static struct err spawn_program(const char *path, int program_fd, const struct c
 }
 
 struct err monitor_bear(const char *path, int program_fd, const struct cgroup *cgroup,
-                        const char *id, struct monitor_born *ret) {
+                        struct monitor_born *ret) {
     int pair[2] = {-1, -1};
     struct spawned p = {.pidfd = -1};
     TRY(msg_pair(pair));
@@ -107,7 +121,7 @@ struct err monitor_bear(const char *path, int program_fd, const struct cgroup *c
     /* Closed here: a monitor that dies must be seen as the end of its socket. */
     CLEAN_FD
     int theirs = pair[1];
-    TRY(spawn_program(path, program_fd, cgroup, id, theirs, &p));
+    TRY(spawn_program(path, program_fd, cgroup, theirs, &p));
     *ret = (struct monitor_born){.conn = TAKE_FD(ours), .pidfd = p.pidfd, .pid = p.pid};
     return OK;
 }
@@ -124,10 +138,23 @@ void monitor_bury(struct monitor_born *b) {
     *b = MONITOR_UNBORN;
 }
 
+struct err monitor_tell(const struct monitor_start *s, struct monitor_born *b) {
+    TRY(send_start(b->conn, s));
+    b->told = true;
+    return OK;
+}
+
 static struct err start_born(const struct monitor_start *s, struct monitor_born *b,
                              struct monitor_started *ret) {
     struct monitor_started started = {0};
-    TRY(send_start(b->conn, s));
+    if (!b->told) {
+        TRY(send_start(b->conn, s));
+    } else {
+        struct err e = send_network(b->conn, s);
+        if (err_kind(e) != ERR_UNAVAILABLE)
+            TRY(e);
+        err_ignore(e); /* it has failed, and said why */
+    }
     TRY(receive_started(b->conn, &started));
     started.monitor_pid = b->pid;
     *ret = started;

@@ -119,6 +119,29 @@ static struct err set_streams(struct keeper *k, struct pipes *p) {
     return OK;
 }
 
+/* What a start with START_NETWORK_FOLLOWS left out. */
+struct awaited {
+    struct keeper *keeper;
+    struct protocol_start *start;
+};
+
+static struct err await_network(void *arg, int *ret_fd) {
+    struct awaited *w = arg;
+    for (;;) {
+        CLEAN_MSG struct msg m = {0};
+        TRY(msg_recv(DAEMON_FD, -1, &m));
+        if (m.type == PROTOCOL_HELD) {
+            TRY(ports_add(w->keeper->ports, &m));
+            continue;
+        }
+        if (m.type != PROTOCOL_NETWORK)
+            return err_new(ERR_INVALID, "message %u before the network", m.type);
+        TRY(protocol_get_network(&m, w->start));
+        *ret_fd = w->start->fds[START_NETNS];
+        return OK;
+    }
+}
+
 struct trees { /* "fd:0" and on, borrowed */
     const int *items;
     size_t n;
@@ -144,6 +167,11 @@ static struct err create(struct keeper *k, struct protocol_start *s, struct oci_
         .stdio = {p->theirs[0], p->theirs[1], p->theirs[2]},
         .die_with_caller = true, /* nobody else could tell how it ended */
     };
+    struct awaited awaited = {k, s};
+    if (s->flags & START_NETWORK_FOLLOWS) {
+        o.await_netns = await_network;
+        o.await_arg = &awaited;
+    }
     return runtime_create(&o, &k->box, &k->init);
 }
 

@@ -257,7 +257,6 @@ static struct err create(const struct runtime_create_options *o, struct init *i,
     i->launch.in_userns = oci_namespace(o->config, "user", NULL);
     TRY(launch_prepare(&i->launch, o->config->process));
     TRY(filter_load(o, b));
-    TRY(birth_choose(o, i, b));
     TRY(make_cgroup(o, b));
     struct runtime_create_options with = *o;
     CLEAN_FD int rootfs = -1;
@@ -265,6 +264,9 @@ static struct err create(const struct runtime_create_options *o, struct init *i,
     if (userns_is_new(o->config) && geteuid() == 0)
         TRY(device_trees_make(o->config, &i->devices));
     with.rootfs_fd = rootfs >= 0 ? rootfs : o->rootfs_fd;
+    if (o->await_netns)
+        TRY(o->await_netns(o->await_arg, &with.netns_fd));
+    TRY(birth_choose(&with, i, b));
     i->options = &with;
     i->plans = &plans;
     i->launch.id = o->id;

@@ -37,8 +37,8 @@ struct runtime_process {
 struct runtime_stdio {
     int in, out, err;
     /* Of an exec whose program is called RUNTIME_OWN_NAME and is not there: this one is executed
-     * instead, by its descriptor (as mount_readonly_program gives it), and inherits the socket, whose
-     * number is in its environment as RUNTIME_OWN_FD. Borrowed; 0 or -1: none. */
+     * instead, by its descriptor (as mount_readonly_program gives it), and inherits the socket,
+     * whose number is in its environment as RUNTIME_OWN_FD. Borrowed; 0 or -1: none. */
     int own, own_socket;
 };
 #define RUNTIME_OWN_NAME "container"
@@ -47,8 +47,13 @@ struct runtime_stdio {
 struct runtime_create_options {
     const char *id;                  /* for messages and the cgroup's name */
     const struct oci_config *config; /* linux.cgroupsPath names the cgroup (relative to the root) */
-    int rootfs_fd;  /* detached mount tree (fsmount/open_tree), borrowed; -1: config root.path */
-    int netns_fd;   /* joined instead of a new network namespace; borrowed; -1: as config says */
+    int rootfs_fd; /* detached mount tree (fsmount/open_tree), borrowed; -1: config root.path */
+    int netns_fd;  /* joined instead of a new network namespace; borrowed; -1: as config says */
+    /* In place of netns_fd, which is -1 then: called when all is ready but the network, right
+     * before the first process is made; gives a descriptor that stays the caller's. NULL: there is
+     * none. */
+    struct err (*await_netns)(void *arg, int *ret_fd);
+    void *await_arg;
     int seccomp_fd; /* raw struct sock_filter array (runtime_seccomp_default), loaded by the init
                        and by every exec, borrowed; -1: config.linux.seccomp or none */
     const char *bundle; /* told to hooks; NULL: "/" */
@@ -208,9 +213,10 @@ struct err runtime_seccomp_default(const char *cache_dir, const struct strs *cap
 struct err runtime_seccomp_compile(const struct oci_seccomp *s, int *ret_fd);
 
 /* First in main of every program that calls runtime_create or runtime_exec (security reference,
- * rule 4): makes the process non-dumpable (as root) and, when the program was not executed from a read-only
- * mount (as kernel/mount.h's mount_readonly_program gives one to spawn), executes it again from
- * one. Returns when all is well already; an error means that no container can be started. */
+ * rule 4): makes the process non-dumpable (as root) and, when the program was not executed from a
+ * read-only mount (as kernel/mount.h's mount_readonly_program gives one to spawn), executes it
+ * again from one. Returns when all is well already; an error means that no container can be
+ * started. */
 struct err runtime_protect(char *const argv[], char *const env[]);
 
 /* The program corten-runtime: commands and options as runc's and crun's. docs/runtime.md. */

@@ -59,7 +59,7 @@ struct err sysctl_check(const struct runtime_create_options *o) {
             return err_new(ERR_INVALID, "sysctl '%s' is not in a separate kernel namespace",
                            v->items[i].key);
         bool own = oci_namespace(o->config, ns, NULL) ||
-                   (o->netns_fd >= 0 && strcmp(ns, "network") == 0);
+                   ((o->netns_fd >= 0 || o->await_netns) && strcmp(ns, "network") == 0);
         if (!own)
             return err_new(ERR_INVALID, "sysctl '%s' is not allowed in the host's %s namespace",
                            v->items[i].key, ns);

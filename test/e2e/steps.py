@@ -130,7 +130,7 @@ def monitors():
                 words = f.read().split(b'\0')
         except OSError:
             continue
-        if words[0].endswith(b'corten-monitor') and len(words) > 1:
+        if words[0].endswith(b'corten-monitor') and len(words) > 1 and words[1][:1] != b'-':
             found.add(words[1].decode())
     return found
 

@@ -42,6 +42,7 @@ sleep 2
 total=0 count=0
 for p in $(our_pids); do
     [ "$(cat "/proc/$p/comm" 2> /dev/null)" = corten-monitor ] || continue
+    ! grep -q -- '----' "/proc/$p/cmdline" || continue # made ahead for the next start
     total=$((total + $(awk '/^Pss:/ {print $2}' "/proc/$p/smaps_rollup")))
     count=$((count + 1))
 done

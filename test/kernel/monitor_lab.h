@@ -227,7 +227,7 @@ static inline struct err lab_spawn(struct lab *b, const struct lab_options *o) {
     b->loop = loop_new();
     b->timer = timer_new(b->loop, 3600 * NSEC_PER_SEC, 0, lab_timeout, b);
     struct monitor_born born = MONITOR_UNBORN;
-    assert_ok(monitor_bear(lab_program(), -1, NULL, s.id, &born));
+    assert_ok(monitor_bear(lab_program(), -1, NULL, &born));
     struct err e = monitor_spawn(&s, &born, &b->started);
     if (before)
         waitpid(before, NULL, 0);
