@@ -52,6 +52,8 @@ struct image_fact {
     unsigned pins;                    /* jobs that read it */
     VEC(char *) cache_keys;           /* entries of the build cache that name it */
     VEC(struct document) documents;   /* oldest first */
+    bool going;                       /* while a removal is decided: it is in its list, */
+    unsigned children_going;          /* and so many of its children are */
     int64_t used_at;                  /* wall ns of its last use, for gc.c */
     char *annotations_text;           /* NULL: none */
     const struct strmap *annotations; /* decoded on first use */

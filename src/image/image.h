@@ -95,6 +95,7 @@ struct image_tag {
     struct list link;     /* image.tags, oldest first */
     struct reference ref; /* with a tag, or with a digest (then it is a "repo digest") */
     struct image *image;
+    bool going; /* private to remove.c */
 };
 /* One user of an image; embedded in a container. While held, the layers stay. */
 struct image_hold {

@@ -97,7 +97,10 @@ static void add_manifest(struct walk *w, const struct oci_descriptor *d,
         return;
     for (size_t i = 0; i < w->loads->n; i++) {
         struct loaded *l = &w->loads->items[i];
-        if (strcmp(digest_text(&l->id, id), manifest.config.digest) != 0)
+        digest_text(&l->id, id);
+        if (l->artifact && strcmp(id, d->digest) == 0) /* its manifest is itself */
+            annotate(l, &manifest, d, index);
+        if (l->artifact || strcmp(id, manifest.config.digest) != 0)
             continue;
         add_member(l, DOCUMENT_MANIFEST, m);
         annotate(l, &manifest, d, index);

@@ -19,24 +19,35 @@ struct removal {
     VEC(struct image_fact *) images; /* to go, children before parents */
 };
 
-static bool tag_goes(const struct removal *r, const struct image_tag *t) {
+static void tag_goes(struct removal *r, struct image_tag *t) {
+    if (!t->going)
+        vec_push(&r->tags, t);
+    t->going = true;
+}
+
+static void image_goes(struct removal *r, struct image *i) {
+    fact_of(i)->going = true;
+    if (i->parent)
+        fact_of(i->parent)->children_going++;
+    vec_push(&r->images, fact_of(i));
+}
+
+/* The lists stay, the marks are the next decision's. */
+static void decided(struct removal *r) {
     for (size_t i = 0; i < r->tags.n; i++)
-        if (r->tags.items[i] == t)
-            return true;
-    return false;
+        r->tags.items[i]->going = false;
+    for (size_t i = 0; i < r->images.n; i++) {
+        struct image_fact *f = r->images.items[i];
+        f->going = false;
+        if (f->image.parent)
+            fact_of(f->image.parent)->children_going = 0;
+    }
 }
 
-static bool image_goes(const struct removal *r, const struct image *i) {
-    for (size_t n = 0; n < r->images.n; n++)
-        if (&r->images.items[n]->image == i)
-            return true;
-    return false;
-}
-
-static size_t tags_left(const struct removal *r, const struct image *i) {
+static size_t tags_left(const struct image *i) {
     size_t n = 0;
     LIST_FOR (&i->tags, l)
-        n += !tag_goes(r, CONTAINER_OF(l, struct image_tag, link));
+        n += !CONTAINER_OF(l, struct image_tag, link)->going;
     return n;
 }
 
@@ -72,19 +83,15 @@ static const struct image_hold *first_hold(const struct image *i, bool running) 
     return NULL;
 }
 
-static unsigned children_left(const struct removal *r, const struct image *i) {
-    unsigned n = i->children;
-    for (size_t k = 0; k < r->images.n; k++)
-        n -= r->images.items[k]->image.parent == i;
-    return n;
+static unsigned children_left(const struct image *i) {
+    return i->children - fact_of_const(i)->children_going;
 }
 
 /* What speaks against removing the image itself. soft: also what force overrides. */
-static struct err conflict(const struct removal *r, const struct image *i, bool soft,
-                           bool references) {
+static struct err conflict(const struct image *i, bool soft, bool references) {
     const char *id = i->id_text + strlen("sha256:");
     const struct image_hold *h;
-    if (children_left(r, i) > 0)
+    if (children_left(i) > 0)
         return err_new(
             ERR_CONFLICT,
             "conflict: unable to delete %.12s (cannot be forced) - image has dependent child "
@@ -96,7 +103,7 @@ static struct err conflict(const struct removal *r, const struct image *i, bool 
             "conflict: unable to delete %.12s (cannot be forced) - image is being used by "
             "running container %.12s",
             id, h->container_id);
-    if (soft && references && tags_left(r, i) > 0)
+    if (soft && references && tags_left(i) > 0)
         return err_new(ERR_CONFLICT,
                        "conflict: unable to delete %.12s (must be forced) - image is referenced in "
                        "multiple repositories",
@@ -110,11 +117,8 @@ static struct err conflict(const struct removal *r, const struct image *i, bool 
 }
 
 static void all_tags_go(struct removal *r, struct image *i) {
-    LIST_FOR (&i->tags, l) {
-        struct image_tag *t = CONTAINER_OF(l, struct image_tag, link);
-        if (!tag_goes(r, t))
-            vec_push(&r->tags, t);
-    }
+    LIST_FOR (&i->tags, l)
+        tag_goes(r, CONTAINER_OF(l, struct image_tag, link));
 }
 
 /* Steps with a key are the build cache's. What a build ended in may have one too, and is an image
@@ -123,23 +127,29 @@ static bool is_cache(const struct image *i) {
     return i->step && fact_of_const(i)->cache_keys.n > 0;
 }
 
+/* A prune takes it whatever its tags. */
+static bool is_pruned(const struct removal *r, struct image *i) {
+    return !r->ref && i->holds_n == 0 && (!r->wanted || r->wanted(r->arg, i));
+}
+
 /* The image, then its ancestors as far as nothing speaks against it. quiet: conflicts of an image
  * that is wanted by others are no news. */
 static struct err image_and_parents_go(struct removal *r, struct image *i, bool quiet) {
     bool force = r->force;
-    for (; i; quiet = true, force = false, i = r->noprune ? NULL : i->parent) {
+    for (; i; quiet = true, i = r->noprune ? NULL : i->parent,
+              force = i && !r->dangling_only && is_pruned(r, i)) {
         if (quiet && is_cache(i))
             return OK;
-        struct err e = conflict(r, i, !force, true);
+        struct err e = conflict(i, !force, true);
         if (err_failed(e)) {
-            bool used = i->holds_n > 0, dangling = tags_left(r, i) == 0 && children_left(r, i) == 0;
+            bool used = i->holds_n > 0, dangling = tags_left(i) == 0 && children_left(i) == 0;
             if (!quiet || (dangling && !used))
                 return e;
             err_ignore(e); /* somebody uses it: that is why it stays */
             return OK;
         }
         all_tags_go(r, i);
-        vec_push(&r->images, fact_of(i));
+        image_goes(r, i);
     }
     return OK;
 }
@@ -150,15 +160,14 @@ static void digests_of_repository_go(struct removal *r, struct image *i,
     char a[REFERENCE_TEXT_MAX], b[REFERENCE_TEXT_MAX];
     LIST_FOR (&i->tags, l) {
         const struct image_tag *t = CONTAINER_OF(l, struct image_tag, link);
-        if (!tag_goes(r, t) && !t->ref.has_digest &&
+        if (!t->going && !t->ref.has_digest &&
             strcmp(reference_name(&t->ref, a), reference_name(ref, b)) == 0)
             return;
     }
     LIST_FOR (&i->tags, l) {
         struct image_tag *t = CONTAINER_OF(l, struct image_tag, link);
-        if (!tag_goes(r, t) && t->ref.has_digest &&
-            strcmp(reference_name(&t->ref, a), reference_name(ref, b)) == 0)
-            vec_push(&r->tags, t);
+        if (t->ref.has_digest && strcmp(reference_name(&t->ref, a), reference_name(ref, b)) == 0)
+            tag_goes(r, t);
     }
 }
 
@@ -182,10 +191,10 @@ static struct err by_reference(struct removal *r, struct image *i) {
     struct image_tag *t = map_getz(&im->by_ref, reference_text(&ref, text));
     if (!t)
         return err_new(ERR_NOT_FOUND, "No such image: %s", reference_familiar(&ref, text));
-    vec_push(&r->tags, t);
+    tag_goes(r, t);
     if (!ref.has_digest)
         digests_of_repository_go(r, i, &ref);
-    if (tags_left(r, i) > 0)
+    if (tags_left(i) > 0)
         return OK;
     return image_and_parents_go(r, i, true);
 }
@@ -196,7 +205,7 @@ static struct err decide_one(struct removal *r) {
     if (!image_named_by_id(i, str_of(r->ref)))
         return by_reference(r, i);
     if (single_reference(i)) {
-        TRY(conflict(r, i, !r->force, false));
+        TRY(conflict(i, !r->force, false));
         all_tags_go(r, i);
     }
     return image_and_parents_go(r, i, false);
@@ -207,10 +216,8 @@ static void decide_prune(struct removal *r) {
     size_t it = 0;
     struct image *i;
     while ((i = images_next(im, &it)) != NULL) {
-        bool candidate = r->dangling_only ? image_is_dangling(i) : i->children == 0;
-        if (!candidate || i->holds_n > 0 || is_cache(i) || (r->wanted && !r->wanted(r->arg, i)))
-            continue;
-        if (image_goes(r, i))
+        bool candidate = r->dangling_only ? image_is_dangling(i) : children_left(i) == 0;
+        if (!candidate || fact_of(i)->going || is_cache(i) || !is_pruned(r, i))
             continue;
         r->force = true; /* several tags are no reason to stay */
         struct err e = image_and_parents_go(r, i, true);
@@ -231,6 +238,7 @@ static struct err removal_build(struct change *c, struct store_txn *t) {
         decide_prune(r);
     else
         r->refused = decide_one(r);
+    decided(r);
     if (r->tags.n == 0 && r->images.n == 0 && err_failed(r->refused))
         return take_refusal(r);
     for (size_t i = 0; i < r->tags.n; i++)

@@ -86,4 +86,24 @@ kill_daemon
 restart_daemon
 expect_eq "$(dk images -q --no-trunc box)" "$id"
 expect_eq "$(dk run --rm box echo hello)" hello
+
+step "prune -a takes a family in one call, and of it only what the filter means"
+dk create --name holder box >/dev/null
+born() { # NAME PARENT LABEL
+    local c
+    c=$(dk create "$2" true)
+    dk commit -c "LABEL $3" "$c" "$1" >/dev/null && dk rm "$c" >/dev/null || fail "commit of $1"
+}
+born mother:1 box family=a
+born middle:1 mother:1 family=b
+born child:1 middle:1 family=c
+born other:1 mother:1 family=d
+dk tag middle:1 middle:2
+dk image prune -af --filter label=family=c >/dev/null || fail "prune"
+expect_eq "$(dk images -q child:1 | wc -l) $(dk images -q middle:1 | wc -l)" "0 1"
+expect_status 0 dk image prune -af
+expect_eq "$(grep -c '^untagged: ' <<<"$output")" 6 # with empty:1, keep:1
+expect_eq "$(dk images -a --format '{{.Repository}}:{{.Tag}}')" box:latest
+dk rm holder >/dev/null
+expect_eq "$(dk image prune -af >/dev/null; dk images -aq)" ''
 pass

@@ -47,6 +47,8 @@ expect_eq "$(dk images --no-trunc -q $r/team/box:sbom)" "$sbom"
 api GET "/images/$r/team/box:sbom/json"
 expect_eq "$(jq -r '.Id, .RepoDigests[0], .Created, .Size' <<<"$output")" "$(printf '%s\n%s/team/box@%s\n2020-01-02T03:04:05Z\n%d' \
     "$sbom" $r "$sbom" $((2 + 300000 + $(stat -c %s sbom))))"
+notes=$(jq -cS .Annotations <<<"$output")
+expect_eq "$notes" '{"name":"ä","org.opencontainers.image.created":"2020-01-02T03:04:05Z"}'
 api GET "/v1.51/images/json?manifests=1"
 expect_eq "$(jq -r --arg i "$sbom" '.[] | select(.Id == $i) | .Descriptor.digest, .Descriptor.artifactType, .Manifests[0].Kind' <<<"$output")" \
     "$(printf '%s\napplication/sbom\nunknown' "$sbom")"
@@ -103,6 +105,8 @@ rm layout/manifest.json
 tar -C layout -cf oci.tar .
 fresh
 eventually 5 eval '[ -z "$(find "$image/blob" -type f)" ]'
+dk load -qi oci.tar >/dev/null && api GET "/images/$r/team/box:sbom/json"
+expect_eq "$(jq -cS .Annotations <<<"$output")" "$notes"
 for f in one.tar.gz all.tar oci.tar; do
     expect_status 0 dk load -i $f
     expect_match "$output" "Loaded image: $r/team/model:1"
