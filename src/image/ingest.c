@@ -159,6 +159,15 @@ static struct err ask(struct ingest *in, uint32_t type, const struct buf *body, 
     return e;
 }
 
+struct err ingest_has_image(struct ingest *in, const struct digest *id, bool *ret) {
+    CLEAN_BUF struct buf body = {0};
+    CLEAN_MSG struct msg m = {0};
+    msg_put(&body, TAG_SAME, str_n((const char *)id->bytes, SHA256_SIZE));
+    TRY(ask(in, IMAGE_HAS, &body, &m));
+    *ret = msg_get_u64(m.body, TAG_HAVE) == 1;
+    return OK;
+}
+
 static void put_document_record(struct buf *body, const struct ingest_document *d) {
     struct blob_record r = {.size = d->size, .compression = BLOB_DOCUMENT};
     memcpy(r.digest, d->digest.bytes, sizeof(r.digest));

@@ -96,6 +96,8 @@ struct err ingest_partial(struct ingest *in, struct ingest_layer *l, int *ret_fd
 /* Begins a layer anew whose directory may be there: a try with the part of an earlier job failed.
  */
 struct err ingest_discard(const struct ingest *in, const struct ingest_layer *l);
+/* Is that image here, under whatever name? */
+struct err ingest_has_image(struct ingest *in, const struct digest *id, bool *ret);
 /* Registers what is missing: layers by diff id, and blobs where has_blob. Fills have, name,
  * have_blob. May be called again when more is known. At most once per diff id in the list. */
 struct err ingest_reserve(struct ingest *in, struct ingest_layer *layers, size_t n);

@@ -77,17 +77,29 @@ static void show_done(struct stream *s) {
 }
 
 /* --- one member ------------------------------------------------------------------------------ */
-/* What the client sees: digits of the member's digest or of its directory's name. */
-static void member_id(const char *path, char out[13]) {
+/* What the client sees: digits of the diff id, or of the member's digest or directory. */
+static void member_id(const char *path, const struct digest *said, char out[13]) {
+    char hex[65];
+    if (said) {
+        snprintf(out, 13, "%.12s", digest_hex(said, hex));
+        return;
+    }
     struct str s = str_of(path), base = STR("blobs/sha256/");
     snprintf(out, 13, "%.12s", str_starts(s, base) ? path + base.len : path);
 }
 
-/* A plain layer below blobs/ is named by its diff id: the store may have it. */
-static struct err is_known(struct ingest *in, const char *path, struct str head, bool *ret) {
+/* The store may have it. A plain layer below blobs/ is named by its diff id. */
+static struct err is_known(struct ingest *in, const char *path, struct str head,
+                           const struct digest *said, bool *ret) {
     CLEAN_FREE char *text = NULL;
     struct ingest_layer l = {0};
     *ret = false;
+    if (said) {
+        l.diff_id = *said;
+        TRY(ingest_reserve(in, &l, 1));
+        *ret = l.have;
+        return OK;
+    }
     if (is_compressed(head) || !str_starts(str_of(path), STR("blobs/sha256/")))
         return OK;
     text = mem_printf("sha256:%s", path + strlen("blobs/sha256/"));
@@ -107,6 +119,7 @@ struct unpack {
     _Atomic uint64_t count;
     struct sha256 *hash; /* of the member's bytes, or NULL */
     int fd;
+    char id[13]; /* for the client */
 };
 
 /* The member's bytes, counted, and (compressed ones) hashed and kept. */
@@ -119,16 +132,14 @@ static struct stream *source_new(struct unpack *u, struct str head, struct strea
     return &k->s;
 }
 
-static struct stream *show_new(struct unpack *u, struct stream *from, const char *id,
-                               uint64_t size) {
+static struct stream *show_new(struct unpack *u, struct stream *from, uint64_t size) {
     struct show *h = NEW(struct show);
-    *h = (struct show){{show_read, show_done, from}, u->in, id, &u->count, size, 0};
+    *h = (struct show){{show_read, show_done, from}, u->in, u->id, &u->count, size, 0};
     return &h->s;
 }
 
 /* Reading and hashing, inflating and hashing, extracting: a thread each. */
-static struct err unpack_compressed(struct unpack *u, struct stream *source, const char *id,
-                                    uint64_t size) {
+static struct err unpack_compressed(struct unpack *u, struct stream *source, uint64_t size) {
     CLEAN_STREAM struct stream *plain = NULL;
     struct ingest_layer *l = &u->m->layer;
     struct stream *threaded;
@@ -138,23 +149,23 @@ static struct err unpack_compressed(struct unpack *u, struct stream *source, con
         stream_free(source);
         return e;
     }
-    TRY(inflate_open(show_new(u, threaded, id, size), 0, &plain, &l->compression));
+    TRY(inflate_open(show_new(u, threaded, size), 0, &plain, &l->compression));
     TRY(ingest_fill_unknown(u->in, l, u->m->tree, plain, false, &entries));
     l->has_blob = true;
     snprintf(l->blob_file, sizeof(l->blob_file), "%s", u->m->file);
     return OK;
 }
 
-static struct err unpack(struct unpack *u, const char *path, uint64_t size, struct str head,
-                         struct stream *data) {
-    char id[13];
+static struct err unpack(struct unpack *u, uint64_t size, struct str head, struct stream *data) {
     uint64_t entries;
-    member_id(path, id);
     struct stream *source = source_new(u, head, data);
-    if (is_compressed(head))
-        return unpack_compressed(u, source, id, size);
-    CLEAN_STREAM struct stream *s = show_new(u, source, id, size);
-    return ingest_fill_unknown(u->in, &u->m->layer, u->m->tree, s, true, &entries);
+    if (is_compressed(head)) {
+        TRY(unpack_compressed(u, source, size));
+    } else {
+        CLEAN_STREAM struct stream *s = show_new(u, source, size);
+        TRY(ingest_fill_unknown(u->in, &u->m->layer, u->m->tree, s, true, &entries));
+    }
+    return answer_progress(u->in, u->id, "Loading layer", size, size);
 }
 
 static struct err keep_rest(int fd, struct stream *data, struct sha256 *h, struct member *m) {
@@ -165,28 +176,41 @@ static struct err keep_rest(int fd, struct stream *data, struct sha256 *h, struc
     return OK;
 }
 
+/* Its bytes are kept all the same when they may be a part of an artifact as well. */
+static struct err read_known(struct ingest *in, struct str head, struct stream *data,
+                             struct member *m) {
+    struct sha256 *h OWN(sha256_clean) = sha256_new();
+    CLEAN_FD int fd = -1;
+    uint64_t n;
+    CLEAN_STREAM struct stream *s = stream_tee(stream_after(head, stream_borrow(data)), h, NULL);
+    if (is_compressed(head)) {
+        TRY(ingest_file(in, m->file, &fd));
+        TRY(stream_copy_fd(s, fd, &n));
+    } else {
+        TRY(stream_drain(s));
+    }
+    sha256_end(h, m->digest.bytes);
+    return OK;
+}
+
 struct err member_unpack(struct ingest *in, const char *path, uint64_t size, struct str head,
-                         struct stream *data, struct member *m) {
+                         struct stream *data, const struct digest *said, struct member *m) {
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     CLEAN_FD int fd = -1;
     bool known;
     struct unpack u = {.in = in, .m = m, .fd = -1};
     m->size = size;
-    TRY(is_known(in, path, head, &known));
-    if (known) { /* only what the name says is still to be seen */
-        CLEAN_STREAM struct stream *s = stream_tee(stream_after(head, stream_borrow(data)), h,
-                                                   NULL);
-        TRY(stream_drain(s));
-        sha256_end(h, m->digest.bytes);
-        return OK;
-    }
+    TRY(is_known(in, path, head, said, &known));
+    if (known)
+        return read_known(in, head, data, m);
+    member_id(path, said, u.id);
     if (is_compressed(head)) {
         TRY(ingest_file(in, m->file, &fd));
         u.fd = fd;
         u.hash = h; /* of plain ones the diff id is the digest */
     }
     snprintf(m->tree, sizeof(m->tree), "tree%u", in->next_file++);
-    m->problem = unpack(&u, path, size, head, data);
+    m->problem = unpack(&u, size, head, data);
     if (err_kind(m->problem) == ERR_CANCELLED || err_kind(m->problem) == ERR_SYSTEM) {
         struct err e = m->problem; /* not the member's fault */
         m->problem = OK;

@@ -13,8 +13,9 @@
 
 /* Does a member of that name and size that begins like this hold a layer? */
 bool member_is_layer(const char *path, uint64_t size, struct str head);
-/* Reads data to its end (unless m->problem says why not); fills m. */
+/* Reads data to its end (unless m->problem says why not); fills m. said: the diff id that it is
+ * said to have, or NULL. One that the store has is not unpacked. */
 struct err member_unpack(struct ingest *in, const char *path, uint64_t size, struct str head,
-                         struct stream *data, struct member *m);
+                         struct stream *data, const struct digest *said, struct member *m);
 /* Gives the unpacked tree to the layer l that was reserved and is not there. */
 struct err member_adopt(struct ingest *in, struct member *m, struct ingest_layer *l);

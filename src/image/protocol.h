@@ -21,6 +21,8 @@ enum image_message {
     /* Question of image-check. NAME: a path below image/. Answer, in the same order: HAVE 1 when
      * somebody knows it. */
     IMAGE_KNOWN = 103,
+    /* Question. SAME: the id of an image. Answer: HAVE 1 when it is here, under whatever name. */
+    IMAGE_HAS = 104,
 };
 
 enum image_tag_number {

@@ -462,7 +462,20 @@ static void question_run(void *arg) {
     change_start(im, &q->change);
 }
 
+/* Needs no change, so it is answered at once. */
+static void answer_has(struct images *im, struct worker *w, const struct msg *m) {
+    CLEAN_BUF struct buf answer = {0};
+    struct str id = msg_get(m->body, TAG_SAME);
+    const struct image_fact *f = im && id.len == SHA256_SIZE ? map_get(&im->by_id, id) : NULL;
+    msg_put_u64(&answer, TAG_HAVE, f && !f->image.removed);
+    worker_reply(w, m->seq, buf_str(&answer), NULL, 0);
+}
+
 void job_question(struct image_job *j, struct worker *w, struct msg *m) {
+    if (m->type == IMAGE_HAS) {
+        answer_has(j->images, w, m);
+        return;
+    }
     struct question *q = NEW(struct question);
     q->job = j;
     q->worker = w;

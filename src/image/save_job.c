@@ -290,15 +290,19 @@ static struct err save_index(struct save *s, const struct tar_sink *sink, const 
     return save_text(s, sink, &v->top->digest, v->top->text);
 }
 
+/* What says what the layers are comes before them: who reads it can unpack them on the way. */
 static struct err save_archive(struct save *s) {
     struct tar_sink sink = {save_write, s};
     CLEAN_BUF struct buf index = {0}, manifest = {0};
+    make_index(s, &index);
+    make_manifest_json(s, &manifest);
+    TRY(tar_put_file(&sink, "oci-layout", STR("{\"imageLayoutVersion\":\"1.0.0\"}"), 0));
+    TRY(tar_put_file(&sink, "index.json", buf_str(&index), 0));
+    TRY(tar_put_file(&sink, "manifest.json", buf_str(&manifest), 0));
     TRY(save_dir(&sink, "blobs/"));
     TRY(save_dir(&sink, "blobs/sha256/"));
     for (size_t i = 0; i < s->n; i++) {
         struct saved *v = &s->items[i];
-        for (size_t k = 0; k < v->image.layers_n; k++)
-            TRY(save_blob(s, &sink, &v->image.layers[k]));
         TRY(save_text(s, &sink, &v->image.id, v->image.config));
         if (v->artifact)
             continue;
@@ -307,11 +311,9 @@ static struct err save_archive(struct save *s) {
         if (v->top && v->top->is_index)
             TRY(save_index(s, &sink, v));
     }
-    make_index(s, &index);
-    make_manifest_json(s, &manifest);
-    TRY(tar_put_file(&sink, "index.json", buf_str(&index), 0));
-    TRY(tar_put_file(&sink, "manifest.json", buf_str(&manifest), 0));
-    TRY(tar_put_file(&sink, "oci-layout", STR("{\"imageLayoutVersion\":\"1.0.0\"}"), 0));
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t k = 0; k < s->items[i].image.layers_n; k++)
+            TRY(save_blob(s, &sink, &s->items[i].image.layers[k]));
     TRY(tar_put_end(&sink));
     return save_flush(s);
 }

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "image/image.h"
 #include "image/load_member.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,10 @@ void spool_done(struct spool *s) {
     while (map_next(&s->members, &it, NULL, &m))
         member_free(m);
     map_done(&s->members);
+    it = 0;
+    while (map_next(&s->diff_ids, &it, NULL, &m))
+        free(m);
+    map_done(&s->diff_ids);
 }
 
 /* Cleaned, relative; ERR_INVALID when it leads out. */
@@ -48,7 +53,7 @@ static struct err spool_file(struct spool *s, struct tar_reader *t, const char *
     CLEAN_STREAM struct stream *whole = tar_data(t);
     TRY(stream_read_full(whole, head, sizeof(head), &n));
     if (member_is_layer(path, size, str_n(head, n)))
-        return member_unpack(s->in, path, size, str_n(head, n), whole, m);
+        return member_unpack(s->in, path, size, str_n(head, n), whole, spool_diff_id(s, path), m);
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     TRY(ingest_file(s->in, m->file, &fd));
     CLEAN_STREAM struct stream *data =
@@ -164,4 +169,45 @@ struct err spool_text(const struct spool *s, const struct member *m, size_t max,
     TRY(spool_open(s, m, &fd));
     int r = fd_read_buf(fd, ret);
     return r < 0 ? err_errno(r, "read a file in image/ingest") : OK;
+}
+
+/* Whether any of it is true is seen when the images are put together: here it only saves work. */
+static struct err describe_item(struct spool *s, const struct oci_archive_item *item,
+                                struct arena *a) {
+    CLEAN_BUF struct buf text = {0};
+    struct oci_image_config c;
+    struct member *m = spool_find(s, item->config ? item->config : "");
+    if (!m || !m->file[0])
+        return OK;
+    TRY(spool_text(s, m, IMAGE_CONFIG_MAX, &text));
+    TRY(oci_image_config_parse(buf_str(&text), a, &c));
+    for (size_t i = 0; i < item->layers.n && i < c.rootfs.diff_ids.n; i++) {
+        CLEAN_FREE char *path = NULL;
+        struct digest d;
+        TRY(inner_path(str_of(item->layers.items[i]), &path));
+        TRY(digest_parse(str_of(c.rootfs.diff_ids.items[i]), &d));
+        free(map_set(&s->diff_ids, str_of(path), mem_dup(&d, sizeof(d))));
+    }
+    return OK;
+}
+
+static struct err describe(struct spool *s, struct member *manifest) {
+    CLEAN_ARENA struct arena a = {0};
+    CLEAN_BUF struct buf text = {0};
+    struct objs items;
+    TRY(spool_text(s, manifest, OCI_MANIFEST_MAX, &text));
+    TRY(oci_archive_parse(buf_str(&text), &a, &items));
+    const struct oci_archive_item *item = items.items;
+    for (size_t i = 0; i < items.n; i++)
+        TRY(describe_item(s, &item[i], &a));
+    return OK;
+}
+
+const struct digest *spool_diff_id(struct spool *s, const char *path) {
+    struct member *m = s->described ? NULL : spool_find(s, "manifest.json");
+    if (m && m->file[0]) {
+        s->described = true;
+        err_ignore(describe(s, m)); /* told when the images are put together */
+    }
+    return map_getz(&s->diff_ids, path);
 }

@@ -25,6 +25,9 @@ struct member {
 struct spool {
     struct ingest *in;
     struct map members; /* cleaned path → struct member */
+    /* Where manifest.json and the configs came before the layers: */
+    bool described;
+    struct map diff_ids; /* cleaned path of a layer → struct digest */
 };
 /* Reads the archive (plain, gzip or zstd; borrowed) to its end. */
 struct err spool_read(struct ingest *in, struct stream *archive, struct spool *ret);
@@ -40,5 +43,7 @@ struct err spool_blob(const struct spool *s, const char *digest, int64_t size, s
  * the ingest directory. */
 struct err spool_part(const struct spool *s, const char *digest, int64_t size,
                       struct digest *ret_digest, char ret_file[32]);
+/* The diff id of the layer at path, as far as the archive has told it already. NULL: it has not. */
+const struct digest *spool_diff_id(struct spool *s, const char *path);
 struct err spool_text(const struct spool *s, const struct member *m, size_t max, struct buf *ret);
 struct err spool_open(const struct spool *s, const struct member *m, int *ret_fd);

@@ -23,8 +23,8 @@ static struct err list_blobs(const struct fetched *f, struct ingest_documents *d
     return OK;
 }
 
-struct err pull_artifact(struct ingest *in, struct registry *r, const struct fetched *f,
-                         bool current, struct ingest_documents *docs) {
+struct err pull_artifact(struct ingest *in, struct registry *r, const struct fetched *f, bool here,
+                         struct ingest_documents *docs) {
     if (f->config.len > IMAGE_CONFIG_MAX)
         return err_new(ERR_UNSUPPORTED, "an artifact's manifest of more than %u bytes",
                        IMAGE_CONFIG_MAX);
@@ -38,7 +38,7 @@ struct err pull_artifact(struct ingest *in, struct registry *r, const struct fet
                                          .have_blob = docs->items[i].have,
                                          .blob = docs->items[i].digest,
                                          .blob_size = docs->items[i].size};
-    TRY(pull_announce(in, blobs, docs->n, current));
+    TRY(pull_announce(in, blobs, docs->n, here));
     TRY(pull_blobs(in, r, blobs, docs->n, true));
     for (size_t i = 0; i < docs->n; i++)
         snprintf(docs->items[i].file, sizeof(docs->items[i].file), "%s", blobs[i].blob_file);

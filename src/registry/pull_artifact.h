@@ -6,6 +6,6 @@
 
 #define ARTIFACT_BLOBS_MAX INGEST_DOCUMENTS_MAX
 
-/* docs: placed, for the commit. current: the name stands for this very artifact already. */
-struct err pull_artifact(struct ingest *in, struct registry *r, const struct fetched *f,
-                         bool current, struct ingest_documents *docs);
+/* docs: placed, for the commit. here: the store has this very artifact already. */
+struct err pull_artifact(struct ingest *in, struct registry *r, const struct fetched *f, bool here,
+                         struct ingest_documents *docs);

@@ -42,13 +42,24 @@ struct err job_open_registry(const struct ingest *in, const struct job_settings 
     return registry_open(&o, ret);
 }
 
-/* The image that has this name now, to tell "newer" from "up to date". */
-static bool is_current(const struct ingest *in, const struct digest *id) {
+static bool has_tag(const struct ingest_image *image, const struct reference *ref) {
+    char text[REFERENCE_TEXT_MAX];
+    reference_text(ref, text);
+    for (size_t i = 0; i < image->tags.n; i++)
+        if (strcmp(image->tags.items[i], text) == 0)
+            return true;
+    return false;
+}
+
+/* Is it the image that has this name now? To tell "newer" from "up to date". */
+static bool is_current(const struct ingest *in, const struct digest *id,
+                       const struct reference *ref) {
     CLEAN_ARENA struct arena a = {0};
     for (size_t i = 0; i < ingest_images_n(in); i++) {
         struct ingest_image image;
         struct err e = ingest_image(in, i, &a, &image);
-        bool same = !err_failed(e) && digest_eq(&image.id, id);
+        bool same = !err_failed(e) && digest_eq(&image.id, id) &&
+                    (ref->has_digest || has_tag(&image, ref));
         err_ignore(e); /* then it is not this one */
         if (same)
             return true;
@@ -101,20 +112,27 @@ static struct err commit_pulled(struct ingest *in, const struct reference *ref, 
 
 /* Layers, and the documents about them. */
 static struct err pull_image(struct ingest *in, struct registry *r, const struct fetched *f,
-                             bool current, struct pulled *v, struct ingest_documents *docs) {
+                             bool here, struct pulled *v, struct ingest_documents *docs) {
     struct attestations *a = attestations_start(r, f);
-    struct err e = pull_layers(in, r, f, current, v);
+    struct err e = pull_layers(in, r, f, here, v);
     if (!err_failed(e))
         e = attestations_end(a, in, f, docs);
     attestations_free(a);
     return err_failed(e) ? e : ingest_documents_place(in, docs);
 }
 
-static struct err pull_tag(struct ingest *in, struct registry *r, const struct reference *ref) {
+/* What the client reads last. */
+static struct err pull_status(struct ingest *in, bool newer, const char *shown) {
+    return answer_status_line(in, NULL, "Status: %s for %s",
+                              newer ? "Downloaded newer image" : "Image is up to date", shown);
+}
+
+static struct err pull_tag(struct ingest *in, struct registry *r, const struct reference *ref,
+                           char shown[REFERENCE_TEXT_MAX], bool *ret_newer) {
     CLEAN_FETCHED struct fetched f = {0};
     struct pulled v = {0};
     struct digest id;
-    char shown[REFERENCE_TEXT_MAX], digest[DIGEST_TEXT_MAX];
+    char digest[DIGEST_TEXT_MAX];
     struct reference named = *ref;
     if (ref->has_digest)
         named.tag[0] = '\0';
@@ -126,18 +144,19 @@ static struct err pull_tag(struct ingest *in, struct registry *r, const struct r
     TRY(fetch_manifest(r, what, shown, &platform, asked, &f));
     TRY(answer_status_line(in, what, "Pulling from %s", ref->path));
     digest_of(buf_str(&f.config), &id);
-    bool current = is_current(in, &id);
+    bool current = is_current(in, &id, &named), here = current;
+    if (!current)
+        TRY(ingest_has_image(in, &id, &here));
     struct ingest_documents docs = {0};
-    struct err e = f.artifact ? pull_artifact(in, r, &f, current, &docs)
-                              : pull_image(in, r, &f, current, &v, &docs);
+    struct err e = f.artifact ? pull_artifact(in, r, &f, here, &docs)
+                              : pull_image(in, r, &f, here, &v, &docs);
     if (!err_failed(e))
         e = commit_pulled(in, &named, r, &f, &v, &docs);
     vec_done(&docs);
     free(v.layers);
     TRY(e);
-    TRY(answer_status_line(in, NULL, "Digest: %s", digest_text(&f.digest, digest)));
-    return answer_status_line(in, NULL, "Status: %s for %s",
-                              current ? "Image is up to date" : "Downloaded newer image", shown);
+    *ret_newer = !current;
+    return answer_status_line(in, NULL, "Digest: %s", digest_text(&f.digest, digest));
 }
 
 static struct err list_tags(struct registry *r, struct strv *ret) {
@@ -167,15 +186,18 @@ static struct err list_tags(struct registry *r, struct strv *ret) {
 static struct err pull_all_tags(struct ingest *in, struct registry *r,
                                 const struct reference *ref) {
     CLEAN_STRV struct strv tags = {0};
+    char shown[REFERENCE_TEXT_MAX];
+    bool any = false, newer;
     TRY(list_tags(r, &tags));
     for (size_t i = 0; i < tags.n; i++) {
         struct reference one = *ref;
         if (!reference_tag_valid(str_of(tags.items[i])))
             return err_new(ERR_INVALID, "the registry has a tag that is none");
         snprintf(one.tag, sizeof(one.tag), "%s", tags.items[i]);
-        TRY(pull_tag(in, r, &one));
+        TRY(pull_tag(in, r, &one, shown, &newer));
+        any |= newer;
     }
-    return OK;
+    return pull_status(in, any, reference_familiar_name(ref, shown));
 }
 
 static struct err pull_from(struct ingest *in, const struct job_settings *s,
@@ -184,7 +206,10 @@ static struct err pull_from(struct ingest *in, const struct job_settings *s,
     TRY(job_open_registry(in, s, ref, "pull", mirror, &r));
     if (ref->tag[0] == '\0' && !ref->has_digest)
         return pull_all_tags(in, r, ref);
-    return pull_tag(in, r, ref);
+    char shown[REFERENCE_TEXT_MAX];
+    bool newer;
+    TRY(pull_tag(in, r, ref, shown, &newer));
+    return pull_status(in, newer, shown);
 }
 
 /* The mirrors of the name's rule in order, then the registry itself. What a mirror brought before

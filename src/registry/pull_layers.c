@@ -192,12 +192,12 @@ struct err pull_blobs(struct ingest *in, struct registry *r, struct ingest_layer
     return e;
 }
 
-/* An image that is here as a whole, under this name, gets no word about its layers (the peer's
+/* An image that is here as a whole, under whatever name, gets no word about its layers (the peer's
  * way). */
 struct err pull_announce(struct ingest *in, const struct ingest_layer *layers, size_t n,
-                         bool current) {
+                         bool here) {
     char id[13];
-    bool all = current;
+    bool all = here;
     for (size_t i = 0; i < n; i++)
         all &= layers[i].have;
     for (size_t i = 0; i < n && !all; i++) {
@@ -207,13 +207,13 @@ struct err pull_announce(struct ingest *in, const struct ingest_layer *layers, s
     return OK;
 }
 
-struct err pull_layers(struct ingest *in, struct registry *r, const struct fetched *f, bool current,
+struct err pull_layers(struct ingest *in, struct registry *r, const struct fetched *f, bool here,
                        struct pulled *ret) {
     TRY(list_layers(f, ret));
     if (ret->n == 0)
         return OK;
     TRY(ingest_reserve(in, ret->layers, ret->n));
-    TRY(pull_announce(in, ret->layers, ret->n, current));
+    TRY(pull_announce(in, ret->layers, ret->n, here));
     TRY(pull_blobs(in, r, ret->layers, ret->n, false));
     return ingest_place_blobs(in, ret->layers, ret->n);
 }

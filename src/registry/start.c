@@ -15,6 +15,8 @@ static void put_common(struct json_out *o, const struct registry_options *option
     }
 }
 
+struct pulled_names VEC_BODY(struct image *);
+
 static struct err pull_reference(const struct registry_pull *p, struct reference *ret) {
     struct platform platform;
     TRY(platform_parse(str_of(p->platform ? p->platform : ""), &platform));
@@ -22,12 +24,35 @@ static struct err pull_reference(const struct registry_pull *p, struct reference
     return reference_parse_with_tag(str_of(p->name), str_of(p->tag ? p->tag : ""), ret);
 }
 
+/* What the names that are pulled stand for now. */
+static void current_images(struct images *im, const struct reference *ref,
+                           struct pulled_names *ret) {
+    char text[REFERENCE_TEXT_MAX], other[REFERENCE_TEXT_MAX];
+    struct image *i = NULL;
+    size_t it = 0;
+    if (ref->tag[0] || ref->has_digest) {
+        err_ignore(image_find(im, str_of(reference_text(ref, text)), &i)); /* there may be none */
+        if (i)
+            vec_push(ret, i);
+        return;
+    }
+    reference_name(ref, text);
+    while ((i = images_next(im, &it)) != NULL)
+        LIST_FOR (&i->tags, l) {
+            const struct image_tag *t = CONTAINER_OF(l, struct image_tag, link);
+            if (t->ref.has_digest || strcmp(reference_name(&t->ref, other), text) != 0)
+                continue;
+            vec_push(ret, i);
+            break;
+        }
+}
+
 void registry_pull(struct images *im, const struct registry_options *o, struct http_taken *client,
                    const struct registry_pull *p, image_done *done, void *arg) {
     CLEAN_BUF struct buf args = {0};
     struct json_out j = {.out = &args};
     struct reference ref;
-    struct image *current = NULL;
+    struct pulled_names current = {0};
     char text[REFERENCE_TEXT_MAX];
     struct err e = pull_reference(p, &ref);
     if (err_failed(e)) {
@@ -38,16 +63,17 @@ void registry_pull(struct images *im, const struct registry_options *o, struct h
     if (p->platform && p->platform[0])
         jo_kstr(&j, "platform", p->platform);
     put_common(&j, o, p->auth);
-    err_ignore(image_find(im, str_of(text), &current)); /* there may be none yet */
+    current_images(im, &ref, &current);
     struct image_job_start s = {.job = "registry-pull",
                                 .args = buf_str(&args),
                                 .client = client,
-                                .images = &current,
-                                .images_n = current != NULL,
+                                .images = current.items,
+                                .images_n = current.n,
                                 .resumable = true,
                                 .done = done,
                                 .arg = arg};
     image_job_start(im, &s);
+    vec_done(&current);
 }
 
 /* --- questions
