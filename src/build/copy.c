@@ -204,6 +204,7 @@ struct err copy_entries(const struct copy *c, const struct place *at, const stru
     /* What is copied below with its own path needs a directory. */
     for (size_t i = 0; i < c->items.n; i++)
         TRY(put_item(&t, &c->items.items[i], into));
+    layer_sort(ret);
     return OK;
 }
 

@@ -27,6 +27,29 @@ struct layer_entry *layer_put(struct layer *l, struct arena *a, const char *path
     return e;
 }
 
+int layer_path_order(const char *a, const char *b) {
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    /* The end of a name comes before every byte of a longer one. */
+    int x = *a == '/' ? 0 : (unsigned char)*a, y = *b == '/' ? 0 : (unsigned char)*b;
+    return x != y ? x - y : (*a != '\0') - (*b != '\0');
+}
+
+static int entry_order(const void *a, const void *b) {
+    return layer_path_order((*(struct layer_entry *const *)a)->path,
+                            (*(struct layer_entry *const *)b)->path);
+}
+
+void layer_sort(struct layer *l) {
+    size_t i = 1;
+    while (i < l->entries.n && entry_order(&l->entries.items[i - 1], &l->entries.items[i]) < 0)
+        i++;
+    if (i < l->entries.n)
+        qsort(l->entries.items, l->entries.n, sizeof(l->entries.items[0]), entry_order);
+}
+
 struct layer_reader {
     const struct layer *layer;
     struct arena arena; /* of the current entry */

@@ -1,6 +1,7 @@
 /* build/source.c - walking below a root. */
 #include "build/source.h"
 #include "base/path.h"
+#include "build/layer.h"
 #include "kernel/beneath.h"
 #include "kernel/xattr.h"
 #include <dirent.h>
@@ -160,10 +161,10 @@ static int inode_order(const void *a, const void *b) {
         return x->dev < y->dev ? -1 : 1;
     if (x->ino != y->ino)
         return x->ino < y->ino ? -1 : 1;
-    return strcmp(x->real, y->real);
+    return layer_path_order(x->real, y->real);
 }
 
-/* Later names of an inode become hard links to its first name. */
+/* Later names of an inode become hard links to its first name, in the order of the layer. */
 static void find_hard_links(struct source_files *files) {
     struct source_files many = {0};
     for (size_t i = 0; i < files->n; i++)
