@@ -16,6 +16,7 @@ _Static_assert(sizeof(struct header) == TAR_BLOCK, "a header is one block");
 struct buffered {
     struct stream s;
     size_t pos, len;
+    uint64_t given; /* bytes, of all */
     char data[BUFFER_SIZE];
 };
 
@@ -28,20 +29,25 @@ struct tar_reader {
     struct tar_entry entry;
     uint64_t left;    /* data of the entry that is not read yet */
     unsigned padding; /* after it */
+    uint64_t begin;   /* of the entry's headers */
     bool end;
 };
 
 static struct err buffered_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
     struct buffered *b = CONTAINER_OF(s, struct buffered, s);
     if (b->pos == b->len) {
-        if (n >= BUFFER_SIZE)
-            return stream_read(s->from, p, n, ret_n);
+        if (n >= BUFFER_SIZE) {
+            TRY(stream_read(s->from, p, n, ret_n));
+            b->given += *ret_n;
+            return OK;
+        }
         b->pos = b->len = 0;
         TRY(stream_read(s->from, b->data, BUFFER_SIZE, &b->len));
     }
     size_t k = MIN(n, b->len - b->pos);
     memcpy(p, b->data + b->pos, k);
     b->pos += k;
+    b->given += k;
     *ret_n = k;
     return OK;
 }
@@ -55,6 +61,7 @@ struct tar_reader *tar_reader_new(struct stream *s) {
     t->buffered = mem_alloc(sizeof(*t->buffered));
     t->buffered->s = (struct stream){buffered_read, buffered_done, s};
     t->buffered->pos = t->buffered->len = 0;
+    t->buffered->given = 0;
     t->in = &t->buffered->s;
     return t;
 }
@@ -367,6 +374,7 @@ struct err tar_next(struct tar_reader *t, const struct tar_entry **ret) {
     if (t->end)
         return OK;
     TRY(tar_skip_data(t));
+    t->begin = t->buffered->given;
     arena_done(&t->arena);
     vec_done(&t->pax.xattrs);
     tar_sparse_done(&t->pax.sparse);
@@ -388,6 +396,10 @@ struct err tar_next(struct tar_reader *t, const struct tar_entry **ret) {
         TRYF(sparse_begin(t, &h), "entry '%s'", t->entry.path);
     *ret = &t->entry;
     return OK;
+}
+
+uint64_t tar_begin(const struct tar_reader *t) {
+    return t->begin;
 }
 
 /* --- data ---------------------------------------------------------------------------------------

@@ -53,6 +53,9 @@ void tar_reader_clean(struct tar_reader **t);
 #define CLEAN_TAR_READER OWN(tar_reader_clean)
 /* The next entry, or *ret = NULL at the end of the archive. */
 struct err tar_next(struct tar_reader *t, const struct tar_entry **ret);
+/* Where in the archive the current entry's headers begin, and the one before it ends; after the
+ * last entry: where the closing blocks do. */
+uint64_t tar_begin(const struct tar_reader *t);
 /* Data of the current entry; *ret_n = 0 at its end. */
 struct err tar_read(struct tar_reader *t, void *p, size_t n, size_t *ret_n);
 /* Bytes of the hole at this place of the current entry's data, which are skipped; 0: there is none.

@@ -26,7 +26,9 @@
  */
 enum mount_way { MOUNT_WAY_AUTO, MOUNT_WAY_FSCONFIG, MOUNT_WAY_CHILD };
 
-#define MOUNT_LAYERS_MAX 127     /* as the peer; both ways hold it */
+/* The peer's 127 layers, each of at most two directories (image/image.h, "stacked"); both ways hold
+ * it, way CHILD with names of up to 14 bytes. The kernel ends at 500. */
+#define MOUNT_LAYERS_MAX 254
 #define MOUNT_LAYER_NAME_MAX 200 /* FSCONFIG; see above for CHILD with many layers */
 
 struct mount_overlay {
