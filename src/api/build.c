@@ -10,6 +10,7 @@
 #include "http/body.h"
 #include "kernel/spawn.h"
 #include "spec/corten_build.h"
+#include "spec/oci_annotations.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -207,6 +208,12 @@ static void make_image(struct api_call *c, struct str body) {
                                   .cache_key = key,
                                   .step = api_query_bool(c, "step", false)};
     struct err e = key ? check_key(key) : OK;
+    const char *annotations = api_query(c, "annotations");
+    struct oci_annotations checked;
+    if (!err_failed(e) && annotations) {
+        e = oci_annotations_parse(str_of(annotations), &c->arena, &checked);
+        commit.annotations = str_of(annotations);
+    }
     if (!err_failed(e) && (!layers || strcmp(layers, "scratch") != 0))
         e = image_parameter(c, "layers", &commit.parent);
     if (err_failed(e))
@@ -243,7 +250,9 @@ void api_build_commit(struct api_call *c) {
 }
 
 static void layer_done(void *arg UNUSED, struct err e) {
-    log_err(LOG_INFO, e, "layer from the builder"); /* the worker has answered the client */
+    /* A builder that has its answer may leave before the worker does. */
+    log_err(err_kind(e) == ERR_CANCELLED ? LOG_DEBUG : LOG_INFO, e,
+            "layer from the builder"); /* the worker has answered the client */
 }
 
 /* "0,1,5": numbers of layers of the image. */
@@ -292,6 +301,13 @@ void api_build_layer(struct api_call *c) {
     }
     CLEAN_FREE char *kept = mem_strdup_opt(key);
     commit.cache_key = kept;
+    commit.keep_stream = api_query_bool(c, "keep", false);
+    if (!like && api_query(c, "base"))
+        e = image_parameter(c, "base", &commit.base);
+    if (err_failed(e)) {
+        api_reply_err(c, e);
+        return;
+    }
     if (like) {
         stack_layers(c, &commit);
         return;
@@ -316,6 +332,14 @@ static struct err layer_list(struct api_call *c, const struct image *i, struct j
     jo_arr(jo);
     for (size_t k = 0; k < n; k++)
         jo_strz(jo, names[k]);
+    jo_arr_end(jo);
+    jo_key(jo, "below"); /* which of them is no layer by itself, but what the one before lies on */
+    jo_arr(jo);
+    for (size_t k = i->layers_n; k-- > 0;) {
+        jo_bool(jo, false);
+        if (i->layers[k]->base)
+            jo_bool(jo, true);
+    }
     jo_arr_end(jo);
     return OK;
 }

@@ -35,7 +35,7 @@ void view_build_cache(struct images *im, struct arena *a, struct objs *ret) {
         c->description = arena_strz(a, "");
         c->in_use = i->holds_n > 0;
         c->shared = map_get(&users, str_n(&own, sizeof(own))) != NULL;
-        c->size = (int64_t)own->size;
+        c->size = (int64_t)own->disk;
         c->created_at = i->created;
         c->last_used_at = image_used_at(i);
     }
@@ -102,7 +102,7 @@ static uint64_t more_bytes(const struct image *i, const struct map *kept) {
     uint64_t bytes = 0;
     for (size_t k = 0; k < i->layers_n; k++)
         if (!map_get(kept, str_n(&i->layers[k], sizeof(i->layers[k]))))
-            bytes += i->layers[k]->size;
+            bytes += i->layers[k]->disk;
     return bytes;
 }
 static void keep_layers(const struct image *i, struct map *kept) {
@@ -135,7 +135,7 @@ static uint64_t sum_of(struct image *const *all, size_t n, const struct map *kep
         for (size_t k = 0; k < all[i]->layers_n; k++) {
             struct str key = str_n(&all[i]->layers[k], sizeof(all[i]->layers[k]));
             if (!map_get(kept, key) && !map_set(&seen, key, all[i]))
-                sum += all[i]->layers[k]->size;
+                sum += all[i]->layers[k]->disk;
         }
     return sum;
 }

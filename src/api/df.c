@@ -93,11 +93,11 @@ static int64_t copies_size(const struct df *d) {
  * the parts of the answer add up. */
 static int64_t layers_size(const struct df *d, struct arena *a) {
     int64_t layers = measured(d, DF_IMAGE, "layer"), blobs = measured(d, DF_IMAGE, "blob");
-    int64_t bases = measured(d, DF_IMAGE, "base");
+    int64_t bases = measured(d, DF_IMAGE, "base"), streams = measured(d, DF_IMAGE, "stream");
     struct objs cache = {0};
     view_build_cache(d->call->api->images, a, &cache);
     int64_t sum = MAX(layers, INT64_C(0)) + MAX(blobs, INT64_C(0)) + MAX(bases, INT64_C(0)) +
-                  copies_size(d);
+                  MAX(streams, INT64_C(0)) + copies_size(d);
     const struct api_build_cache *b = cache.items;
     for (size_t i = 0; i < cache.n; i++)
         sum -= b[i].shared ? 0 : b[i].size;
@@ -211,6 +211,7 @@ static void plan(struct df *d) {
         add_measure(d, DF_IMAGE, "layer", mem_printf("%s/image/layer", api->data_root));
         add_measure(d, DF_IMAGE, "blob", mem_printf("%s/image/blob", api->data_root));
         add_measure(d, DF_IMAGE, "base", mem_printf("%s/image/base", api->data_root));
+        add_measure(d, DF_IMAGE, "stream", mem_printf("%s/image/stream", api->data_root));
     }
     for (size_t i = 0; i < n; i++) {
         char *copy = d->types & DF_IMAGE ? container_whole_root(all[i]) : NULL;

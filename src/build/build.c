@@ -146,6 +146,7 @@ static struct err build(struct build *b, struct context *c, struct buf *text) {
     if (local && !elsewhere && job->digests && *job->digests) {
         c->digests = digests_open(job->digests);
         c->memory = memory_open(arena_printf(b->arena, "%s" BUILD_MEMORY, job->digests));
+        c->stacks = stacks_open(arena_printf(b->arena, "%s" BUILD_STACKS, job->digests));
     }
     if (job->dockerfile && *job->dockerfile) {
         buf_adds(text, job->dockerfile);

@@ -28,6 +28,9 @@ void context_done(struct context *c) {
     if (c->memory)
         err_ignore(memory_save(c->memory)); /* the next one then has less to say */
     c->memory = memory_free(c->memory);
+    if (c->stacks)
+        err_ignore(stacks_save(c->stacks)); /* the next build then sends its layers whole */
+    c->stacks = stacks_free(c->stacks);
     free(c->temp_path);
     free(c->id);
 }

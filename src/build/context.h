@@ -1,12 +1,13 @@
 /* build/context.h - the build's own directory, and the context's files. Private to build/.
  *
  * TempDir/<Id> (0700) holds what is unpacked: the context of a POST /build, trees of other stages,
- * archives of ADD. It is removed by context_done; when the builder is killed, by the daemon; when that
- * was killed, too, by the next daemon or, in a caller's own TempDir, by his next build (sweep.c).
- * Thread: the builder's only one. The process has umask 0. */
+ * archives of ADD. It is removed by context_done; when the builder is killed, by the daemon; when
+ * that was killed, too, by the next daemon or, in a caller's own TempDir, by his next build
+ * (sweep.c). Thread: the builder's only one. The process has umask 0. */
 #pragma once
 #include "build/memory.h"
 #include "build/source.h"
+#include "build/stack.h"
 #include "http/body.h"
 #include "spec/corten_build.h"
 
@@ -23,6 +24,7 @@ struct context {
     struct named_dirs named; /* build/named.h */
     struct strmap layouts;   /* the same: value → image */
     struct memory *memory;   /* of its builds (build/memory.h); NULL: none */
+    struct stacks *stacks;   /* of its copies (build/stack.h); NULL: none */
     struct digests *digests; /* of a caller's directory; NULL: none */
 };
 #define CLEAN_CONTEXT OWN(context_done)
@@ -35,8 +37,8 @@ static inline unsigned context_serial(struct context *c) {
 struct err context_open(const struct build_job *job, struct context *ret);
 /* sweep.c: says that the directory is a living builder's. */
 struct err sweep_mark(const struct context *c);
-/* Removes what builders of this user have left in parent that were killed together with their daemon.
- * Test: test/e2e/t6011-build-lease.sh. */
+/* Removes what builders of this user have left in parent that were killed together with their
+ * daemon. Test: test/e2e/t6011-build-lease.sh. */
 struct err sweep_left(int parent);
 /* Unpacks the request's body. */
 struct err context_receive(struct context *c, struct http_body *body);

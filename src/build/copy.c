@@ -11,6 +11,7 @@ void copy_done(struct copy *c) {
     for (size_t i = 0; i < c->opened.n; i++)
         fd_close(c->opened.items[i]);
     vec_done(&c->opened);
+    vec_done(&c->marks);
 }
 
 struct err copy_key(struct copy *c, struct key *ret) {
@@ -291,12 +292,14 @@ static struct err check(const struct copy *c, const struct place *at, const stru
     return conflicts(c, l, false, &exists);
 }
 
-static struct err send(const struct copy *c, const struct layer *l, const char *key,
+/* how: base and keep. */
+static struct err send(const struct copy *c, const struct layer *l, struct daemon_layer how,
                        char **ret_image) {
-    for (size_t i = 0; i < l->entries.n; i++)
-        l->entries.items[i]->mtime = MIN(l->entries.items[i]->mtime, c->latest);
     CLEAN_LAYER_READER struct layer_reader *r = layer_reader_new(l);
-    struct err e = daemon_layer(c->client, c->parent, key, layer_read, r, c->arena, ret_image);
+    how.parent = c->parent;
+    how.body_read = layer_read;
+    how.body_arg = r;
+    struct err e = daemon_layer(c->client, &how, c->arena, ret_image);
     struct err cause = layer_reader_error(r);
     if (!err_failed(cause))
         return e;
@@ -304,9 +307,56 @@ static struct err send(const struct copy *c, const struct layer *l, const char *
     return cause;
 }
 
-static struct err send_or_take(const struct copy *c, const struct place *at,
-                               const struct owner *owner, const struct layer *l, const char *key,
+static void stack_done(struct stack_change *s) {
+    stack_change_done(s);
+}
+
+/* What differs from the layer that this copy made before. *ret_image NULL: it has to be sent as a
+ * whole. */
+static struct err send_stacked(struct copy *c, const struct layer *l, const char *key,
                                char **ret_image) {
+    OWN(stack_done) struct stack_change change = {0};
+    struct source_file file = {.type = TAR_FILE, .target = ""};
+    struct source_item item = {.name = BUILD_STACK_LIST};
+    struct layer_entry list = {
+        .path = BUILD_STACK_LIST, .type = TAR_FILE, .mode = 0600, .item = &item, .file = &file};
+    CLEAN_LAYER struct layer more = {0};
+    *ret_image = NULL;
+    if (!stack_compare(&c->known->marks, l, &c->marks, &change))
+        return OK;
+    item.content = buf_str(&change.list);
+    file.size = item.content.len;
+    vec_push(&more.entries, &list);
+    for (size_t i = 0; i < change.more.entries.n; i++)
+        vec_push(&more.entries, change.more.entries.items[i]);
+    struct err e = send(c, &more, (struct daemon_layer){.key = key, .base = c->known->image},
+                        ret_image);
+    if (err_kind(e) != ERR_NOT_FOUND && err_kind(e) != ERR_CONFLICT)
+        return e;
+    err_free(e); /* the daemon has not got it any more, or cannot */
+    *ret_image = NULL;
+    return OK;
+}
+
+static struct err send_layer(struct copy *c, const struct layer *l, const char *key,
+                             char **ret_image) {
+    bool fits = false;
+    for (size_t i = 0; i < l->entries.n; i++)
+        l->entries.items[i]->mtime = MIN(l->entries.items[i]->mtime, c->latest);
+    if (c->stack)
+        TRY(stack_marks(l, &c->marks, &fits));
+    if (fits && c->known && !c->fresh) {
+        TRY(send_stacked(c, l, key, ret_image));
+        if (*ret_image)
+            return OK;
+    }
+    TRY(send(c, l, (struct daemon_layer){.key = key, .keep = fits}, ret_image));
+    c->whole = fits ? *ret_image : NULL;
+    return OK;
+}
+
+static struct err send_or_take(struct copy *c, const struct place *at, const struct owner *owner,
+                               const struct layer *l, const char *key, char **ret_image) {
     char same[KEY_TEXT], *like = NULL;
     layer_key(c, at, owner, same);
     if (!c->fresh)
@@ -317,7 +367,7 @@ static struct err send_or_take(const struct copy *c, const struct place *at,
             return e;
         err_free(e); /* removed in this moment */
     }
-    TRY(send(c, l, key, ret_image));
+    TRY(send_layer(c, l, key, ret_image));
     /* An empty layer leaves the parent as it is: its topmost layer is another one. */
     return l->entries.n ? daemon_cache_put(c->client, same, *ret_image) : OK;
 }
@@ -362,5 +412,5 @@ struct err copy_make_dir(struct client *client, struct arena *a, const char *par
     if (user && *user)
         TRYF(owner_resolve(client, parent, user, &owner), "USER");
     parents(&at, a, str_of(at.path), user && *user ? &owner : NULL, &layer);
-    return send(&c, &layer, key, ret_image);
+    return send_layer(&c, &layer, key, ret_image);
 }

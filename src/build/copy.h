@@ -9,6 +9,7 @@
 #include "build/key.h"
 #include "build/layer.h"
 #include "build/owner.h"
+#include "build/stack.h"
 
 struct fds VEC_BODY(int);
 struct copy {
@@ -23,9 +24,13 @@ struct copy {
     bool fresh;                /* no layer that was made before is taken */
     char content[KEY_TEXT];    /* of the items and flags, whatever the parent; by copy_key */
     struct source_items items;
-    int temp_fd;           /* directory for unpacked archives */
-    unsigned *temp_serial; /* names in it */
-    struct fds opened;     /* roots of unpacked archives */
+    bool stack; /* the layer may be stacked on `known`, or kept to be stacked on */
+    const struct stack_known *known; /* what this copy made before; NULL: nothing is known */
+    char *whole;                     /* by copy_run: the image, when the layer was sent whole … */
+    struct stack_marks marks;        /* … and was kept: what it consists of */
+    int temp_fd;                     /* directory for unpacked archives */
+    unsigned *temp_serial;           /* names in it */
+    struct fds opened;               /* roots of unpacked archives */
 };
 /* Releases items and opened. */
 void copy_done(struct copy *c);

@@ -1,6 +1,7 @@
 /* build/daemon.c - calls of the extension routes. */
 #include "build/daemon.h"
 #include "base/time.h"
+#include "spec/oci_annotations.h"
 
 static struct err image_call(struct client *c, struct client_call *call, struct arena *a,
                              char **ret_image) {
@@ -110,6 +111,25 @@ struct err daemon_image(struct client *c, const char *layers, const char *key, b
     return image_call(c, &call, a, ret_image);
 }
 
+struct err daemon_result(struct client *c, const char *layers, const char *key,
+                         const struct strmap *annotations, const struct oci_image_config *config,
+                         struct arena *a, char **ret_image) {
+    CLEAN_BUF struct buf t = {0}, text = {0};
+    struct oci_annotations all = {.all = *annotations};
+    buf_adds(&t, "/corten/build/image");
+    client_query(&t, "layers", layers);
+    client_query(&t, "key", key);
+    if (annotations->n) {
+        fields_print(&oci_annotations_fields, &all, &text);
+        client_query(&t, "annotations", buf_cstr(&text));
+    }
+    struct client_call call = {.method = "POST",
+                               .target = buf_cstr(&t),
+                               .in_fields = &oci_image_config_fields,
+                               .in = config};
+    return image_call(c, &call, a, ret_image);
+}
+
 struct err daemon_attest(struct client *c, const char *image, struct str statement) {
     CLEAN_BUF struct buf t = {0};
     buf_adds(&t, "/corten/build/attest");
@@ -149,18 +169,21 @@ struct err daemon_stack(struct client *c, const char *parent, const char *key, c
     return image_call(c, &call, a, ret_image);
 }
 
-struct err daemon_layer(struct client *c, const char *parent, const char *key,
-                        ssize_t (*body_read)(void *arg, void *p, size_t n), void *arg,
-                        struct arena *a, char **ret_image) {
+struct err daemon_layer(struct client *c, const struct daemon_layer *l, struct arena *a,
+                        char **ret_image) {
     CLEAN_BUF struct buf t = {0};
     buf_adds(&t, "/corten/build/layer");
-    client_query(&t, "parent", parent);
-    client_query(&t, "key", key);
+    client_query(&t, "parent", l->parent);
+    client_query(&t, "key", l->key);
+    if (l->base)
+        client_query(&t, "base", l->base);
+    if (l->keep)
+        client_query(&t, "keep", "1");
     struct client_call call = {.method = "POST",
                                .target = buf_cstr(&t),
                                .content_type = "application/x-tar",
-                               .body_read = body_read,
-                               .body_arg = arg};
+                               .body_read = l->body_read,
+                               .body_arg = l->body_arg};
     return image_call(c, &call, a, ret_image);
 }
 

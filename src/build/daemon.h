@@ -28,13 +28,23 @@ struct err daemon_attest(struct client *c, const char *image, struct str stateme
  * (a step image). */
 struct err daemon_image(struct client *c, const char *layers, const char *key, bool step,
                         const struct oci_image_config *config, struct arena *a, char **ret_image);
+/* The result of the build; annotations: of its manifest. */
+struct err daemon_result(struct client *c, const char *layers, const char *key,
+                         const struct strmap *annotations, const struct oci_image_config *config,
+                         struct arena *a, char **ret_image);
 /* latest: wall ns that no file's time shall pass; INT64_MAX: any. */
 struct err daemon_commit(struct client *c, const char *container, const char *key, int64_t latest,
                          struct arena *a, char **ret_image);
-/* The tar comes from body_read (http/client.h). */
-struct err daemon_layer(struct client *c, const char *parent, const char *key,
-                        ssize_t (*body_read)(void *arg, void *p, size_t n), void *arg,
-                        struct arena *a, char **ret_image);
+/* The tar comes from body_read (http/client.h). base, keep: see the route. */
+struct daemon_layer {
+    const char *parent, *key;
+    const char *base; /* NULL: the layer as a whole */
+    bool keep;
+    ssize_t (*body_read)(void *arg, void *p, size_t n);
+    void *body_arg;
+};
+struct err daemon_layer(struct client *c, const struct daemon_layer *l, struct arena *a,
+                        char **ret_image);
 /* Layers of image `like` on parent: those with these numbers, its topmost when n is 0. key: NULL
  * for none. */
 struct err daemon_stack(struct client *c, const char *parent, const char *key, const char *like,

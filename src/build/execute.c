@@ -171,7 +171,8 @@ static struct err image_make(struct build *b, struct state *s, const char *key, 
         TRY(squash(b, s, &layers));
     state_times(s, now);
     provenance_time(b, now);
-    TRY(daemon_image(b->client, layers, key, false, &s->image, b->arena, ret_image));
+    TRY(daemon_result(b->client, layers, key, &b->job->annotations, &s->image, b->arena,
+                      ret_image));
     return layers != s->layers ? image_forget(b, layers) : OK;
 }
 
@@ -191,6 +192,11 @@ static struct err finish(struct build *b, char **ret_image) {
     key_add(&k, str_n(&b->request->latest, sizeof(b->request->latest)));
     if (b->request->squash)
         key_addz(&k, "squash");
+    const struct strmap *annotations = &b->job->annotations;
+    for (size_t i = 0; i < annotations->n; i++) {
+        key_addz(&k, annotations->items[i].key);
+        key_addz(&k, annotations->items[i].value);
+    }
     key_end(&k, key);
     if (!b->request->no_cache) {
         TRY(daemon_cache_get(b->client, key, b->arena, ret_image));

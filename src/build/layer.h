@@ -24,8 +24,8 @@ void layer_done(struct layer *l);
 /* Adds or replaces the entry at this path. */
 struct layer_entry *layer_put(struct layer *l, struct arena *a, const char *path);
 struct layer_entry *layer_get(const struct layer *l, const char *path);
-/* Entries in the order in which archive/layer_tar.h walks a directory: else the daemon could not make
- * the same bytes again from the unpacked layer, for a push. */
+/* Entries in the order in which archive/layer_tar.h walks a directory: else the daemon could not
+ * make the same bytes again from the unpacked layer, for a push. */
 void layer_sort(struct layer *l);
 /* That order: byte order of names, a directory before what is in it. */
 int layer_path_order(const char *a, const char *b);

@@ -58,6 +58,8 @@ static struct source_file *file_new(struct walk *w, const char *real, const stru
         .dev = st->st_dev,
         .ino = st->st_ino,
         .links = st->st_nlink};
+    if (f->type == TAR_FILE)
+        f->seen = arena_alloc(w->arena, sizeof(*f->seen));
     return f;
 }
 
@@ -438,20 +440,36 @@ static struct err read_digest(const struct source_item *item, const struct sourc
     return OK;
 }
 
-static struct err hash_content(const struct source_item *item, const struct source_file *f,
-                               struct sha256 *h) {
+struct err source_content(const struct source_item *item, const struct source_file *f,
+                          struct digest *ret) {
+    if (f->seen && f->seen->known) {
+        *ret = f->seen->content;
+        return OK;
+    }
     if (!item->root) {
-        hash_str(h, item->content);
+        digest_of(item->content, ret);
         return OK;
     }
     struct digests *known = item->root->digests;
     struct digest_stamp stamp = {f->dev, f->ino, f->size, f->mtime, f->ctime};
-    struct digest d;
-    if (!known || !digests_find(known, &stamp, &d)) {
-        TRY(read_digest(item, f, &d));
+    if (!known || !digests_find(known, &stamp, ret)) {
+        TRY(read_digest(item, f, ret));
         if (known)
-            digests_add(known, &stamp, &d);
+            digests_add(known, &stamp, ret);
     }
+    if (f->seen)
+        *f->seen = (struct source_seen){true, *ret};
+    return OK;
+}
+
+static struct err hash_content(const struct source_item *item, const struct source_file *f,
+                               struct sha256 *h) {
+    struct digest d;
+    if (!item->root) {
+        hash_str(h, item->content);
+        return OK;
+    }
+    TRY(source_content(item, f, &d));
     sha256_add(h, d.bytes, sizeof(d.bytes));
     return OK;
 }

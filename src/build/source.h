@@ -34,6 +34,11 @@ struct source_file {
     dev_t dev;
     ino_t ino;
     nlink_t links;
+    struct source_seen *seen; /* what was read of it; NULL: is not kept */
+};
+struct source_seen {
+    bool known;
+    struct digest content;
 };
 struct source_files VEC_BODY(struct source_file *);
 /* What one source (or one match of its pattern) is. */
@@ -64,6 +69,10 @@ struct err source_find_parents(const struct source_root *root, const char *path,
 void source_exclude(struct source_items *items, size_t first, const struct ignore *rules);
 /* A file with this name and content, 0644. */
 void source_doc(const char *name, struct str content, struct arena *a, struct source_items *ret);
+/* The digest of a regular file's content and attributes (of none: of nothing); it is read once at
+ * most. */
+struct err source_content(const struct source_item *item, const struct source_file *f,
+                          struct digest *ret);
 /* Opens a regular file of an item for reading. */
 struct err source_open(const struct source_root *root, const struct source_file *f, int *ret_fd);
 /* The extended attributes that travel in images, in order of names; in the arena but for the vec.

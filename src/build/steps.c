@@ -221,6 +221,31 @@ static void short_key(const struct step *t, const char *image, struct key *k) {
     key_end(k, text);
 }
 
+/* Which copy of the Dockerfile it is, from one build to the next. */
+static void copy_name(const struct step *t, char name[KEY_TEXT]) {
+    CLEAN_KEY struct key k = {0};
+    key_begin(&k, "stack", NULL);
+    key_addz(&k, t->stage->name ? t->stage->name : "");
+    key_add(&k, str_n(&t->stage->index, sizeof(t->stage->index)));
+    key_addz(&k, created_by(t));
+    key_end(&k, name);
+}
+
+static struct err run_copy(struct step *t, const char *key, char **ret_image) {
+    struct stacks *stacks = t->build->context->stacks;
+    struct copy *c = &t->copy;
+    char name[KEY_TEXT];
+    if (stacks) {
+        copy_name(t, name);
+        c->stack = true;
+        c->known = stacks_find(stacks, name);
+    }
+    TRY(AWAIT(t->build, copy_run(c, key, ret_image)));
+    if (stacks && c->whole)
+        stacks_put(stacks, name, c->whole, &c->marks);
+    return OK;
+}
+
 /* Items are there: by the content's key, or by doing it. *ret_hit: the cache had it. */
 static struct err copy_items(struct step *t, bool explained, char **ret_image, bool *ret_hit) {
     CLEAN_KEY struct key k = {0};
@@ -231,7 +256,7 @@ static struct err copy_items(struct step *t, bool explained, char **ret_image, b
         TRY(explain_step(t->build, t->stage, t->instr, &k, &t->copy.items, *ret_hit));
     if (*ret_image)
         return OK;
-    TRY(AWAIT(t->build, copy_run(&t->copy, k.text, ret_image)));
+    TRY(run_copy(t, k.text, ret_image));
     cache_note(t->build, k.text, *ret_image);
     return OK;
 }

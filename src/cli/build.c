@@ -170,6 +170,25 @@ static int check(const struct build_options *o, const char *context) {
     return warnings ? 1 : 0;
 }
 
+static bool wants_push(const struct build_options *o) {
+    bool push = o->push;
+    for (size_t i = 0; i < o->outputs.n; i++)
+        push |= build_output_pushes(o->outputs.items[i]);
+    return push;
+}
+
+static struct err push_all(struct invocation *in, bool quiet) {
+    const struct build_options *o = in->options;
+    for (size_t i = 0; i < o->tags.n; i++) {
+        CLEAN_CLIENT struct client *c = cli_connect(in);
+        if (!c)
+            return err_new(ERR_UNAVAILABLE, "corten: built, but not pushed");
+        TRYF(cli_push(in, c, &(struct cli_push){.name = o->tags.items[i], .quiet = quiet}),
+             "push '%s'", o->tags.items[i]);
+    }
+    return OK;
+}
+
 int build_run(struct invocation *in) {
     const struct build_options *o = in->options;
     CLEAN_BUILD_VIEW struct build_view v = {0};
@@ -184,6 +203,8 @@ int build_run(struct invocation *in) {
         return cli_usage(in, "--isolation '%s': want default", o->isolation);
     if (in->json && o->check)
         return cli_usage(in, "--json and --check exclude each other");
+    if (wants_push(o) && o->tags.n == 0)
+        return cli_usage(in, "--push needs a name: give --tag");
     if (o->check)
         return check(o, in->args[0]);
     struct err e = view_open(o, &v);
@@ -195,6 +216,8 @@ int build_run(struct invocation *in) {
         e = verify(o, &job, v.image, &status);
     if (!err_failed(e) && status == 0 && o->validate)
         e = build_validate(in, v.image, &o->tags);
+    if (!err_failed(e) && status == 0 && wants_push(o))
+        e = push_all(in, in->json || to_stdout || v.mode == VIEW_QUIET || v.mode == VIEW_JSON);
     if (err_failed(e))
         return cli_fail(e, 1);
     if (status == 0 && v.image && !to_stdout && (in->json || v.mode == VIEW_QUIET))

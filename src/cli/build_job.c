@@ -30,6 +30,8 @@ static const struct option_row build_rows[] = {
          "Secret for RUN --mount=type=secret"),
     LIST(O, ssh, 0, "ssh", "default|NAME[=SOCKET]", "SSH agent's socket for RUN --mount=type=ssh"),
     LIST(O, allow, 0, "allow", "ENTITLEMENT", "Allow network.host or security.insecure to RUN"),
+    LIST(O, annotations, 0, "annotation", "[manifest:]KEY=VALUE",
+         "Say something about the image in its manifest"),
     LIST(O, labels, 0, "label", "KEY=VALUE", "Set metadata for an image"),
     LIST(O, add_hosts, 0, "add-host", "HOST:IP", "Add a host to /etc/hosts of the steps"),
     LIST(O, ulimits, 0, "ulimit", "NAME=SOFT[:HARD]", "Limits of the steps"),
@@ -58,6 +60,7 @@ static const struct option_row build_rows[] = {
     FLAG(O, no_cache, 0, "no-cache", "Do not use cache when building the image"),
     FLAG(O, squash, 0, "squash", "All layers above the base as one"),
     FLAG(O, pull, 0, "pull", "Always attempt to pull a newer version of the image"),
+    FLAG(O, push, 0, "push", "Push all names of the result"),
     FLAG(O, load, 0, "load", "The result is an image of the daemon (it always is)"),
     FLAG(O, check, 0, "check", "Do not build: check the Dockerfile"),
     FLAG(O, explain, 0, "explain", "Say of each step that is not cached why"),
@@ -290,6 +293,20 @@ static struct err context_option(struct arena *a, const char *text, struct strma
     return OK;
 }
 
+static struct err annotation_option(struct arena *a, const char *text, struct strmap *ret) {
+    struct str key, value;
+    struct str rest = str_of(text);
+    if (str_starts(rest, STR("manifest:")))
+        rest = str_from(rest, strlen("manifest:"));
+    if (!str_cut(rest, '=', &key, &value) || key.len == 0)
+        return err_new(ERR_INVALID, "corten: --annotation '%s': KEY=VALUE is wanted", text);
+    if (str_find(key, ':') >= 0 || str_find(key, '[') >= 0)
+        return err_new(ERR_UNSUPPORTED,
+                       "corten: --annotation '%s': only the manifest can be annotated", text);
+    strmap_set(ret, a, arena_str(a, key), arena_str(a, value));
+    return OK;
+}
+
 static struct err grants(const struct build_options *o, struct arena *a, struct build_job *job) {
     for (size_t i = 0; i < o->secrets.n; i++)
         TRY(secret_option(a, o->secrets.items[i],
@@ -304,6 +321,8 @@ static struct err grants(const struct build_options *o, struct arena *a, struct 
             return err_new(ERR_INVALID, "corten: unknown entitlement '%s'", what);
         strs_add(&job->allow, a, what);
     }
+    for (size_t i = 0; i < o->annotations.n; i++)
+        TRY(annotation_option(a, o->annotations.items[i], &job->annotations));
     for (size_t i = 0; i < o->fresh.n; i++)
         strs_add(&job->fresh, a, o->fresh.items[i]);
     return build_cache_options(o, a, job);
@@ -311,9 +330,28 @@ static struct err grants(const struct build_options *o, struct arena *a, struct 
 
 /* --- outputs ------------------------------------------------------------------------------------
  */
+bool build_output_pushes(const char *text) {
+    struct str rest = str_of(text), one;
+    bool registry = false, image = false, push = false;
+    while (str_next(&rest, ',', &one)) {
+        registry |= str_eqz(one, "type=registry");
+        image |= str_eqz(one, "type=image");
+        push |= str_eqz(one, "push=true");
+    }
+    return registry || (image && push);
+}
+
+/* The result is an image of the daemon in any case. */
+static bool is_image_output(const char *text) {
+    return strcmp(text, "type=image") == 0 || strcmp(text, "type=image,push=true") == 0 ||
+           strcmp(text, "type=image,push=false") == 0 || strcmp(text, "type=registry") == 0;
+}
+
 static struct err output_option(struct arena *a, const char *text, struct build_job *job,
                                 bool *ret_stdout) {
     static const char *const types[] = {"local", "tar", "oci", "docker"};
+    if (is_image_output(text))
+        return OK;
     struct build_output *out = objs_add(&job->outputs, a, sizeof(*out));
     struct str rest = str_of(text), one, k, v;
     const char *dest = NULL;

@@ -5,12 +5,12 @@
 
 struct build_options {
     bool no_cache, pull, quiet, check, explain, verify, provenance, load, compress, rm, force_rm,
-        squash, disable_trust, validate;
+        squash, disable_trust, validate, push;
     const char *file, *target, *network, *iidfile, *platform, *progress, *metadata, *cgroup_parent,
         *cpuset_cpus, *cpuset_mems, *isolation;
     int64_t memory, memory_swap, shm_size, cpu_shares, cpu_period, cpu_quota;
     struct strv tags, build_args, labels, secrets, ssh, allow, outputs, contexts, fresh, add_hosts,
-        ulimits, cache_from, cache_to, security;
+        ulimits, annotations, cache_from, cache_to, security;
 };
 /* build.c: the command. */
 int build_run(struct invocation *in);
@@ -30,5 +30,7 @@ struct err build_origin(const struct build_options *o, const char *url, const ch
 /* build_validate.c: runs the image, has it validated, then names it. */
 struct err build_validate(struct invocation *in, const char *image, const struct strv *tags);
 
+/* Does an --output ask for a push (type=registry, type=image,push=true)? */
+bool build_output_pushes(const char *text);
 /* Everything in the arena; context is args[0]. *ret_stdout: an output goes to stdout. */
 struct err build_job_make(struct invocation *in, struct build_job *ret, bool *ret_stdout);

@@ -210,6 +210,12 @@ struct progress {
     char *aux_id; /* image id of the last aux */
 };
 struct err progress_show(void *arg, const struct api_message *m);
+/* image.c: pushes one name with the credentials of our configuration, and shows how it goes. */
+struct cli_push {
+    const char *name, *platform; /* platform NULL: the image's */
+    bool all_tags, quiet;
+};
+struct err cli_push(struct invocation *in, struct client *c, const struct cli_push *p);
 void progress_done(struct progress *p);
 
 /* format.c: rows by --format. */

@@ -138,11 +138,30 @@ static int pull_run(struct invocation *in) {
 
 static const struct option_row push_rows[] = {PULL_ROWS};
 
+struct err cli_push(struct invocation *in, struct client *c, const struct cli_push *p) {
+    CLEAN_BUF struct buf target = {0};
+    const char *repo, *tag, *auth = "";
+    cli_split_tag(p->name, &in->arena, &repo, &tag);
+    TRY(config_auth(in->config, p->name, &in->arena, &auth));
+    client_path(&target, "/images/", repo, "/push");
+    client_query(&target, "tag", *tag ? tag : p->all_tags ? NULL : "latest");
+    client_query(&target, "platform", p->platform);
+    struct progress shown = {.quiet = p->quiet, .tty = isatty(1)};
+    struct client_call call = {
+        .method = "POST",
+        .target = buf_cstr(&target),
+        .headers = arena_printf(&in->arena, "X-Registry-Auth: %s\r\n", *auth ? auth : "e30=")};
+    struct err e = client_begin(c, &call);
+    if (!err_failed(e))
+        e = client_messages(c, progress_show, &shown);
+    progress_done(&shown);
+    return e;
+}
+
 static int push_run(struct invocation *in) {
     const struct pull_options *o = in->options;
     CLEAN_CLIENT struct client *c = NULL;
-    CLEAN_BUF struct buf target = {0};
-    const char *repo, *tag, *auth = "";
+    const char *repo, *tag;
     cli_split_tag(in->args[0], &in->arena, &repo, &tag);
     if (!o->disable_trust)
         return cli_usage(in, "--disable-content-trust=false is not supported: there is no notary");
@@ -153,21 +172,11 @@ static int push_run(struct invocation *in) {
     bool quiet = o->quiet || in->json;
     if (!*tag && !o->all_tags && !quiet)
         printf("Using default tag: latest\n");
-    TRYF_STATUS(config_auth(in->config, in->args[0], &in->arena, &auth));
-    client_path(&target, "/images/", repo, "/push");
-    client_query(&target, "tag", *tag ? tag : o->all_tags ? NULL : "latest");
-    client_query(&target, "platform", o->platform);
-    struct progress p = {.quiet = quiet, .tty = isatty(1)};
-    struct client_call call = {
-        .method = "POST",
-        .target = buf_cstr(&target),
-        .headers = arena_printf(&in->arena, "X-Registry-Auth: %s\r\n", *auth ? auth : "e30=")};
-    struct err e = client_begin(c, &call);
-    if (!err_failed(e))
-        e = client_messages(c, progress_show, &p);
-    progress_done(&p);
-    if (err_failed(e))
-        return cli_fail(e, 1);
+    TRYF_STATUS(cli_push(in, c,
+                         &(struct cli_push){.name = in->args[0],
+                                            .platform = o->platform,
+                                            .all_tags = o->all_tags,
+                                            .quiet = quiet}));
     if (quiet)
         cli_say(in, "name", in->args[0]);
     return 0;

@@ -52,6 +52,8 @@ static bool path_known(const struct images *im, struct str path) {
     CLEAN_FREE char *base = str_dup(str_from(path, MIN(path.len, strlen("base/"))));
     if (str_starts(path, STR("layer/")))
         return layer_known(im, name);
+    if (str_starts(path, STR("stream/"))) /* its tar goes with a layer */
+        return layer_known(im, name + 1);
     if (str_starts(path, STR("base/"))) /* the bases of a layer; they go with it */
         return layer_known(im, base);
     if (str_starts(path, STR("ingest/")))
@@ -219,13 +221,15 @@ static void put_layers(struct check *k, struct json_out *o) {
     jo_arr(o);
     while (map_next(&k->images->layers, &it, NULL, &p)) {
         struct layer_fact *l = p;
-        if (l->suspect) /* is unpacked again at this moment */
+        if (layer_suspect(l)) /* is unpacked again at this moment */
             continue;
         l->pins++;
         vec_push(&k->layers, l);
         jo_obj(o);
         put_digest(o, "diff_id", &l->layer.diff_id);
         jo_kstr(o, "name", l->layer.name);
+        if (l->layer.base)
+            jo_kstr(o, "base", l->layer.base);
         if (l->blob)
             put_digest(o, "blob", &l->blob->digest);
         if (l->has_tree)
@@ -244,18 +248,17 @@ static void put_bases(struct check *k, struct json_out *o) {
     jo_arr(o);
     while (faccessat(k->images->root_fd, "base", F_OK, 0) == 0 &&
            (i = images_next(k->images, &it)) != NULL) {
-        const char *names[IMAGE_LAYERS_MAX];
+        const char *names[LAYER_DIRS_MAX];
         char path[ROOTFS_BASE_MAX];
-        for (size_t n = 0; n < i->layers_n; n++)
-            names[n] = i->layers[i->layers_n - 1 - n]->name;
-        if (i->layers_n == 0)
+        size_t dirs = layer_dirs(i, names);
+        if (dirs == 0)
             continue;
-        rootfs_base_path(names, i->layers_n, path);
+        rootfs_base_path(names, dirs, path);
         jo_obj(o);
         jo_kstr(o, "path", path);
         jo_key(o, "layers");
         jo_arr(o);
-        for (size_t n = 0; n < i->layers_n; n++)
+        for (size_t n = 0; n < dirs; n++)
             jo_strz(o, names[n]);
         jo_arr_end(o);
         jo_obj_end(o);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "image/check_tree.h"
 #include "image/rootfs_driver.h"
+#include "kernel/mount.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,10 +12,10 @@
 
 /* The layers applied to INGEST_TREE. */
 static struct err make_reference(struct check *k, const struct json *layers) {
-    const char *names[IMAGE_LAYERS_MAX];
+    const char *names[MOUNT_LAYERS_MAX];
     size_t n = json_len(layers);
     CLEAN_FD int to = -1;
-    if (n > IMAGE_LAYERS_MAX)
+    if (n > MOUNT_LAYERS_MAX)
         return err_new(ERR_INVALID, "base of too many layers");
     for (size_t i = 0; i < n; i++)
         names[i] = arena_str(&k->arena, json_str(json_at(layers, i)));
@@ -33,8 +34,8 @@ static struct err compare(struct check *k, const struct json *layers, const char
     bool there, reference;
     *ret_same = true;
     TRY(make_reference(k, layers));
-    TRY(check_tree_digest(k, k->in.dir_fd, INGEST_TREE, &want, &want_root, &reference));
-    CLEAN_ERR struct err e = check_tree_digest(k, k->in.root_fd, path, &got, &got_root, &there);
+    TRY(check_tree_digest(k, k->in.dir_fd, INGEST_TREE, "", &want, &want_root, &reference));
+    CLEAN_ERR struct err e = check_tree_digest(k, k->in.root_fd, path, "", &got, &got_root, &there);
     *ret_same = !err_failed(e) && (!there || digest_eq(&want, &got));
     return OK;
 }

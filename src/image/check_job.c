@@ -98,18 +98,20 @@ static struct err hash_write(void *arg, const void *p, size_t n) {
     return OK;
 }
 
-struct err check_tree_digest(struct check *k, int parent, const char *name, struct digest *ret,
-                             struct stat *ret_root, bool *ret_there) {
-    CLEAN_FD int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+struct err check_tree_digest(struct check *k, int parent, const char *name, const char *base,
+                             struct digest *ret, struct stat *ret_root, bool *ret_there) {
+    CLEAN_FD int own = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     struct tar_sink sink = {hash_write, h};
     struct layer_tar t;
-    if (dir < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) {
+    CLEAN_FD int dir = -1;
+    if (own < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) {
         *ret_there = false;
         return OK;
     }
-    if (dir < 0 || fstat(dir, ret_root) < 0)
+    if (own < 0 || fstat(own, ret_root) < 0)
         return err_errno(errno, "open layer directory");
+    TRY(layer_open(parent, name, base, &dir));
     TRY(layer_tar(dir, 0, &sink, &t));
     sha256_end(h, ret->bytes);
     k->doc.bytes += (int64_t)t.bytes;
@@ -142,7 +144,7 @@ static struct err restore(struct check *k, const char *name, bool there) {
 struct subject {
     struct digest diff_id, blob, tree;
     char diff_text[DIGEST_TEXT_MAX];
-    char name[16];
+    char name[16], base[16];
     bool has_blob, has_tree, used;
 };
 
@@ -164,8 +166,9 @@ static struct err compare_with_blob(struct check *k, const struct subject *s) {
                       arena_printf(&k->arena, "it is not the blob of layer %s", s->diff_text));
         return OK;
     }
-    TRY(check_tree_digest(k, k->in.dir_fd, INGEST_TREE, &want, &want_root, &ref));
-    CLEAN_ERR struct err e = check_tree_digest(k, k->in.layer_fd, s->name, &got, &got_root, &there);
+    TRY(check_tree_digest(k, k->in.dir_fd, INGEST_TREE, "", &want, &want_root, &ref));
+    CLEAN_ERR struct err e = check_tree_digest(k, k->in.layer_fd, s->name, s->base, &got, &got_root,
+                                               &there);
     bool same = !err_failed(e) && there && digest_eq(&want, &got) &&
                 want_root.st_mode == got_root.st_mode && want_root.st_uid == got_root.st_uid &&
                 want_root.st_gid == got_root.st_gid;
@@ -196,7 +199,8 @@ static struct err compare_alone(struct check *k, const struct subject *s) {
     struct digest got;
     struct stat root;
     bool there;
-    CLEAN_ERR struct err e = check_tree_digest(k, k->in.layer_fd, s->name, &got, &root, &there);
+    CLEAN_ERR struct err e = check_tree_digest(k, k->in.layer_fd, s->name, s->base, &got, &root,
+                                               &there);
     if (!err_failed(e) && there &&
         (digest_eq(&got, &s->diff_id) || (s->has_tree && digest_eq(&got, &s->tree))))
         return OK;
@@ -229,6 +233,8 @@ static struct err check_layer(struct check *k, const struct json *j) {
     if (!path_is_name(name) || name.len >= sizeof(s.name))
         return err_new(ERR_INVALID, "layer without a name");
     memcpy(s.name, name.p, name.len);
+    struct str base = json_str(json_get(j, "base"));
+    snprintf(s.base, sizeof(s.base), "%.*s", STR_ARG(base));
     TRY(digest_parse(json_str(json_get(j, "diff_id")), &s.diff_id));
     digest_text(&s.diff_id, s.diff_text);
     s.has_blob = blob.len > 0;
@@ -240,6 +246,7 @@ static struct err check_layer(struct check *k, const struct json *j) {
         TRY(digest_parse(tree, &s.tree));
     k->doc.layers++;
     know(k, mem_printf("layer/%s", s.name));
+    know(k, mem_printf("stream/%s", s.name));
     if (!s.has_blob || !map_get(&k->good, blob))
         return compare_alone(k, &s);
     struct err e = compare_with_blob(k, &s);
@@ -299,7 +306,8 @@ static struct err ask_about(struct check *k, char *const *paths, size_t n) {
 
 /* What may lie in the image directory itself. */
 static struct err list_top(struct check *k, struct strv *ret) {
-    static const char *const top[] = {"layer", "blob", "ingest", "base", "upload", GROUND_NAME};
+    static const char *const top[] = {"layer", "stream", "blob",     "ingest",
+                                      "base",  "upload", GROUND_NAME};
     CLEAN_FD int blob = openat(k->in.root_fd, "blob", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEAN_FD int base = openat(k->in.root_fd, "base",
                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -325,6 +333,10 @@ static struct err find_orphans(struct check *k) {
         return err_errno(errno, "open directory image/ingest");
     TRY(list_unknown(k, k->in.layer_fd, "layer/", &paths));
     TRY(list_unknown(k, ingest, "ingest/", &paths));
+    CLEAN_FD int stream = openat(k->in.root_fd, "stream",
+                                 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (stream >= 0)
+        TRY(list_unknown(k, stream, "stream/", &paths));
     CLEAN_FD int partial = openat(k->in.root_fd, "blob/partial",
                                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (partial >= 0)

@@ -20,7 +20,8 @@ struct check {
 struct store_problem *check_problem(struct check *k, const char *kind, const char *name,
                                     char *what);
 /* What a directory is, as one digest. *ret_there false: it is not there. */
-struct err check_tree_digest(struct check *k, int parent, const char *name, struct digest *ret,
-                             struct stat *ret_root, bool *ret_there);
+/* base: image/ingest.h, ingest_open_layer; "": none. */
+struct err check_tree_digest(struct check *k, int parent, const char *name, const char *base,
+                             struct digest *ret, struct stat *ret_root, bool *ret_there);
 /* check_base.c: one of args.bases. */
 struct err check_base(struct check *k, const struct json *j);

@@ -8,6 +8,7 @@
 #include "image/compose.h"
 #include "image/ingest.h"
 #include "image/jobs.h"
+#include "image/stack.h"
 #include "kernel/beneath.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -155,11 +156,19 @@ static struct err copy_upper(struct ingest *in, const char *name, struct ingest_
 static struct err unpack_tar(struct ingest *in, struct ingest_layer *l, uint64_t *ret_entries) {
     if (!in->body && in->extra_n == 0)
         return err_new(ERR_INVALID, "image commit without its archive");
+    struct stack_keep keep;
     CLEAN_STREAM struct stream *s = in->body ? ingest_body(in) : stream_fd(in->extra[0]);
     /* A step of a build is read again far more often than it is sent anywhere: its compressed form
      * is made when somebody asks for it. */
     bool step = json_bool(json_get(in->args, "step"), false);
-    return ingest_fill_unknown(in, l, INGEST_TREE, s, !step, ret_entries);
+    if (!json_bool(json_get(in->args, "keep"), false))
+        return ingest_fill_unknown(in, l, INGEST_TREE, s, !step, ret_entries);
+    struct stream *from = TAKE(s);
+    TRY(stack_keep_begin(in, &keep, from));
+    s = &keep.s;
+    TRY(ingest_fill_unknown(in, l, INGEST_TREE, s, !step, ret_entries));
+    stack_keep_end(in, &keep, *ret_entries, l);
+    return OK;
 }
 
 /* What was unpacked to the ingest directory goes to its place. */
@@ -171,6 +180,11 @@ static struct err take_tree(struct ingest *in, struct ingest_layer *l, uint64_t 
     return ingest_place_blobs(in, l, 1);
 }
 
+/* The image whose topmost layer it is stacked on comes after the parent. */
+static bool is_stacked(const struct ingest *in) {
+    return json_get(in->args, "base") != NULL;
+}
+
 static struct err commit_layer(struct ingest *in, struct ingest_layer *l, uint64_t *ret_entries) {
     CLEAN_FREE
     char *upper = str_dup(ingest_arg(in, "upper"));
@@ -178,6 +192,8 @@ static struct err commit_layer(struct ingest *in, struct ingest_layer *l, uint64
         return adopt_upper(in, upper, l, ret_entries);
     if (upper[0])
         TRY(copy_upper(in, upper, l, ret_entries));
+    else if (is_stacked(in))
+        TRY(stack_fill(in, l, ret_entries));
     else
         TRY(unpack_tar(in, l, ret_entries));
     return take_tree(in, l, *ret_entries);
@@ -190,7 +206,7 @@ static bool is_like(const struct ingest *in) {
     return json_bool(json_get(in->args, "like"), false);
 }
 static bool has_parent(const struct ingest *in) {
-    return ingest_images_n(in) > is_like(in);
+    return ingest_images_n(in) > (size_t)is_like(in) + is_stacked(in);
 }
 
 struct diff_ids VEC_BODY(struct digest);
@@ -269,6 +285,12 @@ static struct err commit_image(struct ingest *in, struct ingest_layer *layer,
     TRY(commit_tags(in, &a, &k));
     if (layer && json_bool(json_get(in->args, "durable"), false) && syncfs(in->layer_fd) < 0)
         return err_errno(errno, "syncfs");
+    struct str annotations = ingest_arg(in, "annotations");
+    struct oci_annotations said;
+    if (annotations.len) {
+        TRY(oci_annotations_parse(annotations, &a, &said));
+        k.annotations = &said;
+    }
     k.config = buf_str(&config);
     k.parent = has_parent(in) ? &parent.id : NULL;
     char name[REFERENCE_TEXT_MAX];

@@ -7,7 +7,9 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "http/body.h"
+#include "image/ingest.h"
 #include "image/tree.h"
+#include "kernel/mount.h"
 #include "kernel/xattr.h"
 #include "spec/corten_explain.h"
 #include <dirent.h>
@@ -19,7 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LAYERS_MAX 127
 #define DEPTH_MAX 512
 #define NODES_MAX 5000000u
 #define OPAQUE "trusted.overlay.opaque"
@@ -194,21 +195,27 @@ static struct err walk(struct explain *x, int fd, struct node *dir, int depth) {
 
 static struct err explain(struct explain *x) {
     const struct json *names = json_get(x->args, "layers"), *made = json_get(x->args, "made");
+    const struct json *below_list = json_get(x->args, "below");
     x->n = json_len(names);
-    if (x->n > LAYERS_MAX)
-        return err_new(ERR_INVALID, "more than %d layers", LAYERS_MAX);
+    if (x->n > MOUNT_LAYERS_MAX)
+        return err_new(ERR_INVALID, "more than %d layers", MOUNT_LAYERS_MAX);
     x->layers = arena_array(&x->arena, x->n + 1, sizeof *x->layers);
     x->root = node_new(x, NULL, "");
-    for (size_t i = 0; i < x->n; i++) { /* the list is top first */
-        const char *name = arena_str(&x->arena, json_str(json_at(names, x->n - 1 - i)));
+    size_t i = 0, left = x->n; /* the list is top first */
+    for (; left > 0; i++) {
+        /* What a stacked layer lies on follows it in the list: the two are read as one. */
+        bool below = left > 1 && json_bool(json_at(below_list, left - 1), false);
+        struct str base = below ? json_str(json_at(names, --left)) : STR("");
+        struct str name = json_str(json_at(names, --left));
+        int fd = -1;
         x->now = (int)i;
         x->layers[i].made_by = arena_str(&x->arena, json_str(json_at(made, i)));
-        int fd = openat(x->layers_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-            return err_errno(errno, "open layer %zu", i + 1);
+        TRYF(layer_open(x->layers_fd, arena_str(&x->arena, name), arena_str(&x->arena, base), &fd),
+             "layer %zu", i + 1);
         TRY(walk(x, fd, x->root, 0));
         map_done(&x->links);
     }
+    x->n = i;
     return OK;
 }
 

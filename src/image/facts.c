@@ -18,6 +18,29 @@ struct layer_fact *layer_fact_new(int64_t row, const struct digest *diff_id) {
     return l;
 }
 
+void layer_fact_stack(struct layer_fact *l, struct layer_fact *base, uint64_t own,
+                      uint64_t stream) {
+    l->base = base;
+    l->own = own;
+    l->stream = stream;
+    l->layer.base = base ? base->layer.name : NULL;
+    l->layer.disk = (base ? own : l->layer.size) + stream;
+}
+
+bool layer_suspect(const struct layer_fact *l) {
+    return l->suspect || (l->base && l->base->suspect);
+}
+
+size_t layer_dirs(const struct image *i, const char **names) {
+    size_t n = 0;
+    for (size_t k = i->layers_n; k-- > 0;) {
+        names[n++] = i->layers[k]->name;
+        if (i->layers[k]->base)
+            names[n++] = i->layers[k]->base;
+    }
+    return n;
+}
+
 struct image_fact *image_fact_new(struct images *im, const struct digest *id, char *config_text,
                                   size_t config_len, struct layer **layers, size_t layers_n) {
     struct image_fact *f = NEW(struct image_fact);
@@ -161,7 +184,7 @@ void images_usage(const struct images *im, uint64_t *ret_layers, uint64_t *ret_b
     void *p;
     *ret_layers = *ret_blobs = 0;
     while (map_next(&im->layers, &it, NULL, &p))
-        *ret_layers += ((struct layer_fact *)p)->layer.size;
+        *ret_layers += ((struct layer_fact *)p)->layer.disk;
     it = 0;
     while (map_next(&im->blobs, &it, NULL, &p))
         *ret_blobs += ((struct blob *)p)->state == ROW_PRESENT   ? ((struct blob *)p)->size
@@ -185,19 +208,18 @@ struct bus *images_events(struct images *im) {
 
 struct err image_layer_names(const struct image *i, struct arena *a, const char *const **ret_names,
                              size_t *ret_n) {
-    const char **names = arena_array(a, i->layers_n + 1, sizeof(*names));
+    const char **names = arena_array(a, 2 * i->layers_n + 1, sizeof(*names));
     if (i->artifact)
         return err_new(ERR_INVALID, "%s is an artifact, not an image", i->id_text);
-    for (size_t n = 0; n < i->layers_n; n++) {
-        struct layer *l = i->layers[i->layers_n - 1 - n];
-        if (layer_fact_of(l)->suspect)
+    for (size_t n = 0; n < i->layers_n; n++)
+        if (layer_suspect(layer_fact_of(i->layers[n])))
             return err_new(
                 ERR_UNAVAILABLE,
                 "image %.19s is being restored after an unclean shutdown, try again later",
                 i->id_text);
-        names[n] = arena_strz(a, l->name);
-    }
+    *ret_n = layer_dirs(i, names);
+    for (size_t n = 0; n < *ret_n; n++)
+        names[n] = arena_strz(a, names[n]);
     *ret_names = names;
-    *ret_n = i->layers_n;
     return OK;
 }

@@ -17,9 +17,13 @@ struct layer_fact {
     enum row_state state;
     bool suspect; /* unsynced before an unclean boot: being rebuilt */
     bool unsynced;
-    bool has_tree; /* tree: the digest that its directory was proved to have (check.c) */
+    struct layer_fact *base; /* it is stacked on; counted in its refs once this one is present */
+    uint64_t own;            /* bytes of its own directory, when stacked */
+    uint64_t stream;         /* bytes of its file in stream/; 0: there is none */
+    bool has_tree;           /* tree: the digest that its directory was proved to have (check.c) */
     struct digest tree;
-    unsigned refs;     /* images, hidden ones too */
+    unsigned refs;     /* images, hidden ones too, and layers that are stacked on it */
+    unsigned stacked;  /* the latter */
     unsigned pins;     /* jobs */
     struct blob *blob; /* its bytes as a tar, or NULL */
 };
@@ -117,6 +121,20 @@ static inline struct str digest_key(const struct digest *d) {
  * ------------------------------------------------------------------------- */
 /* Layer with its directory name made from row. */
 struct layer_fact *layer_fact_new(int64_t row, const struct digest *diff_id);
+/* It is present: its base stays as long. */
+static inline void layer_fact_hold_base(struct layer_fact *l) {
+    if (!l->base)
+        return;
+    l->base->refs++;
+    l->base->stacked++;
+}
+/* Says what its own directory and its stream weigh; base NULL: it is not stacked. */
+void layer_fact_stack(struct layer_fact *l, struct layer_fact *base, uint64_t own, uint64_t stream);
+/* Is what it consists of being restored? */
+bool layer_suspect(const struct layer_fact *l);
+/* The directories of all layers of the image, top first; names has room for LAYER_DIRS_MAX. */
+#define LAYER_DIRS_MAX (2 * IMAGE_LAYERS_MAX)
+size_t layer_dirs(const struct image *i, const char **names);
 /* An image with its layers (refs are counted); takes config_text over. Not yet in the index. */
 struct image_fact *image_fact_new(struct images *im, const struct digest *id, char *config_text,
                                   size_t config_len, struct layer **layers, size_t layers_n);
@@ -214,6 +232,8 @@ bool reaper_has(const struct images *im, const char *layer, const char *ingest);
 /* Queues what is marked ROW_REMOVING already; takes l / b over. */
 void reap_layer(struct images *im, struct layer_fact *l);
 void reap_blob(struct images *im, struct blob *b);
+/* The tar that was kept of a layer. */
+void reap_stream(struct images *im, const struct layer_fact *l);
 /* A part of a blob that is there as a whole. */
 void reap_partial(struct images *im, const struct digest *d);
 /* A directory below ingest/. */

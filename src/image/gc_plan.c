@@ -31,7 +31,7 @@ struct plan {
 };
 
 static uint64_t layer_bytes(const struct layer_fact *l) {
-    return l->layer.size + (l->blob ? l->blob->size : 0);
+    return l->layer.disk + (l->blob ? l->blob->size : 0);
 }
 
 uint64_t gc_used(const struct images *im) {
@@ -122,8 +122,11 @@ static uint64_t frees(const struct plan *p, const struct image *i) {
     uint64_t n = i->artifact ? i->size : 0;
     for (size_t k = 0; k < i->layers_n; k++) {
         const struct layer_fact *l = layer_fact_of(i->layers[k]);
-        if (count_of(&p->refs, l, l->refs) == 1)
-            n += layer_bytes(l);
+        if (count_of(&p->refs, l, l->refs) != 1)
+            continue;
+        n += layer_bytes(l);
+        if (l->base && count_of(&p->refs, l->base, l->base->refs) == 1)
+            n += layer_bytes(l->base);
     }
     return n;
 }
@@ -182,7 +185,10 @@ static void take(struct plan *p, struct candidate *c, const char *reason) {
     c->gone = true;
     for (size_t k = 0; k < i->layers_n; k++) {
         const struct layer_fact *l = layer_fact_of(i->layers[k]);
-        count_set(&p->refs, l, count_of(&p->refs, l, l->refs) - 1);
+        uintptr_t left = count_of(&p->refs, l, l->refs) - 1;
+        count_set(&p->refs, l, left);
+        if (left == 0 && l->base)
+            count_set(&p->refs, l->base, count_of(&p->refs, l->base, l->base->refs) - 1);
     }
     if (i->parent)
         count_set(&p->children, i->parent,

@@ -8,8 +8,17 @@
  *     <data-root>/image/blob/partial/<hex>      what came of a layer whose pull was cut
  *     <data-root>/image/layer/<row>/            one unpacked layer each: the tree itself, with
  *                                               overlay whiteouts (char 0:0,
- * trusted.overlay.opaque) <data-root>/image/ingest/<job>/           what a job writes before its
- * digest is known volatile: the index of all of it, in memory, on the loop; who holds what.
+ *                                               trusted.overlay.opaque)
+ *     <data-root>/image/stream/<row>            the tar of a layer of many files that a build
+ *                                               copied: a later one may be stacked on it
+ *     <data-root>/image/ingest/<job>/           what a job writes before its digest is known
+ *   volatile: the index of all of it, in memory, on the loop; who holds what.
+ *
+ *   Stacked layers: a build's layer that has all the paths of an earlier one and differs in a few
+ * files holds only these in its directory; the earlier one's, its base, lies below it (never
+ * deeper than that). Whoever mounts or reads a layer takes the two as one; diff id, size and blob
+ * are those of the whole. A base stays as long as a layer is stacked on it. docs/decisions/0008.
+ *
  *   Everything is registered in the store before it is created: a layer's row is `pending` while
  * its directory grows, a blob's while its file is renamed into place; the rows turn `present` in
  * the same durable transaction that makes the image visible. On start, pending rows are undone and
@@ -87,8 +96,10 @@ void images_close(struct images *im);
 /* One unpacked layer; shared by images with the same diff id. Read-only outside image/. */
 struct layer {
     struct digest diff_id;
-    char name[16]; /* directory below images_layers_dirfd */
-    uint64_t size; /* bytes of its files */
+    char name[16];    /* directory below images_layers_dirfd */
+    uint64_t size;    /* bytes of its files */
+    const char *base; /* NULL, or the directory that lies below its own: it is stacked */
+    uint64_t disk;    /* bytes that go with it: of its own directory and of its stream */
 };
 /* A tag or a digest by which an image is known. */
 struct image_tag {
@@ -264,11 +275,15 @@ struct image_commit {
      * with step only that counts, the rest is left out. */
     bool step;
     struct str document;
+    struct image *base; /* with step and a body: the layer is stacked on the topmost of this one, as
+                         * spec/corten_build.h says. ERR_CONFLICT: it cannot be */
+    bool keep_stream;   /* with step and a body: others may be stacked on it */
     const char *cache_key; /* recorded for the result in the same transaction; NULL: none */
     /* Else the image's config document: `config` is the JSON of its inner "config" object; the rest
      * (created, history, rootfs, architecture and os of the parent or this machine) is filled in.
      */
     struct str config;
+    struct str annotations; /* JSON of spec/oci_annotations.h, checked; empty: none */
     const char *author, *comment, *created_by; /* NULL allowed */
     int64_t created;                           /* wall ns; 0: now */
     const struct reference *tags;

@@ -254,8 +254,10 @@ struct err ingest_reserve(struct ingest *in, struct ingest_layer *layers, size_t
 }
 
 static void put_layer_done(struct buf *body, const struct ingest_layer *l) {
-    struct layer_record r = {.size = l->size};
+    struct layer_record r = {
+        .size = l->size, .stacked = l->base[0] != '\0', .own = l->own, .stream = l->stream};
     memcpy(r.diff_id, l->diff_id.bytes, sizeof(r.diff_id));
+    memcpy(r.base, l->base_id.bytes, sizeof(r.base));
     msg_put(body, TAG_LAYER_DONE, str_n(&r, sizeof(r)));
 }
 
@@ -300,7 +302,9 @@ static struct err described_layer(const struct json *j, struct arena *a, struct 
     TRY(digest_parse(json_str(json_get(j, "diff_id")), &ret->diff_id));
     struct str name = json_str(json_get(j, "name")), blob = json_str(json_get(j, "blob"));
     struct str source = json_str(json_get(j, "source"));
+    struct str base = json_str(json_get(j, "base"));
     snprintf(ret->name, sizeof(ret->name), "%.*s", STR_ARG(name));
+    snprintf(ret->base, sizeof(ret->base), "%.*s", STR_ARG(base));
     ret->have = true;
     json_u64(json_get(j, "size"), &ret->size);
     if (blob.len == 0)
@@ -341,6 +345,9 @@ struct err ingest_image(const struct ingest *in, size_t i, struct arena *a,
     ret->layers = arena_array(a, ret->layers_n + 1, sizeof(*ret->layers));
     for (size_t n = 0; n < ret->layers_n; n++)
         TRY(described_layer(json_at(layers, n), a, &ret->layers[n]));
+    struct str annotations = json_str(json_get(j, "annotations"));
+    if (annotations.len)
+        TRY(oci_annotations_parse(annotations, a, &ret->annotations));
     TRY(described_documents(json_get(j, "documents"), a, ret));
     for (size_t n = 0; n < json_len(tags); n++)
         strs_add(&ret->tags, a, arena_str(a, json_str(json_at(tags, n))));

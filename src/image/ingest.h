@@ -8,6 +8,7 @@
  * Tests: test/unit/image/jobs.c drives the jobs over a daemon's side of its own.
  */
 #pragma once
+#include "archive/extract.h"
 #include "archive/inflate.h"
 #include "base/json.h"
 #include "base/vec.h"
@@ -21,9 +22,14 @@
 struct ingest_layer {
     struct digest diff_id;
     bool have;     /* the store has it unpacked */
-    char name[16]; /* else: directory to fill */
-    uint64_t size; /* of its files, once filled */
-    bool has_blob; /* its bytes as a tar: */
+    char name[16]; /* else: directory to fill; of a described image: where it is */
+    char base[16]; /* the directory that lies below that one (image.h, "stacked"); "": none */
+    struct digest base_id; /* diff id of the layer whose that is, for a commit */
+    uint64_t own;          /* when stacked: bytes of the files in its own directory */
+    uint64_t stream;       /* bytes of what goes to stream/ with it; 0: nothing does */
+    char stream_file[32];  /* then: file of the ingest directory */
+    uint64_t size;         /* of its files, once filled */
+    bool has_blob;         /* its bytes as a tar: */
     struct digest blob;
     uint64_t blob_size;
     enum compression compression;
@@ -111,8 +117,17 @@ struct err ingest_fill(const struct ingest *in, struct ingest_layer *l, struct s
 #define INGEST_TREE "tree"
 struct err ingest_fill_unknown(struct ingest *in, struct ingest_layer *l, const char *tree,
                                struct stream *tar, bool compress, uint64_t *ret_entries);
-/* Renames a finished directory to the reserved place; does nothing when the store has the layer. */
+/* Only unpacks a layer's tar to `tree` in the ingest directory. */
+struct err ingest_unpack(struct ingest *in, const char *tree, struct stream *tar,
+                         struct extracted *ret);
+/* Renames a finished directory to the reserved place, and the stream; does nothing when the store
+ * has the layer. */
 struct err ingest_adopt(struct ingest *in, struct ingest_layer *l, int dirfd, const char *name);
+/* Opens a layer's directory for reading; one that is stacked as a mount of the two (nobody else
+ * sees it, it goes with the descriptor). */
+struct err ingest_open_layer(const struct ingest *in, const char *name, const char *base,
+                             int *ret_fd);
+struct err layer_open(int layers_fd, const char *name, const char *base, int *ret_fd);
 /* Runs the ingest files of reserved, missing blobs into place: fsync, rename, fsync. */
 struct err ingest_place_blobs(struct ingest *in, struct ingest_layer *layers, size_t n);
 struct err ingest_place_documents(struct ingest *in, const struct ingest_documents *docs);
@@ -192,6 +207,7 @@ struct ingest_image {
     struct ingest_layer *layers; /* have; bottom first */
     size_t layers_n;
     struct strs tags;                        /* canonical text */
+    struct oci_annotations annotations;      /* for a manifest that is made for it */
     const struct ingest_document *documents; /* have; oldest first */
     size_t documents_n;
 };

@@ -166,9 +166,23 @@ struct err ingest_fill_unknown(struct ingest *in, struct ingest_layer *l, const 
     return d ? finish_blob(d, l) : OK;
 }
 
+struct err ingest_unpack(struct ingest *in, const char *tree, struct stream *tar,
+                         struct extracted *ret) {
+    return unpack_into(in->dir_fd, tree, tar, NULL, NULL, ret);
+}
+
+static struct err adopt_stream(struct ingest *in, const struct ingest_layer *l) {
+    char path[32];
+    snprintf(path, sizeof(path), "stream/%s", l->name);
+    if (l->stream && renameat(in->dir_fd, l->stream_file, in->root_fd, path) < 0)
+        return err_errno(errno, "move the layer's tar into place");
+    return OK;
+}
+
 struct err ingest_adopt(struct ingest *in, struct ingest_layer *l, int dirfd, const char *name) {
     if (l->have)
         return OK;
+    TRY(adopt_stream(in, l));
     if (renameat(dirfd, name, in->layer_fd, l->name) == 0)
         return OK;
     if (errno != ENOTEMPTY && errno != EEXIST)
@@ -284,9 +298,7 @@ static struct err pack_layer(struct ingest *in, struct ingest_layer *l, int fd) 
     struct pack k = {d, h};
     struct tar_sink sink = {pack_write, &k};
     struct layer_tar t;
-    dir = openat(in->layer_fd, l->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (dir < 0)
-        return err_errno(errno, "open layer directory");
+    TRY(ingest_open_layer(in, l->name, l->base, &dir));
     TRY(layer_tar(dir, 0, &sink, &t));
     struct digest got;
     sha256_end(h, got.bytes);

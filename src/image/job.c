@@ -159,6 +159,8 @@ static void describe_layer(struct json_out *o, const struct layer *layer) {
     jo_obj(o);
     jo_kstr(o, "diff_id", digest_text(&layer->diff_id, text));
     jo_kstr(o, "name", layer->name);
+    if (layer->base)
+        jo_kstr(o, "base", layer->base);
     jo_ki64(o, "size", (int64_t)layer->size);
     if (l->blob) {
         jo_kstr(o, "blob", digest_text(&l->blob->digest, text));
@@ -177,6 +179,8 @@ static void describe_image(struct json_out *o, const struct image *i) {
     jo_key(o, "config");
     jo_str(o, i->config_text);
     jo_kbool(o, "artifact", i->artifact != NULL);
+    if (fact_of_const(i)->annotations_text)
+        jo_kstr(o, "annotations", fact_of_const(i)->annotations_text);
     jo_key(o, "layers");
     jo_arr(o);
     for (size_t n = 0; n < i->layers_n; n++)

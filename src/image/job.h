@@ -30,7 +30,7 @@ struct image_job_new {
     struct str args;           /* inside of a JSON object */
     struct http_taken *client; /* consumed */
     bool body, resumable;
-    bool lazy; /* a step of a build: made again when a power cut takes it */
+    bool lazy;                   /* a step of a build: made again when a power cut takes it */
     struct image *const *images; /* described in args.images, pinned while the job runs */
     size_t images_n;
     const int *fds; /* borrowed */

@@ -28,12 +28,20 @@ static struct err load_layer(void *arg, struct store_row *r) {
     l->unsynced = boot != NULL;
     l->suspect = boot && strcmp(boot, im->boot_id) != 0;
     l->has_tree = row_digest(r, 5, &l->tree);
+    struct str below = row_blob(r, 6);
+    struct layer_fact *base = below.len ? map_get(&im->layers, below) : NULL;
+    layer_fact_stack(l, base, (uint64_t)row_int(r, 7), (uint64_t)row_int(r, 8));
+    if (below.len && !base && state == ROW_PRESENT) {
+        log_error("layer row %lld has lost what it was stacked on", (long long)row);
+        state = ROW_REMOVING;
+    }
     if (state != ROW_PRESENT || map_get(&im->layers, digest_key(&diff_id))) {
         l->state = ROW_REMOVING; /* pending ones belonged to a job of the last daemon */
         reap_layer(im, l);
         return OK;
     }
     l->state = ROW_PRESENT;
+    layer_fact_hold_base(l);
     map_set(&im->layers, digest_key(&diff_id), l);
     return OK;
 }
@@ -154,7 +162,9 @@ struct err facts_load(struct images *im) {
         struct err (*row)(void *arg, struct store_row *r);
     } tables[] = {
         {"SELECT seq FROM sqlite_sequence WHERE name = 'layer'", load_sequence},
-        {"SELECT id, diff_id, size, state, unsynced, tree FROM layer ORDER BY id", load_layer},
+        {"SELECT id, diff_id, size, state, unsynced, tree, base, own, "
+         "stream FROM layer ORDER BY id",
+         load_layer},
         {"SELECT digest, diff_id, size, compression, state, source, since FROM blob", load_blob},
         {"SELECT id, config, layers, created, parent, tagged_at, removed, used_at, "
          "artifact, annotations FROM image",

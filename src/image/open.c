@@ -33,6 +33,9 @@ static struct err open_dirs(struct images *im) {
     CLEAN_FREE
     char *partial = path_join(root, "blob/partial");
     TRY(dir_make(partial, 0700));
+    CLEAN_FREE
+    char *stream = path_join(root, "stream");
+    TRY(dir_make(stream, 0700));
     return open_below(root, "ingest", &im->ingest_fd);
 }
 
@@ -78,9 +81,11 @@ struct err images_size_check(const struct images *im) {
 char *image_layer_paths(const struct image *i, size_t skip, struct arena *a) {
     const struct images *im = fact_of_const(i)->images;
     CLEAN_BUF struct buf out = {0};
-    for (size_t n = skip; n < i->layers_n; n++)
-        buf_addf(&out, "%s%s/image/layer/%s", out.len ? ":" : "", im->data_root,
-                 i->layers[i->layers_n - 1 - n]->name);
+    const char *names[LAYER_DIRS_MAX];
+    size_t dirs = layer_dirs(i, names);
+    size_t above = skip && i->layers_n && i->layers[i->layers_n - 1]->base ? skip + 1 : skip;
+    for (size_t n = above; n < dirs; n++)
+        buf_addf(&out, "%s%s/image/layer/%s", out.len ? ":" : "", im->data_root, names[n]);
     return arena_str(a, buf_str(&out));
 }
 

@@ -66,5 +66,9 @@ struct document_record {
 };
 struct layer_record {
     unsigned char diff_id[32];
-    uint64_t size; /* bytes of file data */
+    uint64_t size;          /* bytes of file data */
+    uint64_t stacked;       /* 1: its directory lies on that of the layer `base` */
+    uint64_t own;           /* bytes of file data in its own directory, then */
+    uint64_t stream;        /* bytes of its file in stream/; 0: none */
+    unsigned char base[32]; /* diff id */
 };

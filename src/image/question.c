@@ -184,6 +184,19 @@ static struct layer_fact *find_layer(struct question *q, struct str diff_id) {
     return l ? l : job_pending(q->job, diff_id);
 }
 
+static struct err commit_layer(struct question *q, struct layer_fact *l,
+                               const struct layer_record *r, struct store_txn *t) {
+    struct str below = r->stacked ? str_n(r->base, SHA256_SIZE) : STR_NONE;
+    struct layer_fact *base = r->stacked ? map_get(&q->change.images->layers, below) : NULL;
+    if (r->stacked && (!base || base->base || base->suspect))
+        return err_new(ERR_CONFLICT, "what the layer is stacked on is not there");
+    l->layer.size = r->size;
+    layer_fact_stack(l, base, r->own, r->stream);
+    store_add(t, "UPDATE layer SET state = 1, size = ?, base = ?, own = ?, stream = ? WHERE id = ?",
+              "ibiii", (int64_t)r->size, below, (int64_t)r->own, (int64_t)r->stream, l->row);
+    return OK;
+}
+
 static struct err commit_layers(struct question *q, struct store_txn *t) {
     struct str rest = buf_str(&q->body), value;
     uint16_t tag;
@@ -195,10 +208,8 @@ static struct err commit_layers(struct question *q, struct store_txn *t) {
         struct layer_fact *l = job_pending(q->job, str_n(r.diff_id, SHA256_SIZE));
         if (!l || map_get(&q->change.images->layers, str_n(r.diff_id, SHA256_SIZE)))
             continue; /* somebody else brought it meanwhile: this copy goes with the job */
-        l->layer.size = r.size;
+        TRY(commit_layer(q, l, &r, t));
         vec_push(&q->new_layers, l);
-        store_add(t, "UPDATE layer SET state = 1, size = ? WHERE id = ?", "ii", (int64_t)r.size,
-                  l->row);
     }
     for (size_t i = 0; i < q->config.rootfs.diff_ids.n; i++) {
         struct digest d;
@@ -319,6 +330,7 @@ static void apply_layers(struct question *q) {
                 vec_remove(&j->pending, k);
         l->state = ROW_PRESENT;
         l->unsynced = true;
+        layer_fact_hold_base(l);
         map_set(&im->layers, digest_key(&l->layer.diff_id), l);
         pin_layer(j, l);
     }

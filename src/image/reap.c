@@ -120,6 +120,9 @@ static struct err batch_work(void *arg) {
     for (size_t i = 0; i < b->layers.n; i++) {
         TRYF(rootfs_drop_bases(b->layer_fd, b->layers.items[i]->layer.name), "remove bases");
         TRYF(dir_remove(b->layer_fd, b->layers.items[i]->layer.name), "remove layer");
+        snprintf(path, sizeof(path), "../stream/%s", b->layers.items[i]->layer.name);
+        if (unlinkat(b->layer_fd, path, 0) < 0 && errno != ENOENT)
+            return err_errno(errno, "remove the tar of layer %s", path + 10);
     }
     return sync_removed(b);
 }
@@ -212,6 +215,12 @@ void reap_partial(struct images *im, const struct digest *d) {
     strv_add(&next_batch(im)->partials, path);
 }
 
+void reap_stream(struct images *im, const struct layer_fact *l) {
+    char path[48];
+    snprintf(path, sizeof(path), "../../stream/%s", l->layer.name);
+    strv_add(&next_batch(im)->partials, path);
+}
+
 void reap_ingest(struct images *im, const char *name) {
     strv_add(&next_batch(im)->ingests, name);
 }
@@ -269,6 +278,7 @@ struct collect {
     struct change change;
     VEC(struct layer_fact *) layers;
     VEC(struct digest) documents;
+    VEC(struct digest) streams; /* diff ids of layers whose tar nobody can ask for any more */
 };
 
 static bool document_unused(const struct blob *b) {
@@ -278,6 +288,11 @@ static bool document_unused(const struct blob *b) {
 
 static bool layer_unused(const struct layer_fact *l) {
     return l->refs == 0 && l->pins == 0 && (!l->blob || l->blob->pins == 0);
+}
+
+/* A new layer is stacked on the layer of an image; what only lies below others is no image's. */
+static bool stream_unused(const struct layer_fact *l) {
+    return l->stream && l->refs == l->stacked && l->pins == 0;
 }
 
 /* The blob of a layer that goes; an artifact may be made of it as well. */
@@ -295,6 +310,10 @@ static struct err collect_build(struct change *c, struct store_txn *t) {
     void *p;
     while (map_next(&c->images->layers, &it, NULL, &p)) {
         struct layer_fact *l = p;
+        if (!layer_unused(l) && stream_unused(l)) {
+            vec_push(&o->streams, l->layer.diff_id);
+            store_add(t, "UPDATE layer SET stream = 0 WHERE id = ?", "i", l->row);
+        }
         if (!layer_unused(l))
             continue;
         vec_push(&o->layers, l);
@@ -329,6 +348,17 @@ static void collect_documents(struct images *im, struct collect *o) {
     }
 }
 
+/* A job that asked for one of them meanwhile finds it gone, and says so. */
+static void collect_streams(struct images *im, struct collect *o) {
+    for (size_t i = 0; i < o->streams.n; i++) {
+        struct layer_fact *l = map_get(&im->layers, digest_key(&o->streams.items[i]));
+        if (!l || l->stream == 0)
+            continue;
+        layer_fact_stack(l, l->base, l->own, 0);
+        reap_stream(im, l);
+    }
+}
+
 static void collect_blob(struct images *im, struct blob *b) {
     map_del(&im->blob_of, digest_key(&b->diff_id));
     if (b->docs == 0) {
@@ -357,7 +387,7 @@ static void keep_layer(struct images *im, const struct layer_fact *l) {
 static void collect_apply(struct change *c, struct err e) {
     struct collect *o = CONTAINER_OF(c, struct collect, change);
     struct images *im = c->images;
-    bool marked = !err_failed(e);
+    bool marked = !err_failed(e), again = false;
     log_err(LOG_WARN, e, "images: collect unused layers");
     for (size_t i = 0; i < o->layers.n && marked; i++) {
         struct layer_fact *l = o->layers.items[i];
@@ -368,14 +398,23 @@ static void collect_apply(struct change *c, struct err e) {
         map_del(&im->layers, digest_key(&l->layer.diff_id));
         if (l->blob)
             collect_blob(im, TAKE(l->blob));
+        if (l->base) {
+            l->base->stacked--;
+            again |= --l->base->refs == 0;
+        }
         l->state = ROW_REMOVING;
         reap_layer(im, l);
     }
     if (marked)
         collect_documents(im, o);
+    if (marked)
+        collect_streams(im, o);
+    vec_done(&o->streams);
     vec_done(&o->documents);
     vec_done(&o->layers);
     free(o);
+    if (again) /* nothing is stacked on it any more */
+        images_collect(im);
 }
 
 void images_collect(struct images *im) {

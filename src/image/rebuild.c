@@ -31,6 +31,8 @@ static void rebuild_args(const struct rebuild *r, struct buf *out) {
         jo_obj(&o);
         jo_kstr(&o, "diff_id", digest_text(&l->layer.diff_id, text));
         jo_kstr(&o, "name", l->layer.name);
+        if (l->layer.base)
+            jo_kstr(&o, "base", l->layer.base);
         if (l->blob)
             jo_kstr(&o, "blob", digest_text(&l->blob->digest, text));
         jo_obj_end(&o);
@@ -45,7 +47,7 @@ void drop_images_of(struct images *im, struct layer_fact *l, const char *why) {
     struct image *i;
     while ((i = images_next(im, &it)) != NULL)
         for (size_t n = 0; n < i->layers_n; n++)
-            if (i->layers[n] == &l->layer) {
+            if (i->layers[n] == &l->layer || i->layers[n]->base == l->layer.name) {
                 vec_push(&lost, i);
                 break;
             }
@@ -115,14 +117,17 @@ void images_rebuild(struct images *im) {
     struct rebuild *r = NEW(struct rebuild);
     r->images = im;
     snprintf(r->name, sizeof(r->name), "%llu", (unsigned long long)++im->next_job);
-    size_t it = 0;
-    void *p;
-    while (map_next(&im->layers, &it, NULL, &p)) {
-        struct layer_fact *l = p;
-        if (!l->suspect)
-            continue;
-        l->pins++;
-        vec_push(&r->layers, l);
+    /* What others are stacked on comes first: they are read together with it. */
+    for (int stacked = 0; stacked < 2; stacked++) {
+        size_t it = 0;
+        void *p;
+        while (map_next(&im->layers, &it, NULL, &p)) {
+            struct layer_fact *l = p;
+            if (!l->suspect || (l->base != NULL) != stacked)
+                continue;
+            l->pins++;
+            vec_push(&r->layers, l);
+        }
     }
     if (r->layers.n == 0) {
         free(r);

@@ -264,7 +264,7 @@ static uint64_t unique_size(const struct image *i) {
     uint64_t n = 0;
     for (size_t k = 0; k < i->layers_n; k++)
         if (layer_fact_of(i->layers[k])->refs == 1)
-            n += i->layers[k]->size;
+            n += i->layers[k]->disk;
     return n;
 }
 

@@ -73,6 +73,7 @@ static void make_manifest(struct saved *v) {
         jo_obj_end(&o);
     }
     jo_arr_end(&o);
+    oci_annotations_put(&o, &v->image.annotations);
     jo_obj_end(&o);
     digest_of(buf_str(&v->made), &v->made_digest);
 }

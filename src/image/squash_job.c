@@ -23,8 +23,8 @@ static struct err hash_write(void *arg, const void *p, size_t n) {
 /* The tree below the ingest directory, and what it is called as a layer. */
 static struct err merge(const struct ingest *in, const struct ingest_image *i, size_t kept,
                         struct ingest_layer *ret) {
-    const char *names[IMAGE_LAYERS_MAX];
-    size_t n = i->layers_n - kept;
+    const char *names[2 * IMAGE_LAYERS_MAX];
+    size_t n = 0;
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     struct tar_sink sink = {hash_write, h};
     struct layer_tar t;
@@ -33,8 +33,11 @@ static struct err merge(const struct ingest *in, const struct ingest_image *i, s
     CLEAN_FD int dir = openat(in->dir_fd, INGEST_TREE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return err_errno(errno, "open the layer's directory");
-    for (size_t k = 0; k < n; k++)
-        names[k] = i->layers[i->layers_n - 1 - k].name;
+    for (size_t k = i->layers_n; k-- > kept;) {
+        names[n++] = i->layers[k].name;
+        if (i->layers[k].base[0])
+            names[n++] = i->layers[k].base;
+    }
     TRY(flatten(in->layer_fd, names, n, kept > 0, dir));
     TRY(layer_tar(dir, 0, &sink, &t));
     sha256_end(h, ret->diff_id.bytes);

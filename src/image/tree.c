@@ -23,8 +23,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define LAYERS_MAX 127
-
 /* --- the root file system
  * ---------------------------------------------------------------------------------------- */
 
@@ -36,11 +34,11 @@ struct look {
 
 static struct err mount_layers(const struct json *args, int layers_fd, int *ret_fd) {
     const struct json *list = json_get(args, "layers");
-    const char *names[LAYERS_MAX];
+    const char *names[MOUNT_LAYERS_MAX];
     CLEAN_ARENA struct arena a = {0};
     size_t n = json_len(list);
-    if (n > LAYERS_MAX)
-        return err_new(ERR_INVALID, "more than %d layers", LAYERS_MAX);
+    if (n > MOUNT_LAYERS_MAX)
+        return err_new(ERR_INVALID, "more than %d layers", MOUNT_LAYERS_MAX);
     for (size_t i = 0; i < n; i++)
         names[i] = arena_str(&a, json_str(json_at(list, i)));
     if (n == 0) /* from scratch: nothing is anywhere */

@@ -20,18 +20,18 @@ static struct err hash_write(void *arg, const void *p, size_t n) {
 
 static struct err verify(struct ingest *in, const struct ingest_layer *l) {
     CLEAN_FD
-    int dir = openat(in->layer_fd, l->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int dir = -1;
     struct sha256 *h OWN(sha256_clean) = sha256_new();
     struct tar_sink sink = {hash_write, h};
     struct layer_tar t;
     struct digest got;
-    if (dir < 0)
-        return err_errno(errno, "open layer directory");
+    TRY(ingest_open_layer(in, l->name, l->base, &dir));
     TRY(layer_tar(dir, 0, &sink, &t));
     sha256_end(h, got.bytes);
     return digest_eq(&got, &l->diff_id) ? OK : err_new(ERR_INVALID, "the layer is damaged");
 }
 
+/* The whole tree, also of one that is stacked: what lies below changes nothing then. */
 static struct err unpack_again(struct ingest *in, struct ingest_layer *l) {
     CLEAN_FD
     int fd = -1;
@@ -49,6 +49,8 @@ static struct err restore(struct ingest *in, const struct json *j) {
     if (!path_is_name(name) || name.len >= sizeof(l.name))
         return err_new(ERR_INVALID, "layer without a name");
     snprintf(l.name, sizeof(l.name), "%.*s", STR_ARG(name));
+    struct str base = json_str(json_get(j, "base"));
+    snprintf(l.base, sizeof(l.base), "%.*s", STR_ARG(base));
     TRY(digest_parse(json_str(json_get(j, "diff_id")), &l.diff_id));
     if (blob.len == 0)
         return verify(in, &l);

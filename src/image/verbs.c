@@ -224,6 +224,10 @@ static void commit_args(const struct image_commit *c, bool layer, struct buf *ou
     jo_kbool(&o, "durable", c->durable);
     jo_key(&o, "config");
     jo_str(&o, c->config);
+    if (c->annotations.len) {
+        jo_key(&o, "annotations");
+        jo_str(&o, c->annotations);
+    }
     put_optional(&o, "author", c->author);
     put_optional(&o, "comment", c->comment);
     put_optional(&o, "created_by", c->created_by);
@@ -280,21 +284,55 @@ void image_commit(struct images *im, const struct image_commit *c,
     job_start(im, &n);
 }
 
+/* What the layer shall be stacked on. Roots that are no overlay need it as a whole. */
+static struct err base_args(const struct images *im, const struct image_commit *c,
+                            struct buf *out) {
+    struct json_out o = {.out = out};
+    bool overlay = im->driver == &rootfs_overlay;
+    buf_addc(out, ',');
+    jo_kbool(&o, "keep", c->keep_stream && overlay);
+    if (!c->base)
+        return OK;
+    if (c->base->layers_n == 0 || !overlay)
+        return err_new(ERR_CONFLICT, "no layer can be stacked on that");
+    const struct layer *base = c->base->layers[c->base->layers_n - 1];
+    const struct layer_fact *l = CONTAINER_OF(base, struct layer_fact, layer);
+    char text[DIGEST_TEXT_MAX];
+    if (l->base || l->stream == 0 || l->suspect)
+        return err_new(ERR_CONFLICT, "no layer can be stacked on that");
+    jo_key(&o, "base");
+    jo_obj(&o);
+    jo_kstr(&o, "name", base->name);
+    jo_kstr(&o, "diff_id", digest_text(&base->diff_id, text));
+    jo_obj_end(&o);
+    return OK;
+}
+
 void image_commit_body(struct images *im, struct http_taken *client, const struct image_commit *c,
                        image_done *done, void *arg) {
     CLEAN_BUF struct buf args = {0};
+    struct image *images[2];
+    size_t images_n = 0;
     struct err e = commit_check(c, true);
+    if (c->parent)
+        images[images_n++] = c->parent;
+    if (c->base)
+        images[images_n++] = c->base;
+    commit_args(c, true, &args);
+    if (!err_failed(e))
+        e = base_args(im, c, &args);
     if (err_failed(e)) {
         image_job_refuse(client, done, arg, e);
         return;
     }
-    commit_args(c, true, &args);
+    if (c->base)
+        image_used(fact_of(c->base));
     struct image_job_new n = {.job = "image-commit",
                               .args = buf_str(&args),
                               .client = client,
                               .body = true,
-                              .images = &c->parent,
-                              .images_n = c->parent != NULL,
+                              .images = images,
+                              .images_n = images_n,
                               .lazy = c->step,
                               .done = done,
                               .arg = arg};

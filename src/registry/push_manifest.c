@@ -20,6 +20,8 @@ static void put_descriptor(struct json_out *o, const char *type, const struct di
 
 /* Docker's types as long as they have one for every layer: every registry takes them. */
 static bool docker_types(const struct ingest_image *image) {
+    if (image->annotations.all.n) /* they have no place for them */
+        return false;
     for (size_t i = 0; i < image->layers_n; i++)
         if (image->layers[i].compression != COMPRESSION_GZIP)
             return false;
@@ -45,6 +47,7 @@ static void make_manifest(const struct ingest_image *image, struct buf *out) {
                        l->blob_size);
     }
     jo_arr_end(&o);
+    oci_annotations_put(&o, &image->annotations);
     jo_obj_end(&o);
 }
 

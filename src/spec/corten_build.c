@@ -22,6 +22,7 @@ FIELDS(build_job_fields, struct build_job, F(host, "Host", F_STR, .flags = F_REQ
        F(allow, "Allow", F_STRS, .flags = OMIT_EMPTY),
        F(explain, "Explain", F_BOOL, .flags = OMIT_EMPTY),
        F(cache_from, "CacheFrom", F_ARRAY, .flags = OMIT_EMPTY, .sub = &build_cache_fields),
+       F(annotations, "Annotations", F_STRMAP, .flags = OMIT_EMPTY),
        F(cache_to, "CacheTo", F_ARRAY, .flags = OMIT_EMPTY, .sub = &build_cache_fields));
 #undef F
 

@@ -56,13 +56,14 @@
  *     A name, id or digest as in GET /images/{name}/json. 200 struct build_base: the image's id,
  * and the text of its config blob (OCI image config) as it is. 404 when it is not here.
  *
- * POST /corten/build/image?layers=ID|scratch[&key=K][&step=1]     body: an OCI image config
- *     Makes an image from the layers of image ID (none for "scratch") and the given config, whose
- *     "rootfs" is absent or ignored: the daemon fills it in. 400 when "history" is there and its
- * non-empty entries are not as many as the layers. 200 struct build_image. With a key a record is
- * made. With step it is a step image: of the config only the platform stays. The result of the build is made by this route, too (its config is not empty, so it is an
- * ordinary image; the builder tags it afterwards by POST /images/{name}/tag; without a tag it is
- * listed as dangling).
+ * POST /corten/build/image?layers=ID|scratch[&key=K][&step=1][&annotations=A]     body: an OCI
+ * image config Makes an image from the layers of image ID (none for "scratch") and the given
+ * config, whose "rootfs" is absent or ignored: the daemon fills it in. 400 when "history" is there
+ * and its non-empty entries are not as many as the layers. 200 struct build_image. With a key a
+ * record is made. A is JSON of spec/oci_annotations.h: what the image's manifest says in a push or
+ * save. With step it is a step image: of the config only the platform stays. The result of the
+ * build is made by this route, too (its config is not empty, so it is an ordinary image; the
+ * builder tags it afterwards by POST /images/{name}/tag; without a tag it is listed as dangling).
  *
  * POST /corten/build/commit?container=ID&key=K[&epoch=SECONDS]     no body
  *     The container has exited. Its upper directory becomes a layer on top of its image's layers;
@@ -72,9 +73,19 @@
  * (/etc/hosts, /etc/resolv.conf, /etc/hostname, /dev, /proc, /sys as empty files and directories)
  * are no part of the layer. 409 when the container runs.
  *
- * POST /corten/build/layer?parent=ID&key=K     body: an uncompressed OCI layer tar
+ * POST /corten/build/layer?parent=ID&key=K[&keep=1]     body: an uncompressed OCI layer tar
  *     Unpacks it (a worker, as with a pulled layer) and stores the step image with this layer on
- * top of parent's. 200 struct build_image.
+ * top of parent's. 200 struct build_image. The entries come in the order of archive/layer_tar.h:
+ * else the layer can be run, but not sent anywhere. keep: it has many files and is likely to come
+ * again with few changed; its tar is kept for that when the daemon thinks so too.
+ *
+ * POST /corten/build/layer?parent=ID&key=K&base=ID     body: what differs, as a tar
+ *     The same, where most entries are those of the topmost layer of the image `base`, which came
+ * with keep. The first entry of the tar is a file BUILD_STACK_LIST, of lines of three numbers
+ * "FIRST KEEP ADD": KEEP entries of the base from the one with number FIRST on (0 is the first),
+ * then ADD entries of those that follow in this tar. FIRST only grows. Every path of the base stays
+ * or is replaced; neither has hard links. 409 when it cannot be done: then the layer is sent as a
+ * whole.
  *
  * POST /corten/build/layer?parent=ID|scratch&like=ID[&layers=N,N…][&key=K]     no body
  *     The same with layers of an image that is here: those with these numbers (0 is the lowest), in
@@ -89,9 +100,9 @@
  * there is nothing at P.
  *
  * POST /corten/build/attest?image=ID     body: an in-toto statement
- *     Kept as a document of the image, in the background. 204. GET /corten/images/{name}/attestation
- *     gives the statements about an image as an array, newest first; those of a pulled attestation
- *     are among them.
+ *     Kept as a document of the image, in the background. 204. GET
+ * /corten/images/{name}/attestation gives the statements about an image as an array, newest first;
+ * those of a pulled attestation are among them.
  *
  * POST /corten/build/stat?image=ID     body: struct build_stat_query
  *     200 struct build_stat_reply: one entry per path, in order. Each path is absolute and resolved
@@ -110,6 +121,8 @@
 #define BUILD_SOCKET_FD 4
 #define BUILD_BODY_FD 5
 #define BUILD_MEMORY ".steps" /* beside the file of digests: what the last builds were made of */
+#define BUILD_STACK_LIST ".corten-stack"
+#define BUILD_STACKS ".layers" /* the same: what their copies' layers consist of */
 #define BUILD_JOB_MAX (4u << 20)
 #define BUILD_STAT_PATHS_MAX 100000
 
@@ -122,21 +135,22 @@ struct build_job {
     char *context;         /* "", or the absolute path of a context directory */
     char *id_file;         /* only with context: the image's id is written there; "" for none */
     /* The rest is only sent by `corten build`; POST /build has no way to say it. */
-    struct objs secrets;      /* struct build_secret */
-    struct strmap ssh;        /* id → path of an agent's socket */
-    struct strmap contexts;   /* name → directory (absolute), or "docker-image://REF" */
-    char *dockerfile;         /* its text, when it is none of the context's files; else "" */
-    bool stdin_context;       /* descriptor 0: an archive, or a Dockerfile alone */
-    struct strs fresh;        /* stages that do not use the cache */
-    struct strmap provenance; /* labels about where this build comes from; empty: none wanted */
-    struct objs outputs;      /* struct build_output, made after the image */
-    char *metadata_file;      /* facts about the result as JSON; "" for none */
-    bool events;              /* progress as struct build_event, one JSON document a line */
-    char *digests;            /* file that remembers the context's digests; "" for none */
-    struct strs allow;        /* "network.host", "security.insecure" */
-    bool explain;             /* events say why a step was missed */
-    struct objs cache_from;   /* struct build_cache: what the daemon shall know beforehand */
-    struct objs cache_to;     /* struct build_cache: where the steps shall be kept besides */
+    struct objs secrets;       /* struct build_secret */
+    struct strmap ssh;         /* id → path of an agent's socket */
+    struct strmap contexts;    /* name → directory (absolute), or "docker-image://REF" */
+    char *dockerfile;          /* its text, when it is none of the context's files; else "" */
+    bool stdin_context;        /* descriptor 0: an archive, or a Dockerfile alone */
+    struct strs fresh;         /* stages that do not use the cache */
+    struct strmap provenance;  /* labels about where this build comes from; empty: none wanted */
+    struct objs outputs;       /* struct build_output, made after the image */
+    char *metadata_file;       /* facts about the result as JSON; "" for none */
+    bool events;               /* progress as struct build_event, one JSON document a line */
+    char *digests;             /* file that remembers the context's digests; "" for none */
+    struct strs allow;         /* "network.host", "security.insecure" */
+    bool explain;              /* events say why a step was missed */
+    struct objs cache_from;    /* struct build_cache: what the daemon shall know beforehand */
+    struct strmap annotations; /* of the result's manifest */
+    struct objs cache_to;      /* struct build_cache: where the steps shall be kept besides */
 };
 extern const struct fields build_job_fields;
 

@@ -27,6 +27,16 @@ void oci_annotations_add(struct oci_annotations *to, struct arena *a, const stru
     }
 }
 
+void oci_annotations_put(struct json_out *o, const struct oci_annotations *x) {
+    if (x->all.n == 0)
+        return;
+    jo_key(o, "annotations");
+    jo_obj(o);
+    for (size_t i = 0; i < x->all.n; i++)
+        jo_kstr(o, x->all.items[i].key, x->all.items[i].value);
+    jo_obj_end(o);
+}
+
 struct err oci_annotations_parse(struct str text, struct arena *a, struct oci_annotations *ret) {
     struct oci_annotations read = {0}, checked = {0};
     if (text.len > OCI_ANNOTATIONS_TEXT)

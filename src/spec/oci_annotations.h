@@ -22,5 +22,8 @@ extern const struct fields oci_annotations_fields;
 /* Adds what is not there yet. Names of the image itself, of which the store has its own, and what
  * belongs to an attestation stay out. Strings are copied to the arena. */
 void oci_annotations_add(struct oci_annotations *to, struct arena *a, const struct strmap *from);
+/* The member "annotations" of a manifest that is being written; none when there are none. */
+struct json_out;
+void oci_annotations_put(struct json_out *o, const struct oci_annotations *x);
 /* Reads what the table has written, and checks the limits again. ERR_INVALID. */
 struct err oci_annotations_parse(struct str text, struct arena *a, struct oci_annotations *ret);

@@ -65,6 +65,12 @@ static const char *const migrations[] = {
 
     /* 8: image/: what its manifest and index said, JSON of spec/oci_annotations.h. */
     "ALTER TABLE image ADD COLUMN annotations TEXT;",
+
+    /* 9: image/: stacked layers. base: diff id of the layer whose directory lies below this one's;
+     * own: bytes of the files in its own, then; stream: of the tar that is kept of it. */
+    "ALTER TABLE layer ADD COLUMN base BLOB;"
+    "ALTER TABLE layer ADD COLUMN own INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE layer ADD COLUMN stream INTEGER NOT NULL DEFAULT 0;",
 };
 
 static struct err pragma_int(struct store *s, const char *sql, int64_t *ret) {

@@ -91,4 +91,36 @@ done
 expect_match "$output" '^ctx/C:3:1: warning: WorkdirRelativePath'
 printf '# check=skip=all\nFROM busybox:1\nMAINTAINER x\n' >ctx/C
 output=$(ct build --check -f ctx/C ctx) || fail "$output"
+
+step "several sources make a layer that can be sent on: its bytes come out again"
+mkdir -p order/z order/a order/a-b
+echo 1 >order/b; echo 2 >order/a/x; echo 3 >order/z/f; echo 4 >order/a-b/x
+ln order/a-b/x order/a/y
+printf 'FROM busybox\nCOPY b z a a-b /x/\nCOPY z b /w/\nCOPY . /all\n' >order/Dockerfile
+ct build -q -t order order >/dev/null || fail "order"
+expect_eq "$(dk run --rm order sh -c 'ls /x | xargs; cat /all/a/y')" "b f x y
+4"
+dk save order >order.tar || fail "save"
+out=$(ct system check 2>&1) || fail "$out"
+expect_match "$out" 'all is well'
+
+step "--push"
+. "$here/trap.sh"
+start_trap
+expect_status 0 ct build --push -t 127.0.0.1:$trap/p:1 -t 127.0.0.1:$trap/p:2 order
+asked 'PUT /v2/p/manifests/1 status=201'
+asked 'PUT /v2/p/manifests/2 status=201'
+expect_status 0 ct build -q -o type=registry -t 127.0.0.1:$trap/q order
+asked 'PUT /v2/q/manifests/latest status=201'
+expect_fails 'needs a name' ct build --push order
+
+step "--annotation: in a manifest that is pushed, and in one that is saved"
+expect_status 0 ct build -q --push --annotation x.y=z --annotation manifest:a='b "c"' -t 127.0.0.1:$trap/n order
+in_net curl -sf -H 'Accept: application/vnd.oci.image.manifest.v1+json' http://127.0.0.1:$trap/v2/n/manifests/latest >m.json
+expect_eq "$(jq -c .annotations m.json)" '{"x.y":"z","a":"b \"c\""}'
+expect_eq "$(jq -r .mediaType m.json)" application/vnd.oci.image.manifest.v1+json
+ct build -q --annotation s=1 -t saved order >/dev/null && dk save saved -o saved.tar || fail "save"
+digest=$(tar xOf saved.tar index.json | jq -r '.manifests[0].digest')
+expect_eq "$(tar xOf saved.tar "blobs/sha256/${digest#*:}" | jq -c .annotations)" '{"s":"1"}'
+expect_fails 'only the manifest' ct build --annotation index:a=b order
 pass

@@ -113,6 +113,17 @@ TEST(later_sources_win) {
     entries_are(&w, NULL, NULL, "d/ 755 0:0 100\nd/f 644 5:6 77\n");
 }
 
+TEST(entries_come_in_the_order_of_a_walk) {
+    struct world w;
+    begin(&w, "/", "/", "dir");
+    item(&w, "b", false);
+    item(&w, "a-b", false);
+    struct source_item *i = item(&w, "src", true);
+    vec_push(&i->files, file_at(&w, "a", TAR_DIR));
+    vec_push(&i->files, file_at(&w, "a/x", TAR_FILE));
+    entries_are(&w, NULL, NULL, "a/ 750 5:6 77\na/x 640 5:6 77\na-b 640 5:6 77\nb 640 5:6 77\n");
+}
+
 TEST(refusals) {
     struct world w;
     begin(&w, "/f", "/f", "");
