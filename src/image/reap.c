@@ -109,7 +109,18 @@ static struct err sync_removed(const struct batch *b) {
         if (b->blobs.items[i]->resumable)
             TRY(dir_sync(b->blob_fd, "../partial"));
     }
+    if (b->layers.n)
+        TRY(dir_sync(b->layer_fd, "../stream"));
     return b->layers.n ? dir_sync(b->layer_fd, ".") : OK;
+}
+
+static struct err remove_layer(const struct batch *b, const char *name) {
+    CLEAN_FREE char *stream = mem_printf("../stream/%s", name);
+    TRYF(rootfs_drop_bases(b->layer_fd, name), "remove bases");
+    TRYF(dir_remove(b->layer_fd, name), "remove layer");
+    if (unlinkat(b->layer_fd, stream, 0) < 0 && errno != ENOENT)
+        return err_errno(errno, "remove the tar of layer %s", name);
+    return OK;
 }
 
 static struct err batch_work(void *arg) {
@@ -117,13 +128,8 @@ static struct err batch_work(void *arg) {
     TRY(remove_blobs(b));
     for (size_t i = 0; i < b->ingests.n; i++)
         TRYF(dir_remove(b->ingest_fd, b->ingests.items[i]), "remove ingest directory");
-    for (size_t i = 0; i < b->layers.n; i++) {
-        TRYF(rootfs_drop_bases(b->layer_fd, b->layers.items[i]->layer.name), "remove bases");
-        TRYF(dir_remove(b->layer_fd, b->layers.items[i]->layer.name), "remove layer");
-        snprintf(path, sizeof(path), "../stream/%s", b->layers.items[i]->layer.name);
-        if (unlinkat(b->layer_fd, path, 0) < 0 && errno != ENOENT)
-            return err_errno(errno, "remove the tar of layer %s", path + 10);
-    }
+    for (size_t i = 0; i < b->layers.n; i++)
+        TRY(remove_layer(b, b->layers.items[i]->layer.name));
     return sync_removed(b);
 }
 
