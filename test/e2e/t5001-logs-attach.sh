@@ -52,10 +52,10 @@ attach_log seam > "$TEST_TMP/seam"
 { seq 1 20000; echo "name? hello joe"; seq 20001 40000; } | cmp - "$TEST_TMP/seam" || fail "the seam shows: $(diff <(seq 1 20000; echo "name? hello joe"; seq 20001 40000) "$TEST_TMP/seam" | head -3)"
 expect_eq "$(dk wait seam)" 3
 dk rm seam > /dev/null
-for n in 1 2 3; do # while it speaks
-    dk run -d --name seam$n busybox sh -c 'i=0; while [ $i -lt 40000 ]; do i=$((i+1)); echo $i; done' > /dev/null
+for n in 1 2 3; do # while it speaks; it does not end before somebody has seen it (who comes too late waits for the next start)
+    dk run -d -i --name seam$n busybox sh -c 'i=0; while [ $i -lt 40000 ]; do i=$((i+1)); echo $i; done; printf "name? "; read x' > /dev/null
     attach_log seam$n > "$TEST_TMP/seam"
-    seq 1 40000 | cmp - "$TEST_TMP/seam" || fail "the seam shows: $(diff <(seq 1 40000) "$TEST_TMP/seam" | head -3)"
+    { seq 1 40000; printf 'name? '; } | cmp - "$TEST_TMP/seam" || fail "the seam shows: $(diff <(seq 1 40000) "$TEST_TMP/seam" | head -3)"
     dk rm -f seam$n > /dev/null
 done
 
