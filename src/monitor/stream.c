@@ -386,10 +386,15 @@ static void on_gate(void *arg, unsigned events) {
     c->gate = fd_close(c->gate);
     if (c->dropped)
         return;
-    if (flush(c) && c->ending)
+    if (flush(c) && c->ending) {
         finish(c);
-    else if (!c->dropped)
-        set_events(c);
+        return;
+    }
+    if (c->dropped)
+        return;
+    if (c->session && !c->deaf)
+        session_update(c->session); /* all of it may have gone at once: no other event comes */
+    set_events(c);
 }
 
 void client_new_after(struct session *s, struct protocol_client *from, int gate) {
