@@ -94,6 +94,61 @@ sed -i '$d' $bundle/out
 same "$(tail -2 $bundle/out | tr '\n' ' ')" "got word status 7 "
 same "$(cr list -q)" ""
 
+echo "-- with a terminal: the new one's other end goes to the console socket"
+cat >/mnt/console.py <<'PY'
+import array, os, socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1)
+print("ready", flush=True)
+c, _ = s.accept()
+_, ancillary, _, _ = c.recvmsg(4096, socket.CMSG_SPACE(4))
+master = array.array("i", ancillary[0][2])[0]
+while True:
+    try: text = os.read(master, 4096)
+    except OSError: break
+    if not text: break
+    os.write(1, text.replace(b"\r", b""))
+PY
+console() { # socket
+    python3 /mnt/console.py "$1" >>$bundle/out &
+    for i in $(seq 100); do [ -S "$1" ] && return; sleep 0.1; done
+    fail "no console socket"
+}
+: >$bundle/out
+config "tty; $count" /box
+perl -pi -e 's/"terminal":false/"terminal":true/' $bundle/config.json
+console /mnt/console.one
+cr run -d -b $bundle --console-socket /mnt/console.one box </dev/null >/mnt/said 2>&1 || fail "run: $(cat /mnt/said)"
+sed -i '/ready/d' $bundle/out
+for i in $(seq 100); do grep -q '^3$' $bundle/out && break; sleep 0.1; done
+cr checkpoint --image-path $images/five box || fail checkpoint with a terminal
+last=$(tail -1 $bundle/out)
+console /mnt/console.two
+cr restore -d -b $bundle --image-path $images/five --console-socket /mnt/console.two box </dev/null >/mnt/said 2>&1 || fail "restore: $(cat /mnt/said)"
+for i in $(seq 100); do [ "$(tail -1 $bundle/out)" -gt "$((last + 3))" ] 2>/dev/null && break; sleep 0.1; done
+[ "$(tail -1 $bundle/out)" -gt "$last" ] || fail "the terminal says nothing: $(tail -3 $bundle/out)"
+grep -q '^/dev/\(console\|pts/0\)$' $bundle/out || fail "tty: $(head -2 $bundle/out)"
+cr delete -f box || fail delete
+cr restore -d -b $bundle --image-path $images/five box </dev/null 2>/mnt/said && fail "a terminal without a socket"
+grep -q 'console-socket' /mnt/said || fail "$(cat /mnt/said)"
+
+echo "-- established connections: refused by name, or carried over"
+config 'nc -l -p 7000 127.0.0.1 >/got & sleep 1; i=0; while :; do i=$((i+1)); echo line $i; sleep 0.2; done | nc 127.0.0.1 7000' /box
+ln -sf busybox $bundle/rootfs/bin/nc
+perl -pi -e 's/"readonly":true/"readonly":false/' $bundle/config.json
+cr run -d -b $bundle box </dev/null >$bundle/out 2>&1 || fail run
+got=$bundle/rootfs/got
+for i in $(seq 200); do grep -q 'line 3' $got 2>/dev/null && break; sleep 0.1; done
+grep -q 'line 3' $got || fail "no connection: $(cat $bundle/out)"
+cr checkpoint --leave-running --image-path $images/six box 2>/mnt/said && fail "a connection without --tcp-established"
+grep -q 'tcp-established' /mnt/said || fail "$(cat /mnt/said)"
+cr checkpoint --tcp-established --image-path $images/seven box || fail checkpoint --tcp-established
+last=$(tail -1 $got | tr -dc 0-9)
+cr restore -d --tcp-established -b $bundle --image-path $images/seven box </dev/null >>$bundle/out 2>>$bundle/err || fail restore --tcp-established
+for i in $(seq 100); do [ "$(tail -1 $got | tr -dc 0-9)" -gt "$((last + 3))" ] && break; sleep 0.1; done
+[ "$(tail -1 $got | tr -dc 0-9)" -gt "$((last + 3))" ] || fail "the connection is dead: $(tail -2 $got)"
+same "$(awk '$2 != last + 1 { print "gap at " NR } { last = $2 }' $got)" ""
+cr delete -f box || fail delete
+
 echo "-- what it cannot restore leaves nothing"
 mkdir $images/empty
 cr restore -b $bundle --image-path $images/empty box 2>/mnt/said && fail "restore of nothing"
