@@ -4,8 +4,11 @@
 #include "runtime/hooks.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct err set_names(const struct oci_config *c) {
@@ -15,6 +18,20 @@ static struct err set_names(const struct oci_config *c) {
         setdomainname(c->domainname, strlen(c->domainname)) < 0)
         return err_errno(errno, "set domainname '%s'", c->domainname);
     return OK;
+}
+
+/* As the peers do: in a network namespace of its own a program finds 127.0.0.1 and ::1. */
+static struct err raise_loopback(void) {
+    struct ifreq r = {.ifr_name = "lo"};
+    CLEAN_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno == EAFNOSUPPORT ? OK : err_errno(errno, "linux.namespaces: network: socket");
+    if (ioctl(fd, SIOCGIFFLAGS, &r) == 0) {
+        r.ifr_flags = (short)(r.ifr_flags | IFF_UP);
+        if (ioctl(fd, SIOCSIFFLAGS, &r) == 0)
+            return OK;
+    }
+    return err_errno(errno, "linux.namespaces: network: set lo up");
 }
 
 /* As the peers do: a working directory that the image lacks is made. */
@@ -86,6 +103,8 @@ static struct err prepare(struct init *i) {
     TRY(birth_enter(i));
     if (l->in_userns)
         TRY(userns_become_root());
+    if (i->clone & CLONE_NEWNET)
+        TRY(raise_loopback());
     TRY(launch_session(l));
     TRY(set_names(i->options->config));
     return i->mount_ns >= 0 ? join_root(i) : make_root(i);

@@ -85,9 +85,11 @@ static struct err prepare_caps(struct launch *l, const struct oci_capabilities *
     l->caps.ambient = parse_caps(&c->ambient, possible);
     if (l->caps.effective & ~l->caps.permitted)
         return err_new(ERR_INVALID, "process.capabilities: effective has more than permitted");
-    if (l->caps.ambient & ~(l->caps.permitted & l->caps.inheritable))
-        return err_new(ERR_INVALID,
-                       "process.capabilities: ambient has more than permitted and inheritable");
+    /* runc's own `spec` writes such a set, and both peers run it. */
+    uint64_t raisable = l->caps.permitted & l->caps.inheritable;
+    if (l->caps.ambient & ~raisable)
+        log_warn("process.capabilities.ambient: what is not permitted and inheritable is left out");
+    l->caps.ambient &= raisable;
     return OK;
 }
 

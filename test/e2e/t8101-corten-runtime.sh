@@ -207,6 +207,18 @@ expect_match "$(cr run -b "$bundle" box)" '2$'
 config '["true"]' 's/"linux":\{/"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_DANCE"]},/'
 expect_fails 'SECCOMP_FILTER_FLAG_DANCE' cr run -b "$bundle" box
 
+step "a configuration as runc spec writes it: ambient capabilities that are not inheritable"
+config '["grep","CapAmb","/proc/self/status"]' 's/"capabilities":\{.*?\]\}/"capabilities":{"bounding":["CAP_KILL"],"effective":["CAP_KILL"],"permitted":["CAP_KILL"],"ambient":["CAP_KILL"]}/'
+expect_match "$(cr run -b "$bundle" box 2>"$TEST_TMP/err")" '^CapAmb:[[:space:]]+0000000000000000$'
+expect_match "$(cat "$TEST_TMP/err")" 'ambient: what is not'
+
+step a network namespace of its own
+ln -sf busybox "$bundle/rootfs/bin/ip"
+config '["ip","addr","show","lo"]'
+output=$(cr run -b "$bundle" box) || fail run
+expect_match "$output" '[<,]UP[,>]'
+expect_match "$output" 'inet 127.0.0.1/8 '
+
 step interfaces of the host
 netns=corten-e2e-$$
 ip netns add "$netns" || fail ip netns
@@ -215,14 +227,13 @@ in_net() { nsenter --net="/run/netns/$netns" "$@"; }
 in_net ip link add outside type veth peer name other
 in_net ip addr add 10.9.8.7/24 dev outside
 in_net ip addr add fd00:9::7/64 nodad dev outside
-ln -sf busybox "$bundle/rootfs/bin/ip"
 config '["ip","addr","show","inside"]' 's/"linux":\{/"linux":{"netDevices":{"outside":{"name":"inside"},"nowhere":{}},/'
 expect_fails "netDevices: 'nowhere'" in_net corten-runtime --root "$state" run -b "$bundle" box
 expect_match "$(in_net ip addr show outside)" '10.9.8.7/24' # given back
-config '["ip","addr","show","inside"]' 's/"linux":\{/"linux":{"netDevices":{"outside":{"name":"inside"}},/; s/"destination":"\/proc"/"destination":"\/proc","x":1/; s/"mounts":\[/"mounts":[{"destination":"\/n","source":"\/nowhere","options":["bind"]},/'
-expect_fails nowhere in_net corten-runtime --root "$state" run -b "$bundle" box
+config '["ip","addr","show","inside"]' 's/"linux":\{/"linux":{"netDevices":{"outside":{"name":"inside"}},/; s/"destination":"\/proc"/"destination":"\/proc","x":1/; s/"mounts":\[/"mounts":[{"destination":"\/n","source":"\/not-there-'$$'","options":["bind"]},/'
+expect_fails not-there in_net corten-runtime --root "$state" run -b "$bundle" box
 expect_match "$(in_net ip addr show outside)" '10.9.8.7/24' # given back
-perl -pi -e 's/\{"destination":"\/n","source":"\/nowhere","options":\["bind"\]\},//' "$bundle/config.json"
+perl -pi -e 's/\{"destination":"\/n","source":"\/not-there-'$$'","options":\["bind"\]\},//' "$bundle/config.json"
 output=$(in_net corten-runtime --root "$state" run -b "$bundle" box) || fail run
 expect_match "$output" 'inside@.*[<,]UP[,>]'
 expect_match "$output" 'inet 10.9.8.7/24 .*scope global'
