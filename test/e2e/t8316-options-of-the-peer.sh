@@ -10,7 +10,7 @@ ct network create --subnet 10.77.0.0/24 n1 >/dev/null
 echo A=1 >env
 disk=$(lsblk -ndo PATH 2>/dev/null | grep -m1 /dev/) || disk=/dev/null
 # What it is, but for what differs between any two.
-facts() { ct inspect "$1" | sed -E "s/$2//g; s/[0-9a-f]{64}//g; /\"(Created|StartedAt|FinishedAt|Id|Name|Hostname|[A-Za-z]*Path|[A-Za-z]*Dir|MacAddress|ID)\"/d"; }
+facts() { ct inspect "$1" | sed -E "s/$2//g; s/[0-9a-f]{64}//g; /\"(Created|StartedAt|FinishedAt|Id|Hostname|[A-Za-z]*Path|(Upper|Work|Lower|Merged)Dir)\"|\"Name\": \"\\//d"; }
 base=$(ct create busybox)
 facts "$base" "${base:0:12}" >"$TEST_TMP/base"
 base=$(ct create busybox)
@@ -55,7 +55,7 @@ done <<LINES
 --cpuset-cpus 0
 --cpuset-mems 0
 --device /dev/null:/dev/x
---device-cgroup-rule 'c\\ 1:3\\ rwm'
+--device-cgroup-rule 'c 1:3 rwm'
 --device-read-bps $disk:1mb
 --device-read-iops $disk:100
 --device-write-bps $disk:1mb

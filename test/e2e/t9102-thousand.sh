@@ -50,7 +50,7 @@ expect_eq "$count" "$n"
 echo "# PSS of a monitor: $((total / count)) kB"
 case $build in
 *asan* | *tsan*) ;; # shadow memory is not the monitor's
-*) [ $((total / count)) -lt 250 ] || fail "a monitor takes $((total / count)) kB" ;;
+*) [ $((total / count)) -le 150 ] || fail "a monitor takes $((total / count)) kB" ;;
 esac
 
 step "every log has its line, a new daemon knows all, every code is right"
