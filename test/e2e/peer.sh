@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # peer.sh - a dockerd of this machine beside ours, for what is run against both. For tests that have read lib.sh.
 #
-#   run_dockerd    $peer (a socket's URL); in a network namespace of its own; ended with the test. 1: it cannot be had here
+#   run_dockerd [OPTION…]  $peer (a socket's URL); in a network namespace of its own; ended with the test. 1: it cannot be had here
 #   peer ARGS      the docker CLI against it
 peer_dir=$TEST_TMP/dockerd
 peer=unix://$peer_dir/sock
@@ -17,7 +17,7 @@ run_dockerd() {
     eventually 5 eval '[ "$(readlink /proc/'$net'/ns/net)" != "$(readlink /proc/self/ns/net)" ]'
     nsenter --net="/proc/$net/ns/net" ip link set lo up
     (cd / && exec setsid nsenter --net="/proc/$net/ns/net" dockerd --data-root "$peer_dir/data" --exec-root "$peer_dir/run" \
-        -H "$peer" -p "$peer_dir/pid" >"$peer_dir/log" 2>&1 </dev/null) &
+        -H "$peer" -p "$peer_dir/pid" "$@" >"$peer_dir/log" 2>&1 </dev/null) &
     dockerd=$!
     peer_net=$net
     at_end end_dockerd

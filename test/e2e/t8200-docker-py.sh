@@ -4,8 +4,10 @@
 # tests/ in it). Swarm, services, secrets, configs, nodes and managed plugins are left out, and what needs a
 # registry; t8200-docker-py.known lists, with reasons, what else differs from Docker Engine on purpose or
 # cannot pass here.
-# limit: 900
+# Where dockerd is installed, all cases, without a list, run against both: as many have to pass here as there.
+# limit: 1500
 . "$(dirname "$0")/lib.sh"
+. "$here/peer.sh"
 [ -n "${CORTEN_FULL:-}${CORTEN_DOCKER_PY:-}" ] || skip "a full run only (CORTEN_FULL)"
 python=/usr/bin/python3
 "$python" -c 'import docker, pytest' 2> /dev/null || skip "python3-docker and python3-pytest are not installed"
@@ -33,9 +35,12 @@ command -v docker-registry > /dev/null || skip "docker-registry is not installed
 make_net
 printf 'version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\n%s\n' \
     "$TEST_TMP/registry" "http: {addr: '127.0.0.1:5000'}" > "$TEST_TMP/registry.yml"
-in_net docker-registry serve "$TEST_TMP/registry.yml" > "$TEST_TMP/registry.log" 2>&1 &
-at_end "kill $! 2> /dev/null"
-eventually 10 in_net curl -sf -o /dev/null http://127.0.0.1:5000/v2/
+serve_registry() { # COMMAND that runs something in a network namespace
+    "$@" docker-registry serve "$TEST_TMP/registry.yml" > "$TEST_TMP/registry.log" 2>&1 &
+    at_end "kill $! 2> /dev/null"
+    eventually 10 "$@" curl -sf -o /dev/null http://127.0.0.1:5000/v2/
+}
+serve_registry in_net
 echo '{"registries": [{"prefix": "docker.io", "mirrors": ["http://127.0.0.1:5000"], "fallback": false}]}' > daemon.json
 start_daemon --config "$PWD/daemon.json"
 make_busybox_image base
@@ -95,4 +100,24 @@ step "as a client of today"
 round 1.51
 step "as a client of Debian's dockerd"
 round 1.41
+
+# All cases as a client of 1.41; prints how many pass.
+count_passes() { # COMMAND that runs something in a network namespace
+    rm -rf contexts
+    "$@" env PYTHONPATH="$TEST_TMP/cwd/plugin" DOCKER_TEST_API_VERSION=1.41 timeout 420 \
+        "$python" -m pytest -p quiet_distutils -p no:cacheprovider -q "${left_out[@]}" tests/integration > "$TEST_TMP/pytest.out" 2>&1
+    [ -z "${CORTEN_DOCKER_PY_OUT:-}" ] || cp "$TEST_TMP/pytest.out" "$CORTEN_DOCKER_PY_OUT.$1"
+    sed -n 's/.* \([0-9]*\) passed.*/\1/p; s/^\([0-9]*\) passed.*/\1/p' "$TEST_TMP/pytest.out" | tail -1
+}
+in_peer() { nsenter --net="/proc/$peer_net/ns/net" -- env DOCKER_HOST="$peer" "$@"; }
+if run_dockerd --registry-mirror http://127.0.0.1:5000; then
+    step "beside dockerd $(peer version -f '{{.Server.Version}}')"
+    serve_registry in_peer
+    # shellcheck disable=SC2046
+    dk save alpine:3.10 alpine:latest busybox:latest busybox:buildroot-2014.02 | peer load > /dev/null || fail "load into dockerd"
+    theirs=$(count_passes in_peer)
+    ours=$(count_passes in_net)
+    echo "# passed: corten $ours, dockerd $theirs"
+    [ "${ours:-0}" -ge "${theirs:-0}" ] || fail "fewer cases pass than against dockerd"
+fi
 pass
