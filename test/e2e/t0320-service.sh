@@ -30,7 +30,7 @@ eventually 3 told '^STOPPING=1$'
 unset NOTIFY_SOCKET
 
 step "units and maintainer scripts"
-for unit in "$root"/dist/debian/corten.service "$root"/dist/debian/corten.socket; do
+for unit in "$root"/dist/debian/corten.service "$root"/dist/debian/*.socket; do
     bad=$(grep -v -E '^(\[[A-Z][a-z]+\]|[A-Z][A-Za-z]+=.*|#.*|)$' "$unit") && fail "$unit: $bad"
 done
 expect_match "$(cat "$root/dist/debian/corten.service")" '^KillMode=process$'
@@ -38,7 +38,7 @@ expect_match "$(cat "$root/dist/debian/corten.service")" '^Delegate=yes$'
 if command -v systemd-analyze >/dev/null; then
     systemd-analyze verify "$root"/dist/debian/corten.service 2>&1 | grep -v 'not executable' && fail "systemd-analyze"
 fi
-for script in "$root"/dist/debian/corten.{postinst,prerm,postrm}; do sh -n "$script" || fail "$script"; done
+for script in "$root"/dist/debian/*.{postinst,prerm,postrm}; do sh -n "$script" || fail "$script"; done
 
 step "the package"
 deb=$(ls "$root"/.cache/package/corten_*.deb 2>/dev/null | head -1)

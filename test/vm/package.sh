@@ -87,8 +87,8 @@ same "$(cat "/proc/$daemon/oom_score_adj" "/proc/$monitor/oom_score_adj" "/proc/
 lives() { # it is the same one, and it counts
     local before
     [ -e "/proc/$monitor" ] && [ "$(awk '/^PPid/ { print $2 }' "/proc/$pid/status")" = "$monitor" ] || fail "the container has ended: $*"
-    before=$(stat -c %s /mnt/data/containers/*/*.log | tail -1)
-    soon eval '[ "$(stat -c %s /mnt/data/containers/*/*.log | tail -1)" -gt '"$before"' ]'
+    before=$(stat -c %s /mnt/data/container/*/*-json.log | tail -1)
+    soon eval '[ "$(stat -c %s /mnt/data/container/*/*-json.log | tail -1)" -gt '"$before"' ]'
 }
 lives at first
 
@@ -128,10 +128,10 @@ same "$(corten exec one cat /proc/1/comm)" sh
 step "docker's name and socket"
 dpkg -i "$name_deb" >/run/dpkg.log 2>&1 || fail "corten-docker: $(cat /run/dpkg.log)"
 same "$(stat -c '%U %G %a' /run/docker.sock)" "root docker 660"
-same "$(docker version --format '{{.Server.Version}}')" "$version"
+same "$(/usr/bin/docker version --format '{{.Server.Version}}')" "$version"
 same "$(curl -s --unix-socket /var/run/docker.sock http://d/_ping)" OK
-same "$(docker exec one cat /proc/1/comm)" sh
-same "$(printf 'GET /_ping HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n' | docker system dial-stdio | tail -1)" OK
+same "$(/usr/bin/docker exec one cat /proc/1/comm)" sh
+same "$(printf 'GET /_ping HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n' | /usr/bin/docker system dial-stdio | tail -1)" OK
 lives under the other name
 # A member of the group, and one who is none.
 same "$(setpriv --reuid 4242 --regid 4242 --groups "$(getent group docker | cut -d: -f3)" curl -s --unix-socket /run/docker.sock http://d/_ping)" OK
@@ -150,7 +150,7 @@ soon eval '[ ! -e /proc/'"$monitor"' ]'
 dpkg -P corten >/run/dpkg.log 2>&1 || fail "purge: $(cat /run/dpkg.log)"
 grep -q '/var/lib/corten' /run/dpkg.log || fail "the purge does not say what stays"
 [ ! -e /etc/corten ] && [ ! -e /run/corten ] || fail "/etc/corten or /run/corten is left"
-[ -d /mnt/data/containers ] || fail "the data is gone"
+[ -d /mnt/data/container ] || fail "the data is gone"
 soon eval '! ls -d /sys/fs/cgroup/corten*'
 same "$(ip -o link show type bridge)" ""
 same "$(nft list tables | grep corten)" ""
