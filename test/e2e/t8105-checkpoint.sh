@@ -86,7 +86,7 @@ expect_fails 'a joined uts namespace cannot be carried over' cr checkpoint --ima
 if [ -n "${CORTEN_FULL:-}" ] && command -v criu >/dev/null; then
     step the real one, in a virtual machine
     vm=$(dirname "$0")/../vm
-    "$vm/vmrun.sh" -t 280 "$vm/criu.sh" "$(dirname "$(readlink -f "$bin/corten-runtime")")/../.." >"$TEST_TMP/vm" 2>&1
+    "$vm/vmrun.sh" -t 340 "$vm/criu.sh" "$(dirname "$(readlink -f "$bin/corten-runtime")")/../.." >"$TEST_TMP/vm" 2>&1
     status=$?
     [ $status = 0 ] || [ $status = 77 ] || { tail -30 "$TEST_TMP/vm"; fail the real criu; }
 fi

@@ -131,24 +131,6 @@ cr delete -f box || fail delete
 cr restore -d -b $bundle --image-path $images/five box </dev/null 2>/mnt/said && fail "a terminal without a socket"
 grep -q 'console-socket' /mnt/said || fail "$(cat /mnt/said)"
 
-echo "-- established connections: refused by name, or carried over"
-config 'nc -l -p 7000 127.0.0.1 >/got & sleep 1; i=0; while :; do i=$((i+1)); echo line $i; sleep 0.2; done | nc 127.0.0.1 7000' /box
-ln -sf busybox $bundle/rootfs/bin/nc
-perl -pi -e 's/"readonly":true/"readonly":false/' $bundle/config.json
-cr run -d -b $bundle box </dev/null >$bundle/out 2>&1 || fail run
-got=$bundle/rootfs/got
-for i in $(seq 200); do grep -q 'line 3' $got 2>/dev/null && break; sleep 0.1; done
-grep -q 'line 3' $got || fail "no connection: $(cat $bundle/out)"
-cr checkpoint --leave-running --image-path $images/six box 2>/mnt/said && fail "a connection without --tcp-established"
-grep -q 'tcp-established' /mnt/said || fail "$(cat /mnt/said)"
-cr checkpoint --tcp-established --image-path $images/seven box || fail checkpoint --tcp-established
-last=$(tail -1 $got | tr -dc 0-9)
-cr restore -d --tcp-established -b $bundle --image-path $images/seven box </dev/null >>$bundle/out 2>>$bundle/err || fail restore --tcp-established
-for i in $(seq 100); do [ "$(tail -1 $got | tr -dc 0-9)" -gt "$((last + 3))" ] && break; sleep 0.1; done
-[ "$(tail -1 $got | tr -dc 0-9)" -gt "$((last + 3))" ] || fail "the connection is dead: $(tail -2 $got)"
-same "$(awk '$2 != last + 1 { print "gap at " NR } { last = $2 }' $got)" ""
-cr delete -f box || fail delete
-
 echo "-- what it cannot restore leaves nothing"
 mkdir $images/empty
 cr restore -b $bundle --image-path $images/empty box 2>/mnt/said && fail "restore of nothing"

@@ -73,24 +73,6 @@ cr run -b $bundle box
 same $? 3
 same "$(systemctl list-units --all --no-legend '*.scope' | grep -cE 'corten-box|twice')" 0
 
-# A checkpoint ends the scope, a restore has one of its own.
-if command -v criu >/dev/null; then
-    config '["sh","-c","i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done"]' corten.slice:pre:box '"pids":{"limit":50}'
-    cr run -d -b $bundle box </dev/null >$bundle/out 2>&1 || fail run
-    for i in $(seq 100); do grep -q '^3$' $bundle/out && break; sleep 0.1; done
-    cr checkpoint --image-path /mnt/image box || fail "checkpoint: $(grep Error /mnt/image/dump.log | tail -3)"
-    same "$(shown pre-box.scope ActiveState)" inactive
-    last=$(tail -1 $bundle/out)
-    cr restore -d -b $bundle --image-path /mnt/image box </dev/null >>$bundle/out 2>/mnt/said || fail "restore: $(cat /mnt/said; grep Error /mnt/image/restore.log | tail -3)"
-    for i in $(seq 100); do [ "$(tail -1 $bundle/out)" -gt "$((last + 3))" ] && break; sleep 0.1; done
-    [ "$(tail -1 $bundle/out)" -gt "$((last + 3))" ] || fail "it does not count on"
-    same "$(shown pre-box.scope ActiveState) $(shown pre-box.scope TasksMax)" "active 50"
-    same "$(sort -n $scope/cgroup.procs | head -1)" "$(cr state box | perl -ne 'print $1 if /"pid": ?(\d+)/')"
-    cr delete -f box || fail delete
-    same "$(shown pre-box.scope ActiveState)" inactive
-    [ ! -e $scope ] || fail the cgroup is left
-fi
-
 # A user's own manager: the client has to be below it, else it may not move its process there.
 mine=/run/user/1000
 mkdir -p $mine && chown 1000:1000 $mine && chmod 700 $mine
