@@ -1,6 +1,6 @@
 # create-fields.py SOCKET - every documented field of a create call (API 1.51), one at a time with a value that is not its
 # default: inspect has to show it, a warning to name it, or the call to be refused with its name. t2031-every-field.sh.
-import http.client, json, socket, sys
+import http.client, json, os, socket, sys
 
 
 class Engine(http.client.HTTPConnection):
@@ -62,7 +62,7 @@ MOUNTS = [
     ({'Type': 'bind', 'Source': '/tmp', 'Target': '/t', 'Consistency': 'cached'}, None),
     ({'Type': 'bind', 'Source': '/tmp', 'Target': '/t', 'BindOptions': {'Propagation': 'rslave'}}, None),
     ({'Type': 'bind', 'Source': '/tmp', 'Target': '/t', 'BindOptions': {'NonRecursive': True}}, None),
-    ({'Type': 'bind', 'Source': '/nowhere/at/all', 'Target': '/t', 'BindOptions': {'CreateMountpoint': True}}, None),
+    ({'Type': 'bind', 'Source': os.environ['TEST_TMP'] + '/not/yet', 'Target': '/t', 'BindOptions': {'CreateMountpoint': True}}, None),
     ({'Type': 'bind', 'Source': '/tmp', 'Target': '/t', 'ReadOnly': True, 'BindOptions': {'ReadOnlyNonRecursive': True}}, None),
     ({'Type': 'bind', 'Source': '/tmp', 'Target': '/t', 'ReadOnly': True,
       'BindOptions': {'ReadOnlyForceRecursive': True, 'Propagation': 'rprivate'}}, None),

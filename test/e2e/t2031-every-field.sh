@@ -5,6 +5,6 @@
 command -v python3 > /dev/null || skip "python3 is not installed"
 start_daemon
 make_busybox_image
-python3 "$here/create-fields.py" "$SOCKET" > fields || { grep '^not ok' fields; fail "$(tail -1 fields)"; }
+TEST_TMP=$TEST_TMP python3 "$here/create-fields.py" "$SOCKET" > fields || { grep '^not ok' fields; fail "$(tail -1 fields)"; }
 tail -1 fields
 pass
