@@ -47,27 +47,36 @@ static bool is_removed(const struct strs *remove, const char *key) {
     return false;
 }
 
-static void add_list(struct objmap *to, const char *key, const struct objs *from, struct arena *a) {
-    struct objs *list = objmap_get(to, key);
-    if (!list)
-        list = objmap_add(to, a, key, sizeof *list);
+/* The bindings as they will be; `index` finds a key's list: a range may have tens of thousands. */
+struct bindings {
+    struct objmap to;
+    struct map index;
+    struct arena *arena;
+};
+
+static void add_list(struct bindings *b, const char *key, const struct objs *from) {
+    struct objs *list = map_getz(&b->index, key);
+    if (!list) {
+        list = objmap_add(&b->to, b->arena, key, sizeof *list);
+        map_set(&b->index, str_of(key), list);
+    }
     for (size_t i = 0; from && i < from->n; i++) {
-        struct api_port_binding *b = objs_add(list, a, sizeof *b);
-        *b = ((const struct api_port_binding *)from->items)[i];
+        struct api_port_binding *one = objs_add(list, b->arena, sizeof *one);
+        *one = ((const struct api_port_binding *)from->items)[i];
     }
 }
 
-/* The bindings as they will be, in the job's arena. */
 static void merge(struct port_job *j) {
     const struct objmap *now = &j->c->host->port_bindings;
-    struct objmap to = {.present = true};
+    struct bindings b = {.to.present = true, .arena = &j->arena};
     for (size_t i = 0; i < now->n; i++)
         if (!is_removed(&j->doc->remove, now->items[i].key))
-            add_list(&to, now->items[i].key, now->items[i].value, &j->arena);
+            add_list(&b, now->items[i].key, now->items[i].value);
     for (size_t i = 0; i < j->doc->add.n; i++)
-        add_list(&to, j->doc->add.items[i].key, j->doc->add.items[i].value, &j->arena);
+        add_list(&b, j->doc->add.items[i].key, j->doc->add.items[i].value);
     j->host = *j->c->host;
-    j->host.port_bindings = to;
+    j->host.port_bindings = b.to;
+    map_done(&b.index);
 }
 
 static struct err prepare_live(struct port_job *j) {

@@ -139,6 +139,10 @@ expect_eq "$(say tcp ::1 10005)" "85 tcp 172.17.0.1"
 expect_eq "$(dk port long | wc -l)" 80020
 expect_match "$(ct ps)" '0.0.0.0:20000-39999->20000-39999/tcp'
 expect_fails "Bind for 0.0.0.0:31234 failed: port is already allocated \(by container long\)" dk run --rm -p 31234:80 busybox true
+ct update --publish-rm 31235 --publish-add 9999:31234 long > /dev/null
+expect_match "$(in_net nft list map ip "$table" ranges)" 'tcp . 31236-39999 : 172.17.0.[0-9]+'
+eventually 5 say tcp 127.0.0.1 9999
+expect_no_match "$(cat "$daemon_log")" 'held the loop for [0-9]{4,} ms' # 40,000 ports are no reason
 restart_daemon
 expect_eq "$(say tcp 127.0.0.1 31234)" "31234 tcp 172.17.0.1"
 expect_fails "by container long" dk run --rm -p 31234:80 busybox true
