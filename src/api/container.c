@@ -3,6 +3,7 @@
 #include "api/handlers.h"
 #include "api/older.h"
 #include "kernel/signal.h"
+#include "spec/api_aliases.h"
 #include "spec/api_ports.h"
 #include <string.h>
 
@@ -147,6 +148,16 @@ static void update_body(struct api_call *c, void *doc) {
     struct container *k = NULL;
     if (find(c, &k))
         container_update(k, doc, updated, c);
+}
+
+static void aliases_body(struct api_call *c, void *doc) {
+    struct container *k = NULL;
+    if (find(c, &k))
+        container_aliases_change(k, doc, updated, c);
+}
+
+void api_container_aliases(struct api_call *c) {
+    api_read_json(c, &api_aliases_change_fields, aliases_body);
 }
 
 static void ports_body(struct api_call *c, void *doc) {

@@ -64,9 +64,11 @@ static struct api_endpoint *view_endpoint(const struct container *c, const char 
         return e;
     char mac[18];
     e->endpoint_id = arena_strz(a, p->endpoint_id);
-    e->gateway = text_of_address(p->gateway, a);
-    e->ip_address = text_of_address(p->address, a);
-    e->ip_prefix_len = p->prefix;
+    if (p->prefix) {
+        e->gateway = text_of_address(p->gateway, a);
+        e->ip_address = text_of_address(p->address, a);
+        e->ip_prefix_len = p->prefix;
+    }
     e->mac_address = arena_strz(a, mac_format(p->mac, mac));
     if (p->six) {
         char six[INET6_ADDRSTRLEN];
@@ -124,7 +126,7 @@ static void view_mapping(const struct port_mapping *m, struct objmap *ret, struc
         list->present = true;
         struct api_port_binding *b = objs_add(list, a, sizeof *b);
         b->host_ip = ip;
-        b->host_port = arena_printf(a, "%u", m->host_port + i);
+        b->host_port = m->host_port ? arena_printf(a, "%u", m->host_port + i) : arena_strz(a, "");
         b->from = from;
     }
 }
@@ -371,10 +373,11 @@ static void view_port_list(const struct container *c, struct arena *a, struct ob
         char *type = arena_strz(a, port_proto_name(m->proto));
         for (unsigned k = 0; k < m->count; k++) {
             struct api_port *port = objs_add(ret, a, sizeof *port);
-            *port = (struct api_port){.ip = ip,
-                                      .private_port = (uint16_t)(m->container_port + k),
-                                      .public_port = (uint16_t)(m->host_port + k),
-                                      .type = type};
+            *port =
+                (struct api_port){.ip = ip,
+                                  .private_port = (uint16_t)(m->container_port + k),
+                                  .public_port = (uint16_t)(m->host_port ? m->host_port + k : 0),
+                                  .type = type};
         }
     }
     for (size_t i = 0; p && i < c->config->exposed_ports.n; i++) {

@@ -6,8 +6,9 @@
 api_fn api_container_create, api_container_list, api_container_inspect, api_container_start,
     api_container_stop, api_container_restart, api_container_kill, api_container_pause,
     api_container_unpause, api_container_rename, api_container_remove, api_container_resize,
-    api_container_wait, api_container_attach_ws, api_container_attach, api_container_logs, api_container_ports, api_container_update,
-    api_container_top, api_container_stats, api_container_prune;
+    api_container_wait, api_container_attach_ws, api_container_attach, api_container_logs,
+    api_container_ports, api_container_aliases, api_container_update, api_container_top,
+    api_container_stats, api_container_prune;
 /* files.c */
 api_fn api_container_archive_stat, api_container_archive_get, api_container_archive_put,
     api_container_export, api_container_changes;

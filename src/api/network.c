@@ -19,19 +19,34 @@ static char *six_text(struct arena *a, const struct in6_addr *ip, unsigned prefi
     return prefix ? arena_printf(a, "%s/%u", text, prefix) : arena_strz(a, text);
 }
 
+/* What a network holds for others is shown as it was given. */
+static void view_settings(const struct network *w, struct arena *a, struct api_ipam *ret) {
+    const struct network_pools *p = w->settings;
+    if (p->subnet)
+        *(struct api_ipam_pool *)objs_add(&ret->config, a, sizeof(struct api_ipam_pool)) =
+            (struct api_ipam_pool){p->subnet, p->ip_range, p->gateway, w->aux};
+    if (p->subnet6)
+        *(struct api_ipam_pool *)objs_add(&ret->config, a, sizeof(struct api_ipam_pool)) =
+            (struct api_ipam_pool){p->subnet6, p->ip_range6, p->gateway6, w->aux6};
+}
+
 static void view_ipam(const struct network *w, struct arena *a, struct api_ipam *ret) {
     ret->driver = arena_strz(a, "default");
+    if (w->settings)
+        view_settings(w, a, ret);
     if (!network_has_endpoints(w))
         return;
-    struct api_ipam_pool *pool = objs_add(&ret->config, a, sizeof(*pool));
-    pool->subnet = address_text(a, w->subnet, w->prefix);
-    pool->gateway = address_text(a, w->gateway, 0);
-    if (w->range_prefix != w->prefix)
-        pool->ip_range = address_text(a, w->range, w->range_prefix);
-    pool->auxiliary_addresses = w->aux;
+    if (w->prefix) {
+        struct api_ipam_pool *pool = objs_add(&ret->config, a, sizeof(*pool));
+        pool->subnet = address_text(a, w->subnet, w->prefix);
+        pool->gateway = address_text(a, w->gateway, 0);
+        if (w->range_prefix != w->prefix)
+            pool->ip_range = address_text(a, w->range, w->range_prefix);
+        pool->auxiliary_addresses = w->aux;
+    }
     if (!w->prefix6)
         return;
-    pool = objs_add(&ret->config, a, sizeof(*pool));
+    struct api_ipam_pool *pool = objs_add(&ret->config, a, sizeof(*pool));
     pool->subnet = six_text(a, &w->subnet6, w->prefix6);
     pool->gateway = six_text(a, &w->gateway6, 0);
     if (w->range_prefix6 != w->prefix6)
@@ -49,7 +64,7 @@ static void view_containers(const struct network *w, struct arena *a, struct obj
         k->name = e->container_name;
         k->endpoint_id = arena_strz(a, e->id);
         k->mac_address = arena_strz(a, mac_format(e->mac, mac));
-        k->ipv4_address = address_text(a, e->address, w->prefix);
+        k->ipv4_address = w->prefix ? address_text(a, e->address, w->prefix) : arena_strz(a, "");
         if (w->six)
             k->ipv6_address = six_text(a, &e->address6, w->prefix6);
     }
@@ -63,7 +78,9 @@ static void view_network(const struct network *w, bool containers, struct arena 
         .created = w->created,
         .scope = arena_strz(a, "local"),
         .driver = arena_strz(a, network_driver_name(w->driver)),
-        .enable_ipv4 = true,
+        .enable_ipv4 = !w->no_four,
+        .config_only = w->config_only,
+        .config_from.network = w->config_from,
         .enable_ipv6 = w->six,
         .internal = w->internal,
         .attachable = w->attachable,
@@ -187,18 +204,16 @@ static struct err check_create(const struct api_network_create *doc, struct netw
         .internal = doc->internal,
         .attachable = doc->attachable,
         .six = doc->enable_ipv6 && *doc->enable_ipv6,
+        .no_four = doc->enable_ipv4 && !*doc->enable_ipv4,
+        .config_only = doc->config_only,
+        .config_from = doc->config_from ? doc->config_from->network : NULL,
         .labels = doc->labels,
         .options = doc->options,
     };
     if (doc->scope && *doc->scope && strcmp(doc->scope, "local") != 0)
         return err_new(ERR_UNSUPPORTED, "Scope: '%s' is not supported", doc->scope);
-    if (doc->enable_ipv4 && !*doc->enable_ipv4)
-        return err_new(ERR_UNSUPPORTED, "EnableIPv4: false is not supported");
-    if (doc->ingress || doc->config_only)
-        return err_new(ERR_UNSUPPORTED, "%s is not supported",
-                       doc->ingress ? "Ingress" : "ConfigOnly");
-    if (doc->config_from && doc->config_from->network && *doc->config_from->network)
-        return err_new(ERR_UNSUPPORTED, "ConfigFrom is not supported");
+    if (doc->ingress)
+        return err_new(ERR_UNSUPPORTED, "Ingress is not supported");
     return doc->ipam ? check_ipam(doc->ipam, ret) : OK;
 }
 
@@ -344,7 +359,7 @@ void api_network_prune(struct api_call *c) {
     size_t at = 0;
     struct network *w;
     while ((w = network_next(c->api->networks, &at)))
-        if (!w->predefined && w->endpoints_n == 0 && w->created < until &&
+        if (!w->predefined && !w->config_only && w->endpoints_n == 0 && w->created < until &&
             api_filter_labels(api_filter(&f, "label"), &w->labels) &&
             !api_filter_any_label(api_filter(&f, "label!"), &w->labels))
             strs_add(&p->names, &c->arena, w->name);

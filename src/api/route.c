@@ -40,6 +40,7 @@ const struct api_route api_routes[] = {
     {"POST", "/containers/prune", api_container_prune},
     {"POST", "/containers/{}/update", api_container_update},
     {"POST", "/containers/{}/ports", api_container_ports},
+    {"POST", "/containers/{}/aliases", api_container_aliases},
     {"GET", "/containers/{}/top", api_container_top},
     {"GET", "/containers/{}/stats", api_container_stats},
     {"HEAD", "/containers/{}/archive", api_container_archive_stat},

@@ -36,10 +36,51 @@ static bool wanted(const struct volume *v, const struct api_filters *f) {
            api_filter_labels(api_filter(f, "label"), &v->labels);
 }
 
+/* What a plugin has and nobody here has made: no labels, and no container that uses it. */
+static bool wanted_foreign(const struct volumes *all, const struct volume_plugged *p,
+                           const struct api_filters *f) {
+    const struct strs *dangling = api_filter(f, "dangling"), *driver = api_filter(f, "driver");
+    const struct volume *ours = volume_find(all, p->name);
+    return !(ours && !strcmp(ours->driver, p->driver)) &&
+           api_filter_match(api_filter(f, "name"), p->name) &&
+           (!driver || strs_has(driver, p->driver)) && (!dangling || api_filter_bool(dangling)) &&
+           !api_filter(f, "label");
+}
+
+static void view_foreign(const struct volume_plugged *p, struct arena *a, struct api_volume *ret) {
+    *ret = (struct api_volume){.name = arena_strz(a, p->name),
+                               .driver = arena_strz(a, p->driver),
+                               .mountpoint = arena_strz(a, p->mountpoint),
+                               .scope = arena_strz(a, "local")};
+}
+
+struct volume_answer {
+    struct api_filters filters;
+    struct api_volume_list doc;
+};
+
+static void list_end(void *arg, const struct volume_foreign *foreign) {
+    struct api_call *c = arg;
+    struct volume_answer *l = c->state;
+    size_t at = 0;
+    struct volume *v;
+    while ((v = volume_next(c->api->volumes, &at)))
+        if (wanted(v, &l->filters))
+            view_volume(v, &c->arena,
+                        objs_add(&l->doc.volumes, &c->arena, sizeof(struct api_volume)));
+    const struct volume_plugged *p = foreign->items.items;
+    for (size_t i = 0; i < foreign->items.n; i++)
+        if (wanted_foreign(c->api->volumes, &p[i], &l->filters))
+            view_foreign(&p[i], &c->arena,
+                         objs_add(&l->doc.volumes, &c->arena, sizeof(struct api_volume)));
+    l->doc.warnings = foreign->warnings;
+    api_reply_doc(c, 200, &api_volume_list_fields, &l->doc);
+}
+
 void api_volume_list(struct api_call *c) {
     static const char *const filters[] = {"dangling", "driver", "label", "name", NULL};
+    struct volume_answer *l = arena_alloc(&c->arena, sizeof(*l));
     struct api_filters f;
-    struct api_volume_list doc = {0};
     struct err e = api_read_filters(c, filters, &f);
     if (!err_failed(e))
         e = api_filter_check_bool(&f, "dangling");
@@ -47,12 +88,9 @@ void api_volume_list(struct api_call *c) {
         api_reply_err(c, e);
         return;
     }
-    size_t at = 0;
-    struct volume *v;
-    while ((v = volume_next(c->api->volumes, &at)))
-        if (wanted(v, &f))
-            view_volume(v, &c->arena, objs_add(&doc.volumes, &c->arena, sizeof(struct api_volume)));
-    api_reply_doc(c, 200, &api_volume_list_fields, &doc);
+    l->filters = f;
+    c->state = l;
+    volumes_foreign(c->api->volumes, list_end, c);
 }
 
 static void reply_volume(struct api_call *c, int status, const struct volume *v) {
@@ -61,10 +99,28 @@ static void reply_volume(struct api_call *c, int status, const struct volume *v)
     api_reply_doc(c, status, &api_volume_fields, &doc);
 }
 
-void api_volume_inspect(struct api_call *c) {
+static void inspect_foreign(void *arg, const struct volume_foreign *foreign) {
+    struct api_call *c = arg;
     struct volume *v = NULL;
-    if (find(c, &v))
+    const struct volume_plugged *p = foreign->items.items;
+    for (size_t i = 0; i < foreign->items.n; i++) {
+        if (strcmp(p[i].name, c->arg[0]) != 0)
+            continue;
+        struct api_volume doc;
+        view_foreign(&p[i], &c->arena, &doc);
+        api_reply_doc(c, 200, &api_volume_fields, &doc);
+        return;
+    }
+    if (find(c, &v)) /* it says that there is none, unless it has been made meanwhile */
         reply_volume(c, 200, v);
+}
+
+void api_volume_inspect(struct api_call *c) {
+    struct volume *v = volume_find(c->api->volumes, c->arg[0]);
+    if (v)
+        reply_volume(c, 200, v);
+    else
+        volumes_foreign(c->api->volumes, inspect_foreign, c);
 }
 
 /* --- create, remove, prune ----------------------------------------------------------------- */

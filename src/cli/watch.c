@@ -2,6 +2,7 @@
 #include "cli/create.h"
 #include "cli/life.h"
 #include "cli/live.h"
+#include "spec/api_aliases.h"
 #include "spec/api_ports.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,7 +137,7 @@ struct update_options {
     int64_t blkio_weight, cpu_period, cpu_quota, rt_period, rt_runtime, cpu_shares, memory,
         memory_reservation, kernel_memory, pids_limit;
     const char *cpus, *cpuset_cpus, *cpuset_mems, *memory_swap, *restart;
-    struct strv publish_add, publish_rm, snapshot;
+    struct strv publish_add, publish_rm, alias_add, alias_rm, snapshot;
     bool dry_run;
 };
 #define U struct update_options
@@ -158,6 +159,8 @@ static const struct option_row update_rows[] = {
     TEXT(U, restart, 0, "restart", "POLICY", "no, on-failure[:N], always, unless-stopped"),
     LIST(U, publish_add, 0, "publish-add", "PORT", "Publish one more port, as run -p"),
     LIST(U, publish_rm, 0, "publish-rm", "PORT", "Publish a container's port no more (80/tcp)"),
+    LIST(U, alias_add, 0, "alias-add", "[NETWORK:]NAME", "One more name on a network"),
+    LIST(U, alias_rm, 0, "alias-rm", "[NETWORK:]NAME", "A name on a network less"),
     FLAG(U, dry_run, 0, "dry-run", "Of the update method: say what would be done"),
     LIST(U, snapshot, 0, "snapshot-volume", "VOLUME",
          "Of the update method: take this volume back as well when it fails; *: all"),
@@ -183,6 +186,32 @@ static struct err change_ports(struct invocation *in, struct client *c, const ch
         return OK;
     return cli_post_document(c, buf_cstr(&target), &api_ports_change_fields, &more,
                              &api_warnings_fields, &w, &in->arena);
+}
+
+static struct err change_alias(struct invocation *in, struct client *c, const char *name,
+                               const char *text, bool add) {
+    CLEAN_BUF struct buf target = {0};
+    struct api_aliases_change doc = {0};
+    struct api_warnings w = {0};
+    struct str network, alias;
+    if (!str_cut(str_of(text), ':', &network, &alias)) {
+        alias = network;
+        network = STR_NONE;
+    }
+    doc.network = arena_str(&in->arena, network);
+    strs_add(add ? &doc.add : &doc.remove, &in->arena, arena_str(&in->arena, alias));
+    client_path(&target, "/containers/", name, "/aliases");
+    return cli_post_document(c, buf_cstr(&target), &api_aliases_change_fields, &doc,
+                             &api_warnings_fields, &w, &in->arena);
+}
+
+static struct err change_aliases(struct invocation *in, struct client *c, const char *name) {
+    const struct update_options *o = in->options;
+    for (size_t i = 0; i < o->alias_rm.n; i++)
+        TRY(change_alias(in, c, name, o->alias_rm.items[i], false));
+    for (size_t i = 0; i < o->alias_add.n; i++)
+        TRY(change_alias(in, c, name, o->alias_add.items[i], true));
+    return OK;
 }
 
 static struct err update_document(struct invocation *in, struct api_update *doc) {
@@ -237,6 +266,8 @@ static int update_run(struct invocation *in) {
                                          &api_warnings_fields, &w, &in->arena);
         if (!err_failed(e))
             e = change_ports(in, c, in->args[i]);
+        if (!err_failed(e))
+            e = change_aliases(in, c, in->args[i]);
         if (err_failed(e)) {
             status = cli_fail(e, 1);
             continue;

@@ -122,6 +122,11 @@ static void tell_ports(struct look *l) {
             for (size_t x = 0; x < b[n].from.n; x++)
                 buf_addf(&from, "%s%s", x ? ", " : ", for ", b[n].from.items[x]);
             bool six = strchr(b[n].host_ip, ':') != NULL;
+            if (!*b[n].host_port) {
+                why_fact(l->w, "open to the outside by the container's own address (%s): %s",
+                         six ? "IPv6" : "IPv4", m->items[i].key);
+                continue;
+            }
             why_fact(l->w, "published: %s%s%s:%s -> %s%s", six ? "[" : "",
                      *b[n].host_ip ? b[n].host_ip : "0.0.0.0", six ? "]" : "", b[n].host_port,
                      m->items[i].key, from.len ? buf_cstr(&from) : "");
@@ -166,13 +171,17 @@ static struct err choose_port(struct look *l, const char *text) {
 
 /* 0, or the errno of it. */
 static int try_connect(const char *address, unsigned port) {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    if (inet_pton(AF_INET, address, &to.sin_addr) != 1)
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    bool is_six = strchr(address, ':') != NULL;
+    if (inet_pton(is_six ? AF_INET6 : AF_INET, address,
+                  is_six ? (void *)&six.sin6_addr : &four.sin_addr) != 1)
         return EAFNOSUPPORT;
-    CLEAN_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const struct sockaddr *to = is_six ? (const void *)&six : (const void *)&four;
+    CLEAN_FD int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return errno;
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
+    if (connect(fd, to, is_six ? sizeof six : sizeof four) == 0)
         return 0;
     if (errno != EINPROGRESS)
         return errno;
@@ -189,6 +198,8 @@ static const char *own_address(const struct api_container *k) {
         const struct api_endpoint *e = k->network.networks.items[i].value;
         if (e && e->ip_address && *e->ip_address)
             return e->ip_address;
+        if (e && e->global_ipv6_address && *e->global_ipv6_address)
+            return e->global_ipv6_address;
     }
     return NULL;
 }
@@ -251,7 +262,7 @@ static void of_connection(struct look *l, const struct objs *list) {
     for (size_t i = 0; list && i < list->n; i++) {
         bool any = !*b[i].host_ip || !strcmp(b[i].host_ip, "0.0.0.0");
         const char *at = any ? "127.0.0.1" : b[i].host_ip;
-        if (strchr(at, ':'))
+        if (strchr(at, ':') || !*b[i].host_port)
             continue;
         unsigned port = (unsigned)strtoul(b[i].host_port, NULL, 10);
         int r = try_connect(at, port);
@@ -274,6 +285,9 @@ static void of_connection(struct look *l, const struct objs *list) {
                       "stands between (rules that drop, another program's address translation)",
                       w->of);
     }
+    if (!why_known(w) && !direct && list && list->n)
+        why_cause(w, "%s is reached by its own address: port %u answers at %s", w->of, l->port,
+                  inside);
     if (!why_known(w) && !forwards())
         why_cause(w, "this machine forwards no packets (net.ipv4.ip_forward is 0)");
     if (!why_known(w) && direct == ECONNREFUSED)

@@ -25,6 +25,7 @@ struct connect_job {
     struct network *w;
     bool alive;
     struct endpoint_plans plans; /* copies of all endpoints as they will be */
+    struct endpoint_live live;   /* sockets of ports that nothing published before */
     struct endpoint_plan *given; /* the one that comes or goes; in plans when it comes */
     struct endpoint_plan *next;  /* becomes the way out, in plans; NULL: nothing changes */
     struct endpoint_plan *from;  /* was it until now, a copy of its own; NULL: none */
@@ -40,6 +41,7 @@ static struct connect_job *job_free(struct connect_job *j) {
     vec_done(&j->plans);
     endpoint_plan_free(j->disconnect ? j->given : NULL);
     endpoint_plan_free(j->from);
+    endpoint_live_done(&j->live);
     arena_done(&j->arena);
     free(j->network);
     free(j->hostname);
@@ -133,14 +135,17 @@ static struct err prepare_connect(struct connect_job *j) {
     if (!j->alive)
         return OK;
     struct endpoint_plan *p = NULL;
-    TRY(container_reserve_endpoint(c, j->w, j->e, free_index(&j->plans), false, false, &j->arena,
-                                   &p));
     struct endpoint_plan *now = way_out(&j->plans);
     struct network *old = now ? network_find(container_networks(c), now->network_id) : NULL;
     int64_t mine = j->e ? j->e->gw_priority : 0;
+    bool moves = !old || better(j->w, mine, old, priority(c, old));
+    /* Ports that an internal or macvlan network did not publish. */
+    bool publishes = moves && !c->idle && !(old && network_publishes(old));
+    TRY(container_reserve_endpoint(c, j->w, j->e, free_index(&j->plans), false, publishes,
+                                   &j->arena, &p));
     vec_push(&j->plans, p);
     j->given = p;
-    if (old && !better(j->w, mine, old, priority(c, old)))
+    if (!moves)
         return OK;
     j->moves = true;
     j->next = p;
@@ -212,18 +217,19 @@ static struct err edit_hosts(struct connect_job *j, int run_dir) {
         return OK;
     }
     TRY(e);
-    bool has_six = j->given->six;
+    bool has_four = j->given->prefix != 0, has_six = j->given->six;
     (void)snprintf(four, sizeof four, "%s\t",
                    inet_ntop(AF_INET, &j->given->address, ip, sizeof ip));
     (void)snprintf(six, sizeof six, "%s\t",
                    inet_ntop(AF_INET6, &j->given->address6, ip, sizeof ip));
     struct str rest = buf_str(&old), line;
     while (str_next(&rest, '\n', &line)) {
-        bool ours = str_starts(line, str_of(four)) || (has_six && str_starts(line, str_of(six)));
+        bool ours = (has_four && str_starts(line, str_of(four))) ||
+                    (has_six && str_starts(line, str_of(six)));
         if ((line.len || rest.len) && !(j->disconnect && ours))
             buf_addf(&text, "%.*s\n", STR_ARG(line));
     }
-    if (!j->disconnect)
+    if (!j->disconnect && has_four)
         buf_addf(&text, "%s%s\n", four, j->hostname);
     if (!j->disconnect && has_six)
         buf_addf(&text, "%s%s\n", six, j->hostname);
@@ -258,9 +264,7 @@ static struct err bring_names(struct connect_job *j, int netns, int run_dir) {
 
 static struct err change_network(struct connect_job *j, int netns) {
     if (!j->disconnect) {
-        struct endpoint_live live = {.netns_fd = -1};
-        TRY(endpoint_up(j->given, netns, &live));
-        endpoint_live_done(&live);
+        TRY(endpoint_up(j->given, netns, &j->live));
     }
     if (j->moves) {
         struct err e = endpoint_make_default(j->next, j->from, netns);
@@ -356,11 +360,11 @@ static void relay_told(void *arg UNUSED, struct err e) {
 }
 
 /* corten-relay, too, leads to the way out. */
-static void tell_relay(struct container *c, const struct endpoint_plan *way_out) {
-    char address[INET_ADDRSTRLEN];
-    const struct endpoint_live none = {0};
-    struct monitor_ports p = container_ports_held(c, &none, way_out, address);
-    if (c->monitor && p.relay_path)
+static void tell_relay(struct container *c, const struct endpoint_live *live,
+                       const struct endpoint_plan *way_out) {
+    char address[INET6_ADDRSTRLEN];
+    struct monitor_ports p = container_ports_held(c, live, way_out, address);
+    if (c->monitor && (p.relay_path || p.held_n))
         monitor_hold(c->monitor, &p, relay_told, NULL);
 }
 
@@ -381,7 +385,7 @@ static void take_over(struct connect_job *j) {
     if (!j->moves)
         return;
     endpoint_ports_moved(n, j->next, j->from);
-    tell_relay(c, j->next);
+    tell_relay(c, &j->live, j->next);
     c->idle = endpoint_plan_free(c->idle);
     if (j->from && j->from->ports.n) /* bound, but nowhere to lead to */
         c->idle = TAKE(j->from);
@@ -412,7 +416,7 @@ static const struct op connect_op = {"container connect", prepare, work, finish}
 static void start(struct container *c, struct connect_job *j, const char *network,
                   container_done *done, void *arg) {
     j->c = c;
-    j->names_fds[0] = j->names_fds[1] = -1;
+    j->names_fds[0] = j->names_fds[1] = j->live.netns_fd = -1;
     j->done = done;
     j->arg = arg;
     j->network = mem_strdup(network);

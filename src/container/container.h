@@ -255,6 +255,10 @@ void container_unlink(struct container *c, const char *alias, container_done *do
 /* Limits and restart policy, live when it runs. */
 /* Published ports, also of a running container; see spec/api_ports.h. */
 struct api_ports_change;
+/* Its names on a network, the same; see spec/api_aliases.h. */
+struct api_aliases_change;
+void container_aliases_change(struct container *c, const struct api_aliases_change *doc,
+                              container_done *done, void *arg);
 void container_ports_change(struct container *c, const struct api_ports_change *doc,
                             container_done *done, void *arg);
 void container_update(struct container *c, const struct api_update *doc, container_done *done,

@@ -219,6 +219,7 @@ static struct err compose(struct create_job *j, const struct api_container_creat
     struct api_networking_config networking;
     container_networking_complete(j->cs->config.networks, host.network_mode, doc.networking,
                                   &j->arena, &networking);
+    container_ports_warn(j->cs->config.networks, &host, &networking, &j->arena, &j->warnings);
     struct container_record record = {
         .config = &doc.config,
         .host = &host,

@@ -59,13 +59,37 @@ struct err container_port_requests(const struct container *c, const struct netwo
     return OK;
 }
 
+void container_ports_warn(const struct networks *n, const struct api_host_config *host,
+                          const struct api_networking_config *to, struct arena *a,
+                          struct strs *ret_warnings) {
+    const struct network *nowhere = NULL;
+    if (!host->port_bindings.n && !host->publish_all_ports)
+        return;
+    for (size_t i = 0; i < to->endpoints.n; i++) {
+        const struct network *w = network_find(n, to->endpoints.items[i].key);
+        if (!w || network_publishes(w))
+            return;
+        nowhere = w;
+    }
+    if (nowhere)
+        strs_add(
+            ret_warnings, a,
+            arena_printf(a,
+                         "Published ports are discarded on network %s: %s networks publish "
+                         "none.",
+                         nowhere->name,
+                         nowhere->internal ? "internal" : network_driver_name(nowhere->driver)));
+}
+
 struct monitor_ports container_ports_held(const struct container *c,
                                           const struct endpoint_live *live,
                                           const struct endpoint_plan *way_out,
-                                          char address[INET_ADDRSTRLEN]) {
+                                          char address[INET6_ADDRSTRLEN]) {
     *address = '\0';
-    if (way_out && !way_out->internal)
-        inet_ntop(AF_INET, &way_out->address, address, INET_ADDRSTRLEN);
+    if (way_out && !way_out->internal && way_out->prefix)
+        inet_ntop(AF_INET, &way_out->address, address, INET6_ADDRSTRLEN);
+    else if (way_out && !way_out->internal && way_out->six)
+        inet_ntop(AF_INET6, &way_out->address6, address, INET6_ADDRSTRLEN);
     return (struct monitor_ports){
         .held_fds = live->held_fds,
         .held_n = live->held_n,

@@ -233,7 +233,11 @@ void container_host_replace(struct container *c, const struct api_host_config *h
 struct monitor_ports container_ports_held(const struct container *c,
                                           const struct endpoint_live *live,
                                           const struct endpoint_plan *way_out,
-                                          char address[INET_ADDRSTRLEN]);
+                                          char address[INET6_ADDRSTRLEN]);
+/* A warning when no network of `to` publishes the ports that are asked for. */
+void container_ports_warn(const struct networks *n, const struct api_host_config *host,
+                          const struct api_networking_config *to, struct arena *a,
+                          struct strs *ret_warnings);
 struct err container_port_requests(const struct container *c, const struct network *w,
                                    struct arena *a, struct port_requests *ret);
 /* Settings given for this network in the create call; NULL: none. */

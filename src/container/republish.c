@@ -152,7 +152,7 @@ static void told(void *arg UNUSED, struct err e) {
 
 static void tell_monitor(struct port_job *j) {
     struct container *c = j->c;
-    char address[INET_ADDRSTRLEN];
+    char address[INET6_ADDRSTRLEN];
     if (!c->monitor)
         return;
     if (j->released.len)

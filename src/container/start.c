@@ -72,6 +72,7 @@ static struct err compose_files(struct start_job *j) {
         .domainname = c->config->domainname,
         .driver = j->net.driver,
         .gateway = way_out ? way_out->gateway : (struct in_addr){0},
+        .gateway6 = way_out && way_out->six ? way_out->gateway6 : in6addr_any,
         .host_gateway = networks_host_gateway(c->all->config.networks),
         .names = j->net.names,
         .dns = c->host->dns,
@@ -84,7 +85,8 @@ static struct err compose_files(struct start_job *j) {
     j->files.extra_hosts = hosts;
     for (size_t i = 0; i < j->net.plans.n; i++) {
         const struct endpoint_plan *p = j->net.plans.items[i];
-        vec_push(&j->addresses, p->address);
+        if (p->prefix)
+            vec_push(&j->addresses, p->address);
         if (p->six)
             vec_push(&j->addresses6, p->address6);
     }
@@ -266,7 +268,7 @@ static struct err run_monitor(struct start_job *j, int run_dir) {
     CLEAN_FD int seccomp = -1;
     TRY(dir_open(c->directory, &data));
     CLEAN_FD int shm = -1;
-    char address[INET_ADDRSTRLEN];
+    char address[INET6_ADDRSTRLEN];
     const struct endpoint_plan *way_out = j->net.plans.n ? j->net.plans.items[0] : NULL;
     struct strs groups = {0};
     for (size_t i = 0; i < c->host->group_add.n; i++)

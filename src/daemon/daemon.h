@@ -18,15 +18,17 @@ enum daemon_flag { DAEMON_UNSET, DAEMON_OFF, DAEMON_ON };
 /* One row of daemon/setting.c per member up to log_format. JSON texts are NULL when not set. */
 struct daemon_config {
     struct arena arena;
-    char *hosts;      /* JSON array of "unix:///path", "tcp://address:port", "fd://" */
-    char *listeners;  /* JSON array of objects: docs/daemon.md */
-    char *group;      /* of the unix sockets; NULL: root */
-    char *data_root;  /* absolute */
-    char *run_root;   /* absolute */
-    char *pidfile;    /* absolute; NULL: none */
-    char *bridge;     /* name of the default bridge; NULL: from the instance */
-    char *bip;        /* "172.20.0.1/16"; NULL: first free pool */
-    char *fixed_cidr; /* part of bip's subnet; NULL: all of it */
+    char *hosts;              /* JSON array of "unix:///path", "tcp://address:port", "fd://" */
+    char *listeners;          /* JSON array of objects: docs/daemon.md */
+    char *group;              /* of the unix sockets; NULL: root */
+    char *data_root;          /* absolute */
+    char *run_root;           /* absolute */
+    char *pidfile;            /* absolute; NULL: none */
+    char *bridge;             /* name of the default bridge; NULL: from the instance */
+    char *bip;                /* "172.20.0.1/16"; NULL: first free pool */
+    char *fixed_cidr;         /* part of bip's subnet; NULL: all of it */
+    char *bip6, *fixed_cidr6; /* of the default bridge with ipv6; NULL: a local subnet */
+    char *network_opts, *network_opts_json;   /* JSON: array of "DRIVER=KEY=VALUE"; object */
     char *address_pools, *address_pools_json; /* JSON arrays of "base=…,size=…", of objects */
     char *plugin_dirs;                        /* JSON array; NULL: the peer's */
     char *host_gateway, *dns_forwards;        /* NULL: none; the second a JSON array */
@@ -42,8 +44,8 @@ struct daemon_config {
     char *metrics_addr;   /* "127.0.0.1:9323"; NULL: not served */
     char *log_level;      /* debug info warn error */
     char *log_format;     /* text json */
-    enum daemon_flag icc, ip_masq, ip_forward, userland_proxy, bridge_names, iptables,
-        publish_by_relay;
+    enum daemon_flag icc, ip_masq, ip_forward, userland_proxy, bridge_names, iptables, ip6tables,
+        ipv6, publish_by_relay;
     int64_t mtu; /* of the default bridge; 0: the kernel's default */
     /* Of garbage collection (docs/images.md); 0: not set. */
     int64_t gc_max_bytes, gc_min_free, gc_max_age;

@@ -43,6 +43,17 @@ const struct setting settings[] = {
             .help = "host address that published ports bind to (default 0.0.0.0)"),
     SETTING(fixed_cidr, .option = "fixed-cidr", .key = "fixed-cidr", .argument = "CIDR",
             .help = "part of the default bridge's subnet that addresses are given from"),
+    SETTING(ipv6, .option = "ipv6", .key = "ipv6", .kind = SETTING_BOOL,
+            .help = "IPv6 on the default bridge (default off)"),
+    SETTING(bip6, .option = "bip6", .key = "bip6", .argument = "CIDR",
+            .help = "IPv6 address and subnet of the default bridge"),
+    SETTING(fixed_cidr6, .option = "fixed-cidr-v6", .key = "fixed-cidr-v6", .argument = "CIDR",
+            .help = "IPv6 subnet of the default bridge, or the part of bip6's that addresses are "
+                    "given from (default: a local one)"),
+    SETTING(network_opts, .option = "default-network-opt", .argument = "DRIVER=KEY=VALUE",
+            .kind = SETTING_LIST,
+            .help = "option of new networks of that driver that do not say otherwise (repeatable)"),
+    SETTING(network_opts_json, .key = "default-network-opts", .kind = SETTING_RAW),
     SETTING(icc, .option = "icc", .key = "icc", .kind = SETTING_BOOL,
             .help = "containers on the default bridge reach each other (default on)"),
     SETTING(ip_masq, .option = "ip-masq", .key = "ip-masq", .kind = SETTING_BOOL,
@@ -66,6 +77,9 @@ const struct setting settings[] = {
     SETTING(iptables, .option = "iptables", .key = "iptables", .kind = SETTING_BOOL,
             .help = "use the packet filter; off: corten-relay publishes all ports, nothing is "
                     "translated or kept apart (default true)"),
+    SETTING(ip6tables, .option = "ip6tables", .key = "ip6tables", .kind = SETTING_BOOL,
+            .help = "use the packet filter for IPv6; off: as iptables, for IPv6 alone "
+                    "(default true)"),
     SETTING(publish_by_relay, .option = "publish-by-relay", .key = "publish-by-relay",
             .kind = SETTING_BOOL,
             .help = "published ports are sockets of the host, which its input policy decides about "
@@ -149,7 +163,6 @@ const struct setting settings[] = {
     FIXED("cpu-rt-runtime", "cpu-rt-runtime", "0",
           "real-time scheduling is not given to containers"),
     FIXED("experimental", "experimental", "false", "there is nothing experimental"),
-    FIXED("ip6tables", "ip6tables", "true", "published ports need the packet filter"),
     FIXED("selinux-enabled", "selinux-enabled", "false", "there are no labels of SELinux"),
     FIXED("rootless", "rootless", "false", "the daemon needs root"),
     FIXED("raw-logs", "raw-logs", "true false", "the daemon's log never has colours"),

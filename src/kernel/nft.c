@@ -144,7 +144,7 @@ static size_t read_data(const struct nlattr *a, uint8_t into[NFT_KEY_MAX]) {
     return len;
 }
 
-static struct err read_elements(void *arg, const struct nlmsghdr *h) {
+struct err nft_read_elements(void *arg, const struct nlmsghdr *h) {
     struct nft_elements *out = arg;
     const struct nlattr *a[NFTA_SET_ELEM_LIST_ELEMENTS + 1];
     netlink_parse_message(h, sizeof(struct nfgenmsg), a, NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -177,7 +177,7 @@ struct err nft_list(struct netlink *nl, bool six, const char *table, const char 
     netlink_attr_z(&b, NFTA_SET_ELEM_LIST_TABLE, table);
     netlink_attr_z(&b, NFTA_SET_ELEM_LIST_SET, set);
     struct nft_elements out = {0};
-    struct err e = netlink_ask(nl, &b, read_elements, &out);
+    struct err e = netlink_ask(nl, &b, nft_read_elements, &out);
     if (err_failed(e)) {
         vec_done(&out);
         if (err_errnum(e) == ENOENT)

@@ -49,6 +49,9 @@ struct err nft_commit(struct netlink *nl, struct nft_batch *b);
 struct nft_elements VEC_BODY(struct nft_element);
 struct err nft_list(struct netlink *nl, bool six, const char *table, const char *set,
                     struct nft_elements *ret);
+/* One message of such a list, for netlink_ask: appends to the struct nft_elements at arg. Whatever the
+ * bytes are, nothing outside of the message is read (test/fuzz/nft-dump.c). */
+struct err nft_read_elements(void *arg, const struct nlmsghdr *h);
 /* family: NFPROTO_IPV4, _IPV6, _BRIDGE. */
 struct err nft_table_exists(struct netlink *nl, uint8_t family, const char *table, bool *ret);
 struct err nft_set_exists(struct netlink *nl, uint8_t family, const char *table, const char *set,

@@ -19,8 +19,8 @@
 struct binding {
     const struct port_request *r;
     struct host_address ip;
-    bool relay; /* IPv6 sockets are for corten-relay */
-    bool all; /* and those of IPv4: they are IPv6 sockets with an IPv4 address (RFC 4291 2.5.5.2) */
+    bool relay;  /* IPv6 sockets are for corten-relay */
+    bool mapped; /* and those of IPv4: IPv6 sockets with an IPv4 address (RFC 4291 2.5.5.2) */
 };
 
 static int type_of(uint8_t proto) {
@@ -28,7 +28,7 @@ static int type_of(uint8_t proto) {
 }
 
 static bool is_mapped(const struct binding *b) {
-    return b->relay && b->all && !b->ip.six && b->r->proto != IPPROTO_SCTP;
+    return b->relay && b->mapped && !b->ip.six && b->r->proto != IPPROTO_SCTP;
 }
 
 static int bind_mapped(int fd, struct in_addr four, uint16_t port) {
@@ -214,7 +214,7 @@ static void bound_done(struct bound *b) {
 
 static void keep(struct bound *to, const struct binding *b, int fd, unsigned nth) {
     char text[HOST_ADDRESS_LEN + 4];
-    if (!b->relay || !(b->ip.six || b->all) || b->r->proto == IPPROTO_SCTP) {
+    if (!b->relay || !(b->ip.six || b->mapped) || b->r->proto == IPPROTO_SCTP) {
         vec_push(&to->held, fd);
         return;
     }
@@ -244,7 +244,7 @@ static int bind_other(const struct binding *b, uint16_t port, int *ret_fd) {
  * one. */
 static int bind_port(const struct binding *b, unsigned port, int ret_fds[2], uint16_t *ret_port,
                      bool *ret_six) {
-    struct binding other = {b->r, {.six = true}, b->relay, b->all};
+    struct binding other = {b->r, {.six = true}, b->relay, b->mapped};
     int e = -EADDRINUSE;
     for (unsigned draw = 0; draw < (port ? 1 : DRAWS_MAX) && e == -EADDRINUSE; draw++) {
         CLEAN_FD int first = -1;
@@ -280,7 +280,7 @@ static void note(struct port_mappings *ports, const struct binding *b, uint16_t 
 
 static struct err bind_fixed(const struct binding *b, struct port_mappings *ports,
                              struct bound *to) {
-    struct binding other = {b->r, {.six = true}, b->relay, b->all};
+    struct binding other = {b->r, {.six = true}, b->relay, b->mapped};
     bool six = false;
     if (b->r->count > NETWORK_BOUND_MAX) {
         TRY(check_range(b));
@@ -309,11 +309,15 @@ static struct err bind_fixed(const struct binding *b, struct port_mappings *port
 static struct err bind_request(const struct binding *b, struct port_mappings *ports,
                                struct bound *to) {
     const struct port_request *r = b->r;
-    struct binding other = {r, {.six = true}, b->relay, b->all};
+    struct binding other = {r, {.six = true}, b->relay, b->mapped};
     char ip[HOST_ADDRESS_LEN];
     int fds[2] = {-1, -1}, e = -EADDRINUSE;
     uint16_t got = 0;
     bool other_failed = false;
+    if (r->routed) { /* by the container's own address: no port of the host */
+        note(ports, b, 0, false);
+        return OK;
+    }
     if (r->host_first && r->host_first == r->host_last)
         return bind_fixed(b, ports, to);
     for (unsigned port = r->host_first; port <= r->host_last && e == -EADDRINUSE; port++)
@@ -344,13 +348,14 @@ static struct err check_relayed(const struct port_request *r) {
     return OK;
 }
 
-struct err ports_bind(const struct port_requests *requests, bool relay, bool all,
+struct err ports_bind(const struct port_requests *requests, struct port_server by,
                       struct port_mappings *ports, struct endpoint_live *l) {
     struct bound bound = {0};
     ports->n = 0;
     for (size_t i = 0; i < requests->n; i++) {
-        const struct binding b = {&requests->items[i], requests->items[i].host_ip, relay, all};
-        struct err e = all ? check_relayed(b.r) : OK;
+        const struct binding b = {&requests->items[i], requests->items[i].host_ip, by.relay,
+                                  by.mapped};
+        struct err e = by.all ? check_relayed(b.r) : OK;
         if (!err_failed(e))
             e = bind_request(&b, ports, &bound);
         if (err_failed(e)) {

@@ -43,6 +43,26 @@ static struct err parse_bool(const char *key, const char *value, bool *ret) {
     return OK;
 }
 
+static const char *const modes[] = {"nat", "nat-unprotected", "routed", "isolated"};
+
+const char *gateway_mode_name(enum gateway_mode m) {
+    return modes[m];
+}
+
+static struct err parse_mode(const char *key, const char *value, bool internal,
+                             enum gateway_mode *ret) {
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        if (strcmp(value, modes[i]) != 0)
+            continue;
+        *ret = (enum gateway_mode)i;
+        if (*ret == GATEWAY_ISOLATED && !internal)
+            return err_new(ERR_INVALID, "option %s: 'isolated' is for internal networks only", key);
+        return OK;
+    }
+    return err_new(ERR_INVALID, "option %s: '%s' is not nat, nat-unprotected, routed or isolated",
+                   key, value);
+}
+
 bool is_interface_name(const char *name) {
     return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/: \t\n") &&
            strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
@@ -77,6 +97,10 @@ static struct err apply_option(const struct networks *n, struct network *w, cons
         return parse_bool(key, value, &w->masquerade);
     if (strcmp(key, OPTION "bridge.host_binding_ipv4") == 0)
         return err_wrap(address_parse(value, &w->bind_ip), "option %s", key);
+    if (strcmp(key, OPTION "bridge.gateway_mode_ipv4") == 0)
+        return parse_mode(key, value, w->internal, &w->mode);
+    if (strcmp(key, OPTION "bridge.gateway_mode_ipv6") == 0)
+        return parse_mode(key, value, w->internal, &w->mode6);
     if (strcmp(key, OPTION "driver.mtu") == 0) {
         uint64_t mtu = 0;
         TRYF(str_to_u64(str_of(value), UINT16_MAX, &mtu), "option %s", key);
@@ -91,6 +115,13 @@ static struct err apply_option(const struct networks *n, struct network *w, cons
 static struct err apply_subnet(struct networks *n, struct network *w,
                                const struct network_request *r) {
     bool given = r->subnet && *r->subnet;
+    if (r->no_four && given)
+        return err_new(ERR_INVALID, "IPv4 is off: subnet %s cannot be given", r->subnet);
+    if (r->no_four && !r->six)
+        return err_new(ERR_INVALID, "IPv4 or IPv6 must be enabled");
+    w->no_four = r->no_four;
+    if (w->no_four)
+        return OK;
     if (!given && ((r->gateway && *r->gateway) || (r->ip_range && *r->ip_range) || r->aux.n))
         return err_new(ERR_INVALID, "gateway, IP range and auxiliary addresses need a subnet");
     if (!given)
@@ -126,7 +157,7 @@ static struct err apply_subnet(struct networks *n, struct network *w,
 
 struct err network_reserve_aux(struct network *w) {
     struct subnet s = {ntohl(w->subnet.s_addr), w->prefix};
-    for (size_t i = 0; i < w->aux.n; i++) {
+    for (size_t i = 0; i < w->aux.n && w->prefix; i++) {
         const char *text = w->aux.items[i].value;
         struct in_addr a;
         TRYF(address_parse(text, &a), "auxiliary address %s", w->aux.items[i].key);
@@ -174,11 +205,16 @@ static struct err choose_interface(struct networks *n, struct network *w,
 
 static struct err build(struct networks *n, struct network *w, const struct network_request *r,
                         struct network_parent *ret_parent) {
+    struct network_request with;
     TRY(check_name(n, r->name));
-    TRY(read_driver(r->driver, &w->driver));
     random_id(w->id);
     w->name = mem_strdup(r->name);
     w->created = time_now();
+    if (r->config_only)
+        return settings_make(w, r);
+    TRY(settings_apply(n, r, w, &with));
+    r = &with;
+    TRY(read_driver(r->driver, &w->driver));
     w->internal = r->internal;
     w->attachable = r->attachable;
     w->six = r->six;
@@ -186,9 +222,10 @@ static struct err build(struct networks *n, struct network *w, const struct netw
     w->mtu = n->mtu;
     w->bind_ip = n->bind_ip;
     copy_map(&w->options, &w->arena, &r->options);
+    settings_complete(n, w);
     TRY(choose_interface(n, w, ret_parent));
-    for (size_t i = 0; i < r->options.n; i++)
-        TRY(apply_option(n, w, r->options.items[i].key, r->options.items[i].value));
+    for (size_t i = 0; i < w->options.n; i++)
+        TRY(apply_option(n, w, w->options.items[i].key, w->options.items[i].value));
     TRY(apply_subnet(n, w, r));
     TRY(six_configure(
         n, w,
@@ -322,11 +359,13 @@ static void remove_refused(void *arg) {
     removal_end(r, r->e);
 }
 
-static struct err check_removal(const struct network *w) {
+static struct err check_removal(const struct networks *n, const struct network *w) {
     if (w->predefined)
         return err_new(ERR_FORBIDDEN, "%s is a pre-defined network and cannot be removed", w->name);
     if (w->removing)
         return err_new(ERR_CONFLICT, "network %s is being created or removed", w->name);
+    if (w->config_only && settings_used(n, w))
+        return err_new(ERR_FORBIDDEN, "configuration network %s is in use", w->name);
     if (w->endpoints_n)
         return err_new(ERR_FORBIDDEN,
                        "error while removing network: network %s id %s has active "
@@ -342,7 +381,7 @@ void network_remove(struct networks *n, struct network *w, void (*done)(void *ar
     r->network = w;
     r->done = done;
     r->arg = arg;
-    r->e = check_removal(w);
+    r->e = check_removal(n, w);
     if (err_failed(r->e)) {
         loop_post(n->loop, remove_refused, r);
         return;
@@ -367,6 +406,9 @@ struct host_plan host_plan_for(const struct networks *n, const struct network *w
         .internal = w->internal,
         .icc = w->icc,
         .masquerade = w->masquerade,
+        .mode = w->mode,
+        .mode6 = w->mode6,
+        .rules6 = n->rules6,
         .forward = n->forward,
         .rules = n->rules,
         .six = w->six,

@@ -85,13 +85,32 @@ static void limits(const struct walk *w, const struct port_mapping *m) {
     }
 }
 
+/* A port that is reached by the container's own address. */
+static void opened(const struct walk *w, const struct port_mapping *m) {
+    bool range = m->count > 1, six = m->host_ip.six;
+    struct nft_element e = {0};
+    struct host_address a = {.six = six, .four = w->to->address, .v6 = w->to->address6};
+    field(&e, range, &m->proto, &m->proto, sizeof(m->proto));
+    address_field(&e, range, &a, false);
+    port_field(&e, range, m->container_port, m->container_port + m->count - 1U);
+    w->fn(w->arg, six, range ? "opened_ranges" : "opened", &e);
+}
+
 void port_elements(const struct port_mappings *ports, const struct port_target *to,
                    port_element_fn *fn, void *arg) {
     const struct walk w = {to, fn, arg};
     for (size_t i = 0; i < ports->n; i++) {
         const struct port_mapping *m = &ports->items[i];
-        /* A container without IPv6 is reached through corten-relay, which looks at the sources. */
-        if (m->host_ip.six && !six_is_set(&to->address6))
+        bool six = m->host_ip.six;
+        /* A container without that family is reached through corten-relay, which looks at the
+         * sources. */
+        if (six ? !six_is_set(&to->address6) : !to->address.s_addr)
+            continue;
+        if (six ? to->routed6 : to->routed) {
+            opened(&w, m);
+            continue;
+        }
+        if (!m->host_port) /* it came here from a routed network */
             continue;
         if (m->from.n)
             limits(&w, m);
@@ -106,6 +125,8 @@ void port_elements(const struct port_mappings *ports, const struct port_target *
 void link_elements(const struct endpoint *from, port_element_fn *fn, void *arg) {
     for (size_t i = 0; i < from->link_rules.n; i++) {
         const struct link_rule *r = &from->link_rules.items[i];
+        if (!from->address.s_addr || !r->to.s_addr)
+            continue; /* IPv6 only */
         struct nft_element e = {0};
         field(&e, false, &from->address, NULL, sizeof(from->address));
         field(&e, false, &r->to, NULL, sizeof(r->to));

@@ -27,6 +27,15 @@ void endpoint_renamed(struct networks *n, const char *container_id, const char *
     }
 }
 
+void endpoint_aliases_set(struct networks *n, const struct endpoint_plan *p) {
+    struct endpoint *e = endpoint_find(n, p->endpoint_id);
+    if (!e)
+        return;
+    strv_done(&e->aliases);
+    for (size_t i = 0; i < p->aliases.n; i++)
+        strv_add(&e->aliases, p->aliases.items[i]);
+}
+
 /* --- reserve -----------------------------------------------------------------------------------
  */
 
@@ -47,6 +56,8 @@ static struct err check_ports(const struct networks *n, const struct port_reques
                        NETWORK_PORTS_MAX);
     for (size_t i = 0; i < ports->n; i++) {
         const struct port_request *r = &ports->items[i];
+        if (r->routed)
+            continue;
         if (r->host_first != r->host_last || r->host_first == 0)
             continue; /* chosen when it is bound */
         if (r->host_first + r->count > UINT16_MAX + 1 ||
@@ -64,6 +75,13 @@ static struct err check_ports(const struct networks *n, const struct port_reques
 static struct err take_address(struct network *w, const struct endpoint_request *r,
                                const char *holder, struct in_addr *ret) {
     uint32_t address = 0;
+    if (!w->prefix) {
+        *ret = (struct in_addr){0};
+        return r->ip && *r->ip
+                   ? err_new(ERR_INVALID, "network %s has no IPv4: IPv4Address %s cannot be given",
+                             w->name, r->ip)
+                   : OK;
+    }
     if (!r->ip || !*r->ip) {
         TRY(pool_take(w->pool, holder, &address));
         ret->s_addr = htonl(address);
@@ -86,10 +104,10 @@ static struct err take_address(struct network *w, const struct endpoint_request 
 
 /* What peers have always done: 02:42 and the address. So ARP caches of neighbours stay right when
  * an address is used again. */
-static void derive_mac(struct in_addr address, uint8_t mac[6]) {
+static void derive_mac(const struct endpoint *e, uint8_t mac[6]) {
     mac[0] = 0x02;
     mac[1] = 0x42;
-    memcpy(mac + 2, &address, sizeof(address));
+    memcpy(mac + 2, e->address.s_addr ? (const void *)&e->address : &e->address6.s6_addr[12], 4);
 }
 
 static struct endpoint *insert(struct networks *n, struct network *w, const char *id,
@@ -181,6 +199,10 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     p->internal = w->internal;
     p->icc = w->icc;
     p->masquerade = w->masquerade;
+    p->mode = w->mode;
+    p->mode6 = w->mode6;
+    p->rules6 = n->rules6;
+    p->relayed6 = e->relayed6;
     p->forward = n->forward;
     p->relay = n->relay != NULL;
     p->relayed = e->relayed;
@@ -194,8 +216,6 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     p->nft_program = mem_strdup(n->nft_program);
     p->run_dir = mem_strdup(n->run_dir);
     p->sockets = n->sockets;
-    for (size_t i = 0; i < r->ports.n; i++)
-        vec_push(&p->requests, r->ports.items[i]);
     return p;
 }
 
@@ -210,11 +230,22 @@ struct err endpoint_ports_check(const struct networks *n, const struct endpoint_
                                           : "a macvlan network");
     if (p->ports.n + requests->n > NETWORK_PORTS_MAX)
         return err_new(ERR_INVALID, "more than %d published ports", NETWORK_PORTS_MAX);
-    return check_ports(n, requests);
+    struct port_requests adapted = {0};
+    struct publishing how = publishing_of_plan(p);
+    struct err e = ports_adapt(&how, requests, &adapted);
+    if (!err_failed(e))
+        e = check_ports(n, &adapted);
+    vec_done(&adapted);
+    return e;
 }
 
 static struct err check_network(struct networks *n, struct network *w,
                                 const struct endpoint_request *r) {
+    if (w->config_only)
+        return err_new(ERR_FORBIDDEN,
+                       "network %s holds settings for other networks: nothing can "
+                       "be connected to it",
+                       w->name);
     if (!network_has_endpoints(w))
         return err_new(ERR_INVALID, "network %s has no endpoints", w->name);
     if (w->removing)
@@ -230,25 +261,18 @@ static struct err check_network(struct networks *n, struct network *w,
                        w->name, r->ip6);
     if (!w->six && r->ip6)
         TRY(six_check_fixed(w, r->ip6));
-    if (network_has_parent(w) && r->ports.n)
-        return err_new(ERR_UNSUPPORTED,
-                       "publishing ports on %s network %s is not supported: its containers are "
-                       "reached by their own addresses",
-                       network_driver_name(w->driver), w->name);
     if (w->driver == NETWORK_IPVLAN && r->mac && *r->mac)
         return err_new(ERR_INVALID,
                        "network %s: interfaces of ipvlan have their parent's MAC address, and no "
                        "other",
                        w->name);
-    if (!n->rules && w->driver == NETWORK_BRIDGE && (w->internal || !w->icc))
-        return err_new(ERR_UNSUPPORTED,
-                       "network %s is %s, which needs the packet filter, and iptables is off",
-                       w->name, w->internal ? "internal" : "without icc");
-    if (w->internal && r->ports.n)
-        return err_new(ERR_UNSUPPORTED, "publishing ports on internal network %s is not supported",
-                       w->name);
+    bool filtered = n->rules && (n->rules6 || !w->six);
+    if (!filtered && w->driver == NETWORK_BRIDGE && (w->internal || !w->icc))
+        return err_new(
+            ERR_UNSUPPORTED, "network %s is %s, which needs the packet filter, and %s is off",
+            w->name, w->internal ? "internal" : "without icc", n->rules ? "ip6tables" : "iptables");
     /* The subnet was free when it was chosen. Until the bridge stands somebody else may take it. */
-    if (w->host_ready || w->fixed || w->endpoints_n || w->driver != NETWORK_BRIDGE)
+    if (w->host_ready || w->fixed || w->no_four || w->endpoints_n || w->driver != NETWORK_BRIDGE)
         return OK;
     struct in_addr before = w->subnet;
     TRY(network_choose_subnet(n, w));
@@ -260,10 +284,9 @@ static struct err check_network(struct networks *n, struct network *w,
     return OK;
 }
 
-struct err endpoint_reserve(struct networks *n, struct network *w, const struct endpoint_request *r,
-                            struct endpoint_plan **ret) {
+static struct err reserve(struct networks *n, struct network *w, const struct endpoint_request *r,
+                          const struct port_requests *ports, struct endpoint_plan **ret) {
     TRY(check_network(n, w, r));
-    TRY(check_ports(n, &r->ports));
     uint8_t mac[6] = {0};
     if (r->mac && *r->mac)
         TRY(mac_parse(r->mac, mac));
@@ -278,18 +301,19 @@ struct err endpoint_reserve(struct networks *n, struct network *w, const struct 
         return failed;
     }
     e->relayed = n->relay_all;
+    e->relayed6 = n->relay_all || !n->rules6;
     memcpy(e->mac, mac, sizeof(mac));
     if (w->driver != NETWORK_IPVLAN && (!r->mac || !*r->mac))
-        derive_mac(e->address, e->mac);
+        derive_mac(e, e->mac);
     struct port_mappings known = {0};
-    for (size_t i = 0; i < r->ports.n; i++) {
-        const struct port_request *q = &r->ports.items[i];
+    for (size_t i = 0; i < ports->n; i++) {
+        const struct port_request *q = &ports->items[i];
         struct port_mapping m = {.proto = q->proto,
                                  .container_port = q->container_port,
                                  .host_ip = q->host_ip,
                                  .host_port = q->host_first,
                                  .count = q->count};
-        if (!q->host_first || q->host_first != q->host_last)
+        if (q->routed || !q->host_first || q->host_first != q->host_last)
             continue;
         vec_push(&known, m);
         m.host_ip = (struct host_address){.six = true};
@@ -303,7 +327,22 @@ struct err endpoint_reserve(struct networks *n, struct network *w, const struct 
     if (r->links)
         copy_names(&e->links, r->links->items, r->links->n);
     *ret = make_plan(n, w, e, r);
+    for (size_t i = 0; i < ports->n; i++)
+        vec_push(&(*ret)->requests, ports->items[i]);
     return OK;
+}
+
+struct err endpoint_reserve(struct networks *n, struct network *w, const struct endpoint_request *r,
+                            struct endpoint_plan **ret) {
+    struct port_requests ports = {0};
+    struct publishing how = publishing_of(n, w);
+    struct err e = ports_adapt(&how, &r->ports, &ports);
+    if (!err_failed(e))
+        e = check_ports(n, &ports);
+    if (!err_failed(e))
+        e = reserve(n, w, r, &ports, ret);
+    vec_done(&ports);
+    return e;
 }
 
 /* --- settle, release, adopt --------------------------------------------------------------------
@@ -377,6 +416,7 @@ struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p) {
     p->forward = n->forward;
     p->relay = n->relay != NULL;
     p->rules = n->rules;
+    p->rules6 = n->rules6;
     p->sockets = n->sockets;
     struct network *w = map_getz(&n->by_id, p->network_id);
     if (!w || !network_has_endpoints(w))
@@ -384,12 +424,15 @@ struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p) {
     if (endpoint_find(n, p->endpoint_id))
         return err_new(ERR_CONFLICT, "endpoint %s exists", p->endpoint_id);
     struct endpoint *e = insert(n, w, p->endpoint_id, p->container_id, p->container_name);
-    struct err failed = pool_take_fixed(w->pool, ntohl(p->address.s_addr), e->id);
+    struct err failed = OK;
+    if (w->prefix)
+        failed = pool_take_fixed(w->pool, ntohl(p->address.s_addr), e->id);
     if (err_failed(failed)) {
         take_out(n, e);
         return failed;
     }
     e->relayed = p->relayed;
+    e->relayed6 = p->relayed6;
     e->address = p->address;
     e->address6 = p->address6;
     memcpy(e->mac, p->mac, sizeof(e->mac));

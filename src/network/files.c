@@ -57,7 +57,7 @@ static struct err add_extra_host(const struct network_files *f, const char *text
         return OK; /* checked when the container was made */
     if (ip.len > 2 && ip.p[0] == '[')
         ip = str_sub(ip, 1, ip.len - 1);
-    char gateway[INET_ADDRSTRLEN];
+    char gateway[INET6_ADDRSTRLEN];
     if (str_eqz(ip, "host-gateway")) {
         if (f->host_gateway)
             ip = str_of(f->host_gateway);
@@ -65,6 +65,8 @@ static struct err add_extra_host(const struct network_files *f, const char *text
             ip = STR("127.0.0.1");
         else if (f->gateway.s_addr)
             ip = str_of(address_format(f->gateway, gateway));
+        else if (six_is_set(&f->gateway6))
+            ip = str_of(six_format(&f->gateway6, gateway));
         else
             return err_new(ERR_INVALID, "add-host %s: this container has no way to the host", text);
     }

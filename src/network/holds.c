@@ -40,7 +40,7 @@ static void hold_one(struct networks *n, struct endpoint *e, const struct port_m
 }
 
 void hold_add(struct networks *n, struct endpoint *e, const struct port_mapping *m) {
-    for (unsigned i = 0; i < m->count; i++)
+    for (unsigned i = 0; i < m->count && m->host_port; i++)
         hold_one(n, e, m, m->host_port + i);
 }
 
@@ -65,6 +65,6 @@ static void hold_drop(struct networks *n, struct endpoint *e, uint8_t proto, uns
 
 void hold_drop_all(struct networks *n, struct endpoint *e) {
     for (size_t i = 0; i < e->ports.n; i++)
-        for (unsigned k = 0; k < e->ports.items[i].count; k++)
+        for (unsigned k = 0; k < e->ports.items[i].count && e->ports.items[i].host_port; k++)
             hold_drop(n, e, e->ports.items[i].proto, e->ports.items[i].host_port + k);
 }

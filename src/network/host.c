@@ -107,8 +107,9 @@ static struct err prepare_six(const struct host_plan *h, struct netlink *nl) {
     if (h->forward)
         TRYF(forwarding_on(h->run_dir, true), "switch IPv6 forwarding on");
     TRY(bridge_switch("ipv6", h->bridge, "disable_ipv6", "0"));
-    TRY(link_bridge_six(nl, h));
-    return h->rules ? rules_load_six(h, forwarding_ours(h->run_dir, true)) : OK;
+    if (h->mode6 != GATEWAY_ISOLATED)
+        TRY(link_bridge_six(nl, h));
+    return h->rules6 ? rules_load_six(h, forwarding_ours(h->run_dir, true)) : OK;
 }
 
 /* Containers of such a network reach only the host. So that links work, the host answers for the
@@ -121,7 +122,7 @@ static struct err prepare_closed(const struct host_plan *h) {
 }
 
 struct err host_prepare(const struct host_plan *h, bool *ret_table_loaded) {
-    if (h->forward)
+    if (h->forward && h->prefix)
         TRYF(forwarding_on(h->run_dir, false), "switch IPv4 forwarding on");
     CLEAN_NETLINK struct netlink nl = NETLINK_NONE;
     TRY(netlink_open(NETLINK_ROUTE, &nl));

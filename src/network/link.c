@@ -88,15 +88,20 @@ static struct err drop_other_addresses(struct netlink *nl, unsigned index,
     CLEAN_NETLINK_BATCH struct netlink_batch remove = {0};
     struct ifaddrmsg m = {.ifa_family = AF_INET};
     netlink_message(&ask, RTM_GETADDR, NLM_F_DUMP, &m, sizeof(m));
-    struct addresses s = {index, h->gateway, h->prefix, &remove};
+    bool none = !h->prefix || h->mode == GATEWAY_ISOLATED;
+    struct addresses s = {index, none ? (struct in_addr){0} : h->gateway, h->prefix, &remove};
     TRY(netlink_ask(nl, &ask, other_address, &s));
     return remove.n ? send_allowing(nl, &remove, EADDRNOTAVAIL) : OK;
 }
 
-void bridge_mac(struct in_addr gateway, uint8_t ret[6]) {
+void bridge_mac(const struct host_plan *h, uint8_t ret[6]) {
     static const uint8_t head[2] = {0x02, 0x42};
+    uint8_t tail[4] = {0};
+    for (size_t i = 0; i < sizeof(h->gateway6.s6_addr);
+         i++) /* the subnet's part tells them apart */
+        tail[i % 4] ^= h->gateway6.s6_addr[i];
     memcpy(ret, head, sizeof(head));
-    memcpy(ret + sizeof(head), &gateway, sizeof(gateway));
+    memcpy(ret + sizeof(head), h->prefix ? (const void *)&h->gateway : tail, sizeof(tail));
 }
 
 struct err link_bridge(struct netlink *nl, const struct host_plan *h) {
@@ -104,7 +109,7 @@ struct err link_bridge(struct netlink *nl, const struct host_plan *h) {
     /* A fixed hardware address: else the bridge takes the lowest of its ports and changes it as
      * containers come and go, and everybody's ARP caches are wrong. */
     uint8_t mac[6];
-    bridge_mac(h->gateway, mac);
+    bridge_mac(h, mac);
     new_link(&b, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
     netlink_attr_z(&b, IFLA_IFNAME, h->bridge);
     netlink_attr(&b, IFLA_ADDRESS, mac, sizeof(mac));
@@ -120,8 +125,10 @@ struct err link_bridge(struct netlink *nl, const struct host_plan *h) {
     TRYF(netlink_ask(nl, &b, check_kind, (void *)h->bridge), "look at bridge %s", h->bridge);
     unsigned index = link_index(h->bridge);
     TRYF(drop_other_addresses(nl, index, h), "addresses of bridge %s", h->bridge);
-    new_address(&b, index, h->gateway, h->prefix);
-    TRYF(send_allowing(nl, &b, EEXIST), "give bridge %s its address", h->bridge);
+    if (h->prefix && h->mode != GATEWAY_ISOLATED) {
+        new_address(&b, index, h->gateway, h->prefix);
+        TRYF(send_allowing(nl, &b, EEXIST), "give bridge %s its address", h->bridge);
+    }
     new_link(&b, 0, (int)index, IFF_UP);
     return err_wrap(netlink_send(nl, &b, NULL), "set bridge %s up", h->bridge);
 }
@@ -328,7 +335,8 @@ struct err link_inside(struct netlink *nl, const struct inside *in) {
     TRY(index_inside(nl, in->name, &index));
     CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
     new_link(&b, 0, LO_INDEX, IFF_UP);
-    new_address(&b, index, in->address, in->prefix);
+    if (in->prefix)
+        new_address(&b, index, in->address, in->prefix);
     new_link(&b, 0, (int)index, IFF_UP);
     if (in->gateway.s_addr || in->direct)
         default_route(&b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, index, in->gateway);

@@ -96,8 +96,10 @@ static void add_place(const struct networks *n, struct names_member *doc, struct
     struct names_place *to = objs_add(&doc->places, a, sizeof(*to));
     to->network = arena_strz(a, p->network_id);
     to->network_name = w->name;
-    to->address = arena_strz(a, address_format(p->address, text));
-    to->subnet = with_prefix(a, p->subnet, p->prefix);
+    if (p->prefix) {
+        to->address = arena_strz(a, address_format(p->address, text));
+        to->subnet = with_prefix(a, p->subnet, p->prefix);
+    }
     if (p->six) {
         char six[INET6_ADDRSTRLEN];
         to->address6 = arena_strz(a, six_format(&p->address6, six));

@@ -99,6 +99,7 @@ bool sources_allow(const struct port_sources *s, const struct host_address *a);
 /* What a container asks for. Ports are in host order. */
 struct port_request {
     uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
+    bool routed;   /* set in network/: no port of the host */
     uint16_t container_port;
     uint16_t count;                 /* of consecutive ports, 1 or more; above 1 only fixed ones */
     struct host_address host_ip;    /* 0.0.0.0, ::: every local address */
@@ -115,7 +116,7 @@ struct port_mapping {
     uint8_t proto;
     uint16_t container_port;
     struct host_address host_ip;
-    uint16_t host_port, count;
+    uint16_t host_port, count; /* host_port 0: reached by the container's own address (routed) */
     struct port_sources from;
 };
 struct port_mappings VEC_BODY(struct port_mapping);
@@ -142,9 +143,17 @@ struct networks_config {
                         pool of 172.17-31.0.0/16, then 192.168.0-240.0/20 */
     const char *fixed_cidr;       /* with bip: addresses of the default bridge are given from it */
     bool icc_off, masquerade_off; /* of the default bridge */
-    bool forward_off;             /* never switch forwarding on */
-    bool rules_off; /* no packet filter: ports are corten-relay's, nothing is translated or kept
-                       apart */
+    bool six;                     /* of the default bridge; the next two need it */
+    const char *bip6;             /* "fd00::1/64"; NULL: fixed_cidr6's first address, or, without
+                                     that, a unique local subnet (RFC 4193) */
+    const char *fixed_cidr6;      /* addresses are given from it */
+    /* Options of new networks that do not say otherwise: a JSON array of "DRIVER=KEY=VALUE", and
+     * {"DRIVER": {"KEY": "VALUE"}}; NULL: none. */
+    const char *options[2];
+    bool forward_off; /* never switch forwarding on */
+    bool rules_off;   /* no packet filter: ports are corten-relay's, nothing is translated or kept
+                         apart */
+    bool rules6_off;  /* the same for IPv6 alone */
     bool relay_all; /* ports are published by corten-relay alone: the host's input policy decides */
     /* Where subnets come from instead: JSON arrays of "base=10.0.0.0/8,size=24" and of
      * {"base": "10.0.0.0/8", "size": 24}, IPv4; NULL: none. */
@@ -186,6 +195,16 @@ bool networks_forwarding_ours(const struct networks *n);
 
 /* --- networks ------------------------------------------------------------------------------ */
 
+/* How a network and the outside reach each other, for each family
+ * (com.docker.network.bridge.gateway_mode_ipv4 and _ipv6). */
+enum gateway_mode {
+    GATEWAY_NAT,         /* "nat": translated both ways; published ports are reached */
+    GATEWAY_UNPROTECTED, /* "nat-unprotected": and every port, by who has a route to it */
+    GATEWAY_ROUTED,      /* "routed": nothing is translated; published ports are reached by the
+                            container's own address */
+    GATEWAY_ISOLATED,    /* "isolated": the bridge has no address; internal networks only */
+};
+
 enum network_driver { NETWORK_BRIDGE, NETWORK_HOST, NETWORK_NONE, NETWORK_MACVLAN, NETWORK_IPVLAN };
 
 /* Read-only for others; changed only in network/. */
@@ -194,7 +213,13 @@ struct network {
     char *name;
     enum network_driver driver; /* printed "bridge", "host", "null", "macvlan", "ipvlan" */
     bool predefined, internal, attachable;
-    int64_t created;        /* wall ns */
+    int64_t created; /* wall ns */
+    /* Settings for other networks, and nothing else; printed "null". The texts are the user's. */
+    bool config_only;
+    struct network_pools *settings; /* config_only, else NULL; in the arena */
+    char *config_from; /* the network that the settings are of, or NULL; in the arena */
+    bool no_four;      /* IPv6 only: no subnet, prefix 0 */
+    enum gateway_mode mode, mode6;
     struct in_addr subnet;  /* bridge only; all in network byte order */
     struct in_addr gateway; /* address of the bridge itself */
     struct in_addr range;   /* addresses are given from range/range_prefix */
@@ -221,6 +246,8 @@ struct network {
 const char *network_driver_name(enum network_driver d);
 /* Addresses and endpoints: bridge, macvlan and ipvlan. */
 bool network_has_endpoints(const struct network *w);
+/* Containers of this network may have published ports: a bridge with an outside. */
+bool network_publishes(const struct network *w);
 
 /* By full id, name, or unique id prefix (in this order). NULL: none, or a prefix of several. */
 struct network *network_find(const struct networks *n, const char *ref);
@@ -230,6 +257,9 @@ struct err network_get(const struct networks *n, const char *ref, struct network
 struct network *network_next(const struct networks *n, size_t *it);
 
 /* User-defined bridge network. Text fields as in POST /networks/create; NULL and zero: default. */
+struct network_pools {
+    char *subnet, *gateway, *ip_range, *subnet6, *gateway6, *ip_range6; /* NULL: not given */
+};
 struct network_request {
     const char *name, *driver;
     const char *subnet, *gateway, *ip_range; /* "10.1.0.0/24", "10.1.0.1", "10.1.0.128/25" */
@@ -239,10 +269,16 @@ struct network_request {
     const char *subnet6, *gateway6, *ip_range6;
     struct strmap aux6;
     bool internal, attachable, six;
+    bool no_four; /* IPv6 only; needs six */
+    /* The network is to hold settings (pools, options, labels, families) for others; or it takes
+     * them from that one, and then says nothing about them itself. */
+    bool config_only;
+    const char *config_from; /* name or id; NULL: none */
     struct strmap labels;
     /* macvlan: parent, macvlan_mode; ipvlan: parent, ipvlan_mode, ipvlan_flag. Bridge:
      * com.docker.network.bridge.name, .enable_icc, .enable_ip_masquerade, .host_binding_ipv4,
-     * com.docker.network.driver.mtu; any other is ERR_UNSUPPORTED by name. */
+     * .gateway_mode_ipv4, .gateway_mode_ipv6, com.docker.network.driver.mtu; any other is
+     * ERR_UNSUPPORTED by name. */
     struct strmap options;
 };
 /* done on the loop, after the row is durable. Errors: INVALID (field named), CONFLICT (name,
@@ -277,6 +313,7 @@ struct endpoint {
     struct strv aliases, links;   /* names on this network; links: "container:alias" */
     struct link_rules link_rules; /* endpoint_links_set */
     bool relayed;                 /* its ports are corten-relay's, not the rules' */
+    bool relayed6;                /* the same for those of IPv6 */
     bool live;                    /* between endpoint_settle/adopt and release */
 };
 struct endpoint_request {
@@ -309,16 +346,19 @@ struct network_parent {
 struct endpoint_plan {
     char endpoint_id[65], container_id[65], network_id[65];
     char *container_name;
-    struct in_addr address, gateway, subnet;
-    bool six; /* the next two */
+    struct in_addr address, gateway, subnet; /* prefix 0: no IPv4 */
+    bool six;                                /* the next two */
     struct in6_addr address6, gateway6;
     unsigned prefix6;
     unsigned prefix, mtu, index;
     uint8_t mac[6];
     bool internal, icc, masquerade;
+    enum gateway_mode mode, mode6;
+    bool rules6;              /* the packet filter is used for IPv6 */
     bool forward;             /* forwarding may be switched on */
     bool relay;               /* corten-relay serves published ports on IPv6 */
     bool relayed;             /* and all others: nothing is translated */
+    bool relayed6;            /* nothing of IPv6 is */
     bool rules;               /* the packet filter is used */
     bool default_route;       /* the container's way out */
     bool user_defined;        /* names are answered here */
@@ -416,6 +456,8 @@ struct err endpoint_adopt(struct networks *n, struct endpoint_plan *p);
 /* Endpoint by id, or the endpoint of a container on a network. NULL: none. */
 struct endpoint *endpoint_find(const struct networks *n, const char *endpoint_id);
 struct endpoint *endpoint_of(const struct network *w, const char *container_id);
+/* The names of a plan that is live, as they are now. */
+void endpoint_aliases_set(struct networks *n, const struct endpoint_plan *p);
 /* The container's name in messages and inspect. */
 void endpoint_renamed(struct networks *n, const char *container_id, const char *name);
 /* "02:42:ac:11:00:02"; "" when there is none of its own (ipvlan) */
@@ -501,9 +543,11 @@ struct network_files {
     size_t addresses_n;
     const struct in6_addr *addresses6;
     size_t addresses6_n;
-    struct in_addr gateway;   /* 0: none. What host-gateway stands for, unless the next says it */
+    /* What host-gateway stands for: the first of these that is not 0. */
     const char *host_gateway; /* networks_host_gateway; NULL: not set */
-    bool names;               /* corten-dns answers: resolv.conf names it */
+    struct in_addr gateway;
+    struct in6_addr gateway6;
+    bool names; /* corten-dns answers: resolv.conf names it */
     struct strs dns, dns_search, dns_options, extra_hosts;
     const char *host_resolv; /* text of the host's /etc/resolv.conf; NULL: none */
     const char *host_hosts;  /* text of the host's /etc/hosts, used with driver host; NULL: none */

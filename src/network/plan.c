@@ -79,6 +79,12 @@ void endpoint_encode(const struct endpoint_plan *p, struct buf *out) {
     }
     if (p->relayed)
         jo_kbool(&o, "relayed", true);
+    if (p->relayed6)
+        jo_kbool(&o, "relayed6", true);
+    if (p->mode)
+        jo_ki64(&o, "mode4", p->mode);
+    if (p->mode6)
+        jo_ki64(&o, "mode6", p->mode6);
     jo_kstr(&o, "inside", p->interface);
     put_names(&o, "aliases", &p->aliases);
     put_names(&o, "links", &p->links);
@@ -323,6 +329,11 @@ struct err endpoint_decode(struct str text, struct endpoint_plan **ret) {
     p->icc = json_bool(json_get(j, "icc"), false);
     p->masquerade = json_bool(json_get(j, "masquerade"), false);
     p->relayed = json_bool(json_get(j, "relayed"), false);
+    p->relayed6 = json_bool(json_get(j, "relayed6"), p->relayed);
+    if (json_get(j, "mode4"))
+        p->mode = get_number(&r, "mode4", GATEWAY_ISOLATED);
+    if (json_get(j, "mode6"))
+        p->mode6 = get_number(&r, "mode6", GATEWAY_ISOLATED);
     p->default_route = json_bool(json_get(j, "default_route"), p->index == 0);
     (void)snprintf(p->interface, sizeof(p->interface), "eth%u", p->index);
     if (json_get(j, "inside"))

@@ -62,6 +62,8 @@ struct six_pool {
     const struct strmap *aux;
 };
 struct err six_configure(const struct networks *n, struct network *w, const struct six_pool *p);
+/* The default bridge as the configuration says. */
+struct err six_configure_default(const struct networks *n, struct network *w);
 /* That a fixed address lies in the pool of a network whose pool is not used. */
 struct err six_check_fixed(const struct network *w, const char *fixed);
 /* An address that no endpoint of w has. CONFLICT, INVALID: the fixed one cannot be had. */
@@ -105,6 +107,10 @@ struct networks {
     uint32_t bip_address;
     struct subnet fixed; /* --fixed-cidr; prefix 0: none */
     struct subnet_sources sources;
+    bool six;
+    char *bip6, *fixed6;    /* or NULL */
+    struct strmap defaults; /* "DRIVER=KEY" → value; in the arena */
+    struct arena arena;
     bool icc, masquerade, forward;
     unsigned mtu;
     struct network **items; /* in order of creation */
@@ -115,7 +121,7 @@ struct networks {
     struct strv warnings;
     char *dns_forwards; /* lines "domain address…", or NULL */
     char *host_gateway;
-    bool default_names, rules, relay_all;
+    bool default_names, rules, rules6, relay_all;
     bool forwarding_ours;
     struct nft_sockets *sockets;
     struct names *names;
@@ -173,6 +179,18 @@ struct err mac_parse(const char *text, uint8_t ret[6]);
 
 /* networks on an interface of the host: parent.c */
 bool network_has_parent(const struct network *w);
+/* Networks that hold settings for others: settings.c. */
+struct err settings_make(struct network *w, const struct network_request *r);
+/* r with the settings of the network it names; *ret borrows from both. INVALID: r says something
+ * about them itself. */
+struct err settings_apply(const struct networks *n, const struct network_request *r,
+                          struct network *w, struct network_request *ret);
+/* Reads struct networks_config.options. */
+struct err settings_defaults(struct networks *n, const char *const texts[2]);
+/* The defaults of w's driver that the request does not speak of, into w->options. */
+void settings_complete(const struct networks *n, struct network *w);
+bool settings_used(const struct networks *n, const struct network *w);
+const char *gateway_mode_name(enum gateway_mode m);
 /* Is this an option of its driver that parent_of reads? */
 bool parent_option(const struct network *w, const char *key);
 /* From driver, id and options. INVALID: the option named. */
@@ -204,8 +222,10 @@ struct host_plan {
     struct in_addr subnet, gateway;
     unsigned prefix, mtu;
     bool internal, icc, masquerade;
+    enum gateway_mode mode, mode6;
     bool forward; /* forwarding may be switched on */
     bool rules;   /* the packet filter is used */
+    bool rules6;  /* for IPv6 as well */
     bool six;
     struct in6_addr gateway6;
     unsigned prefix6;
@@ -221,7 +241,7 @@ bool host_forwarding_ours(const char *run_dir);
 
 unsigned link_index(const char *name); /* 0: there is none */
 struct err link_bridge(struct netlink *nl, const struct host_plan *h);
-void bridge_mac(struct in_addr gateway, uint8_t ret[6]);
+void bridge_mac(const struct host_plan *h, uint8_t ret[6]);
 /* One that is gone is success. */
 struct err link_remove(struct netlink *nl, const char *name);
 struct veth {
@@ -273,10 +293,29 @@ struct err link_default_route(struct netlink *nl, const char *name, struct in_ad
 struct err link_no_default_route(struct netlink *nl);
 struct err link_lo_up(struct netlink *nl);
 
-/* Binds the asked ports; fills ports (owned by the caller) and the sockets and lines of l. relay:
- * corten-relay serves what the kernel cannot translate, or all. After an error l holds no sockets.
+/* How a network publishes: of a network, or of a plan of one of its endpoints. ports_adapt.c */
+struct publishing {
+    const char *name; /* of the network, in errors; NULL: unknown */
+    bool parent, internal, four, six, relay, relayed6;
+    enum gateway_mode mode, mode6;
+};
+struct publishing publishing_of(const struct networks *n, const struct network *w);
+struct publishing publishing_of_plan(const struct endpoint_plan *p);
+/* The requests as this network can serve them, for each family: appended to *to. Internal, macvlan
+ * and ipvlan networks publish nothing, as with the peer. UNSUPPORTED by name: an address of IPv4
+ * for what has IPv6 only, where corten-relay cannot help; sources of a routed port. */
+struct err ports_adapt(const struct publishing *how, const struct port_requests *from,
+                       struct port_requests *to);
+
+/* Binds the asked ports; fills ports (owned by the caller) and the sockets and lines of l.
+ * by.relay: corten-relay serves what the kernel cannot translate, or all. After an error l holds no
+ * sockets.
  */
-struct err ports_bind(const struct port_requests *requests, bool relay, bool all,
+struct port_server {
+    bool relay, all;
+    bool mapped; /* corten-relay serves IPv4 too: all, or a container that has IPv6 only */
+};
+struct err ports_bind(const struct port_requests *requests, struct port_server by,
                       struct port_mappings *ports, struct endpoint_live *l);
 
 /* Loads the table when it is missing. foreign_drop: see ruleset.nft. */
@@ -289,8 +328,9 @@ struct err rules_add_network(const struct host_plan *h);
 struct err rules_remove_network(const struct host_plan *h);
 /* elements.c: where published ports lead to, and what that is to the rules. */
 struct port_target {
-    struct in_addr address;
+    struct in_addr address;   /* 0: none */
     struct in6_addr address6; /* ::, none */
+    bool routed, routed6;     /* reached by these addresses themselves */
 };
 typedef void port_element_fn(void *arg, bool six, const char *set, const struct nft_element *e);
 void port_elements(const struct port_mappings *ports, const struct port_target *to,

@@ -19,6 +19,10 @@ bool network_has_endpoints(const struct network *w) {
     return w->driver == NETWORK_BRIDGE || network_has_parent(w);
 }
 
+bool network_publishes(const struct network *w) {
+    return w->driver == NETWORK_BRIDGE && !w->internal;
+}
+
 struct network *network_new(void) {
     struct network *w = NEW(struct network);
     list_init(&w->endpoints);
@@ -98,7 +102,7 @@ struct err network_choose_subnet(struct networks *n, struct network *w) {
     struct subnets taken = {0};
     struct err e = subnet_host_routes(w->bridge, &taken);
     for (size_t i = 0; i < n->items_n; i++)
-        if (n->items[i] != w && network_has_endpoints(n->items[i]))
+        if (n->items[i] != w && n->items[i]->prefix)
             vec_push(&taken,
                      (struct subnet){ntohl(n->items[i]->subnet.s_addr), n->items[i]->prefix});
     struct subnet now = {ntohl(w->subnet.s_addr), w->prefix};
@@ -139,10 +143,12 @@ static struct err configure_default(struct networks *n, struct network *w) {
     w->bind_ip = n->bind_ip;
     memcpy(w->bridge, n->bridge, sizeof(w->bridge));
     if (n->bip.prefix) {
+        TRY(six_configure_default(n, w));
         w->fixed = true;
         network_set_subnet(w, n->bip, n->bip_address, n->fixed);
         return OK;
     }
+    TRY(six_configure_default(n, w));
     w->fixed = false;
     /* Once chosen it stays while containers may be running; endpoint_reserve looks again. */
     return w->prefix ? OK : network_choose_subnet(n, w);
@@ -217,12 +223,22 @@ static struct err configure(struct networks *n, const struct networks_config *c)
             return err_new(ERR_INVALID, "fixed-cidr %s: is not part of bip's subnet",
                            c->fixed_cidr);
     }
+    if (!c->six && (c->bip6 || c->fixed_cidr6))
+        return err_new(ERR_INVALID, "%s needs ipv6", c->bip6 ? "bip6" : "fixed-cidr-v6");
+    n->six = c->six;
+    n->bip6 = c->bip6 ? arena_strz(&n->arena, c->bip6) : NULL;
+    n->fixed6 = c->fixed_cidr6 ? arena_strz(&n->arena, c->fixed_cidr6) : NULL;
+    TRY(settings_defaults(n, c->options));
     n->icc = !c->icc_off;
     n->default_names = c->default_names;
     n->rules = !c->rules_off;
+    n->rules6 = !c->rules_off && !c->rules6_off;
     n->relay_all = c->relay_all || c->rules_off;
     if (n->relay_all && !c->relay_program)
         return err_new(ERR_INVALID, "ports are to be published by corten-relay, and "
+                                    "userland-proxy is off");
+    if (c->rules6_off && !c->relay_program)
+        return err_new(ERR_INVALID, "without ip6tables ports on IPv6 are corten-relay's, and "
                                     "userland-proxy is off");
     if (c->rules_off && c->icc_off)
         return err_new(ERR_INVALID, "icc off needs the packet filter, and iptables is off");
@@ -284,6 +300,7 @@ struct networks *networks_close(struct networks *n) {
     for (size_t i = 0; i < n->items_n; i++)
         network_free(n->items[i]);
     free(n->items);
+    arena_done(&n->arena);
     free(n->dns_forwards);
     free(n->host_gateway);
     map_done(&n->by_id);

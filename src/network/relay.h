@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "network/companion.h"
 #include "network/network.h"
+#include <sys/socket.h>
 
 #define RELAY_FLOWS_MAX 8192
 #define RELAY_CHUNK 65536
@@ -32,7 +33,7 @@ struct relay {
 
 struct relay_client {
     struct relay *relay;
-    struct in_addr to; /* 0: nowhere */
+    struct host_address to; /* any: nowhere */
     struct list ports;
 };
 
@@ -53,7 +54,8 @@ struct relay_port {
 /* May whoever is at `peer` use a port, having called it `here`? */
 bool relay_lets_in(const struct relay_port *p, const struct sockaddr_in6 *peer,
                    const struct in6_addr *here);
-struct sockaddr_in relay_target(const struct relay_port *p);
+/* Where it leads to, and the length of that address. */
+socklen_t relay_target(const struct relay_port *p, struct sockaddr_storage *ret);
 
 void relay_tcp_open(struct relay_port *p); /* starts to accept */
 void relay_tcp_close(struct relay_port *p);

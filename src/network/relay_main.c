@@ -20,9 +20,15 @@ bool relay_lets_in(const struct relay_port *p, const struct sockaddr_in6 *peer,
            sources_allow(&p->from, &a);
 }
 
-struct sockaddr_in relay_target(const struct relay_port *p) {
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_addr = p->client->to, .sin_port = htons(p->to)};
+socklen_t relay_target(const struct relay_port *p, struct sockaddr_storage *ret) {
+    const struct host_address *a = &p->client->to;
+    const struct sockaddr_in four = {
+        .sin_family = AF_INET, .sin_addr = a->four, .sin_port = htons(p->to)};
+    const struct sockaddr_in6 six = {
+        .sin6_family = AF_INET6, .sin6_addr = a->v6, .sin6_port = htons(p->to)};
+    socklen_t len = a->six ? sizeof(six) : sizeof(four);
+    memcpy(ret, a->six ? (const void *)&six : (const void *)&four, len);
+    return len;
 }
 
 static void port_free(struct relay_port *p) {
@@ -106,9 +112,9 @@ static void drop_ports(struct relay_client *c, struct str lines) {
 
 static void set_address(struct relay_client *c, struct str text) {
     CLEAN_FREE char *z = str_dup(text);
-    c->to.s_addr = 0;
+    c->to = (struct host_address){0};
     if (*z)
-        log_err(LOG_WARN, address_parse(z, &c->to), "corten-relay");
+        log_err(LOG_WARN, host_address_parse(z, &c->to), "corten-relay");
 }
 
 static void on_message(void *arg, struct companion_peer *from, struct msg *m) {

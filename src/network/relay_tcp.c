@@ -150,20 +150,21 @@ static void settle_socket(int fd) {
 static void flow_new(struct relay_port *p, int caller) {
     struct relay *r = p->client->relay;
     struct loop *l = r->service.loop;
-    struct sockaddr_in a = relay_target(p);
+    struct sockaddr_storage a;
+    socklen_t len = relay_target(p, &a);
     struct flow *f = NEW(struct flow);
     f->port = p;
     f->ends[CALLER] = (struct end){.flow = f, .fd = caller};
     f->ends[CALLED] = (struct end){.flow = f, .fd = -1};
     list_push(&p->flows, &f->link);
     r->flows_n++;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     f->ends[CALLED].fd = fd;
     settle_socket(caller);
     if (fd >= 0)
         settle_socket(fd);
-    if (fd < 0 || !a.sin_addr.s_addr ||
-        (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 && errno != EINPROGRESS)) {
+    if (fd < 0 || host_address_any(&p->client->to) ||
+        (connect(fd, (struct sockaddr *)&a, len) < 0 && errno != EINPROGRESS)) {
         flow_reset(f);
         return;
     }

@@ -77,12 +77,13 @@ static void on_look(void *arg) {
 static struct exchange *exchange_new(struct relay_port *p, const struct sockaddr_in6 *caller,
                                      const struct in6_pktinfo *here) {
     struct relay *r = p->client->relay;
-    struct sockaddr_in a = relay_target(p);
-    if (r->exchanges_n >= RELAY_FLOWS_MAX || !a.sin_addr.s_addr ||
+    struct sockaddr_storage a;
+    socklen_t len = relay_target(p, &a);
+    if (r->exchanges_n >= RELAY_FLOWS_MAX || host_address_any(&p->client->to) ||
         !relay_lets_in(p, caller, &here->ipi6_addr))
         return NULL;
-    CLEAN_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+    CLEAN_FD int fd = socket(a.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&a, len) < 0)
         return NULL;
     struct exchange *x = NEW(struct exchange);
     *x = (struct exchange){.port = p, .caller = *caller, .here = *here, .fd = TAKE_FD(fd)};

@@ -4,8 +4,9 @@
 
 struct network_row {
     char *subnet, *gateway, *range, *bridge, *bind_ip, *subnet6, *gateway6, *range6;
-    bool internal, attachable, icc, masquerade, fixed, six_idle;
-    uint32_t mtu;
+    char *config_from;
+    bool internal, attachable, icc, masquerade, fixed, six_idle, six, no_four, config_only;
+    uint32_t mtu, mode, mode6;
     struct strmap labels, options, aux, aux6;
 };
 
@@ -27,8 +28,30 @@ FIELDS(network_row_fields, struct network_row,
        FIELD(struct network_row, gateway6, "gateway6", F_STR, OMIT_EMPTY),
        FIELD(struct network_row, range6, "range6", F_STR, OMIT_EMPTY),
        FIELD(struct network_row, six_idle, "six_idle", F_BOOL, OMIT_EMPTY),
+       FIELD(struct network_row, no_four, "no_four", F_BOOL, OMIT_EMPTY),
+       FIELD(struct network_row, six, "six", F_BOOL, OMIT_EMPTY), /* of config_only */
+       FIELD(struct network_row, config_only, "config_only", F_BOOL, OMIT_EMPTY),
+       FIELD(struct network_row, config_from, "config_from", F_STR, OMIT_EMPTY),
+       FIELD(struct network_row, mode, "mode", F_U32, OMIT_EMPTY),
+       FIELD(struct network_row, mode6, "mode6", F_U32, OMIT_EMPTY),
        FIELD(struct network_row, aux, "aux", F_STRMAP, OMIT_EMPTY),
        FIELD(struct network_row, aux6, "aux6", F_STRMAP, OMIT_EMPTY));
+
+static void put_settings(const struct network_pools *p, struct network_row *r) {
+    r->subnet = p->subnet;
+    r->gateway = p->gateway;
+    r->range = p->ip_range;
+    r->subnet6 = p->subnet6;
+    r->gateway6 = p->gateway6;
+    r->range6 = p->ip_range6;
+}
+
+static struct network_pools *settings_of(const struct network_row *r, struct arena *a) {
+    struct network_pools *p = arena_alloc(a, sizeof(*p));
+    *p = (struct network_pools){r->subnet,  r->gateway,  r->range,
+                                r->subnet6, r->gateway6, r->range6};
+    return p;
+}
 
 void network_row_put(struct store_txn *t, const struct network *w) {
     char subnet[INET_ADDRSTRLEN + 4] = "", gateway[INET_ADDRSTRLEN] = "";
@@ -40,8 +63,9 @@ void network_row_put(struct store_txn *t, const struct network *w) {
         (void)snprintf(range, sizeof(range), "%s/%u", address_format(w->range, text),
                        w->range_prefix);
         address_format(w->gateway, gateway);
-        address_format(w->bind_ip, bind_ip);
     }
+    if (w->prefix || w->no_four)
+        address_format(w->bind_ip, bind_ip);
     char subnet6[INET6_ADDRSTRLEN + 4] = "", gateway6[INET6_ADDRSTRLEN] = "";
     char range6[INET6_ADDRSTRLEN + 4] = "", text6[INET6_ADDRSTRLEN];
     if (w->prefix6) {
@@ -68,8 +92,16 @@ void network_row_put(struct store_txn *t, const struct network *w) {
                             .mtu = w->mtu,
                             .labels = w->labels,
                             .options = w->options,
+                            .no_four = w->no_four,
+                            .six = w->config_only && w->six,
+                            .config_only = w->config_only,
+                            .config_from = w->config_from,
+                            .mode = w->mode,
+                            .mode6 = w->mode6,
                             .aux = w->aux,
                             .aux6 = w->aux6};
+    if (w->settings)
+        put_settings(w->settings, &r);
     CLEAN_BUF struct buf data = {0};
     fields_print(&network_row_fields, &r, &data);
     store_add(t,
@@ -106,12 +138,27 @@ static struct err read_data(struct network *w, struct str text) {
     w->options = r.options;
     w->aux = r.aux;
     w->aux6 = r.aux6;
+    w->no_four = r.no_four;
+    w->config_only = r.config_only;
+    w->config_from = r.config_from;
+    if (r.mode > GATEWAY_ISOLATED || r.mode6 > GATEWAY_ISOLATED)
+        return err_new(ERR_SYSTEM, "unknown gateway mode in the store");
+    w->mode = r.mode;
+    w->mode6 = r.mode6;
+    if (w->config_only) {
+        w->six = r.six;
+        w->settings = settings_of(&r, &w->arena);
+        return OK;
+    }
     if (r.subnet6 && *r.subnet6) {
         w->six = !r.six_idle;
         TRY(six_parse_subnet(r.subnet6, &w->subnet6, &w->prefix6));
         TRY(six_parse_subnet(r.range6 ? r.range6 : r.subnet6, &w->range6, &w->range_prefix6));
         TRY(six_parse(r.gateway6, &w->gateway6));
     }
+    if (r.bind_ip)
+        TRY(address_parse(r.bind_ip, &w->bind_ip));
+    (void)snprintf(w->bridge, sizeof(w->bridge), "%s", r.bridge ? r.bridge : "");
     if (!r.subnet)
         return OK;
     struct subnet s, range;
@@ -119,8 +166,6 @@ static struct err read_data(struct network *w, struct str text) {
     TRY(subnet_parse(r.subnet, &s, NULL));
     TRY(subnet_parse(r.range, &range, NULL));
     TRY(address_parse(r.gateway, &gateway));
-    TRY(address_parse(r.bind_ip, &w->bind_ip));
-    (void)snprintf(w->bridge, sizeof(w->bridge), "%s", r.bridge ? r.bridge : "");
     network_set_subnet(w, s, ntohl(gateway.s_addr), range);
     return network_reserve_aux(w);
 }

@@ -154,13 +154,19 @@ static void network_elements(struct nft_batch *b, const struct host_plan *h, ele
     struct nft_element pair = one;
     key_name(&pair, h->bridge);
     struct nft_element subnet = subnet_element(h, b->family == NFPROTO_IPV6);
+    enum gateway_mode mode = b->family == NFPROTO_IPV6 ? h->mode6 : h->mode;
     fn(b, h->table, "bridges", &one);
-    fn(b, h->table, "subnets", &subnet);
+    if (b->family == NFPROTO_IPV6 || h->prefix)
+        fn(b, h->table, "subnets", &subnet);
     if (h->icc)
         fn(b, h->table, "within", &pair);
+    if (mode == GATEWAY_UNPROTECTED)
+        fn(b, h->table, "unprotected", &one);
+    if (mode == GATEWAY_ROUTED)
+        fn(b, h->table, "routed", &one);
     if (h->internal)
         fn(b, h->table, "internal", &one);
-    else if (h->masquerade)
+    else if (h->masquerade && mode != GATEWAY_ROUTED)
         fn(b, h->table, "outgoing", &one);
 }
 
@@ -168,7 +174,7 @@ static void network_elements(struct nft_batch *b, const struct host_plan *h, ele
 static void frame_elements(struct nft_batch *b, const struct host_plan *h, element_fn *fn) {
     struct nft_element gate = {0};
     uint8_t mac[6];
-    bridge_mac(h->gateway, mac);
+    bridge_mac(h, mac);
     key_bytes(&gate, mac, sizeof(mac));
     gate.key_len = sizeof(mac); /* a key of one field is not padded */
     fn(b, h->table, "gates", &gate);
@@ -211,7 +217,7 @@ struct err rules_add_network(const struct host_plan *h) {
         frame_elements(&gate, h, nft_add);
         TRYF(nft_commit(&nl, &gate), "make %s known to the rules for frames", h->bridge);
     }
-    if (!h->six)
+    if (!h->six || !h->rules6)
         return OK;
     CLEAN_NFT_BATCH struct nft_batch more = {.family = NFPROTO_IPV6};
     TRY(drop_outdated(&nl, h, NFPROTO_IPV6));
@@ -230,7 +236,7 @@ struct err rules_remove_network(const struct host_plan *h) {
         frame_elements(&gate, h, nft_delete);
         TRYF(commit_removal(&nl, &gate), "remove %s from the rules for frames", h->bridge);
     }
-    if (!h->six)
+    if (!h->six || !h->rules6)
         return OK;
     CLEAN_NFT_BATCH struct nft_batch more = {.family = NFPROTO_IPV6};
     network_elements(&more, h, nft_delete);

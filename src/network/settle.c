@@ -71,12 +71,17 @@ static void collect(const struct networks *n, struct facts *f) {
         const struct endpoint *e = value;
         link_elements(e, note, f);
         if (!e->live) {
-            map_set(&f->unsettled, str_n(&e->address, sizeof(e->address)), value);
+            if (e->address.s_addr)
+                map_set(&f->unsettled, str_n(&e->address, sizeof(e->address)), value);
             if (six_is_set(&e->address6))
                 map_set(&f->unsettled, str_n(&e->address6, sizeof(e->address6)), value);
             continue;
         }
-        struct port_target to = {e->address, e->address6};
+        struct port_target to = {.address = e->address,
+                                 .routed = e->network->mode == GATEWAY_ROUTED,
+                                 .routed6 = e->network->mode6 == GATEWAY_ROUTED};
+        if (!e->relayed6)
+            to.address6 = e->address6;
         if (!e->relayed)
             port_elements(&e->ports, &to, note, f);
     }
@@ -138,8 +143,9 @@ static struct err mend_set(const struct networks *n, struct netlink *nl, struct 
     return nft_commit(nl, &add);
 }
 
-static const char *const port_sets[] = {"published", "published_at", "ranges", "ranges_at",
-                                        "limited",   "allowed",      "linked"};
+static const char *const port_sets[] = {"published", "published_at", "ranges",
+                                        "ranges_at", "limited",      "allowed",
+                                        "linked",    "opened",       "opened_ranges"};
 
 static struct err mend(struct networks *n) {
     struct netlink nl = NETLINK_NONE;

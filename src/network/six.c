@@ -125,7 +125,9 @@ struct err six_take(const struct network *w, const char *fixed, struct in_addr f
         *ret = a;
         return OK;
     }
-    struct in6_addr a = plus(&w->range6, ntohl(four.s_addr) - ntohl(w->subnet.s_addr));
+    bool follows = four.s_addr != 0;
+    struct in6_addr a = plus(&w->range6,
+                             follows ? ntohl(four.s_addr) - ntohl(w->subnet.s_addr) : 2);
     for (uint32_t n = 1; n < SEARCH_MAX && !is_free(w, &a); n++)
         a = plus(&w->range6, n);
     if (!is_free(w, &a))
@@ -207,4 +209,25 @@ struct err six_configure(const struct networks *n, struct network *w, const stru
         return err_new(ERR_INVALID, "gateway %s is not in the IPv6 subnet", p->gateway);
     TRY(set_range(w, p->range));
     return check_aux(w, p->aux);
+}
+
+struct err six_configure_default(const struct networks *n, struct network *w) {
+    static const struct strmap none = {0};
+    struct six_pool p = {.subnet = n->fixed6, .aux = &none};
+    char subnet[INET6_ADDRSTRLEN + 4] = "", gateway[INET6_ADDRSTRLEN] = "";
+    w->six = n->six;
+    w->prefix6 = 0;
+    if (n->bip6 && n->six) {
+        struct in6_addr address, base;
+        unsigned prefix;
+        TRYF(six_parse_subnet(n->bip6, &address, &prefix), "bip6");
+        base = masked(address, prefix);
+        if (!memcmp(&base, &address, sizeof(base)))
+            return err_new(ERR_INVALID, "bip6 %s: is the subnet's own address", n->bip6);
+        (void)snprintf(subnet, sizeof(subnet), "%s/%u", six_format(&base, gateway), prefix);
+        p.gateway = six_format(&address, gateway);
+        p.subnet = subnet;
+        p.range = n->fixed6;
+    }
+    return w->six ? err_wrap(six_configure(n, w, &p), "IPv6 of the default bridge") : OK;
 }

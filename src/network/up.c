@@ -42,6 +42,9 @@ static struct host_plan host_plan_of(const struct endpoint_plan *p) {
         .internal = p->internal,
         .icc = p->icc,
         .masquerade = p->masquerade,
+        .mode = p->mode,
+        .mode6 = p->mode6,
+        .rules6 = p->rules6,
         .forward = p->forward,
         .rules = p->rules,
         .six = p->six,
@@ -110,7 +113,7 @@ static struct err enter_given(int given, struct netlink *ret_inside, int *ret_fd
 }
 
 static bool leads_out(const struct endpoint_plan *p) {
-    return p->default_route && !p->internal;
+    return p->default_route && !p->internal; /* of which isolated networks are some */
 }
 
 static struct err route_six(const struct endpoint_plan *p, struct netlink *in) {
@@ -135,7 +138,7 @@ static struct err configure_inside(const struct endpoint_plan *p, int netns_fd,
                                    struct netlink *in) {
     bool direct = p->parent.direct;
     struct inside inside = {.name = p->interface, .address = p->address, .prefix = p->prefix};
-    if (leads_out(p)) {
+    if (leads_out(p) && p->prefix) {
         inside.direct = direct;
         inside.gateway.s_addr = direct ? 0 : p->gateway.s_addr;
     }
@@ -179,17 +182,26 @@ static struct err connect_to_parent(struct endpoint_plan *p, int netns_fd, struc
     return configure_inside(p, netns_fd, in);
 }
 
+static struct port_server server_of(const struct endpoint_plan *p) {
+    return (struct port_server){p->relay, p->relayed, p->relayed || !p->prefix};
+}
+
 static bool draws(const struct endpoint_plan *p) {
     for (size_t i = 0; i < p->requests.n; i++)
-        if (p->requests.items[i].host_first != p->requests.items[i].host_last ||
-            p->requests.items[i].host_first == 0)
+        if (!p->requests.items[i].routed &&
+            (p->requests.items[i].host_first != p->requests.items[i].host_last ||
+             p->requests.items[i].host_first == 0))
             return true;
     return false;
 }
 
 static struct published published_of(const struct endpoint_plan *p) {
-    return (struct published){
-        p->relayed, p->table, &p->ports, {p->address, p->address6}, p->sockets};
+    struct port_target to = {.address = p->address,
+                             .routed = p->mode == GATEWAY_ROUTED,
+                             .routed6 = p->mode6 == GATEWAY_ROUTED};
+    if (p->six && !p->relayed6)
+        to.address6 = p->address6;
+    return (struct published){p->relayed, p->table, &p->ports, to, p->sockets};
 }
 
 static struct err publish_once(struct endpoint_plan *p, bool steal) {
@@ -209,7 +221,7 @@ static struct err publish(struct endpoint_plan *p, struct endpoint_live *l) {
             return e;
         err_free(e);
         unbind(l);
-        TRY(ports_bind(&p->requests, p->relay, p->relayed, &p->ports, l));
+        TRY(ports_bind(&p->requests, server_of(p), &p->ports, l));
     }
     /* Asked for by number: the own table says that no living endpoint of ours has it. */
     return publish_once(p, true);
@@ -238,7 +250,7 @@ static void disconnect_pair(const struct endpoint_plan *p, int netns_fd) {
 
 static struct err bring_up(struct endpoint_plan *p, int netns_fd, struct endpoint_live *ret) {
     CLEAN_ENDPOINT_LIVE struct endpoint_live l = {.netns_fd = -1};
-    TRY(ports_bind(&p->requests, p->relay, p->relayed, &p->ports, &l));
+    TRY(ports_bind(&p->requests, server_of(p), &p->ports, &l));
     if (p->check_host)
         TRY(prepare(p));
     CLEAN_NETLINK struct netlink in = NETLINK_NONE;
@@ -289,6 +301,8 @@ static struct err move_route(const struct endpoint_plan *p, int netns_fd) {
         return link_no_default_route(&in);
     if (p->six)
         TRY(route_six(p, &in));
+    if (!p->prefix)
+        return link_no_default_route(&in);
     struct in_addr gateway = {p->parent.direct ? 0 : p->gateway.s_addr};
     return link_default_route(&in, p->interface, gateway);
 }
@@ -302,7 +316,7 @@ struct err endpoint_make_default(struct endpoint_plan *p, struct endpoint_plan *
         return OK;
     from->default_route = false;
     TRY(endpoint_down(from));
-    if (p && !p->internal) {
+    if (p && !p->internal && from->ports.n) {
         struct published what = published_of(p);
         vec_done(&p->ports);
         p->ports = from->ports;
@@ -344,8 +358,13 @@ struct err network_none_up(struct network_spare *spare, int *ret_netns_fd) {
 struct err endpoint_publish(struct endpoint_plan *p, const struct port_requests *requests,
                             struct endpoint_live *ret) {
     struct port_mappings more = {0};
+    struct port_requests adapted = {0};
     struct endpoint_live l = {.netns_fd = -1};
-    struct err e = ports_bind(requests, p->relay, p->relayed, &more, &l);
+    struct publishing how = publishing_of_plan(p);
+    struct err e = ports_adapt(&how, requests, &adapted);
+    if (!err_failed(e))
+        e = ports_bind(&adapted, server_of(p), &more, &l);
+    vec_done(&adapted);
     struct published what = published_of(p);
     what.ports = &more;
     if (!err_failed(e))
@@ -363,6 +382,8 @@ struct err endpoint_publish(struct endpoint_plan *p, const struct port_requests 
 
 static void name_socket(const struct port_mapping *m, unsigned nth, struct buf *lines) {
     char ip[HOST_ADDRESS_LEN];
+    if (!m->host_port)
+        return;
     buf_addf(lines, "%s %s %u\n", port_proto_name(m->proto), host_address_format(&m->host_ip, ip),
              m->host_port + nth);
 }
@@ -372,7 +393,8 @@ static void keep_rest(const struct port_mapping *m, unsigned nth, struct port_ma
     struct port_mapping head = *m, tail = *m;
     head.count = (uint16_t)nth;
     tail.count = (uint16_t)(m->count - nth - 1);
-    tail.host_port = (uint16_t)(m->host_port + nth + 1);
+    if (m->host_port)
+        tail.host_port = (uint16_t)(m->host_port + nth + 1);
     tail.container_port = (uint16_t)(m->container_port + nth + 1);
     if (head.count)
         vec_push(rest, head);

@@ -12,6 +12,15 @@ FIELDS(volume_plugin_answer_fields, struct volume_plugin_answer,
        FIELD(struct volume_plugin_answer, error, "Err", F_STR),
        FIELD(struct volume_plugin_answer, mountpoint, "Mountpoint", F_STR));
 
+FIELDS(volume_plugin_volume_fields, struct volume_plugin_volume,
+       FIELD(struct volume_plugin_volume, name, "Name", F_STR),
+       FIELD(struct volume_plugin_volume, mountpoint, "Mountpoint", F_STR));
+
+FIELDS(volume_plugin_list_fields, struct volume_plugin_list,
+       FIELD(struct volume_plugin_list, error, "Err", F_STR),
+       FIELD(struct volume_plugin_list, volumes, "Volumes", F_ARRAY,
+             .sub = &volume_plugin_volume_fields));
+
 FIELDS(volume_plugin_file_fields, struct volume_plugin_file,
        FIELD(struct volume_plugin_file, name, "Name", F_STR),
        FIELD(struct volume_plugin_file, address, "Addr", F_STR));

@@ -22,6 +22,17 @@ struct volume_plugin_answer {
 };
 extern const struct fields volume_plugin_answer_fields;
 
+/* The answer to List. */
+struct volume_plugin_volume {
+    char *name, *mountpoint;
+};
+extern const struct fields volume_plugin_volume_fields;
+struct volume_plugin_list {
+    char *error;
+    struct objs volumes; /* struct volume_plugin_volume */
+};
+extern const struct fields volume_plugin_list_fields;
+
 /* NAME.json in a directory of plugins. */
 struct volume_plugin_file {
     char *name, *address;

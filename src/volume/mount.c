@@ -166,6 +166,7 @@ static struct err mount_job(struct worker_ctx *ctx, struct str args, const int *
 const struct worker_job volume_jobs[] = {{"volume-mount", mount_job},
                                          {"volume-copy", volume_copy_job},
                                          {"volume-plugin", volume_plugin_job},
+                                         {"volume-list", volume_list_job},
                                          {NULL, NULL}};
 
 struct err volume_mount_once(const char *type, const char *device, const char *options,

@@ -117,13 +117,10 @@ static struct err activate(struct http_client *http) {
     return OK;
 }
 
-static struct err talk(const struct plugin_call *p, const char *address, char **ret_mountpoint) {
-    CLEAN_ARENA struct arena a = {0};
+static struct err talk(const struct plugin_call *p, const char *address, struct buf *ret) {
     OWN(http_client_clean) struct http_client *http = NULL;
     CLEAN_BUF struct buf body = {0};
-    CLEAN_BUF struct buf text = {0};
     struct volume_plugin_request request = {.name = p->name, .id = p->id, .options = p->options};
-    struct volume_plugin_answer answer;
     struct err e = http_dial(address, &http);
     if (err_failed(e)) { /* it says "Docker daemon" */
         err_free(e);
@@ -132,19 +129,31 @@ static struct err talk(const struct plugin_call *p, const char *address, char **
     TRY(activate(http));
     CLEAN_FREE char *what = mem_printf("VolumeDriver.%s", p->call);
     fields_print(&volume_plugin_request_fields, &request, &body);
-    TRY(post(http, what, buf_str(&body), &text));
-    TRYF(fields_decode(&volume_plugin_answer_fields, buf_str(&text), &a, &answer), "%s", what);
+    return post(http, what, buf_str(&body), ret);
+}
+
+struct err volume_plugin_text(const struct plugin_call *p, struct buf *ret) {
+    CLEAN_ARENA struct arena a = {0};
+    const char *address = NULL;
+    TRY(find_plugin(p, &a, &address));
+    return err_wrap(talk(p, address, ret), "plugin \"%s\"", p->driver);
+}
+
+static struct err read_answer(const struct plugin_call *p, struct str text, char **ret_mountpoint) {
+    CLEAN_ARENA struct arena a = {0};
+    struct volume_plugin_answer answer;
+    TRYF(fields_decode(&volume_plugin_answer_fields, text, &a, &answer), "VolumeDriver.%s",
+         p->call);
     if (answer.error && *answer.error)
-        return err_new(ERR_SYSTEM, "%s: %s", what, answer.error);
+        return err_new(ERR_SYSTEM, "VolumeDriver.%s: %s", p->call, answer.error);
     *ret_mountpoint = mem_strdup(answer.mountpoint ? answer.mountpoint : "");
     return OK;
 }
 
 struct err volume_plugin_call(const struct plugin_call *p, char **ret_mountpoint) {
-    CLEAN_ARENA struct arena a = {0};
-    const char *address = NULL;
-    TRY(find_plugin(p, &a, &address));
-    return err_wrap(talk(p, address, ret_mountpoint), "plugin \"%s\"", p->driver);
+    CLEAN_BUF struct buf text = {0};
+    TRY(volume_plugin_text(p, &text));
+    return err_wrap(read_answer(p, buf_str(&text), ret_mountpoint), "plugin \"%s\"", p->driver);
 }
 
 struct err volume_plugin_job(struct worker_ctx *ctx UNUSED, struct str args, const int *fds UNUSED,

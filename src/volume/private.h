@@ -73,9 +73,15 @@ struct plugin_call {
     char *driver, *call, *name, *id; /* call: "Create", … */
     struct strmap options;
 };
+extern const struct fields plugin_call_fields;
 struct err volume_plugin_name_check(const char *name);
 /* Worker. ret_mountpoint: owned, "" when the call gives none. */
 struct err volume_plugin_call(const struct plugin_call *p, char **ret_mountpoint);
+/* Worker. The same, the answer as it came. */
+struct err volume_plugin_text(const struct plugin_call *p, struct buf *ret);
+/* foreign.c: the worker's job "volume-list". */
+struct err volume_list_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
+                           struct buf *ret_result);
 struct err volume_plugin_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
                              struct buf *ret_result);
 /* Loop. done comes once, later. */

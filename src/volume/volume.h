@@ -84,6 +84,21 @@ struct err volume_hold(struct volumes *v, const char *name, const char *containe
 /* Unknown names and containers are ignored. */
 void volume_unhold(struct volumes *v, const char *name, const char *container_id);
 
+/* --- what plugins have that was not made here (foreign.c) ----------------------------------------
+ */
+struct volume_plugged {
+    const char *driver, *name, *mountpoint;
+};
+struct volume_foreign {
+    struct arena arena;   /* private: all of it */
+    struct objs items;    /* struct volume_plugged, as each plugin says; some may be ours as well */
+    struct strs warnings; /* of plugins that do not answer, or not rightly */
+};
+/* Asks every plugin for volumes that is in its directories, all at once, each for at most ten
+ * seconds. done comes once, later, on the loop; f is borrowed until it returns. */
+void volumes_foreign(struct volumes *v, void (*done)(void *arg, const struct volume_foreign *f),
+                     void *arg);
+
 /* --- use: a container runs with it --------------------------------------------------------------
  */
 

@@ -136,7 +136,7 @@ expect_eq "$(far_ask tcp 198.51.100.1 20000)" "20000 tcp 198.51.100.2"
 expect_eq "$(far_ask udp 198.51.100.1 39999)" "39999 udp 198.51.100.2"
 expect_eq "$(far_ask tcp 198.51.100.1 10005)" "85 tcp 198.51.100.2"
 expect_eq "$(say tcp ::1 10005)" "85 tcp 172.17.0.1"
-expect_eq "$(dk port long | wc -l)" 80020
+expect_eq "$(dk port long | wc -l)" 40020
 expect_match "$(ct ps)" '0.0.0.0:20000-39999->20000-39999/tcp'
 expect_fails "Bind for 0.0.0.0:31234 failed: port is already allocated \(by container long\)" dk run --rm -p 31234:80 busybox true
 ct update --publish-rm 31235 --publish-add 9999:31234 long > /dev/null

@@ -82,12 +82,21 @@ expect_eq "$(ask web near)" "NOERROR 10.71.0.4"
 dk rm -f near plain > /dev/null
 expect_eq "$(ask web near)" "NOERROR 192.0.2.1"
 
+step "names of a running container come and go"
+ct update --alias-add fresh --alias-add one:newer --alias-rm www web > /dev/null
+expect_eq "$(ask db fresh) $(ask db newer)" "NOERROR 10.71.0.2 NOERROR 10.71.0.2"
+expect_eq "$(ask web www)" "NOERROR 10.71.0.3" # db alone, as WWW
+expect_fails "no alias 'www'" ct update --alias-rm www web
+expect_fails "not connected" ct update --alias-add two:x web
+expect_eq "$(dk inspect -f '{{.NetworkSettings.Networks.one.Aliases}}' web)" "[fresh newer]"
+
 step "without the daemon, and after corten-dns was killed"
 down_pid=$(dk inspect -f '{{.State.Pid}}' web)
 kill_daemon
 expect_eq "$(ask web db)" "NOERROR 10.71.0.3"
 restart_daemon
 down_pid=
+expect_eq "$(ask db fresh)" "NOERROR 10.71.0.2"
 expect_eq "$(ask web db)" "NOERROR 10.71.0.3"
 dns=$(for p in $(our_pids); do tr '\0' ' ' < "/proc/$p/cmdline" | grep -q '^corten-dns' && echo "$p"; done)
 [ -n "$dns" ] || fail "no corten-dns runs"

@@ -37,6 +37,18 @@ for d in deep spec json; do dk volume create -d $d "v-$d" > /dev/null; done
 expect_eq "$(dk volume ls -q -f driver=json)" v-json
 : > "$TEST_TMP/calls"
 
+step "what a plugin has and was not made here"
+mkdir "$TEST_TMP/store/elsewhere"
+expect_eq "$(dk volume ls -f driver=box --format '{{.Driver}} {{.Name}}' | tr '\n' ';')" "box data;box elsewhere;box v-deep;box v-json;box v-spec;"
+expect_eq "$(dk volume ls -q -f label=a=b)" data
+expect_eq "$(dk volume inspect -f '{{.Driver}} {{.Name}}' elsewhere)" "box elsewhere"
+api GET /v1.51/volumes
+expect_match "$output" '"Warnings":\[[^]]*nobody answers on unix'
+expect_no_match "$output" 'other'
+expect_fails "no such volume" dk volume inspect nowhere
+rmdir "$TEST_TMP/store/elsewhere"
+: > "$TEST_TMP/calls"
+
 step "used by two, over a kill of the daemon"
 dk run -d --name one -v data:/bin/sub/data busybox sleep 1000 > /dev/null
 dk exec one sh -c 'echo hello > /bin/sub/data/f'
