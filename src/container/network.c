@@ -121,7 +121,10 @@ struct err container_reserve_endpoint(struct container *c, struct network *w,
         r.aliases = &e->aliases;
         links = e->links;
         links.cap = 0; /* copied when it grows */
-        TRY(endpoint_options_check(&e->driver_opts, &r.interface));
+        struct endpoint_options options;
+        TRY(endpoint_options_check(&e->driver_opts, &options));
+        r.interface = options.interface;
+        r.sysctls = options.sysctls;
     }
     if (of_mode && !w->predefined)
         container_links_names(c, a, &links);

@@ -182,12 +182,12 @@ static struct err check_ulimits(const struct objs *limits) {
 }
 
 struct err container_endpoint_check(const struct api_endpoint *e) {
-    const char *interface = NULL;
+    struct endpoint_options options;
     if (!e)
         return OK;
     if (e->ipam_config && e->ipam_config->link_local_ips.n)
         return err_new(ERR_UNSUPPORTED, "link-local addresses are not supported");
-    return endpoint_options_check(&e->driver_opts, &interface);
+    return endpoint_options_check(&e->driver_opts, &options);
 }
 
 /* The other container's network is as it is. */

@@ -82,6 +82,16 @@ static struct err set_bridge_name(const struct networks *n, struct network *w, c
     return OK;
 }
 
+static struct err set_prefix(struct network *w, const char *value) {
+    if (!is_interface_name(value) || strlen(value) >= sizeof(w->if_prefix))
+        return err_new(ERR_INVALID,
+                       "option " OPTION "container_iface_prefix: '%s' does not begin an interface "
+                       "name of at most %zu characters",
+                       value, sizeof(w->if_prefix) - 1);
+    (void)snprintf(w->if_prefix, sizeof(w->if_prefix), "%s", value);
+    return OK;
+}
+
 static struct err apply_option(const struct networks *n, struct network *w, const char *key,
                                const char *value) {
     if (network_has_parent(w) && str_starts(str_of(key), STR(OPTION "bridge.")))
@@ -101,6 +111,14 @@ static struct err apply_option(const struct networks *n, struct network *w, cons
         return parse_mode(key, value, w->internal, &w->mode);
     if (strcmp(key, OPTION "bridge.gateway_mode_ipv6") == 0)
         return parse_mode(key, value, w->internal, &w->mode6);
+    if (strcmp(key, OPTION "bridge.inhibit_ipv4") == 0)
+        return parse_bool(key, value, &w->inhibit_four);
+    if (strcmp(key, OPTION "host_ipv4") == 0 && !network_has_parent(w))
+        return err_wrap(address_parse(value, &w->source), "option %s", key);
+    if (strcmp(key, OPTION "host_ipv6") == 0 && !network_has_parent(w))
+        return err_wrap(six_parse(value, &w->source6), "option %s", key);
+    if (strcmp(key, OPTION "container_iface_prefix") == 0)
+        return set_prefix(w, value);
     if (strcmp(key, OPTION "driver.mtu") == 0) {
         uint64_t mtu = 0;
         TRYF(str_to_u64(str_of(value), UINT16_MAX, &mtu), "option %s", key);
@@ -408,6 +426,9 @@ struct host_plan host_plan_for(const struct networks *n, const struct network *w
         .masquerade = w->masquerade,
         .mode = w->mode,
         .mode6 = w->mode6,
+        .inhibit_four = w->inhibit_four,
+        .source = w->source,
+        .source6 = w->source6,
         .rules6 = n->rules6,
         .forward = n->forward,
         .rules = n->rules,

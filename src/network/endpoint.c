@@ -190,7 +190,8 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     if (r->interface)
         (void)snprintf(p->interface, sizeof(p->interface), "%s", r->interface);
     else
-        (void)snprintf(p->interface, sizeof(p->interface), "eth%u", r->index);
+        (void)snprintf(p->interface, sizeof(p->interface), "%s%u",
+                       *w->if_prefix ? w->if_prefix : "eth", r->index % 1000);
     p->default_route = r->default_route;
     p->user_defined = !w->predefined || n->default_names;
     copy_names(&p->aliases, e->aliases.items, e->aliases.n);
@@ -199,6 +200,10 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     p->internal = w->internal;
     p->icc = w->icc;
     p->masquerade = w->masquerade;
+    p->inhibit_four = w->inhibit_four;
+    p->source = w->source;
+    p->source6 = w->source6;
+    p->sysctls = r->sysctls ? mem_strdup(r->sysctls) : NULL;
     p->mode = w->mode;
     p->mode6 = w->mode6;
     p->rules6 = n->rules6;
@@ -387,20 +392,6 @@ void endpoint_ports_moved(struct networks *n, const struct endpoint_plan *p,
     if (e)
         set_ports(n, e, &p->ports);
     relay_need(n);
-}
-
-struct err endpoint_options_check(const struct strmap *options, const char **ret_interface) {
-    const char *name = NULL;
-    for (size_t i = 0; i < options->n; i++) {
-        const struct strpair *o = &options->items[i];
-        if (strcmp(o->key, "com.docker.network.endpoint.ifname") != 0)
-            return err_new(ERR_UNSUPPORTED, "endpoint option %s is not supported", o->key);
-        if (!is_interface_name(o->value) || strcmp(o->value, "lo") == 0)
-            return err_new(ERR_INVALID, "option %s: '%s' is no interface name", o->key, o->value);
-        name = o->value;
-    }
-    *ret_interface = name;
-    return OK;
 }
 
 void endpoint_release(struct networks *n, const char *endpoint_id) {

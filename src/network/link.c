@@ -88,7 +88,7 @@ static struct err drop_other_addresses(struct netlink *nl, unsigned index,
     CLEAN_NETLINK_BATCH struct netlink_batch remove = {0};
     struct ifaddrmsg m = {.ifa_family = AF_INET};
     netlink_message(&ask, RTM_GETADDR, NLM_F_DUMP, &m, sizeof(m));
-    bool none = !h->prefix || h->mode == GATEWAY_ISOLATED;
+    bool none = !h->prefix || h->mode == GATEWAY_ISOLATED || h->inhibit_four;
     struct addresses s = {index, none ? (struct in_addr){0} : h->gateway, h->prefix, &remove};
     TRY(netlink_ask(nl, &ask, other_address, &s));
     return remove.n ? send_allowing(nl, &remove, EADDRNOTAVAIL) : OK;
@@ -125,7 +125,7 @@ struct err link_bridge(struct netlink *nl, const struct host_plan *h) {
     TRYF(netlink_ask(nl, &b, check_kind, (void *)h->bridge), "look at bridge %s", h->bridge);
     unsigned index = link_index(h->bridge);
     TRYF(drop_other_addresses(nl, index, h), "addresses of bridge %s", h->bridge);
-    if (h->prefix && h->mode != GATEWAY_ISOLATED) {
+    if (h->prefix && h->mode != GATEWAY_ISOLATED && !h->inhibit_four) {
         new_address(&b, index, h->gateway, h->prefix);
         TRYF(send_allowing(nl, &b, EEXIST), "give bridge %s its address", h->bridge);
     }

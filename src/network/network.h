@@ -220,6 +220,10 @@ struct network {
     char *config_from; /* the network that the settings are of, or NULL; in the arena */
     bool no_four;      /* IPv6 only: no subnet, prefix 0 */
     enum gateway_mode mode, mode6;
+    bool inhibit_four;            /* the bridge has no IPv4 address: the gateway is somebody else */
+    char if_prefix[IFNAMSIZ - 3]; /* of interface names in containers; "": "eth" */
+    struct in_addr source; /* what the outside sees containers as; 0: as the kernel chooses */
+    struct in6_addr source6;
     struct in_addr subnet;  /* bridge only; all in network byte order */
     struct in_addr gateway; /* address of the bridge itself */
     struct in_addr range;   /* addresses are given from range/range_prefix */
@@ -277,8 +281,8 @@ struct network_request {
     struct strmap labels;
     /* macvlan: parent, macvlan_mode; ipvlan: parent, ipvlan_mode, ipvlan_flag. Bridge:
      * com.docker.network.bridge.name, .enable_icc, .enable_ip_masquerade, .host_binding_ipv4,
-     * .gateway_mode_ipv4, .gateway_mode_ipv6, com.docker.network.driver.mtu; any other is
-     * ERR_UNSUPPORTED by name. */
+     * .gateway_mode_ipv4, .gateway_mode_ipv6, .inhibit_ipv4, com.docker.network.host_ipv4,
+     * .host_ipv6, .container_iface_prefix, .driver.mtu; any other is ERR_UNSUPPORTED by name. */
     struct strmap options;
 };
 /* done on the loop, after the row is durable. Errors: INVALID (field named), CONFLICT (name,
@@ -324,12 +328,17 @@ struct endpoint_request {
     const char *mac;            /* NULL: derived from the address, 02:42:…; ipvlan: none */
     unsigned index;             /* interface name in the container: eth<index> */
     const char *interface;      /* another name for it; NULL: eth<index> */
-    bool default_route;         /* through this network's gateway, unless it is internal */
+    const char *sysctls; /* of the interface, as endpoint_options_check gives them; or NULL */
+    bool default_route;  /* through this network's gateway, unless it is internal */
     const struct strs *aliases, *links; /* NULL: none. User-defined networks only */
 };
-/* The interface name that driver options ask for, or NULL. Any option that is not known is
- * ERR_UNSUPPORTED by name. */
-struct err endpoint_options_check(const struct strmap *options, const char **ret_interface);
+/* What driver options ask for; both may be NULL. sysctls: "net.ipv4.conf.IFNAME.forwarding=0,…",
+ * IFNAME stands for the interface, and nothing but settings of an interface is allowed. Any option
+ * that is not known is ERR_UNSUPPORTED by name. */
+struct endpoint_options {
+    const char *interface, *sysctls; /* borrowed */
+};
+struct err endpoint_options_check(const struct strmap *options, struct endpoint_options *ret);
 
 /* The host's interface that a macvlan or ipvlan network is on. */
 struct network_parent {
@@ -354,6 +363,10 @@ struct endpoint_plan {
     uint8_t mac[6];
     bool internal, icc, masquerade;
     enum gateway_mode mode, mode6;
+    bool inhibit_four;
+    struct in_addr source;
+    struct in6_addr source6;
+    char *sysctls;            /* or NULL */
     bool rules6;              /* the packet filter is used for IPv6 */
     bool forward;             /* forwarding may be switched on */
     bool relay;               /* corten-relay serves published ports on IPv6 */

@@ -10,6 +10,7 @@ struct endpoint_plan *endpoint_plan_free(struct endpoint_plan *p) {
         free(p->container_name);
         free(p->nft_program);
         free(p->run_dir);
+        free(p->sysctls);
         network_spare_free(p->spare);
         vec_done(&p->requests);
         vec_done(&p->ports);

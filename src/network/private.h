@@ -172,6 +172,8 @@ struct err network_choose_subnet(struct networks *n, struct network *w);
 void networks_publish(struct networks *n, const char *action, const struct network *w,
                       const char *container_id);
 
+/* endpoint_options.c. Pool: sets them; the caller is in the container's namespace. */
+struct err endpoint_sysctls_set(const char *sysctls, const char *interface);
 /* Interface names as the kernel takes them. */
 bool is_interface_name(const char *name);
 /* "02:42:ac:11:00:02"; group addresses are refused. */
@@ -223,6 +225,9 @@ struct host_plan {
     unsigned prefix, mtu;
     bool internal, icc, masquerade;
     enum gateway_mode mode, mode6;
+    bool inhibit_four;
+    struct in_addr source;
+    struct in6_addr source6;
     bool forward; /* forwarding may be switched on */
     bool rules;   /* the packet filter is used */
     bool rules6;  /* for IPv6 as well */

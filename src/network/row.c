@@ -4,7 +4,8 @@
 
 struct network_row {
     char *subnet, *gateway, *range, *bridge, *bind_ip, *subnet6, *gateway6, *range6;
-    char *config_from;
+    char *config_from, *if_prefix, *source, *source6;
+    bool inhibit_four;
     bool internal, attachable, icc, masquerade, fixed, six_idle, six, no_four, config_only;
     uint32_t mtu, mode, mode6;
     struct strmap labels, options, aux, aux6;
@@ -32,6 +33,10 @@ FIELDS(network_row_fields, struct network_row,
        FIELD(struct network_row, six, "six", F_BOOL, OMIT_EMPTY), /* of config_only */
        FIELD(struct network_row, config_only, "config_only", F_BOOL, OMIT_EMPTY),
        FIELD(struct network_row, config_from, "config_from", F_STR, OMIT_EMPTY),
+       FIELD(struct network_row, if_prefix, "if_prefix", F_STR, OMIT_EMPTY),
+       FIELD(struct network_row, source, "source", F_STR, OMIT_EMPTY),
+       FIELD(struct network_row, source6, "source6", F_STR, OMIT_EMPTY),
+       FIELD(struct network_row, inhibit_four, "inhibit_four", F_BOOL, OMIT_EMPTY),
        FIELD(struct network_row, mode, "mode", F_U32, OMIT_EMPTY),
        FIELD(struct network_row, mode6, "mode6", F_U32, OMIT_EMPTY),
        FIELD(struct network_row, aux, "aux", F_STRMAP, OMIT_EMPTY),
@@ -75,6 +80,12 @@ void network_row_put(struct store_txn *t, const struct network *w) {
                        w->range_prefix6);
         six_format(&w->gateway6, gateway6);
     }
+    char source[INET_ADDRSTRLEN] = "", source6[INET6_ADDRSTRLEN] = "", if_prefix[IFNAMSIZ];
+    (void)snprintf(if_prefix, sizeof(if_prefix), "%s", w->if_prefix);
+    if (w->source.s_addr)
+        address_format(w->source, source);
+    if (six_is_set(&w->source6))
+        six_format(&w->source6, source6);
     struct network_row r = {.subnet = subnet,
                             .subnet6 = subnet6,
                             .gateway6 = gateway6,
@@ -96,6 +107,10 @@ void network_row_put(struct store_txn *t, const struct network *w) {
                             .six = w->config_only && w->six,
                             .config_only = w->config_only,
                             .config_from = w->config_from,
+                            .if_prefix = if_prefix,
+                            .source = source,
+                            .source6 = source6,
+                            .inhibit_four = w->inhibit_four,
                             .mode = w->mode,
                             .mode6 = w->mode6,
                             .aux = w->aux,
@@ -145,6 +160,13 @@ static struct err read_data(struct network *w, struct str text) {
         return err_new(ERR_SYSTEM, "unknown gateway mode in the store");
     w->mode = r.mode;
     w->mode6 = r.mode6;
+    w->inhibit_four = r.inhibit_four;
+    if (r.if_prefix)
+        (void)snprintf(w->if_prefix, sizeof(w->if_prefix), "%s", r.if_prefix);
+    if (r.source)
+        TRY(address_parse(r.source, &w->source));
+    if (r.source6)
+        TRY(six_parse(r.source6, &w->source6));
     if (w->config_only) {
         w->six = r.six;
         w->settings = settings_of(&r, &w->arena);

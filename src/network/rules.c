@@ -148,6 +148,17 @@ static struct nft_element subnet_element(const struct host_plan *h, bool six) {
     return e;
 }
 
+static void source_element(struct nft_batch *b, const struct host_plan *h,
+                           const struct nft_element *bridge, element_fn *fn) {
+    bool six = b->family == NFPROTO_IPV6;
+    struct nft_element e = *bridge;
+    if (six ? !six_is_set(&h->source6) : !h->source.s_addr)
+        return;
+    e.value_len = six ? sizeof(h->source6) : sizeof(h->source);
+    memcpy(e.value, six ? (const void *)&h->source6 : (const void *)&h->source, e.value_len);
+    fn(b, h->table, "sources", &e);
+}
+
 static void network_elements(struct nft_batch *b, const struct host_plan *h, element_fn *fn) {
     struct nft_element one = {0};
     key_name(&one, h->bridge);
@@ -168,6 +179,7 @@ static void network_elements(struct nft_batch *b, const struct host_plan *h, ele
         fn(b, h->table, "internal", &one);
     else if (h->masquerade && mode != GATEWAY_ROUTED)
         fn(b, h->table, "outgoing", &one);
+    source_element(b, h, &one, fn);
 }
 
 /* What the rules for frames know of a network whose containers may not talk to each other. */

@@ -44,6 +44,9 @@ static struct host_plan host_plan_of(const struct endpoint_plan *p) {
         .masquerade = p->masquerade,
         .mode = p->mode,
         .mode6 = p->mode6,
+        .inhibit_four = p->inhibit_four,
+        .source = p->source,
+        .source6 = p->source6,
         .rules6 = p->rules6,
         .forward = p->forward,
         .rules = p->rules,
@@ -134,6 +137,14 @@ static struct err bring_six(const struct endpoint_plan *p, int netns_fd, struct 
     return leads_out(p) ? route_six(p, in) : OK;
 }
 
+static struct err set_sysctls(const struct endpoint_plan *p, int netns_fd) {
+    int back = -1;
+    TRY(ns_enter_net(netns_fd, &back));
+    struct err e = endpoint_sysctls_set(p->sysctls, p->interface);
+    ns_leave_net(back);
+    return e;
+}
+
 static struct err configure_inside(const struct endpoint_plan *p, int netns_fd,
                                    struct netlink *in) {
     bool direct = p->parent.direct;
@@ -143,7 +154,9 @@ static struct err configure_inside(const struct endpoint_plan *p, int netns_fd,
         inside.gateway.s_addr = direct ? 0 : p->gateway.s_addr;
     }
     TRY(link_inside(in, &inside));
-    return p->six ? bring_six(p, netns_fd, in) : OK;
+    if (p->six)
+        TRY(bring_six(p, netns_fd, in));
+    return p->sysctls ? set_sysctls(p, netns_fd) : OK;
 }
 
 static struct err connect_pair(struct endpoint_plan *p, int netns_fd, struct netlink *in) {

@@ -72,7 +72,7 @@ dk network create --subnet 10.91.5.0/24 --ipv6 --subnet fd91:5::/64 -o ${mode}4=
 expect_fails "needs translation" ct run --rm --network routed -p 8080:80,from=10.0.0.0/8 busybox true
 web --name mixed1 --network mixed -p 8080:80
 web --name routed1 --network routed -p 8090:80 -p 8100-8110:8100-8110
-expect_eq "$(dk inspect -f '{{range (index .NetworkSettings.Ports "80/tcp")}}{{.HostIp}}={{.HostPort}} {{end}}' mixed1)" "0.0.0.0=8080 ::= "
+expect_eq "$(dk inspect -f '{{range (index .NetworkSettings.Ports "80/tcp")}}{{.HostIp}}={{.HostPort}} {{end}}' mixed1)" "::= 0.0.0.0=8080 "
 eventually 5 get far 198.51.100.1:8080
 expect_eq "$(get far "$(four mixed1):81")" here
 expect_eq "$(get far "[$(six mixed1)]:80")" here
@@ -93,6 +93,15 @@ at_end "kill $listener 2> /dev/null"
 eventually 5 eval 'far ss -ltn | grep -q :7070'
 expect_eq "$(dk exec routed1 sh -c 'nc -w 2 198.51.100.2 7070 < /dev/null')" "$(four routed1)"
 expect_eq "$(dk exec mixed1 sh -c 'nc -w 2 198.51.100.2 7070 < /dev/null')" 198.51.100.1
+in_net ip addr add 198.51.100.9/24 dev ext0
+dk network create --subnet 10.91.10.0/24 -o com.docker.network.host_ipv4=198.51.100.9 -o com.docker.network.container_iface_prefix=wan opts > /dev/null
+sysctls=driver-opt=com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME
+expect_fails "is not net.FAMILY.KIND.IFNAME" dk run --rm --network "name=opts,${sysctls%.IFNAME}.all.forwarding=1" busybox true
+expect_fails "set net.ipv4.conf.IFNAME.nothing=1" dk run --rm --network "name=opts,$sysctls.nothing=1" busybox true
+expect_eq "$(dk run --rm --network "name=opts,$sysctls.log_martians=1" busybox sh -c 'cat /proc/sys/net/ipv4/conf/wan0/log_martians; nc -w 2 198.51.100.2 7070 < /dev/null')" $'1\n198.51.100.9'
+dk network create --subnet 10.91.11.0/24 -o com.docker.network.bridge.inhibit_ipv4=true bare > /dev/null
+expect_match "$(dk run --rm --network bare busybox ip route)" 'default via 10.91.11.1'
+expect_eq "$(in_net ip -4 -o addr show to 10.91.11.0/24)" ""
 kill $listener
 kill_daemon
 in_net nft flush set ip "corten-${instance#corten-}" opened
@@ -148,7 +157,7 @@ expect_match "$(dk run --rm busybox ip -6 route)" 'default via fd91:9::7'
 
 # shellcheck disable=SC2046
 dk rm -f $(dk ps -aq) > /dev/null
-dk network rm only mixed routed apart open kept tuned > /dev/null
+dk network rm only mixed routed apart open kept tuned opts bare > /dev/null
 in_net ip link del ext0
 expect_nothing_left
 pass
