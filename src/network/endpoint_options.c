@@ -24,7 +24,8 @@ static bool sysctl_read(struct str text, struct sysctl *ret) {
     return str_cut(text, '.', &net, &rest) && str_cut(rest, '.', &ret->family, &rest) &&
            str_cut(rest, '.', &ret->kind, &rest) && str_cut(rest, '.', &interface, &rest) &&
            str_cut(rest, '=', &ret->name, &ret->value) && str_eqz(net, "net") &&
-           str_eqz(interface, "IFNAME") && is_word(ret->family) && is_word(ret->kind) &&
+           str_eq_nocase(interface, STR("IFNAME")) &&
+           /* the stock client writes it small */ is_word(ret->family) && is_word(ret->kind) &&
            is_word(ret->name) && ret->value.len;
 }
 

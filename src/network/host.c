@@ -106,6 +106,9 @@ static struct err bridge_switch(const char *family, const char *bridge, const ch
 static struct err prepare_six(const struct host_plan *h, struct netlink *nl) {
     if (h->forward)
         TRYF(forwarding_on(h->run_dir, true), "switch IPv6 forwarding on");
+    /* Nobody else has its address. While the kernel made sure of that, for a second or two, it would
+     * ask for no neighbour on behalf of what it forwards. */
+    TRY(bridge_switch("ipv6", h->bridge, "accept_dad", "0"));
     TRY(bridge_switch("ipv6", h->bridge, "disable_ipv6", "0"));
     if (h->mode6 != GATEWAY_ISOLATED)
         TRY(link_bridge_six(nl, h));

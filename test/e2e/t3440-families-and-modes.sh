@@ -84,7 +84,7 @@ expect_status 7 get far "$(four routed1):8105" # it is let through, and nobody l
 expect_status 7 get far 198.51.100.1:8090
 expect_eq "$(get far '[2001:db8:1::1]:8090')" here
 expect_status 28 get far "[$(six routed1)]:80" 1
-far ping -c 1 -W 2 "$(four routed1)" > /dev/null || fail "a routed container does not answer ping"
+far busybox ping -c 1 -W 2 "$(four routed1)" > /dev/null || fail "a routed container does not answer ping"
 expect_match "$(in_net corten why unreachable routed1:80)" "container's own address \(IPv4\)"
 # From inside a routed network nothing is translated: the other host sees the container itself.
 far perl -MIO::Socket::INET -e 'alarm 20; my $s = IO::Socket::INET->new(LocalPort => 7070, Listen => 5, ReuseAddr => 1); while (my $c = $s->accept) { print $c $c->peerhost }' &
@@ -97,7 +97,7 @@ in_net ip addr add 198.51.100.9/24 dev ext0
 dk network create --subnet 10.91.10.0/24 -o com.docker.network.host_ipv4=198.51.100.9 -o com.docker.network.container_iface_prefix=wan opts > /dev/null
 sysctls=driver-opt=com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME
 expect_fails "is not net.FAMILY.KIND.IFNAME" dk run --rm --network "name=opts,${sysctls%.IFNAME}.all.forwarding=1" busybox true
-expect_fails "set net.ipv4.conf.IFNAME.nothing=1" dk run --rm --network "name=opts,$sysctls.nothing=1" busybox true
+expect_fails "set net.ipv4.conf.(IFNAME|ifname).nothing=1" dk run --rm --network "name=opts,$sysctls.nothing=1" busybox true
 expect_eq "$(dk run --rm --network "name=opts,$sysctls.log_martians=1" busybox sh -c 'cat /proc/sys/net/ipv4/conf/wan0/log_martians; nc -w 2 198.51.100.2 7070 < /dev/null')" $'1\n198.51.100.9'
 dk network create --subnet 10.91.11.0/24 -o com.docker.network.bridge.inhibit_ipv4=true bare > /dev/null
 expect_match "$(dk run --rm --network bare busybox ip route)" 'default via 10.91.11.1'
@@ -139,6 +139,7 @@ expect_no_match "$(in_net nft list tables)" ip6
 expect_fails "ip6tables is off" dk run --rm --network "$(dk network create --internal --ipv6 kept)" busybox true
 
 step "--ipv6 of the default bridge, options of new networks"
+dk rm -f open1 > /dev/null
 stop_daemon
 expect_status 1 "$bin/cortend" --data-root "$TEST_TMP/x" --run-root "$TEST_TMP/y" -H "unix://$TEST_TMP/s" --fixed-cidr-v6 fd91:8::/64
 expect_match "$output" "needs ipv6"
