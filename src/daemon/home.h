@@ -5,7 +5,7 @@
  * and corten-relay are born in "/<instance>/monitors", in every hierarchy that confines the daemon;
  * where none does there is no such cgroup. Workers stay with the daemon: they end with their job,
  * and what they take is the service's to account for. Loop thread, at start and end.
- * Tests: test/e2e/t0321-own-cgroup.sh, test/vm/package.sh.
+ * Tests: test/e2e/t0321-own-cgroup.sh, test/e2e/t0322-package-vm.sh.
  */
 #pragma once
 #include "kernel/cgroup.h"
