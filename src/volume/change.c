@@ -300,7 +300,7 @@ void volume_relabel(struct volumes *v, const char *name, const struct strmap *la
  */
 
 static void swept(void *arg UNUSED, struct err e) {
-    log_err(LOG_WARN, e, "remove an unfinished snapshot");
+    log_err(LOG_WARN, e, "remove an unfinished snapshot or volume");
 }
 
 static void sweep(void *arg) {
@@ -313,7 +313,7 @@ static void sweep(void *arg) {
 void volumes_finish_begun(struct volumes *v) {
     for (size_t i = 0; i < v->items.n; i++) {
         struct volume *x = v->items.items[i];
-        if (x->own->unfinished)
+        if (x->own->unfinished || x->own->removing)
             strv_add(&v->sweep, x->name);
         if (x->own->was)
             log_err(LOG_WARN, move_directory(v->root, x->own->was, x->name), "volume %s", x->name);

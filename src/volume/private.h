@@ -14,7 +14,7 @@ struct volumes {
     struct bus bus;
     struct arena arena;
     struct strs plugin_dirs;
-    struct strv sweep; /* snapshots that were cut short: removed at the start */
+    struct strv sweep; /* snapshots and removals that were cut short: removed at the start */
 };
 
 /* Who waits for a volume that is being created. */
@@ -32,6 +32,7 @@ struct volume_private {
     struct arena arena; /* labels, options, driver */
     bool lazy;
     bool unfinished; /* a snapshot on its way */
+    bool removing;   /* its removal has begun: the next start goes on with it */
     char *was;       /* its directory may still have this name (rename); in arena */
     VEC(struct volume_waiter) waiters;
     char *mount_id; /* of the plugin's mount that is in use, or was last; in arena */

@@ -1,4 +1,5 @@
-/* Remove and prune: the data first, then the row, then the answer. */
+/* Remove and prune: the row says so (durable), then the data goes, then the row, then the answer. A
+ * removal that is cut short is gone on with at the next start. */
 #include "base/file.h"
 #include "volume/private.h"
 
@@ -49,47 +50,56 @@ static struct err work(void *arg) {
 
 /* Leaves only what is really gone in r->names. */
 static void give_back(struct removal *r, size_t from) {
+    struct store_txn *t = store_txn_new();
     for (size_t i = from; i < r->names.n; i++) {
         struct volume *x = volumes_lookup(r->volumes, r->names.items[i]);
-        if (x)
-            x->state = VOLUME_READY;
+        x->state = VOLUME_READY;
+        x->own->removing = false;
+        volume_row_put(t, x);
         free(r->names.items[i]);
     }
     r->names.n = from;
-}
-
-static void rows_deleted(void *arg, struct err e) {
-    struct removal *r = arg;
-    if (err_failed(e)) {
-        /* The rows are still there: empty volumes. */
-        give_back(r, 0);
-        err_free(r->work);
-        end(r, e);
-        return;
-    }
-    for (size_t i = 0; i < r->names.n; i++) {
-        struct volume *x = volumes_lookup(r->volumes, r->names.items[i]);
-        volumes_take_out(r->volumes, x);
-        volume_free(x);
-        volumes_publish(r->volumes, "destroy", r->names.items[i]);
-    }
-    if (r->pruned)
-        volumes_publish(r->volumes, "prune", "");
-    end(r, r->work);
+    store_commit(r->volumes->store, t, r->lazy ? STORE_LAZY : STORE_DURABLE, NULL, NULL);
 }
 
 static void worked(void *arg, struct err e) {
     struct removal *r = arg;
     r->work = e;
-    give_back(r, r->gone);
-    if (!r->names.n) {
-        end(r, e);
+    if (r->gone < r->names.n)
+        give_back(r, r->gone);
+    struct store_txn *t = store_txn_new();
+    for (size_t i = 0; i < r->names.n; i++) {
+        struct volume *x = volumes_lookup(r->volumes, r->names.items[i]);
+        volume_row_delete(t, r->names.items[i]);
+        volumes_take_out(r->volumes, x);
+        volume_free(x);
+        volumes_publish(r->volumes, "destroy", r->names.items[i]);
+    }
+    store_commit(r->volumes->store, t, STORE_LAZY, NULL, NULL);
+    if (r->pruned && r->names.n)
+        volumes_publish(r->volumes, "prune", "");
+    end(r, e);
+}
+
+static void marked(void *arg, struct err e) {
+    struct removal *r = arg;
+    if (!err_failed(e)) {
+        job_submit(r->volumes->loop, work, worked, r);
         return;
     }
+    r->work = e;
+    give_back(r, 0);
+    end(r, e);
+}
+
+static void mark(struct removal *r) {
     struct store_txn *t = store_txn_new();
-    for (size_t i = 0; i < r->names.n; i++)
-        volume_row_delete(t, r->names.items[i]);
-    store_commit(r->volumes->store, t, r->lazy ? STORE_LAZY : STORE_DURABLE, rows_deleted, r);
+    for (size_t i = 0; i < r->names.n; i++) {
+        struct volume *x = volumes_lookup(r->volumes, r->names.items[i]);
+        x->own->removing = true;
+        volume_row_put(t, x);
+    }
+    store_commit(r->volumes->store, t, r->lazy ? STORE_LAZY : STORE_DURABLE, marked, r);
 }
 
 static void take(struct removal *r, struct volume *x) {
@@ -123,7 +133,7 @@ static struct err refuse(const struct volume *x, const char *name) {
 static void plugin_removed(void *arg, struct err e) {
     struct removal *r = arg;
     if (!err_failed(e)) {
-        job_submit(r->volumes->loop, work, worked, r);
+        mark(r);
         return;
     }
     /* Not "no such volume": it is there, who has it is not. */
@@ -147,7 +157,7 @@ void volume_remove(struct volumes *v, const char *name, void (*done)(void *arg, 
     if (volume_is_plugged(x))
         volume_plugin_ask(v, x, "Remove", plugin_removed, r);
     else
-        job_submit(v->loop, work, worked, r);
+        mark(r);
 }
 
 void volumes_prune(struct volumes *v, bool (*wanted)(void *arg, const struct volume *x),
@@ -164,7 +174,7 @@ void volumes_prune(struct volumes *v, bool (*wanted)(void *arg, const struct vol
             take(r, x);
     }
     if (r->names.n)
-        job_submit(v->loop, work, worked, r);
+        mark(r);
     else
         loop_post(v->loop, now, r);
 }

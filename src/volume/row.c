@@ -3,7 +3,7 @@
 
 struct volume_row {
     struct strmap labels, options;
-    bool unfinished;
+    bool unfinished, removing;
     char *was, *mount_id;
 };
 
@@ -11,6 +11,7 @@ FIELDS(volume_row_fields, struct volume_row,
        FIELD(struct volume_row, labels, "labels", F_STRMAP, OMIT_EMPTY),
        FIELD(struct volume_row, options, "options", F_STRMAP, OMIT_EMPTY),
        FIELD(struct volume_row, unfinished, "unfinished", F_BOOL, OMIT_EMPTY),
+       FIELD(struct volume_row, removing, "removing", F_BOOL, OMIT_EMPTY),
        FIELD(struct volume_row, was, "was", F_STR, OMIT_EMPTY),
        FIELD(struct volume_row, mount_id, "mount", F_STR, OMIT_EMPTY));
 
@@ -18,6 +19,7 @@ void volume_row_put(struct store_txn *t, const struct volume *x) {
     struct volume_row r = {.labels = x->labels,
                            .options = x->options,
                            .unfinished = x->own->unfinished,
+                           .removing = x->own->removing,
                            .was = x->own->was,
                            .mount_id = x->own->mount_id};
     CLEAN_BUF struct buf data = {0};
@@ -52,6 +54,7 @@ static struct err load_row(void *arg, struct store_row *row) {
     x->labels = r.labels;
     x->options = r.options;
     x->own->unfinished = r.unfinished;
+    x->own->removing = r.removing;
     x->own->was = r.was;
     x->own->mount_id = r.mount_id;
     if (r.was)
