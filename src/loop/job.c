@@ -37,6 +37,7 @@ static void job_done(uv_work_t *req, int status UNUSED) {
     struct loop_span s = loop_enter(l);
     j->done(j->arg, j->result);
     loop_leave(l, s, "end of job", code);
+    l->jobs--;
     free(j);
 }
 
@@ -57,6 +58,7 @@ void job_submit(struct loop *l, struct err (*work)(void *arg),
         pthread_sigmask(SIG_BLOCK, &all, &before);
     }
     loop_must(uv_queue_work(&l->uv, &j->req, job_work, job_done), "queue job");
+    l->jobs++;
     if (!l->pool_started)
         pthread_sigmask(SIG_SETMASK, &before, NULL);
     l->pool_started = true;

@@ -101,9 +101,12 @@ struct loop *loop_new(void) {
 void loop_free(struct loop *l) {
     if (!l)
         return;
-    /* What was posted belongs to somebody: it still runs, and may post again. */
-    while (!list_empty(&l->posts))
+    /* What was posted, or is under way, belongs to somebody: it still runs, and may post again. */
+    do {
+        while (l->jobs)
+            uv_run(&l->uv, UV_RUN_ONCE);
         run_posts(&l->wake);
+    } while (l->jobs || !list_empty(&l->posts));
     uv_close((uv_handle_t *)&l->wake, NULL);
     /* Handles that are being closed get their memory back in the next rounds. */
     int rc = UV_EBUSY;

@@ -13,7 +13,9 @@
 
 struct loop;
 struct loop *loop_new(void);
-void loop_free(struct loop *l); /* all watchers must be gone; NULL allowed */
+/* All watchers must be gone; what was posted still runs, and jobs under way come to their end. NULL
+ * allowed. */
+void loop_free(struct loop *l);
 /* Runs until loop_stop. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);

@@ -21,6 +21,7 @@ struct loop {
     struct list workers_waiting; /* loop/worker.c */
     unsigned workers_running;
     bool pool_started;
+    size_t jobs; /* under way */
 };
 
 struct loop_span {

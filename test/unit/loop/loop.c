@@ -316,6 +316,23 @@ TEST(jobs_run_elsewhere_and_end_here) {
     loop_free(l);
 }
 
+static struct err slow_work(void *arg UNUSED) {
+    poll(NULL, 0, 50);
+    return OK;
+}
+static void slow_done(void *arg, struct err e) {
+    assert_ok(e);
+    (*(int *)arg)++;
+}
+
+TEST(jobs_under_way_end_before_their_loop) {
+    struct loop *l = loop_new();
+    int done = 0;
+    job_submit(l, slow_work, slow_done, &done);
+    loop_free(l);
+    assert_int_equal(done, 1);
+}
+
 static void burn(void *arg) {
     struct timespec t;
     do
