@@ -95,7 +95,8 @@ static struct err check_import(struct api_call *c, struct image_import *ret) {
                                  .tag = api_query(c, "tag"),
                                  .message = api_query(c, "message"),
                                  .platform = platform};
-    return read_changes(c, &ret->config);
+    TRY(read_changes(c, &ret->config));
+    return image_import_check(ret);
 }
 
 /* The texts of o live in the call's arena, which ends with the call: they are kept until the job

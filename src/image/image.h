@@ -183,8 +183,8 @@ void image_unhold(struct images *im, struct image_hold *hold);
 /* --- root filesystem -------------------------------------------------------------------------- */
 /* Directory that the names are relative to; borrowed. */
 int images_layers_dirfd(const struct images *im);
-/* To be put below the layers of a container, where MOUNT_LAYERS_MAX leaves room for it: empty places
- * for what is mounted in every container, so that a start need not make them. */
+/* To be put below the layers of a container, where MOUNT_LAYERS_MAX leaves room for it: empty
+ * places for what is mounted in every container, so that a start need not make them. */
 #define GROUND_NAME "ground" /* in the image directory */
 #define IMAGE_GROUND "../" GROUND_NAME
 /* Short directory names, top layer first, in the arena. An image without layers has none: the
@@ -247,6 +247,8 @@ struct image_import {
     const struct platform *platform; /* NULL: this machine */
     struct str config; /* JSON of the config object ("changes" applied by the caller), or empty */
 };
+/* What is wrong with o, to be asked before the socket is taken: who is refused is still sending. */
+struct err image_import_check(const struct image_import *o);
 void image_import(struct images *im, struct http_taken *client, const struct image_import *o,
                   image_done *done, void *arg);
 

@@ -171,6 +171,11 @@ static struct err import_args(const struct image_import *o, struct buf *out) {
     return OK;
 }
 
+struct err image_import_check(const struct image_import *o) {
+    CLEAN_BUF struct buf args = {0};
+    return import_args(o, &args);
+}
+
 void image_import(struct images *im, struct http_taken *client, const struct image_import *o,
                   image_done *done, void *arg) {
     CLEAN_BUF struct buf args = {0};
