@@ -127,7 +127,12 @@ for df in "$w"/*.df; do
     if [[ " $options " != *" tree "* ]]; then
         dk inspect -f '{{json .}}' ours:1 >a.json
         moby inspect -f '{{json .}}' theirs:1 >b.json
-        out+=$(python3 "$here/corpus/compare.py" config a.json b.json)
+        configs=$(python3 "$here/corpus/compare.py" config a.json b.json)
+        if [[ $configs == *Layers:* ]]; then
+            moby save -o saved.tar theirs:1
+            configs=$(python3 "$here/corpus/compare.py" config a.json b.json saved.tar)
+        fi
+        out+=$configs
         out+=$(diff <(history_of dk ours:1) <(history_of moby theirs:1))
     fi
     [ -z "$out" ] || { printf -- '-- %s differs\n%s\n' "$name" "$out"; wrong=$((wrong + 1)); }

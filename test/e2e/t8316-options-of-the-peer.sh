@@ -146,8 +146,6 @@ done <<'LINES'
 --disable-content-trust push --disable-content-trust=false x
 --scope network create --scope swarm x
 --ingress network create --ingress x
---config-only network create --config-only x
---config-from network create --config-from x y
 --ipam-driver network create --ipam-driver nope x
 --ipam-opt network create --ipam-opt a=b x
 --driver-opt network connect --driver-opt a=b n1 other

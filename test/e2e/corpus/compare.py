@@ -1,4 +1,4 @@
-"""compare.py tree A.tar B.tar | config A.json B.json - says what differs; exit status 1 when anything does."""
+"""compare.py tree A.tar B.tar | config A.json B.json [SAVED-B.tar] - says what differs; exit status 1 when anything does."""
 import hashlib, json, sys, tarfile
 
 # What a runtime makes to mount on.
@@ -42,8 +42,17 @@ def config(path):
     return found
 
 
-kind, a, b = sys.argv[1:]
+# A directory that was mounted on has another time for the peer, now and then: a layer of nothing but directories.
+def layers_with_files(saved):
+    with tarfile.open(saved) as t:
+        names = json.load(t.extractfile("manifest.json"))[0]["Layers"]
+        return sum(any(not m.isdir() for m in tarfile.open(fileobj=t.extractfile(n))) for n in names)
+
+
+kind, a, b = sys.argv[1:4]
 x, y = (tree if kind == "tree" else config)(a), (tree if kind == "tree" else config)(b)
+if len(sys.argv) > 4:
+    y["Layers"] = layers_with_files(sys.argv[4])
 for k in sorted(set(x) | set(y)):
     if x.get(k) != y.get(k):
         print(f"{k}: {x.get(k)} here, {y.get(k)} at the peer")
