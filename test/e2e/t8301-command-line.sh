@@ -123,13 +123,15 @@ expect_match "$output" '^Run it as root, or as a member of the group that owns t
 expect_status 125 ct ps --nope
 expect_status 1 ct ps --format '{{.Nope'
 expect_match "$output" '^corten: failed to parse template: template: :1:2: unclosed action$'
-expect_eq "$(ldd "$bin/corten" | grep -c '=>')" 1 # c
-if command -v strace >/dev/null; then
-    # A start without a daemon; a call on a local socket adds connecting, one negotiation and the call itself.
-    strace -o "$TEST_TMP/calls" "$bin/corten" --version >/dev/null
-    [ "$(wc -l <"$TEST_TMP/calls")" -lt 60 ] || fail "a start takes $(wc -l <"$TEST_TMP/calls") system calls"
-    strace -o "$TEST_TMP/calls" "$bin/corten" ps >/dev/null
-    [ "$(wc -l <"$TEST_TMP/calls")" -lt 110 ] || fail "ps takes $(wc -l <"$TEST_TMP/calls") system calls"
+if ! ldd "$bin/corten" | grep -q 'lib[a-z]*san\.'; then # an instrumented program brings more, and asks more
+    expect_eq "$(ldd "$bin/corten" | grep -c '=>')" 1 # c
+    if command -v strace >/dev/null; then
+        # A start without a daemon; a call on a local socket adds connecting, one negotiation and the call itself.
+        strace -o "$TEST_TMP/calls" "$bin/corten" --version >/dev/null
+        [ "$(wc -l <"$TEST_TMP/calls")" -lt 60 ] || fail "a start takes $(wc -l <"$TEST_TMP/calls") system calls"
+        strace -o "$TEST_TMP/calls" "$bin/corten" ps >/dev/null
+        [ "$(wc -l <"$TEST_TMP/calls")" -lt 110 ] || fail "ps takes $(wc -l <"$TEST_TMP/calls") system calls"
+    fi
 fi
 expect_no_match "$(ldd "$bin/corten")" 'lib(ssl|crypto|curl|archive|uv|sqlite3|zstd|z|isal|lzma|bz2|ldns|seccomp|cap)\.so'
 
