@@ -189,7 +189,7 @@ struct err netlink_send(struct netlink *nl, struct netlink_batch *b, unsigned *r
             err_free(e);
             return failed;
         }
-        size_t rest = len;
+        ssize_t rest = (ssize_t)len; /* NLMSG_NEXT may take it below 0 */
         for (const struct nlmsghdr *h = (const void *)answer; NLMSG_OK(h, rest);
              h = NLMSG_NEXT(h, rest)) {
             if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_seq - first > nl->seq - first)
@@ -215,7 +215,8 @@ struct err netlink_send(struct netlink *nl, struct netlink_batch *b, unsigned *r
 static struct err answers(const struct netlink *nl, const char *p, size_t len, bool dump,
                           struct err (*fn)(void *arg, const struct nlmsghdr *h), void *arg,
                           bool *ret_end) {
-    for (const struct nlmsghdr *h = (const void *)p; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
+    ssize_t rest = (ssize_t)len;
+    for (const struct nlmsghdr *h = (const void *)p; NLMSG_OK(h, rest); h = NLMSG_NEXT(h, rest)) {
         if (h->nlmsg_seq != nl->seq)
             continue;
         if (h->nlmsg_flags & NLM_F_DUMP_INTR)

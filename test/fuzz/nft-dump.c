@@ -10,7 +10,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct nft_elements out = {0};
-    size_t rest = size;
+    int rest = (int)size;             /* NLMSG_NEXT may take it below 0 */
     char *copy = mem_alloc(size + 1); /* aligned, and of the very size */
     memcpy(copy, data, size);
     for (const struct nlmsghdr *h = (const void *)copy; NLMSG_OK(h, rest);
