@@ -23,19 +23,22 @@ struct check {
 
 /* --- what is known
  * ----------------------------------------------------------------------------------- */
-static bool layer_known(const struct images *im, const char *name) {
+/* stream: its tar, not its directory. */
+static bool layer_known(const struct images *im, const char *name, bool stream) {
     size_t it = 0;
     void *p;
-    while (map_next(&im->layers, &it, NULL, &p))
-        if (strcmp(((struct layer_fact *)p)->layer.name, name) == 0)
+    while (map_next(&im->layers, &it, NULL, &p)) {
+        const struct layer_fact *l = p;
+        if ((!stream || l->stream) && strcmp(l->layer.name, name) == 0)
             return true;
+    }
     LIST_FOR ((struct list *)(uintptr_t)&im->jobs, n) {
         const struct image_job *j = CONTAINER_OF(n, struct image_job, link);
         for (size_t i = 0; i < j->pending.n; i++)
             if (strcmp(j->pending.items[i]->layer.name, name) == 0)
                 return true;
     }
-    return reaper_has(im, name, NULL);
+    return reaper_has(im, name, NULL) || (stream && reaper_has_stream(im, name));
 }
 
 static bool ingest_known(const struct images *im, const char *name) {
@@ -51,11 +54,11 @@ static bool path_known(const struct images *im, struct str path) {
     CLEAN_FREE char *name = str_dup(str_from(path, MIN(path.len, (size_t)6)));
     CLEAN_FREE char *base = str_dup(str_from(path, MIN(path.len, strlen("base/"))));
     if (str_starts(path, STR("layer/")))
-        return layer_known(im, name);
-    if (str_starts(path, STR("stream/"))) /* its tar goes with a layer */
-        return layer_known(im, name + 1);
+        return layer_known(im, name, false);
+    if (str_starts(path, STR("stream/")))
+        return layer_known(im, name + 1, true);
     if (str_starts(path, STR("base/"))) /* the bases of a layer; they go with it */
-        return layer_known(im, base);
+        return layer_known(im, base, false);
     if (str_starts(path, STR("ingest/")))
         return ingest_known(im, name + 1);
     bool partial = str_starts(path, STR("blob/partial/")) &&
@@ -234,6 +237,7 @@ static void put_layers(struct check *k, struct json_out *o) {
             put_digest(o, "blob", &l->blob->digest);
         if (l->has_tree)
             put_digest(o, "tree", &l->tree);
+        jo_kbool(o, "stream", l->stream != 0);
         jo_kbool(o, "used", map_get(&used, digest_key(&l->layer.diff_id)) != NULL);
         jo_obj_end(o);
     }

@@ -246,7 +246,8 @@ static struct err check_layer(struct check *k, const struct json *j) {
         TRY(digest_parse(tree, &s.tree));
     k->doc.layers++;
     know(k, mem_printf("layer/%s", s.name));
-    know(k, mem_printf("stream/%s", s.name));
+    if (json_bool(json_get(j, "stream"), false))
+        know(k, mem_printf("stream/%s", s.name));
     if (!s.has_blob || !map_get(&k->good, blob))
         return compare_alone(k, &s);
     struct err e = compare_with_blob(k, &s);

@@ -229,10 +229,12 @@ void change_start(struct images *im, struct change *c);
 void images_collect(struct images *im);
 /* Is this directory of layer/ or ingest/ waiting to be removed? */
 bool reaper_has(const struct images *im, const char *layer, const char *ingest);
+/* And this file of stream/ alone? */
+bool reaper_has_stream(const struct images *im, const char *name);
 /* Queues what is marked ROW_REMOVING already; takes l / b over. */
 void reap_layer(struct images *im, struct layer_fact *l);
 void reap_blob(struct images *im, struct blob *b);
-/* The tar that was kept of a layer. */
+/* The tar that was kept of a layer; the row says already that there is none. */
 void reap_stream(struct images *im, const struct layer_fact *l);
 /* A part of a blob that is there as a whole. */
 void reap_partial(struct images *im, const struct digest *d);
@@ -248,6 +250,11 @@ void images_sync_later(struct images *im);
 void sync_detach(struct images *im);
 /* Calls fn when no file of a blob is being removed. */
 void after_reaping(struct images *im, void (*fn)(void *arg), void *arg);
+
+/* --- streams.c
+ * ------------------------------------------------------------------------------------------ */
+/* Removes tars of layers whose row knows of none (start-up). */
+void streams_sweep(struct images *im);
 
 /* --- remove.c
  * ------------------------------------------------------------------------------------------ */

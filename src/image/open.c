@@ -114,6 +114,7 @@ struct err images_open(const struct images_options *o, struct images **ret) {
         return err_wrap(e, "images");
     }
     reap_all_ingest(im);
+    streams_sweep(im);
     images_collect(im);
     images_rebuild(im);
     gc_open(im, &o->gc);

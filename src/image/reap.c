@@ -221,9 +221,14 @@ void reap_partial(struct images *im, const struct digest *d) {
     strv_add(&next_batch(im)->partials, path);
 }
 
+/* From blob_fd. */
+static void stream_path(char *ret, size_t size, const char *name) {
+    snprintf(ret, size, "../../stream/%s", name);
+}
+
 void reap_stream(struct images *im, const struct layer_fact *l) {
     char path[48];
-    snprintf(path, sizeof(path), "../../stream/%s", l->layer.name);
+    stream_path(path, sizeof(path), l->layer.name);
     strv_add(&next_batch(im)->partials, path);
 }
 
@@ -246,6 +251,17 @@ static bool batch_has(const struct batch *b, const char *layer, const char *inge
 bool reaper_has(const struct images *im, const char *layer, const char *ingest) {
     return batch_has(im->reaper->next, layer, ingest) ||
            batch_has(im->reaper->running, layer, ingest);
+}
+
+bool reaper_has_stream(const struct images *im, const char *name) {
+    const struct batch *both[] = {im->reaper->next, im->reaper->running};
+    char path[48];
+    stream_path(path, sizeof(path), name);
+    for (size_t i = 0; i < ARRAY_LEN(both); i++)
+        for (size_t k = 0; both[i] && k < both[i]->partials.n; k++)
+            if (strcmp(both[i]->partials.items[k], path) == 0)
+                return true;
+    return false;
 }
 
 /* By name, now: a new job's directory must not be taken for an old one, and its name is another. */

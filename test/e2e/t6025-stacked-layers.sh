@@ -70,8 +70,16 @@ dk rmi one >/dev/null
 ct builder prune -af >/dev/null || fail prune
 eventually 5 no_streams # nobody can ask for it any more
 expect_eq "$(tree two)" "$tree"
+left=$DATA_ROOT/image/stream/$(basename "$(newest)") # as when the power fails between its row and its file
+echo left >"$left"
+expect_status 1 ct system check
+expect_match "$output" 'orphan stream/'
+expect_status 0 ct system check --repair
+[ ! -e "$left" ] || fail "the check leaves $left"
+echo left >"$left"
 kill_daemon
 start_daemon
+[ ! -e "$left" ] || fail "the start leaves $left"
 expect_eq "$(tree two)" "$tree"
 clean
 dk tag two keep
