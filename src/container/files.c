@@ -50,18 +50,6 @@ static void job_free(struct files_job *j) {
     free(j);
 }
 
-void files_refuse(int client, struct err e) {
-    CLEAN_BUF struct buf out = {0};
-    http_error_answer(&out, http_error_status(err_kind(e)), err_msg(e));
-    if (send(client, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        log_debug("the client has left");
-    err_ignore(e); /* the client has it */
-}
-
-static void refuse(struct files_job *j, struct err e) {
-    files_refuse(j->taken.fd, e);
-}
-
 static void files_done(void *arg, struct str result UNUSED, struct err e) {
     struct files_job *j = arg;
     struct container *c = map_getz(&j->cs->by_id, j->id);
@@ -185,7 +173,8 @@ static void start_job(struct files_job *j, struct container *c) {
     struct err e = run_worker(j, c);
     if (!err_failed(e))
         return;
-    refuse(j, e);
+    http_taken_refuse(j->cs->config.loop, &j->taken, e);
+    err_ignore(e); /* the client has it */
     if (j->run)
         op_end(j->run);
     job_free(j);
@@ -201,7 +190,8 @@ static void put_finish(void *job, struct err e, struct op_run *run) {
     struct container *c = map_getz(&j->cs->by_id, j->id);
     err_ignore(e); /* nothing was done that could fail */
     if (!c) {
-        refuse(j, err_new(ERR_NOT_FOUND, "No such container: %s", j->name));
+        CLEAN_ERR struct err none = err_new(ERR_NOT_FOUND, "No such container: %s", j->name);
+        http_taken_refuse(j->cs->config.loop, &j->taken, none);
         job_free(j);
         op_end(run);
         return;

@@ -57,8 +57,6 @@ extern const struct fields files_args_fields;
 
 /* Daemon: the request's body for the worker. */
 struct err files_pack_body(const struct http_taken *t, int *ret_fd);
-/* The error as a whole answer; consumes e. */
-void files_refuse(int client, struct err e);
 
 /* The file system to look at; *ret_layer_only for changes. */
 struct err files_open_root(const struct files_args *a, int layers_fd, const int *keeps,

@@ -86,6 +86,7 @@ void container_volume_files(struct containers *cs, struct volume *v, enum contai
         e = run(j, v, jobs[what], o);
     if (!err_failed(e))
         return;
-    files_refuse(j->taken.fd, e);
+    http_taken_refuse(cs->config.loop, &j->taken, e);
+    err_ignore(e); /* the client has it */
     job_end(j, OK);
 }

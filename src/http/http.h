@@ -110,6 +110,11 @@ struct http_taken {
  * arena dies with this call: copy what you need first). */
 void http_take(struct http_exchange *x, struct http_taken *ret);
 void http_taken_done(struct http_taken *t);
+/* Answers e on a socket that was taken and keeps it until the client has it: what is still being
+ * sent is dropped, at most HTTP_DRAIN_TIME and HTTP_DRAIN_MAX long (http/body.h). Closed at once, the
+ * answer could be lost. Consumes t, not e; ends
+ * with the loop. Loop thread. */
+void http_taken_refuse(struct loop *l, struct http_taken *t, struct err e);
 /* The head for a hijacked stream, as the peer writes it: "HTTP/1.1 101 UPGRADED\r\nContent-Type:
  * …\r\n Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n" or "HTTP/1.1 200 OK\r\nContent-Type:
  * application/vnd.docker.raw-stream\r\n\r\n", whatever the type. The new owner writes it once it

@@ -383,7 +383,8 @@ struct image_job_start {
 };
 void image_job_start(struct images *im, const struct image_job_start *s);
 /* Refuses before a job was started: writes the error to the client, calls done. Consumes both. */
-void image_job_refuse(struct http_taken *client, image_done *done, void *arg, struct err e);
+void image_job_refuse(struct images *im, struct http_taken *client, image_done *done, void *arg,
+                      struct err e);
 
 /* `manifests=1` of lists and inspect: each document (a JSON object that api/ made) with the members
  * Descriptor and Manifests, as an array or, alone, as itself, by a worker to the client. */

@@ -67,15 +67,6 @@ static void job_free(struct image_job *j) {
     free(j);
 }
 
-/* Best effort: a client that does not read 4 KiB at once has gone or will not miss it. */
-static void send_error(int client, struct err e) {
-    CLEAN_BUF struct buf answer = {0};
-    http_error_answer(&answer, http_error_status(err_kind(e)), err_msg(e));
-    ssize_t n = send(client, answer.data, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)n;
-    shutdown(client, SHUT_WR);
-}
-
 static void job_finish(struct image_job *j, struct err e) {
     struct images *im = j->images;
     if (!im) {
@@ -85,8 +76,11 @@ static void job_finish(struct image_job *j, struct err e) {
         job_free(j);
         return;
     }
-    if (err_failed(e) && j->client >= 0 && !j->head_sent && err_kind(e) != ERR_CANCELLED)
-        send_error(j->client, e);
+    if (err_failed(e) && j->client >= 0 && !j->head_sent && err_kind(e) != ERR_CANCELLED) {
+        struct http_taken client = {.fd = TAKE_FD(j->client)};
+        j->watch = watch_free(j->watch);
+        http_taken_refuse(im->loop, &client, e);
+    }
     job_release_layers(j);
     image_done *done = j->done;
     void (*committed_fn)(void *, struct image *, struct err) = j->committed_fn;
@@ -289,11 +283,10 @@ void job_start(struct images *im, const struct image_job_new *n) {
         j->watch = watch_new(im->loop, j->client, WATCH_HANGUP, client_event, j);
 }
 
-void image_job_refuse(struct http_taken *client, image_done *done, void *arg, struct err e) {
-    if (client) {
-        send_error(client->fd, e);
-        http_taken_done(client);
-    }
+void image_job_refuse(struct images *im, struct http_taken *client, image_done *done, void *arg,
+                      struct err e) {
+    if (client)
+        http_taken_refuse(im->loop, client, e);
     if (done)
         done(arg, e);
     else

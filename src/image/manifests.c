@@ -48,7 +48,7 @@ void image_manifests(struct images *im, struct http_taken *client,
     jo_arr_end(&o);
     CLEAN_FD int fd = memfd_create("corten-images", MFD_CLOEXEC);
     if (fd < 0 || pwrite(fd, text.data, text.len, 0) != (ssize_t)text.len) {
-        image_job_refuse(client, done, arg, err_errno(errno, "describe images to a worker"));
+        image_job_refuse(im, client, done, arg, err_errno(errno, "describe images to a worker"));
         return;
     }
     struct image_job_new j = {.job = "image-manifests",

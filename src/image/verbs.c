@@ -128,7 +128,7 @@ void image_save(struct images *im, struct http_taken *client, const struct strv 
     CLEAN_BUF struct buf args = {0};
     struct err e = save_select(im, refs, &s);
     if (err_failed(e)) {
-        image_job_refuse(client, done, arg, e);
+        image_job_refuse(im, client, done, arg, e);
         return;
     }
     save_args(&s, &args);
@@ -181,7 +181,7 @@ void image_import(struct images *im, struct http_taken *client, const struct ima
     CLEAN_BUF struct buf args = {0};
     struct err e = import_args(o, &args);
     if (err_failed(e)) {
-        image_job_refuse(client, done, arg, e);
+        image_job_refuse(im, client, done, arg, e);
         return;
     }
     struct image_job_new n = {.job = "image-import",
@@ -327,7 +327,7 @@ void image_commit_body(struct images *im, struct http_taken *client, const struc
     if (!err_failed(e))
         e = base_args(im, c, &args);
     if (err_failed(e)) {
-        image_job_refuse(client, done, arg, e);
+        image_job_refuse(im, client, done, arg, e);
         return;
     }
     if (c->base)

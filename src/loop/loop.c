@@ -94,6 +94,7 @@ struct loop *loop_new(void) {
     l->wake.data = l;
     pthread_mutex_init(&l->posts_lock, NULL);
     list_init(&l->posts);
+    list_init(&l->wards);
     list_init(&l->workers_waiting);
     return l;
 }
@@ -107,6 +108,10 @@ void loop_free(struct loop *l) {
             uv_run(&l->uv, UV_RUN_ONCE);
         run_posts(&l->wake);
     } while (l->jobs || !list_empty(&l->posts));
+    while (!list_empty(&l->wards)) {
+        struct loop_ward *w = CONTAINER_OF(l->wards.next, struct loop_ward, link);
+        w->end(w);
+    }
     uv_close((uv_handle_t *)&l->wake, NULL);
     /* Handles that are being closed get their memory back in the next rounds. */
     int rc = UV_EBUSY;
@@ -117,6 +122,10 @@ void loop_free(struct loop *l) {
     loop_must(rc, "close with watchers left");
     pthread_mutex_destroy(&l->posts_lock);
     free(l);
+}
+
+void loop_ward_add(struct loop *l, struct loop_ward *w) {
+    list_push(&l->wards, &w->link);
 }
 
 void loop_run(struct loop *l) {

@@ -21,6 +21,13 @@ void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 /* Runs pending callbacks once without blocking (tests). */
 void loop_step(struct loop *l);
+/* What nobody else owns and what ends by itself: loop_free ends what is left. Who ends before takes
+ * himself out of the list. */
+struct loop_ward {
+    struct list link;
+    void (*end)(struct loop_ward *w); /* takes it out */
+};
+void loop_ward_add(struct loop *l, struct loop_ward *w);
 /* Callbacks over the 10 ms budget since start. */
 uint64_t loop_slow(const struct loop *l);
 /* Pool threads to use; call before the first job. Default 8. */

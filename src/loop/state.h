@@ -13,6 +13,7 @@ struct loop {
     uv_loop_t uv;
     uv_async_t wake; /* keeps loop_run running, carries loop_post */
     pthread_mutex_t posts_lock;
+    struct list wards; /* struct loop_ward */
     struct list posts; /* struct loop_task, under posts_lock: the only lock of a loop */
     const char *note;  /* what the running callback is about: an op's name */
     uint64_t slow;

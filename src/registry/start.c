@@ -56,7 +56,7 @@ void registry_pull(struct images *im, const struct registry_options *o, struct h
     char text[REFERENCE_TEXT_MAX];
     struct err e = pull_reference(p, &ref);
     if (err_failed(e)) {
-        image_job_refuse(client, done, arg, e);
+        image_job_refuse(im, client, done, arg, e);
         return;
     }
     jo_kstr(&j, "ref", reference_text(&ref, text));
@@ -109,7 +109,7 @@ void registry_login(struct images *im, const struct registry_options *o, struct 
     struct str domain;
     struct err e = server_domain(str_of(server ? server : ""), &domain);
     if (err_failed(e)) {
-        image_job_refuse(client, done, arg, e);
+        image_job_refuse(im, client, done, arg, e);
         return;
     }
     jo_key(&j, "domain");
@@ -127,7 +127,7 @@ static void ask_about(struct images *im, const struct registry_options *o,
     char text[REFERENCE_TEXT_MAX];
     struct err e = reference_parse(str_of(name), &ref);
     if (err_failed(e)) {
-        image_job_refuse(client, done, arg, e);
+        image_job_refuse(im, client, done, arg, e);
         return;
     }
     jo_kstr(&j, "ref", reference_text(&ref, text));
@@ -165,7 +165,7 @@ void registry_push_list(struct images *im, const struct registry_options *o,
     if (!err_failed(e) && ref.has_digest)
         e = err_new(ERR_INVALID, "cannot push a digest reference");
     if (err_failed(e)) {
-        image_job_refuse(client, NULL, NULL, e);
+        image_job_refuse(im, client, NULL, NULL, e);
         return;
     }
     jo_kstr(&j, "ref", reference_text(&ref, text));
@@ -215,7 +215,7 @@ void registry_search(struct images *im, const struct registry_options *o, struct
     struct str domain, words;
     search_words(str_of(s->term), &domain, &words);
     if (words.len == 0 || !reference_domain_valid(domain)) {
-        image_job_refuse(client, done, arg,
+        image_job_refuse(im, client, done, arg,
                          err_new(ERR_INVALID, "invalid search term \"%s\"", s->term));
         return;
     }
@@ -293,7 +293,7 @@ void registry_push(struct images *im, const struct registry_options *o, struct h
     struct push_list l = {0};
     struct err e = list_images(im, p, &l);
     if (err_failed(e)) {
-        image_job_refuse(client, done, arg, e);
+        image_job_refuse(im, client, done, arg, e);
     } else {
         put_common(&l.out, o, p->auth);
         struct image_job_start s = {.job = "registry-push",
