@@ -103,9 +103,11 @@ static inline void client_wait(struct client *c) {
         ssize_t n = read(c->peer, buf_room(&c->answer, 65536), 65536);
         if (n > 0)
             buf_added(&c->answer, (size_t)n);
-        open = n != 0;
+        if (n == 0 && open) /* the answer has ended: a client hangs up */
+            shutdown(c->peer, SHUT_WR);
+        open = open && n != 0;
         loop_step(c->house->loop);
-        if (n < 0)
+        if (n <= 0)
             usleep(500);
     }
     assert_true(c->done);
