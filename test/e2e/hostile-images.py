@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Makes image archives that want to harm. For t1130.
 
-    hostile-images.py DIRECTORY
+    hostile-images.py DIRECTORY [--claims]
 
 Writes DIRECTORY/NAME.tar for each and prints a line "NAME<tab>what load must say (a regular expression)",
 or "NAME<tab>=" for those that are to be loaded, because what they ask for can be done without harm.
+With --claims: good.tar, and archives whose configs say that other bytes are its layer ("NAME<tab>tag").
 """
 import gzip
 import hashlib
@@ -85,7 +86,7 @@ def docker(name, wanted, *layers, blobs=None, doc=None, manifest=None, tags=("ho
 OCI = "application/vnd.oci.image."
 
 
-def oci(name, wanted, plain=layer(entry("f", b"x")), damage=lambda d: None, blobs=(), raw_index=None):
+def oci(name, wanted, plain=layer(entry("f", b"x")), damage=lambda d: None, blobs=(), raw_index=None, annotations=None):
     """OCI layout; damage changes the documents before their digests are taken."""
     d = {"layer": plain, "config": json.loads(config("sha256:" + sha(plain))), "manifest": None, "index": None,
          "layout": {"imageLayoutVersion": "1.0.0"}, "wrong": {}}
@@ -99,7 +100,7 @@ def oci(name, wanted, plain=layer(entry("f", b"x")), damage=lambda d: None, blob
     manifest.update(d["manifest"] or {})
     man = d.get("raw_manifest") or json.dumps(manifest).encode()
     index = {"schemaVersion": 2, "manifests": [
-        {"mediaType": d["manifest_type"], "digest": "sha256:" + sha(man), "size": len(man)}]}
+        {"mediaType": d["manifest_type"], "digest": "sha256:" + sha(man), "size": len(man), "annotations": annotations or {}}]}
     index.update(d["index"] or {})
     files = [("oci-layout", json.dumps(d["layout"]).encode()), ("index.json", raw_index or json.dumps(index).encode())]
     for data in (plain, cfg, man) + tuple(blobs):
@@ -111,6 +112,38 @@ def oci(name, wanted, plain=layer(entry("f", b"x")), damage=lambda d: None, blob
 
 
 plain = layer(entry("f", b"x"))
+
+
+# --- other bytes under a known diff id ------------------------------------------------------------------
+def claims():
+    pad = os.urandom(300000)  # large enough to be unpacked on the way
+    good, evil = (layer(entry("word", w), entry("pad", pad)) for w in (b"good", b"evil"))
+    evil = {"plain": evil, "gzip": gzip.compress(evil, mtime=0), "rubbish": gzip.compress(pad, mtime=0), "small": b"evil"}
+
+    def item(tag, doc, name):
+        return {"Config": tag + ".json", "RepoTags": [tag + ":1"], "Layers": [name]}, (tag + ".json", doc)
+
+    honest = item("good", config("sha256:" + sha(good)), "good.tar")
+    archive("good", [("good.tar", gzip.compress(good)), honest[1], ("manifest.json", json.dumps([honest[0]]).encode())])
+    for kind, data in evil.items():
+        doc = config("sha256:" + sha(good), author=kind)
+        claim = item(kind, doc, kind + ".tar")
+        head = [("manifest.json", json.dumps([claim[0]]).encode()), claim[1]]
+        body = [(kind + ".tar", data)]
+        archive(kind + "-first", head + body)
+        archive(kind + "-last", body + head[::-1])
+        print("%s-first\t%s:1\n%s-last\t%s:1" % (kind, kind, kind, kind))
+        both = [("good.tar", gzip.compress(good)), honest[1]]
+        archive(kind + "-beside", [("manifest.json", json.dumps([honest[0], claim[0]]).encode()), claim[1]] + both + body)
+        print("%s-beside\t%s:1" % (kind, kind))
+    tag = {"org.opencontainers.image.ref.name": "layout:1"}
+    oci("layout", "layout:1", evil["gzip"], lambda d: d.update(
+        config=json.loads(config("sha256:" + sha(good))), layer_type=OCI + "layer.v1.tar+gzip"), annotations=tag)
+
+
+if "--claims" in sys.argv:
+    claims()
+    sys.exit(0)
 
 # --- names that lead out, links that lead out ---------------------------------------------------------
 for i, path in enumerate(["../../../evil", "/../evil", "a/../../evil", "..", "./../../evil"]):

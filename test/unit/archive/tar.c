@@ -105,6 +105,46 @@ TEST(there_and_back) {
     close_tar(&o);
 }
 
+/* A header that speaks about all entries after it ('g'): nobody applies it (neither does the peer),
+ * so that an entry taken out of its archive with what lies before it is what it was. */
+TEST(global_headers_say_nothing_and_belong_to_the_next_entry) {
+    CLEAN_BUF struct buf b = {0}, part = {0};
+    char global[1024] = {0};
+    const struct tar_entry *e;
+    memcpy(global, "pax_global_header", 17);
+    memcpy(global + 100, "0000644", 7);
+    memcpy(global + 108, "0000000", 7);
+    memcpy(global + 116, "0000000", 7);
+    memcpy(global + 124, "00000000047", 11); /* octal: 12 + 13 + 14 */
+    memcpy(global + 136, "00000000000", 11);
+    global[156] = 'g';
+    memcpy(global + 257, "ustar\00000", 8);
+    fix_checksum(global);
+    memcpy(global + 512, "12 uid=1234\n13 mtime=1.5\n14 path=/evil\n", 39);
+    put(&b, &(struct tar_entry){.type = TAR_DIR, .path = "first", .target = "", .mtime = 7}, NULL);
+    size_t at = b.len;
+    buf_add(&b, global, sizeof(global));
+    put(&b, &(struct tar_entry){.type = TAR_DIR, .path = "second", .target = ""}, NULL);
+    size_t second_ends = b.len;
+    put(&b, &(struct tar_entry){.type = TAR_DIR, .path = "third", .target = ""}, NULL);
+    assert_ok(tar_put_end(&(struct tar_sink){to_buf, &b}));
+    struct opened o = open_tar(&b);
+    static const char *const names[] = {"first", "second", "third"};
+    const size_t begins[] = {0, at, second_ends};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        assert_ok(tar_next(o.t, &e));
+        assert_string_equal(e->path, names[i]);
+        assert_true(e->uid == 0 && e->mtime == (i == 0 ? 7 : 0));
+        assert_int_equal(tar_begin(o.t), begins[i]);
+    }
+    close_tar(&o);
+    buf_add(&part, b.data + second_ends, b.len - second_ends); /* without the global header */
+    o = open_tar(&part);
+    assert_ok(tar_next(o.t, &e));
+    assert_true(strcmp(e->path, "third") == 0 && e->uid == 0);
+    close_tar(&o);
+}
+
 TEST(wrong_checksum) {
     CLEAN_BUF struct buf b = {0};
     put(&b, &(struct tar_entry){.type = TAR_DIR, .path = "a", .target = ""}, NULL);
