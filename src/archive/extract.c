@@ -49,7 +49,7 @@ struct place {
 
 /* --- paths
  * ---------------------------------------------------------------------------------------- */
-static struct err clean_path(const char *raw, char **ret) {
+struct err extract_path(const char *raw, char **ret) {
     struct str s = str_of(raw);
     if (s.len > EXTRACT_PATH_MAX)
         return err_new(ERR_INVALID, "path is longer than %d bytes", EXTRACT_PATH_MAX);
@@ -73,7 +73,7 @@ static struct err clean_path(const char *raw, char **ret) {
 
 /* The path from root on, of a path in the archive. */
 static struct err place_path(const struct extractor *x, const char *raw, char **ret) {
-    TRY(clean_path(raw, ret));
+    TRY(extract_path(raw, ret));
     if (!x->below[0])
         return OK;
     CLEAN_FREE

@@ -57,3 +57,6 @@ struct extract_into {
 };
 struct err extract_into(struct stream *in, int root, const struct extract_into *o,
                         const struct extract_limits *limits, struct extracted *ret);
+/* The path of an entry, or the target of a hard link, as it is understood: cleaned, "." for the
+ * root, never above it, within the limits. */
+struct err extract_path(const char *raw, char **ret);

@@ -159,7 +159,9 @@ struct err build_check(struct str dockerfile, const char *name, const struct bui
     struct dockerfile *f;
     TRY(dockerfile_parse(dockerfile, name, &a, &f));
     TRY(check_options(how->directive ? how->directive : f->check, &o));
-    if (how->context_fd >= 0)
-        TRY(ignore_read(how->context_fd, name, &ignore));
+    if (how->context_fd >= 0) {
+        struct source_root root = {.fd = how->context_fd};
+        TRY(source_rules(&root, name, &ignore));
+    }
     return check_run(f, &o, ignore.n ? &ignore : NULL, &a, out, ret_warnings);
 }

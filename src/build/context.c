@@ -4,9 +4,9 @@
 #include "base/path.h"
 #include "build/dockerfile.h"
 #include "build/named.h"
-#include "build/tree_stream.h"
+#include "build/packed.h"
+#include "build/trees.h"
 #include "build/unpack.h"
-#include "kernel/beneath.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,6 +20,8 @@ void context_done(struct context *c) {
         /* What stays behind is removed by the daemon. */
         err_ignore(dir_remove(c->temp_parent, c->id));
     c->temp_parent = fd_close(c->temp_parent);
+    c->packed = packed_free(c->packed);
+    bound_trees_done(&c->bound);
     ignore_done(&c->ignore);
     named_dirs_done(&c->named);
     if (c->digests)
@@ -56,9 +58,14 @@ struct err context_open(const struct build_job *job, struct context *ret) {
     return OK;
 }
 
+static struct err receive(struct context *c, struct stream *in) {
+    return err_wrap(packed_receive(in, c->temp_fd, &c->serial, &extract_default_limits, &c->packed),
+                    "build context");
+}
+
 struct err context_receive(struct context *c, struct http_body *body) {
     struct stream *in = http_body_stream(body, false);
-    return err_wrap(unpack_stream(in, c->temp_fd, &c->serial, &c->root_fd), "build context");
+    return receive(c, in);
 }
 
 static struct err dockerfile_alone(struct context *c, int dir, const char *name,
@@ -88,8 +95,7 @@ struct err context_downloaded(struct context *c, int dir, const char *name,
     int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_errno(errno, "open the context's archive");
-    return err_wrap(unpack_stream(stream_fd(fd), c->temp_fd, &c->serial, &c->root_fd),
-                    "build context");
+    return receive(c, stream_fd(fd));
 }
 
 struct err context_local(struct context *c, const char *path) {
@@ -101,7 +107,8 @@ struct err context_local(struct context *c, const char *path) {
 }
 
 struct err context_read(struct context *c, const char *dockerfile, struct buf *ret_text) {
-    struct err e = beneath_read(c->root_fd, dockerfile, DOCKERFILE_SIZE_MAX, ret_text);
+    struct source_root root = {.fd = c->root_fd, .packed = c->packed};
+    struct err e = source_text(&root, dockerfile, DOCKERFILE_SIZE_MAX, ret_text);
     if (err_kind(e) == ERR_NOT_FOUND) {
         err_free(e);
         return err_new(ERR_INVALID, "Cannot locate specified Dockerfile: %s", dockerfile);
@@ -125,8 +132,8 @@ struct err context_stdin(struct context *c, const char *dockerfile) {
 }
 
 struct err context_rules(struct context *c, const char *dockerfile) {
-    TRY(ignore_read(c->root_fd, dockerfile, &c->ignore));
-    c->root = (struct source_root){
-        .fd = c->root_fd, .ignore = c->ignore.n ? &c->ignore : NULL, .digests = c->digests};
+    c->root = (struct source_root){.fd = c->root_fd, .packed = c->packed, .digests = c->digests};
+    TRY(source_rules(&c->root, dockerfile, &c->ignore));
+    c->root.ignore = c->ignore.n ? &c->ignore : NULL;
     return OK;
 }

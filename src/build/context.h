@@ -1,9 +1,10 @@
 /* build/context.h - the build's own directory, and the context's files. Private to build/.
  *
- * TempDir/<Id> (0700) holds what is unpacked: the context of a POST /build, trees of other stages,
- * archives of ADD. It is removed by context_done; when the builder is killed, by the daemon; when
- * that was killed, too, by the next daemon or, in a caller's own TempDir, by his next build
- * (sweep.c). Thread: the builder's only one. The process has umask 0. */
+ * TempDir/<Id> (0700) holds what a build has of its own: the data of the context of a POST /build,
+ * of trees of other stages and archives of ADD (build/packed.h), trees that a RUN mounts. It is
+ * removed by context_done; when the builder is killed, by the daemon; when that was killed, too, by
+ * the next daemon or, in a caller's own TempDir, by his next build (sweep.c). Thread: the builder's
+ * only one. The process has umask 0. */
 #pragma once
 #include "build/memory.h"
 #include "build/source.h"
@@ -12,13 +13,16 @@
 #include "spec/corten_build.h"
 
 struct named_dirs VEC_BODY(struct named_dir *);
+struct bound_trees VEC_BODY(struct bound_tree *);
 struct context {
     char *temp_path; /* TempDir/<Id> */
     int temp_parent; /* TempDir */
     char *id;
     int temp_fd;
-    unsigned serial; /* names below temp_fd: context_serial */
-    int root_fd;     /* the context */
+    unsigned serial;          /* names below temp_fd: context_serial */
+    int root_fd;              /* the context, or … */
+    struct packed *packed;    /* … this */
+    struct bound_trees bound; /* what RUN --mount has unpacked: build/trees.h */
     struct ignore ignore;
     struct source_root root;
     struct named_dirs named; /* build/named.h */
@@ -40,7 +44,7 @@ struct err sweep_mark(const struct context *c);
 /* Removes what builders of this user have left in parent that were killed together with their
  * daemon. Test: test/e2e/t6011-build-lease.sh. */
 struct err sweep_left(int parent);
-/* Unpacks the request's body. */
+/* Reads the request's body. */
 struct err context_receive(struct context *c, struct http_body *body);
 /* A file that was downloaded: an archive is the context, any other text its Dockerfile. */
 struct err context_downloaded(struct context *c, int dir, const char *name, const char *dockerfile);

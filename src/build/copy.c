@@ -3,7 +3,6 @@
 #include "base/path.h"
 #include "base/time.h"
 #include "build/unpack.h"
-#include "kernel/beneath.h"
 #include <stdlib.h>
 
 void copy_done(struct copy *c) {
@@ -11,6 +10,9 @@ void copy_done(struct copy *c) {
     for (size_t i = 0; i < c->opened.n; i++)
         fd_close(c->opened.items[i]);
     vec_done(&c->opened);
+    for (size_t i = 0; i < c->packed.n; i++)
+        packed_free(c->packed.items[i]);
+    vec_done(&c->packed);
     vec_done(&c->marks);
 }
 
@@ -136,7 +138,7 @@ static struct err put_ancestors(const struct target *t, const struct source_item
         if (layer_get(t->layer, path))
             continue;
         const char *source = arena_str(a, str_sub(str_of(real), 0, skip + i));
-        TRY(beneath_stat(item->root->fd, source, true, &st));
+        TRY(source_stat(item->root, source, &st));
         struct layer_entry *e = layer_put(t->layer, a, path);
         e->type = TAR_DIR;
         e->mode = mode_apply(t->mode, st.st_mode & 07777, true);

@@ -9,9 +9,11 @@
 #include "build/key.h"
 #include "build/layer.h"
 #include "build/owner.h"
+#include "build/packed.h"
 #include "build/stack.h"
 
 struct fds VEC_BODY(int);
+struct packed_trees VEC_BODY(struct packed *);
 struct copy {
     struct client *client;
     struct arena *arena;
@@ -28,11 +30,12 @@ struct copy {
     const struct stack_known *known; /* what this copy made before; NULL: nothing is known */
     char *whole;                     /* by copy_run: the image, when the layer was sent whole … */
     struct stack_marks marks;        /* … and was kept: what it consists of */
-    int temp_fd;                     /* directory for unpacked archives */
+    int temp_fd;                     /* directory for archives' data */
     unsigned *temp_serial;           /* names in it */
-    struct fds opened;               /* roots of unpacked archives */
+    struct fds opened;               /* roots of what was brought here, … */
+    struct packed_trees packed;      /* … of archives, and of other stages */
 };
-/* Releases items and opened. */
+/* Releases items, opened and packed. */
 void copy_done(struct copy *c);
 #define CLEAN_COPY OWN(copy_done)
 /* ret: begun by this; its parts and its text. */

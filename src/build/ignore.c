@@ -2,7 +2,6 @@
 #include "build/ignore.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "kernel/beneath.h"
 #include <stdlib.h>
 
 void ignore_done(struct ignore *ig) {
@@ -81,21 +80,4 @@ bool ignore_has_negated(const struct ignore *ig) {
         if (ig->items[i].negated)
             return true;
     return false;
-}
-
-struct err ignore_read(int dir, const char *dockerfile, struct ignore *ret) {
-    CLEAN_FREE
-    char *own = mem_printf("%s.dockerignore", dockerfile);
-    const char *const names[] = {own, ".dockerignore"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        CLEAN_BUF struct buf text = {0};
-        struct err e = beneath_read(dir, names[i], IGNORE_SIZE_MAX, &text);
-        if (err_kind(e) == ERR_NOT_FOUND) {
-            err_free(e); /* the next one, or no rules */
-            continue;
-        }
-        TRYF(e, "%s", names[i]);
-        return ignore_parse(buf_str(&text), names[i], ret);
-    }
-    return OK;
 }

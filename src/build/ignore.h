@@ -21,9 +21,6 @@ struct ignore VEC_BODY(struct ignore_rule);
 
 /* file is the name for messages. */
 struct err ignore_parse(struct str text, const char *file, struct ignore *ret);
-/* The rules below dir for this Dockerfile: "<Dockerfile>.dockerignore", else ".dockerignore", else
- * none. */
-struct err ignore_read(int dir, const char *dockerfile, struct ignore *ret);
 /* One more pattern (COPY --exclude). */
 struct err ignore_add(struct ignore *i, const char *pattern);
 void ignore_done(struct ignore *i);

@@ -54,10 +54,9 @@ struct layer_reader {
     const struct layer *layer;
     struct arena arena; /* of the current entry */
     size_t next;
-    struct buf out; /* bytes of headers and data that wait to be read */
-    size_t taken;   /* of out */
-    int fd;         /* of the current file, or -1 */
-    uint64_t left;  /* of the current file's data */
+    struct buf out;          /* bytes of headers and data that wait to be read */
+    size_t taken;            /* of out */
+    struct source_data data; /* of the current file */
     uint64_t size;
     bool ended;
     struct err error;
@@ -66,14 +65,14 @@ struct layer_reader {
 struct layer_reader *layer_reader_new(const struct layer *l) {
     struct layer_reader *r = NEW(struct layer_reader);
     r->layer = l;
-    r->fd = -1;
+    r->data.fd = -1;
     return r;
 }
 
 void layer_reader_free(struct layer_reader *r) {
     if (!r)
         return;
-    fd_close(r->fd);
+    source_close(&r->data);
     buf_done(&r->out);
     arena_done(&r->arena);
     err_free(r->error);
@@ -123,43 +122,41 @@ static struct err begin(struct layer_reader *r, const struct layer_entry *e) {
                           .minor = f ? f->minor : 0,
                           .mtime = e->mtime};
     if (data && e->item->root) {
-        TRY(source_open(e->item->root, f, &r->fd));
-        TRYF(source_xattrs(r->fd, &r->arena, &attrs), "'%s'", f->real);
+        TRY(source_open(e->item->root, f, &r->data));
+        TRYF(source_xattrs(&r->data, &r->arena, &attrs), "'%s'", f->real);
         t.xattrs = attrs;
     }
     if (e->type == TAR_DIR)
         t.path = arena_printf(&r->arena, "%s/", e->path);
     struct tar_sink sink = {put, &r->out};
     TRY(tar_put_header(&sink, &t));
-    r->left = r->size = t.size;
+    r->size = t.size;
     if (data && !e->item->root) {
         TRY(tar_put_data(&sink, e->item->content.p, e->item->content.len));
         TRY(tar_put_padding(&sink, t.size));
-        r->left = 0;
     }
     return OK;
 }
 
 static struct err data(struct layer_reader *r) {
-    size_t n = (size_t)MIN(r->left, (uint64_t)CHUNK);
-    ssize_t got = read(r->fd, buf_room(&r->out, n), n);
+    size_t n = (size_t)MIN(r->data.left, (uint64_t)CHUNK);
+    ssize_t got = source_read(&r->data, buf_room(&r->out, n), n);
     if (got <= 0)
         return got < 0 ? err_errno(errno, "read a file to copy")
                        : err_new(ERR_INVALID, "a file changed while it was copied");
     buf_added(&r->out, (size_t)got);
-    r->left -= (uint64_t)got;
-    if (r->left)
+    if (r->data.left)
         return OK;
-    r->fd = fd_close(r->fd);
+    source_close(&r->data);
     struct tar_sink sink = {put, &r->out};
     return tar_put_padding(&sink, r->size);
 }
 
 /* Makes more bytes. */
 static struct err produce(struct layer_reader *r) {
-    if (r->left)
+    if (r->data.left)
         return data(r);
-    r->fd = fd_close(r->fd);
+    source_close(&r->data);
     arena_done(&r->arena);
     r->arena = (struct arena){0};
     if (r->next < r->layer->entries.n)

@@ -158,9 +158,9 @@ static struct err bind_source(struct build *b, const struct step_mount *s, char 
         TRY(image_tree(b, s->image, s->source, &root, &path));
         return tree_path(b, root, path, ret);
     }
-    if (s->m.read_only && !context->ignore)
+    if (s->m.read_only && !context->ignore && !context->packed)
         return tree_path(b, context->fd, s->source, ret);
-    TRY(context_tree(b, s->root, s->source, &root, &path));
+    TRY(context_tree(b, s->root, s->source, s->m.read_only, &root, &path));
     return tree_path(b, root, path, ret);
 }
 

@@ -2,16 +2,11 @@
 #include "build/source.h"
 #include "base/path.h"
 #include "build/layer.h"
-#include "kernel/beneath.h"
-#include "kernel/xattr.h"
-#include <dirent.h>
+#include "build/packed.h"
+#include "build/source_dir.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
-
-#define READ_SIZE (1u << 18)
 
 struct walk {
     const struct source_root *root;
@@ -39,7 +34,8 @@ static bool left_out(const struct source_root *root, const char *real) {
     return root->ignore && ignore_match(root->ignore, str_of(real));
 }
 
-static struct source_file *file_new(struct walk *w, const char *real, const struct stat *st) {
+static struct source_file *file_new(struct walk *w, const char *real, const struct stat *st,
+                                    const struct packed_inode *packed) {
     struct source_file *f = arena_alloc(w->arena, sizeof(*f));
     size_t len = strlen(real);
     *f = (struct source_file){
@@ -57,71 +53,27 @@ static struct source_file *file_new(struct walk *w, const char *real, const stru
         .target = "",
         .dev = st->st_dev,
         .ino = st->st_ino,
-        .links = st->st_nlink};
+        .links = st->st_nlink,
+        .packed = packed};
     if (f->type == TAR_FILE)
         f->seen = arena_alloc(w->arena, sizeof(*f->seen));
+    if (f->type == TAR_FILE && packed)
+        *f->seen = (struct source_seen){true, packed->content};
     return f;
 }
 
-static struct err link_target(int dirfd, const char *name, struct arena *a, const char **ret) {
-    char text[PATH_MAX];
-    ssize_t n = readlinkat(dirfd, name, text, sizeof(text));
-    if (n < 0 || n == sizeof(text))
-        return err_errno(n < 0 ? errno : ENAMETOOLONG, "read link '%s'", name);
-    *ret = arena_str(a, str_n(text, (size_t)n));
-    return OK;
-}
-
-struct names VEC_BODY(char *);
-static void names_free(struct names *v) {
-    for (size_t i = 0; i < v->n; i++)
-        free(v->items[i]);
-    vec_done(v);
-}
-static int name_order(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void dir_close(DIR **d) {
-    if (*d)
-        closedir(*d);
-}
-
-/* The names in a directory, in byte order. */
-static struct err names_read(int fd, struct names *ret) {
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    OWN(dir_close) DIR *d = copy < 0 ? NULL : fdopendir(copy);
-    if (!d) {
-        fd_close(copy);
-        return err_errno(errno, "open directory");
-    }
-    rewinddir(d);
-    for (;;) {
-        errno = 0;
-        struct dirent *e = readdir(d);
-        if (!e)
-            break;
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            vec_push(ret, mem_strdup(e->d_name));
-    }
-    if (errno)
-        return err_errno(errno, "read directory");
-    if (ret->n)
-        qsort(ret->items, ret->n, sizeof(char *), name_order);
-    return OK;
-}
-
-static struct err walk_dir(struct walk *w, int fd, const char *real, unsigned depth);
+static struct err walk_dir(struct walk *w, const struct source_dir *dir, const char *real,
+                           unsigned depth);
 
 /* An ignored directory is entered only when a '!' rule may want something below it; it is then
  * added itself, too, so that the file has a parent. */
-static struct err walk_one(struct walk *w, int dirfd, const char *name, const char *parent,
-                           unsigned depth) {
+static struct err walk_one(struct walk *w, const struct source_dir *dir, const char *name,
+                           const char *parent, unsigned depth) {
     struct stat st;
+    const struct packed_inode *packed;
     const char *real = *parent ? arena_printf(w->arena, "%s/%s", parent, name)
                                : arena_strz(w->arena, name);
-    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return err_errno(errno, "'%s'", real);
+    TRY(source_dir_stat(dir, name, &st, &packed));
     bool out = left_out(w->root, real);
     if (out && !(S_ISDIR(st.st_mode) && ignore_has_negated(w->root->ignore)))
         return OK;
@@ -130,29 +82,29 @@ static struct err walk_one(struct walk *w, int dirfd, const char *name, const ch
     if (w->files->n >= SOURCE_FILES_MAX)
         return err_new(ERR_INVALID, "more than %u files in one copy", SOURCE_FILES_MAX);
     size_t at = w->files->n;
-    struct source_file *f = file_new(w, real, &st);
+    struct source_file *f = file_new(w, real, &st, packed);
     vec_push(w->files, f);
     if (f->type == TAR_SYMLINK)
-        return link_target(dirfd, name, w->arena, &f->target);
+        return source_dir_link(dir, name, w->arena, &f->target);
     if (f->type != TAR_DIR)
         return OK;
-    CLEAN_FD
-    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
+    CLEAN_SOURCE_DIR struct source_dir sub = {-1, NULL};
+    if (!source_dir_sub(dir, name, &sub))
         return err_errno(errno, "open '%s'", real);
-    TRY(walk_dir(w, fd, real, depth + 1));
+    TRY(walk_dir(w, &sub, real, depth + 1));
     if (out && w->files->n == at + 1)
         w->files->n = at;
     return OK;
 }
 
-static struct err walk_dir(struct walk *w, int fd, const char *real, unsigned depth) {
-    OWN(names_free) struct names names = {0};
+static struct err walk_dir(struct walk *w, const struct source_dir *dir, const char *real,
+                           unsigned depth) {
+    CLEAN_STRV struct strv names = {0};
     if (depth > SOURCE_DEPTH_MAX)
         return err_new(ERR_INVALID, "directories nest deeper than %u", SOURCE_DEPTH_MAX);
-    TRYF(names_read(fd, &names), "'%s'", real);
+    TRYF(source_dir_names(dir, &names), "'%s'", real);
     for (size_t i = 0; i < names.n; i++)
-        TRY(walk_one(w, fd, names.items[i], real, depth));
+        TRY(walk_one(w, dir, names.items[i], real, depth));
     return OK;
 }
 
@@ -189,7 +141,10 @@ static void find_hard_links(struct source_files *files) {
 static struct err item_add(const struct source_root *root, const char *real, const char *name,
                            struct arena *a, struct source_items *ret) {
     struct stat st;
-    TRY(beneath_stat(root->fd, real, true, &st));
+    const struct packed_inode *packed = NULL;
+    if (root->packed)
+        TRY(packed_find(root->packed, real, true, &packed));
+    TRY(source_stat(root, real, &st));
     struct source_item *item = vec_add(ret);
     *item =
         (struct source_item){.root = root, .name = arena_strz(a, name), .dir = S_ISDIR(st.st_mode)};
@@ -198,15 +153,14 @@ static struct err item_add(const struct source_root *root, const char *real, con
     w.base = len ? len + 1 : 0;
     if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !root->owners)
         return err_new(ERR_INVALID, "'%s' is neither a file nor a directory", real);
-    struct source_file *f = file_new(&w, arena_strz(a, real), &st);
+    struct source_file *f = file_new(&w, arena_strz(a, real), &st, packed);
     f->path = "";
     vec_push(&item->files, f);
     if (!item->dir)
         return OK;
-    CLEAN_FD
-    int fd = -1;
-    TRY(beneath_open(root->fd, real, O_RDONLY | O_DIRECTORY, 0, &fd));
-    TRY(walk_dir(&w, fd, f->real, 0));
+    CLEAN_SOURCE_DIR struct source_dir dir = {-1, NULL};
+    TRY(source_dir_open(root, real, &dir));
+    TRY(walk_dir(&w, &dir, f->real, 0));
     find_hard_links(&item->files);
     return OK;
 }
@@ -224,12 +178,12 @@ static void matcher_done(struct matcher *m) {
 }
 
 /* Every path below dir that the pattern matches; a directory that matches is not entered. */
-static struct err match_below(struct matcher *m, int fd, const char *real, const char *rel,
-                              unsigned depth) {
-    OWN(names_free) struct names names = {0};
+static struct err match_below(struct matcher *m, const struct source_dir *dir, const char *real,
+                              const char *rel, unsigned depth) {
+    CLEAN_STRV struct strv names = {0};
     if (depth > SOURCE_DEPTH_MAX)
         return err_new(ERR_INVALID, "directories nest deeper than %u", SOURCE_DEPTH_MAX);
-    TRYF(names_read(fd, &names), "'%s'", real);
+    TRYF(source_dir_names(dir, &names), "'%s'", real);
     for (size_t i = 0; i < names.n; i++) {
         const char *name = names.items[i];
         const char *r = arena_printf(m->arena, *real ? "%s/%s" : "%s%s", real, name);
@@ -239,10 +193,9 @@ static struct err match_below(struct matcher *m, int fd, const char *real, const
                 TRY(item_add(m->root, r, m->parents ? r : name, m->arena, m->items));
             continue;
         }
-        CLEAN_FD
-        int sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (sub >= 0)
-            TRY(match_below(m, sub, r, p, depth + 1));
+        CLEAN_SOURCE_DIR struct source_dir sub = {-1, NULL};
+        if (source_dir_sub(dir, name, &sub))
+            TRY(match_below(m, &sub, r, p, depth + 1));
     }
     return OK;
 }
@@ -267,16 +220,15 @@ static struct err find_pattern(const struct source_root *root, struct str path, 
     struct str dir, pattern;
     split_pattern(path, &dir, &pattern);
     TRY(glob_compile(pattern, parents ? GLOB_IGNORE : GLOB_PATH, &m.glob));
-    CLEAN_FD
-    int fd = -1;
+    CLEAN_SOURCE_DIR struct source_dir open = {-1, NULL};
     const char *real = arena_str(a, dir);
-    struct err e = beneath_open(root->fd, real, O_RDONLY | O_DIRECTORY, 0, &fd);
+    struct err e = source_dir_open(root, real, &open);
     if (err_kind(e) == ERR_NOT_FOUND) {
         err_free(e); /* nothing there, nothing matches */
         return OK;
     }
     TRY(e);
-    return match_below(&m, fd, real, "", 0);
+    return match_below(&m, &open, real, "", 0);
 }
 
 static struct err find(const struct source_root *root, const char *path, bool parents,
@@ -353,167 +305,4 @@ void source_doc(const char *name, struct str content, struct arena *a, struct so
         .path = "", .real = "", .type = TAR_FILE, .mode = 0644, .size = content.len, .target = ""};
     *item = (struct source_item){.name = name, .content = content};
     vec_push(&item->files, f);
-}
-
-struct err source_open(const struct source_root *root, const struct source_file *f, int *ret_fd) {
-    struct stat st;
-    CLEAN_FD
-    int fd = -1;
-    /* The item itself is followed, what is below it is not. */
-    int flags = O_RDONLY | O_NONBLOCK | (*f->path ? O_NOFOLLOW : 0);
-    TRYF(beneath_open(root->fd, f->real, flags, 0, &fd), "'%s'", f->real);
-    if (fstat(fd, &st) != 0)
-        return err_errno(errno, "'%s'", f->real);
-    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != f->size)
-        return err_new(ERR_INVALID, "'%s' changed while it was copied", f->real);
-    *ret_fd = TAKE_FD(fd);
-    return OK;
-}
-
-/* The attributes that travel in images (archive/extract.h keeps the same). */
-static bool wanted(const char *name) {
-    struct str n = str_of(name);
-    return str_eqz(n, "security.capability") || str_starts(n, STR("system.posix_acl_")) ||
-           (str_starts(n, STR("user.")) && !str_starts(n, STR("user.overlay.")));
-}
-
-struct err source_xattrs(int fd, struct arena *a, struct tar_xattrs *ret) {
-    CLEAN_STRV struct strv names = {0};
-    TRY(xattr_list(fd, &names));
-    if (names.n)
-        qsort(names.items, names.n, sizeof(char *), name_order);
-    for (size_t i = 0; i < names.n; i++) {
-        CLEAN_BUF struct buf value = {0};
-        if (!wanted(names.items[i]))
-            continue;
-        TRY(xattr_get(fd, names.items[i], &value));
-        struct tar_xattr x = {.name = arena_strz(a, names.items[i]),
-                              .value = str_n(arena_str(a, buf_str(&value)), value.len)};
-        vec_push(ret, x);
-    }
-    return OK;
-}
-
-static void hash_str(struct sha256 *h, struct str s) {
-    uint64_t len = s.len;
-    sha256_add(h, &len, sizeof(len));
-    sha256_add(h, s.p, s.len);
-}
-
-static void xattrs_free(struct tar_xattrs *v) {
-    vec_done(v);
-}
-
-static struct err hash_xattrs(int fd, struct sha256 *h) {
-    OWN(xattrs_free) struct tar_xattrs attrs = {0};
-    CLEAN_ARENA struct arena a = {0};
-    TRY(source_xattrs(fd, &a, &attrs));
-    for (size_t i = 0; i < attrs.n; i++) {
-        hash_str(h, str_of(attrs.items[i].name));
-        hash_str(h, attrs.items[i].value);
-    }
-    return OK;
-}
-
-static struct err read_digest(const struct source_item *item, const struct source_file *f,
-                              struct digest *ret) {
-    struct sha256 *h OWN(sha256_clean) = sha256_new();
-    CLEAN_FD
-    int fd = -1;
-    TRY(source_open(item->root, f, &fd));
-    TRY(hash_xattrs(fd, h));
-    char small[4096];
-    CLEAN_FREE
-    char *large = f->size > sizeof(small) ? mem_alloc(READ_SIZE) : NULL;
-    char *p = large ? large : small;
-    uint64_t left = f->size;
-    sha256_add(h, &left, sizeof(left));
-    while (left) {
-        ssize_t n = read(fd, p, MIN(left, large ? (uint64_t)READ_SIZE : sizeof(small)));
-        if (n <= 0)
-            return n < 0 ? err_errno(errno, "read '%s'", f->real)
-                         : err_new(ERR_INVALID, "'%s' changed while it was copied", f->real);
-        sha256_add(h, p, (size_t)n);
-        left -= (uint64_t)n;
-    }
-    sha256_end(h, ret->bytes);
-    return OK;
-}
-
-struct err source_content(const struct source_item *item, const struct source_file *f,
-                          struct digest *ret) {
-    if (f->seen && f->seen->known) {
-        *ret = f->seen->content;
-        return OK;
-    }
-    if (!item->root) {
-        digest_of(item->content, ret);
-        return OK;
-    }
-    struct digests *known = item->root->digests;
-    struct digest_stamp stamp = {f->dev, f->ino, f->size, f->mtime, f->ctime};
-    if (!known || !digests_find(known, &stamp, ret)) {
-        TRY(read_digest(item, f, ret));
-        if (known)
-            digests_add(known, &stamp, ret);
-    }
-    if (f->seen)
-        *f->seen = (struct source_seen){true, *ret};
-    return OK;
-}
-
-static struct err hash_content(const struct source_item *item, const struct source_file *f,
-                               struct sha256 *h) {
-    struct digest d;
-    if (!item->root) {
-        hash_str(h, item->content);
-        return OK;
-    }
-    TRY(source_content(item, f, &d));
-    sha256_add(h, d.bytes, sizeof(d.bytes));
-    return OK;
-}
-
-/* All but the content. */
-static void hash_attributes(const struct source_item *item, const struct source_file *f,
-                            struct sha256 *h) {
-    /* A directory that is copied gives its content only. */
-    bool inner = *f->path || !item->dir;
-    uint32_t meta[] = {(uint32_t)f->type,  inner ? f->mode : 0,
-                       inner ? f->uid : 0, inner ? f->gid : 0,
-                       f->major,           f->minor};
-    hash_str(h, str_of(f->path));
-    sha256_add(h, meta, sizeof(meta));
-    hash_str(h, str_of(f->target));
-    hash_str(h, str_of(f->same ? f->same->path : ""));
-}
-
-static uint64_t short_hash(struct sha256 *h) {
-    struct digest d;
-    uint64_t n;
-    sha256_end(h, d.bytes);
-    memcpy(&n, d.bytes, sizeof(n));
-    return n;
-}
-
-struct err source_marks(const struct source_item *item, const struct source_file *f,
-                        struct source_marks *ret) {
-    struct sha256 *attributes OWN(sha256_clean) = sha256_new();
-    struct sha256 *content OWN(sha256_clean) = sha256_new();
-    hash_attributes(item, f, attributes);
-    if (f->type == TAR_FILE && !f->same)
-        TRY(hash_content(item, f, content));
-    *ret = (struct source_marks){short_hash(attributes), short_hash(content)};
-    return OK;
-}
-
-struct err source_hash(const struct source_item *item, struct sha256 *h) {
-    hash_str(h, str_of(item->under ? item->under : item->name));
-    for (size_t i = 0; i < item->files.n; i++) {
-        const struct source_file *f = item->files.items[i];
-        hash_attributes(item, f, h);
-        if (f->type == TAR_FILE && !f->same)
-            TRY(hash_content(item, f, h));
-    }
-    return OK;
 }

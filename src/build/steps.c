@@ -169,8 +169,10 @@ static struct err fetch(struct step *t, const char *image, const char *source,
         path = path_dir(path);
         rest = str_from(str_of(clean), path.len);
     }
-    TRY(image_tree(b, image, arena_str(b->arena, path), &root->fd, &place));
-    vec_push(&t->copy.opened, root->fd);
+    struct packed *tree = NULL;
+    TRY(image_packed(b, image, arena_str(b->arena, path), &tree, &place));
+    vec_push(&t->copy.packed, tree);
+    root->packed = tree;
     *ret_path = rest.len ? arena_printf(b->arena, "%s/%.*s", place, STR_ARG(rest)) : place;
     return OK;
 }

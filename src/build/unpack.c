@@ -30,11 +30,11 @@ struct err unpack_stream(struct stream *in, int temp_fd, unsigned *serial, int *
     return OK;
 }
 
-/* Does it begin as a tar archive, whatever it is compressed with? */
-static struct err begins_as_tar(int fd, bool *ret) {
+/* Does it begin as a tar archive, whatever it is compressed with? Takes the stream over. */
+static struct err begins_as_tar(struct stream *in, bool *ret) {
     CLEAN_STREAM struct stream *plain = NULL;
     *ret = false;
-    struct err e = decode_open(stream_fd(fd), &plain);
+    struct err e = decode_open(in, &plain);
     if (!err_failed(e)) {
         CLEAN_TAR_READER struct tar_reader *t = tar_reader_new(plain);
         const struct tar_entry *entry = NULL;
@@ -50,25 +50,25 @@ struct err unpack_is_archive(int dir, const char *name, bool *ret) {
     int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_errno(errno, "open '%s'", name);
-    return begins_as_tar(fd, ret);
+    return begins_as_tar(stream_fd(fd), ret);
 }
 
 static struct err is_archive(const struct source_item *item, bool *ret) {
-    CLEAN_FD
-    int fd = -1;
-    TRY(source_open(item->root, item->files.items[0], &fd));
-    return begins_as_tar(fd, ret);
+    CLEAN_SOURCE_DATA struct source_data d = {.fd = -1};
+    TRY(source_open(item->root, item->files.items[0], &d));
+    return begins_as_tar(source_stream(&d), ret);
 }
 
 static struct err unpack_item(struct copy *c, struct source_item *item) {
-    CLEAN_FD
-    int fd = -1;
-    TRY(source_open(item->root, item->files.items[0], &fd));
+    CLEAN_SOURCE_DATA struct source_data d = {.fd = -1};
+    TRY(source_open(item->root, item->files.items[0], &d));
     struct source_root *root = arena_alloc(c->arena, sizeof(*root));
-    *root = (struct source_root){.fd = -1, .owners = true};
-    TRYF(unpack_stream(stream_fd(fd), c->temp_fd, c->temp_serial, &root->fd), "unpack '%s'",
-         item->name);
-    vec_push(&c->opened, root->fd);
+    struct packed *tree = NULL;
+    TRYF(packed_receive(source_stream(&d), c->temp_fd, c->temp_serial, &extract_default_limits,
+                        &tree),
+         "unpack '%s'", item->name);
+    vec_push(&c->packed, tree);
+    *root = (struct source_root){.fd = -1, .packed = tree, .owners = true};
     struct source_items found = {0};
     struct err e = source_find(root, "/", c->arena, &found);
     if (!err_failed(e)) {

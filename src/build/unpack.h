@@ -5,8 +5,8 @@
 /* The plain stream of one that may be gzip, zstd, xz or bzip2 (told by magic; taken over). Bombs
  * are refused as archive/inflate.h says, xz dictionaries beyond 256 MiB too. */
 struct err decode_open(struct stream *from, struct stream **ret);
-/* ADD: every file among the items that is a tar archive, compressed or not, is unpacked and
- * replaced by its content. Other files stay. */
+/* ADD: every file among the items that is a tar archive, compressed or not, is replaced by its
+ * content. Other files stay. */
 struct err unpack_archives(struct copy *c);
 /* A new directory below temp_fd with the stream's content; the stream may be compressed and is
  * taken over. */

@@ -42,17 +42,25 @@ def config(path):
     return found
 
 
-# A directory that was mounted on has another time for the peer, now and then: a layer of nothing but directories.
-def layers_with_files(saved):
+# A directory that was mounted on has another time for the peer, now and then: a layer of nothing but directories that are
+# there already, with the same mode and owner.
+def layers_with_changes(saved):
+    dirs, count = {}, 0
     with tarfile.open(saved) as t:
-        names = json.load(t.extractfile("manifest.json"))[0]["Layers"]
-        return sum(any(not m.isdir() for m in tarfile.open(fileobj=t.extractfile(n))) for n in names)
+        for name in json.load(t.extractfile("manifest.json"))[0]["Layers"]:
+            changes = False
+            for m in tarfile.open(fileobj=t.extractfile(name)):
+                is_now = (m.mode & 0o7777, m.uid, m.gid) if m.isdir() else None
+                changes |= is_now is None or dirs.get(m.name.strip("/")) != is_now
+                dirs[m.name.strip("/")] = is_now
+            count += changes
+    return count
 
 
 kind, a, b = sys.argv[1:4]
 x, y = (tree if kind == "tree" else config)(a), (tree if kind == "tree" else config)(b)
 if len(sys.argv) > 4:
-    y["Layers"] = layers_with_files(sys.argv[4])
+    y["Layers"] = layers_with_changes(sys.argv[4])
 for k in sorted(set(x) | set(y)):
     if x.get(k) != y.get(k):
         print(f"{k}: {x.get(k)} here, {y.get(k)} at the peer")

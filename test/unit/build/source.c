@@ -151,9 +151,9 @@ TEST(a_file_that_changes_is_noticed) {
     tree_make(&t);
     some_files(&t);
     struct source_root root = {.fd = t.fd};
-    int fd;
+    struct source_data data;
     assert_ok(source_find(&root, "a.txt", &t.arena, &t.items));
     put(&t, "a.txt", "longer", 0644);
-    assert_err(source_open(&root, t.items.items[0].files.items[0], &fd), ERR_INVALID);
+    assert_err(source_open(&root, t.items.items[0].files.items[0], &data), ERR_INVALID);
     tree_done(&t);
 }
