@@ -3,7 +3,8 @@
  * Runs as the program corten-build, one process per build, one thread per stage. It owns nothing
  * durable: images, cache records and containers are the daemon's, reached over its API socket; how
  * the process is started and what the extension routes do is in spec/corten_build.h. Its own state
- * is one directory (TempDir/<Id>: the unpacked context), removed at the end.
+ * is one directory (TempDir/<Id>: what was sent, brought or
+ * unpacked for it), removed at the end.
  *
  * What it does, in this order:
  *   request    the job and its parameters             build/request.h
