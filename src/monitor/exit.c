@@ -78,14 +78,14 @@ static void check(void *arg) {
     k->checking = false;
     if (!k->exited)
         return;
-    bool log_done = logs_writer_idle(k->log) || k->leave == NULL;
+    bool log_done = logs_writer_idle(k->log) || k->leave == NULL || k->removed;
     if (log_done)
         follow_end(k);
     if (!k->released)
         return;
     bool waited = wait_pending(k);
-    if (!waited && k->acked && execs_over(k, true))
-        server_close(k); /* the daemon need not wait for a client that reads slowly */
+    if (!waited && k->acked && execs_over(k, true) && log_done)
+        server_close(k); /* the next run need not wait for a client that reads slowly */
     if (!waited && execs_over(k, k->acked) && log_done && list_empty(&k->clients_ending) &&
         list_empty(&k->session.clients))
         loop_stop(k->loop);
@@ -101,7 +101,7 @@ void exit_maybe(struct keeper *k) {
 }
 
 /* Who hears of the exit finds the whole log: the report waits for it, but not for a disk that
- * hangs. */
+ * hangs. Whoever reads the log after that asks us first, and waits (follow.c). */
 static void report(struct keeper *k) {
     k->report = timer_free(k->report);
     if (k->reported)
@@ -197,7 +197,7 @@ static void on_init(void *arg, int status) {
     session_close(&k->session);
     logs_writer_end(k->log, time_now());
     k->exited = true;
-    k->leave = timer_new(k->loop, LINGER, 0, on_leave, k);
+    k->leave = timer_new(k->loop, LOG_LINGER, 0, on_leave, k);
     log_pump(k);
     k->report = timer_new(k->loop, REPORT_WAIT, 0, on_report, k);
     exit_log_moved(k);

@@ -15,11 +15,14 @@ struct follower {
     struct keeper *keeper;
     int fd;
     struct watch *watch;
+    uint64_t wanted; /* what the log has to hold first (logs_writer_settled) */
+    struct timer *limit;
 };
 
 static void follower_free(struct follower *f) {
     list_remove(&f->link);
     watch_free(f->watch);
+    timer_free(f->limit);
     fd_close(f->fd);
     free(f);
 }
@@ -35,13 +38,26 @@ static void on_follower(void *arg, unsigned events) {
 
 static void wake(const struct follower *f) {
     int waiting = 0;
+    if (logs_writer_settled(f->keeper->log) < f->wanted)
+        return;
     if (ioctl(f->fd, SIOCOUTQ, &waiting) == 0 && waiting > 0)
         return; /* an earlier wake was not taken yet: it will see this growth as well */
     char one = 1;
     (void)!send(f->fd, &one, 1, MSG_NOSIGNAL | MSG_DONTWAIT); /* gone: on_follower tells */
 }
 
-void follow_add(struct keeper *k, int fd) {
+/* The disk hangs: its reader sees what is there. The log of a run that has ended is complete or it
+ * is not shown at all. */
+static void on_follower_limit(void *arg) {
+    struct follower *f = arg;
+    f->limit = timer_free(f->limit);
+    if (f->keeper->exited)
+        return;
+    f->wanted = 0;
+    wake(f);
+}
+
+void follow_add(struct keeper *k, int fd, bool settled) {
     if (k->exited && logs_writer_idle(k->log)) { /* the last line is written */
         fd_close(fd);
         return;
@@ -50,6 +66,10 @@ void follow_add(struct keeper *k, int fd) {
     f->keeper = k;
     f->fd = fd;
     f->watch = watch_new(k->loop, fd, WATCH_READ, on_follower, f);
+    if (settled) {
+        f->wanted = logs_writer_accepted(k->log);
+        f->limit = timer_new(k->loop, SETTLE_LIMIT, 0, on_follower_limit, f);
+    }
     list_push(&k->followers, &f->link);
     /* It may have read before its message was taken; what was written in between told nobody. */
     wake(f);

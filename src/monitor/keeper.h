@@ -13,15 +13,16 @@
 #include "logs/logs.h"
 #include "monitor/protocol.h"
 
-#define DAEMON_FD 3                    /* of the daemon that started us */
-#define CHUNK_SIZE 65536u              /* one read from a container's stream */
-#define CLIENT_QUEUE_MAX (1u << 20)    /* unread bytes of a client that hold its source back */
-#define STDIN_QUEUE_MAX (64u << 10)    /* bytes for a stdin that is not being read */
-#define LINGER (10 * NSEC_PER_SEC)     /* a client that does not read is cut after it */
-#define EXEC_HOLD (10 * NSEC_PER_SEC)  /* an exec's stream waits so long for a daemon */
-#define EXEC_DRAIN (2 * NSEC_PER_SEC)  /* output of an ended exec's own children */
-#define REPORT_WAIT (NSEC_PER_SEC / 2) /* for the log, before an exit is reported */
-#define QUIET (NSEC_PER_SEC)           /* without activity: buffers are given back */
+#define DAEMON_FD 3                     /* of the daemon that started us */
+#define CHUNK_SIZE 65536u               /* one read from a container's stream */
+#define CLIENT_QUEUE_MAX (1u << 20)     /* unread bytes of a client that hold its source back */
+#define STDIN_QUEUE_MAX (64u << 10)     /* bytes for a stdin that is not being read */
+#define LINGER (10 * NSEC_PER_SEC)      /* a client that does not read is cut after it */
+#define LOG_LINGER (600 * NSEC_PER_SEC) /* a log whose disk hangs is given up after it */
+#define EXEC_HOLD (10 * NSEC_PER_SEC)   /* an exec's stream waits so long for a daemon */
+#define EXEC_DRAIN (2 * NSEC_PER_SEC)   /* output of an ended exec's own children */
+#define REPORT_WAIT (NSEC_PER_SEC / 2)  /* for the log, before an exit is reported */
+#define QUIET (NSEC_PER_SEC)            /* without activity: buffers are given back */
 
 struct keeper;
 struct client;
@@ -290,7 +291,9 @@ bool wait_pending(const struct keeper *k);
 struct err stop_signal(struct keeper *k, int signo);
 struct err stop_begin(struct keeper *k, int signo, int64_t timeout_ns);
 
-void follow_add(struct keeper *k, int fd);
+/* settled: woken for the first time once the log holds what was said until now; before the exit not
+ * later than SETTLE_LIMIT. */
+void follow_add(struct keeper *k, int fd, bool settled);
 void follow_wake(struct keeper *k);
 void follow_end(struct keeper *k);
 /* Answers with the time once the log holds what was said until now, or its disk hangs. */

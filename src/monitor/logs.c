@@ -22,6 +22,8 @@ struct err monitor_logs_job(struct worker_ctx *ctx, struct str args, const int *
         struct err e = monitor_follow_log(run_dir, &passed[2]);
         if (err_failed(e))
             err_ignore(e); /* it has ended: the log is complete */
+    } else if (run_dir >= 0) {
+        monitor_settle_log(run_dir, passed[0]);
     }
     return logs_read_job(ctx, args, passed, passed[2] >= 0 ? 3 : MIN(fds_n, (size_t)2), ret_result);
 }

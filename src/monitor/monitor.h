@@ -362,6 +362,10 @@ int monitor_main(int argc, char **argv);
  * SEQPACKET message per wake, coalesced) when the log grew, and reports EOF once the last line is
  * written. ERR_NOT_FOUND when no monitor lives. */
 struct err monitor_follow_log(int run_dir_fd, int *ret_fd);
+/* For one that does not follow: returns when the log holds what was said until now. Where the disk
+ * hangs that is at most a second while the container runs; when it has ended, until the rest is
+ * written or the client leaves. */
+void monitor_settle_log(int run_dir_fd, int client);
 
 /* user (as monitor_start.user) by the databases below root. For copying into a container. */
 struct err monitor_user_ids(int root, const char *user, uint32_t *ret_uid, uint32_t *ret_gid);

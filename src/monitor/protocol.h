@@ -12,7 +12,9 @@
  *                                      ← REPLY, EXITED, EXEC_EXITED, OOM, WAITER_BACK
  * A later daemon dials monitor.sock and begins with HELLO (← HELLO_REPLY), then goes on with TAKEN;
  * the newest such connection is the daemon's. A log reader begins with FOLLOW and gets one-byte
- * packets. Tests: test/unit/monitor/protocol.c.
+ * packets; one that does not follow asks for the first of them alone (TAG_FOLLOW_SETTLED, which an
+ * older monitor does not know: its first packet comes at once). Tests:
+ * test/unit/monitor/protocol.c.
  */
 #pragma once
 #include "base/arena.h"
@@ -159,6 +161,8 @@ enum protocol_tag {
     TAG_INSIDE_TEXT = 104,
     TAG_METHOD_FOLLOW = 105, /* of an EXEC: what the method says is wanted while it runs */
     TAG_METHOD_SAID = 106,
+    TAG_FOLLOW_SETTLED =
+        107, /* of FOLLOW: the first packet comes once the log holds what was said */
 };
 
 enum start_fd {

@@ -242,9 +242,10 @@ static void on_message(void *arg, struct msg *m) {
         from_daemon(p, m);
     } else if (m->type == PROTOCOL_FOLLOW) {
         struct keeper *k = p->keeper;
+        bool settled = msg_get_u64(m->body, TAG_FOLLOW_SETTLED) != 0;
         int fd = msg_conn_take(TAKE(p->conn));
         peer_free(p);
-        follow_add(k, fd);
+        follow_add(k, fd, settled);
     }
 }
 

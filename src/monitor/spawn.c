@@ -9,6 +9,7 @@
 #include "monitor/protocol.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,14 +229,34 @@ struct err monitor_dial(int run_dir_fd, struct monitor_hello *ret) {
     return OK;
 }
 
-struct err monitor_follow_log(int run_dir_fd, int *ret_fd) {
+static struct err subscribe(int run_dir_fd, bool settled, int *ret_fd) {
     CLEAN_FD
     int fd = -1;
+    CLEAN_BUF struct buf body = {0};
     TRY(dial(run_dir_fd, &fd));
-    struct err e = msg_send(fd, PROTOCOL_FOLLOW, 0, STR_NONE, NULL, 0);
+    if (settled)
+        msg_put_u64(&body, TAG_FOLLOW_SETTLED, 1);
+    struct err e = msg_send(fd, PROTOCOL_FOLLOW, 0, buf_str(&body), NULL, 0);
     if (err_errnum(e) == EPIPE || err_errnum(e) == ECONNRESET)
         return err_as(e, ERR_NOT_FOUND);
     TRY(e);
     *ret_fd = TAKE_FD(fd);
     return OK;
+}
+
+struct err monitor_follow_log(int run_dir_fd, int *ret_fd) {
+    return subscribe(run_dir_fd, false, ret_fd);
+}
+
+void monitor_settle_log(int run_dir_fd, int client) {
+    CLEAN_FD
+    int fd = -1;
+    struct err e = subscribe(run_dir_fd, true, &fd);
+    if (err_failed(e)) {
+        err_ignore(e); /* it has ended: the log is complete */
+        return;
+    }
+    struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = client, .events = POLLRDHUP}};
+    while (poll(p, ARRAY_LEN(p), -1) < 0 && errno == EINTR)
+        ;
 }

@@ -343,6 +343,72 @@ TEST(a_log_whose_disk_hung_goes_on) {
     lab_leave();
 }
 
+/* Who was told of the exit and reads the log then sees all of it, however long the disk takes. */
+TEST(a_reader_after_the_end_waits_for_the_rest) {
+    lab_enter();
+    struct lab b;
+    struct lab_options o = {
+        .script = "trap 'echo end; exit 0' USR1; while true; do sleep 0.05; done"};
+    if (!freezable_log(&o)) {
+        lab_leave();
+        SKIP("cannot mount an ext4 on a loop device here");
+        return;
+    }
+    lab_start(&b, &o);
+    lab_pass(&b, 200 * NSEC_PER_MSEC);
+    int frozen = ioctl(o.log_dir, FIFREEZE, 0);
+    monitor_signal(b.m, SIGUSR1, lab_replied, &b);
+    lab_until(&b, b.exited > 0);
+    int data = b.data;
+    b.data = o.log_dir; /* where its log is */
+    pid_t pid, left;
+    int f = reader(&b, "{" RAW "}", &pid), g = reader(&b, "{" RAW "}", &left);
+    b.data = data;
+    struct pollfd p = {.fd = f, .events = POLLIN};
+    int early = poll(&p, 1, 1500);
+    close(g); /* a client that does not wait for it ends its reader */
+    expect_reader(left);
+    assert_int_equal(frozen == 0 ? ioctl(o.log_dir, FITHAW, 0) : -1, 0);
+    CLEAN_FREE char *answer = lab_read(&b, f), *text = dechunk(answer);
+    expect_reader(pid);
+    assert_int_equal(early, 0);
+    assert_string_equal(text, "end\n");
+    lab_finish(&b);
+    freezable_done(&o);
+    lab_leave();
+}
+
+/* While it runs, a hanging disk keeps a reader for a second, no longer. */
+TEST(a_reader_before_the_end_does_not_wait_for_ever) {
+    lab_enter();
+    struct lab b;
+    struct lab_options o = {
+        .script = "trap 'echo more' USR1; echo first; while true; do sleep 0.05; done"};
+    if (!freezable_log(&o)) {
+        lab_leave();
+        SKIP("cannot mount an ext4 on a loop device here");
+        return;
+    }
+    lab_start(&b, &o);
+    lab_pass(&b, 300 * NSEC_PER_MSEC);
+    int frozen = ioctl(o.log_dir, FIFREEZE, 0);
+    monitor_signal(b.m, SIGUSR1, lab_replied, &b);
+    lab_pass(&b, 300 * NSEC_PER_MSEC);
+    int data = b.data;
+    pid_t pid;
+    b.data = o.log_dir;
+    int f = reader(&b, "{" RAW "}", &pid);
+    b.data = data;
+    CLEAN_FREE char *answer = lab_read(&b, f);
+    assert_int_equal(frozen == 0 ? ioctl(o.log_dir, FITHAW, 0) : -1, 0);
+    CLEAN_FREE char *text = dechunk(answer);
+    expect_reader(pid);
+    assert_string_equal(text, "first\n");
+    lab_finish(&b);
+    freezable_done(&o);
+    lab_leave();
+}
+
 TEST(throughput) {
     lab_enter();
     struct lab b;
