@@ -18,9 +18,10 @@ static struct err check_name(const struct networks *n, const char *name) {
     for (const char *c = name; *c; c++) {
         bool alnum = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
                      (*c >= '0' && *c <= '9');
-        if (!alnum && (c == name || !strchr("_.-", *c)))
+        if (!alnum && (c == name || !strchr(c[1] ? "_.- " : "_.-", *c)))
             return err_new(ERR_INVALID,
-                           "invalid name: \"%s\", only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+                           "invalid name: \"%s\", only [a-zA-Z0-9][a-zA-Z0-9_.-] and spaces "
+                           "between them are allowed",
                            name);
     }
     static const char *const reserved[] = {"bridge", "host", "none", "default", "container"};

@@ -19,6 +19,8 @@ expect_eq "$(dk network ls --filter type=custom --format '{{.Name}}')" mine
 expect_eq "$(dk network ls --filter name=^min --format '{{.Name}}')" mine
 expect_eq "$(dk network ls --filter dangling=true --format '{{.Name}}')" mine
 expect_fails 'already exists' dk network create mine
+expect_eq "$(dk network create 'two words' > /dev/null && dk network rm 'two words')" "two words"
+expect_fails 'invalid name' dk network create 'ends '
 expect_fails "overlay" dk network create -d overlay far
 expect_fails 'invalid filter' dk network ls --filter nonsense=1
 api POST /v1.51/networks/create '{"Name": 5}'
