@@ -208,15 +208,22 @@ static void remove_link(struct api_call *c) {
         container_unlink(k, arena_str(&c->arena, str_from(name, (size_t)slash + 1)), verb_done, c);
 }
 
+static void removed(void *arg, struct err e) {
+    struct api_call *c = arg;
+    verb_done(c, older_remove(e, c->state, c->minor));
+}
+
 void api_container_remove(struct api_call *c) {
     struct container *k = NULL;
     if (api_query_bool(c, "link", false)) {
         remove_link(c);
         return;
     }
-    if (find(c, &k))
-        container_remove(k, api_query_bool(c, "force", false), api_query_bool(c, "v", false),
-                         verb_done, c);
+    if (!find(c, &k))
+        return;
+    c->state = arena_strz(&c->arena, k->id);
+    container_remove(k, api_query_bool(c, "force", false), api_query_bool(c, "v", false), removed,
+                     c);
 }
 
 /* h and w of both resize calls. */

@@ -55,6 +55,23 @@ struct err older_container_create(struct api_container_create *doc, int minor, s
     return doc->host ? older_host(doc->host, minor, a) : OK;
 }
 
+struct err older_remove(struct err e, const char *id, int minor) {
+    static const char mark[] = "\": container is ", end[] = ": stop the container";
+    const char *state = strstr(err_msg(e), mark);
+    const char *after = state ? strstr(state, end) : NULL;
+    if (minor >= 44 || err_kind(e) != ERR_CONFLICT || !after)
+        return e;
+    state += sizeof(mark) - 1;
+    bool paused = str_eqz(str_n(state, (size_t)(after - state)), "paused");
+    struct err older = err_new(ERR_CONFLICT,
+                               "You cannot remove a %.*s container %s. %s the container before "
+                               "attempting removal or force remove",
+                               (int)(after - state), state, id,
+                               paused ? "Unpause and then stop" : "Stop");
+    err_free(e);
+    return older;
+}
+
 void older_exec_create(struct api_exec_create *doc, int minor) {
     if (minor < 42)
         doc->console_size[0] = doc->console_size[1] = 0;

@@ -39,7 +39,7 @@ dk rename web site
 expect_status 1 dk inspect web
 expect_eq "$(dk inspect -f '{{.Name}}' site)" "/site"
 expect_status 1 dk rm site
-expect_match "$(dk rm site 2>&1)" "cannot remove container .*running"
+expect_match "$(dk rm site 2>&1)" "cannot remove .*running"
 (sleep 0.3; dk kill -s USR1 site; dk kill site) > /dev/null &
 expect_eq "$(dk wait site)" "137" # USR1 has no handler, and PID 1 is deaf to it
 wait

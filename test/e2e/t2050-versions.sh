@@ -75,6 +75,8 @@ expect_eq "$(val 45 '/containers/json?all=1' '["Annotations" in c["HostConfig"] 
 expect_eq "$(val 46 '/containers/json?all=1' '["Annotations" in c["HostConfig"] for c in d if c["Names"]==["/v46"]]')" "[True]"
 expect_eq "$(val 40 '/containers/v24/stats?one-shot=1&stream=0' 'd["precpu_stats"].get("system_cpu_usage",0) > 0')" "True"
 expect_eq "$(val 41 '/containers/v24/stats?one-shot=1&stream=0' 'd["precpu_stats"].get("system_cpu_usage",0) > 0')" "False"
+expect_match "$(api DELETE /v1.43/containers/v24; echo "$output")" 'You cannot remove a running container [0-9a-f]{64}. Stop the container before'
+expect_match "$(api DELETE /v1.44/containers/v24; echo "$output")" 'cannot remove container ."/v24.": container is running: stop the'
 post 41 '/containers/v24/stop?signal=NOSUCH&t=0' ''
 expect_eq "$api_status" 204
 post 42 '/containers/v24/stop?signal=NOSUCH&t=0' ''
