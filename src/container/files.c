@@ -53,6 +53,8 @@ static void job_free(struct files_job *j) {
 static void files_done(void *arg, struct str result UNUSED, struct err e) {
     struct files_job *j = arg;
     struct container *c = map_getz(&j->cs->by_id, j->id);
+    if (err_failed(e) && j->what == FILES_PUT)
+        http_taken_refuse(j->cs->config.loop, &j->taken, e);
     if (err_failed(e))
         log_err(LOG_DEBUG, e, "files of container %s", j->id);
     else if (c && j->event)

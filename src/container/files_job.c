@@ -324,16 +324,14 @@ static struct err run_all(struct files_run *r) {
 }
 
 /* As long as the answer has not begun the client is told of an error; after that it sees a cut
- * stream. */
+ * stream. Who uploads may be sending still: the daemon tells him, and stays to the end. */
 static void tell(struct files_run *r, struct err e) {
     CLEAN_BUF struct buf out = {0};
-    if (!err_failed(e) || r->begun || r->client < 0)
+    if (!err_failed(e) || r->begun || r->client < 0 || r->args.what == FILES_PUT)
         return;
     http_error_answer(&out, http_error_status(err_kind(e)), err_msg(e));
     if (fd_write_all(r->client, out.data, out.len) < 0)
         log_debug("the client has left");
-    else if (r->args.what == FILES_PUT) /* it may be sending still */
-        http_answer_drain(r->client);
 }
 
 static struct err files_job(struct worker_ctx *ctx UNUSED, struct str args, const int *fds,

@@ -9,6 +9,7 @@
 struct volume_job {
     struct containers *cs;
     struct http_taken taken;
+    enum files_what what;
     char *volume;
     char hold[65]; /* the volume stays as long as this works on it */
 };
@@ -22,7 +23,10 @@ static void job_end(struct volume_job *j, struct err e) {
 }
 
 static void done(void *arg, struct str result UNUSED, struct err e) {
-    job_end(arg, e);
+    struct volume_job *j = arg;
+    if (err_failed(e) && j->what == FILES_PUT) /* the others are told by the worker */
+        http_taken_refuse(j->cs->config.loop, &j->taken, e);
+    job_end(j, e);
 }
 
 static struct err run(struct volume_job *j, struct volume *v, enum files_what what,
@@ -78,6 +82,7 @@ void container_volume_files(struct containers *cs, struct volume *v, enum contai
     struct volume_job *j = NEW(struct volume_job);
     j->cs = cs;
     j->taken = *taken;
+    j->what = jobs[what];
     *taken = (struct http_taken){.fd = -1};
     j->volume = mem_strdup(v->name);
     random_id(j->hold);

@@ -195,19 +195,3 @@ int http_answer_write(int fd, struct str data) {
 int http_answer_end(int fd) {
     return http_send(fd, STR("0\r\n\r\n"));
 }
-
-void http_answer_drain(int fd) {
-    char scrap[65536];
-    int64_t end = time_monotonic() + HTTP_DRAIN_TIME;
-    uint64_t total = 0;
-    shutdown(fd, SHUT_WR);
-    while (total < HTTP_DRAIN_MAX && time_monotonic() < end) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        if (poll(&p, 1, 1000) < 0 && errno != EINTR)
-            return;
-        ssize_t n = recv(fd, scrap, sizeof(scrap), MSG_DONTWAIT);
-        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-            return;
-        total += n > 0 ? (size_t)n : 0;
-    }
-}

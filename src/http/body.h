@@ -28,10 +28,3 @@ struct err http_body_unpack(struct str packed, struct http_body_state *ret_state
 int http_answer_begin(int fd, int status, const char *content_type, const char *extra_headers);
 int http_answer_write(int fd, struct str data);
 int http_answer_end(int fd);
-/* After an answer for which the rest of the request did not matter, before the socket is closed:
- * ends our side and drops what still comes until the client closes, at most HTTP_DRAIN_TIME or
- * HTTP_DRAIN_MAX. Closed at once, the client's system could throw the answer away unread, or its
- * next write fail first. Blocking. */
-#define HTTP_DRAIN_TIME (10 * NSEC_PER_SEC)
-#define HTTP_DRAIN_MAX (UINT64_C(1) << 30) /* bytes */
-void http_answer_drain(int fd);

@@ -110,10 +110,14 @@ struct http_taken {
  * arena dies with this call: copy what you need first). */
 void http_take(struct http_exchange *x, struct http_taken *ret);
 void http_taken_done(struct http_taken *t);
-/* Answers e on a socket that was taken and keeps it until the client has it: what is still being
- * sent is dropped, at most HTTP_DRAIN_TIME and HTTP_DRAIN_MAX long (http/body.h). Closed at once, the
- * answer could be lost. Consumes t, not e; ends
- * with the loop. Loop thread. */
+/* After an answer for which the rest of the request did not matter: ends our side and drops what
+ * still comes until the client closes, at most HTTP_DRAIN_TIME or HTTP_DRAIN_MAX. Closed at once,
+ * the client's system could throw the answer away unread, or its next write fail first. Consumes t;
+ * what is left ends with the loop. Loop thread. */
+#define HTTP_DRAIN_TIME (10 * NSEC_PER_SEC)
+#define HTTP_DRAIN_MAX (UINT64_C(1) << 30) /* bytes */
+void http_taken_drain(struct loop *l, struct http_taken *t);
+/* Answers e, which stays the caller's, on a socket that was taken, then drains it. */
 void http_taken_refuse(struct loop *l, struct http_taken *t, struct err e);
 /* The head for a hijacked stream, as the peer writes it: "HTTP/1.1 101 UPGRADED\r\nContent-Type:
  * …\r\n Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n" or "HTTP/1.1 200 OK\r\nContent-Type:

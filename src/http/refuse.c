@@ -1,6 +1,5 @@
 /* The end of a socket that was taken for nothing: the error is written, then what the client still
  * sends is dropped until it closes. Facts: loop. */
-#include "http/body.h"
 #include "http/http.h"
 
 #include "base/file.h"
@@ -70,13 +69,11 @@ static void ready(void *arg, unsigned events) {
         end(r);
 }
 
-void http_taken_refuse(struct loop *l, struct http_taken *t, struct err e) {
-    CLEAN_BUF struct buf body = {0};
+/* Consumes out. */
+static void drain(struct loop *l, struct http_taken *t, struct buf *out) {
     struct refusal *r = NEW(struct refusal);
-    http_error_body(&body, err_msg(e));
-    http_plain_answer(&r->out, http_error_status(err_kind(e)), "application/json", buf_str(&body));
-    if (t->head_request)
-        r->out.len -= body.len;
+    r->out = *out;
+    *out = (struct buf){0};
     r->fd = TAKE_FD(t->fd);
     http_taken_done(t);
     r->ward.end = loop_ends;
@@ -85,4 +82,18 @@ void http_taken_refuse(struct loop *l, struct http_taken *t, struct err e) {
     r->watch = watch_new(l, r->fd, WATCH_READ | WATCH_WRITE, ready, r);
     if (!say(r))
         end(r);
+}
+
+void http_taken_drain(struct loop *l, struct http_taken *t) {
+    struct buf nothing = {0};
+    drain(l, t, &nothing);
+}
+
+void http_taken_refuse(struct loop *l, struct http_taken *t, struct err e) {
+    CLEAN_BUF struct buf body = {0}, out = {0};
+    http_error_body(&body, err_msg(e));
+    http_plain_answer(&out, http_error_status(err_kind(e)), "application/json", buf_str(&body));
+    if (t->head_request)
+        out.len -= body.len;
+    drain(l, t, &out);
 }

@@ -130,24 +130,11 @@ struct err answer_progress(struct ingest *in, const char *id, const char *status
     return answer_line(in, &line);
 }
 
-static void refuse(struct ingest *in, struct err e) {
-    CLEAN_BUF struct buf answer = {0};
-    worker_notice(in->ctx, IMAGE_HEAD, STR_NONE, NULL, 0);
-    in->head_sent = true;
-    http_error_answer(&answer, http_error_status(err_kind(e)), err_msg(e));
-    if (fd_write_all(in->client, answer.data, answer.len) == 0)
-        http_answer_drain(in->client);
-}
-
 struct err ingest_end(struct ingest *in, struct err e) {
     if (!err_failed(e))
         return answer_end(in);
-    if (in->client < 0 || err_kind(e) == ERR_CANCELLED || (!in->head_sent && !in->body))
+    if (in->client < 0 || err_kind(e) == ERR_CANCELLED || !in->head_sent)
         return e; /* the daemon answers, or nobody listens */
-    if (!in->head_sent) {
-        refuse(in, e);
-        return e;
-    }
     CLEAN_BUF struct buf line = {0};
     struct json_out o = {.out = &line};
     jo_obj(&o);
@@ -159,7 +146,5 @@ struct err ingest_end(struct ingest *in, struct err e) {
     jo_obj_end(&o);
     err_ignore(answer_line(in, &line)); /* the first failure is the one to tell */
     err_ignore(answer_end(in));
-    if (in->body)
-        http_answer_drain(in->client);
     return e;
 }

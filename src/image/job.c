@@ -76,10 +76,13 @@ static void job_finish(struct image_job *j, struct err e) {
         job_free(j);
         return;
     }
-    if (err_failed(e) && j->client >= 0 && !j->head_sent && err_kind(e) != ERR_CANCELLED) {
+    if (j->client >= 0 && (err_failed(e) || j->body) && err_kind(e) != ERR_CANCELLED) {
         struct http_taken client = {.fd = TAKE_FD(j->client)};
         j->watch = watch_free(j->watch);
-        http_taken_refuse(im->loop, &client, e);
+        if (j->head_sent || !err_failed(e))
+            http_taken_drain(im->loop, &client);
+        else
+            http_taken_refuse(im->loop, &client, e);
     }
     job_release_layers(j);
     image_done *done = j->done;
