@@ -178,6 +178,8 @@ struct containers;
 struct err containers_open(const struct containers_config *config, struct containers **ret);
 /* Lets go of the monitors without touching the containers. */
 void containers_close(struct containers *cs);
+/* Before the end: nothing is made ahead any more, and what was ends. The loop goes on for it. */
+void containers_rest(struct containers *cs);
 
 struct container_event {
     const char *action; /* create start die stop kill destroy rename attach exec_create exec_start

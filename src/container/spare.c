@@ -19,6 +19,7 @@ struct spare {
     int program_fd; /* owned: a job may outlive the registry */
     const struct cgroup *cgroup;
     bool busy;
+    bool resting; /* none is wanted any more */
     struct timer *expiry;
 };
 
@@ -65,6 +66,13 @@ static void expired(void *arg) {
     job_submit(s->all->config.loop, bury, done, s);
 }
 
+void containers_rest(struct containers *cs) {
+    struct spare *s = cs->spare;
+    s->resting = true;
+    if (!s->busy && s->ready.conn >= 0)
+        expired(s);
+}
+
 static void done(void *arg, struct err e) {
     struct spare *s = arg;
     err_ignore(e); /* the start that would have had it says what is wrong */
@@ -76,7 +84,9 @@ static void done(void *arg, struct err e) {
     }
     s->ready = s->moved;
     s->moved = MONITOR_UNBORN;
-    if (s->ready.conn >= 0)
+    if (s->ready.conn >= 0 && s->resting)
+        expired(s);
+    else if (s->ready.conn >= 0)
         s->expiry = timer_new(s->all->config.loop, SPARE_KEPT, 0, expired, s);
 }
 
@@ -95,7 +105,7 @@ struct monitor_born container_spare_take(struct containers *cs) {
 
 void container_spare_order(struct containers *cs) {
     struct spare *s = cs->spare;
-    if (s->busy || s->ready.conn >= 0)
+    if (s->busy || s->resting || s->ready.conn >= 0)
         return;
     s->busy = true;
     job_submit(cs->config.loop, bear, done, s);

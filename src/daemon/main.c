@@ -280,6 +280,7 @@ static void on_signal(void *arg, int signo) {
     log_info("signal %d: going down; containers stay up", signo);
     notify_manager("STOPPING=1");
     listeners_stop(d->listeners);
+    containers_rest(d->api.containers);
     if (d->leaving)
         loop_stop(d->loop); /* asked twice */
     else

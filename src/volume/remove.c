@@ -33,19 +33,35 @@ static void now(void *arg) {
     end(r, r->work);
 }
 
-static struct err work(void *arg) {
-    struct removal *r = arg;
+static struct err remove_all(struct removal *r) {
     for (; r->gone < r->names.n; r->gone++) {
         const char *name = r->names.items[r->gone];
         uint64_t bytes = 0;
         TRYF(volume_remove_dir(r->root, name, r->measure ? &bytes : NULL), "remove %s", name);
         r->bytes += bytes;
     }
+    return OK;
+}
+
+/* The disk forgets them before the store does. */
+static struct err forget(const struct removal *r) {
+    CLEAN_FD int root = -1;
     if (r->lazy)
         return OK;
-    CLEAN_FD int root = -1; /* the disk forgets them before the store does */
     TRY(dir_open(r->root, &root));
     return dir_sync(root, ".");
+}
+
+/* What cannot be told to be gone for good is not told to be gone: it stays, empty. */
+static struct err work(void *arg) {
+    struct removal *r = arg;
+    struct err e = remove_all(r);
+    struct err synced = forget(r);
+    if (!err_failed(synced))
+        return e;
+    r->gone = 0;
+    err_ignore(e); /* the disk's answer is the graver one */
+    return synced;
 }
 
 /* Leaves only what is really gone in r->names. */
@@ -153,8 +169,9 @@ void volume_remove(struct volumes *v, const char *name, void (*done)(void *arg, 
         loop_post(v->loop, now, r);
         return;
     }
+    bool begun = x->own->removing; /* before the daemon was killed: its plugin has been asked */
     take(r, x);
-    if (volume_is_plugged(x))
+    if (volume_is_plugged(x) && !begun)
         volume_plugin_ask(v, x, "Remove", plugin_removed, r);
     else
         mark(r);

@@ -55,6 +55,11 @@ expect_eq "$(ct exec late echo on)" on
 ct rm -f late next plain > /dev/null
 kill -9 $(spares) 2> /dev/null
 expect_eq "$(ct run --rm busybox echo without)" without
+
+step "a daemon that is stopped takes it along, and leaves no cgroup"
+eventually 5 one_spare
 stop_daemon
+no_spare || fail "a monitor is left"
+expect_eq "$(our_cgroups)" ""
 expect_nothing_left
 pass
