@@ -94,6 +94,21 @@ expect_match "$(calls)" "^VolumeDriver.Remove data"
 [ -d "$TEST_TMP/store/data.removed" ] || fail "the plugin was not asked"
 expect_no_match "$(dk volume prune -af)" "filled|third"
 
+step "a daemon killed when the plugin had removed its volume: the next one forgets it"
+dk volume create -d box half > /dev/null
+stop_daemon
+mv "$TEST_TMP/store/half" "$TEST_TMP/store/half.removed"
+python3 - "$DATA_ROOT/store/corten.db" <<'END'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("UPDATE volume SET data = json_set(data, '$.removing', json('true')) WHERE name = 'half'")
+assert db.total_changes == 1
+db.commit()
+END
+spawn_daemon
+no_half() { ! dk volume ls -q | grep -q '^half$'; }
+eventually 5 no_half
+
 step "what goes wrong is told"
 expect_fails 'plugin "none" not found' dk volume create -d none bad
 expect_fails 'plugin ".*passwd" not found' dk volume create -d ../../etc/passwd bad
