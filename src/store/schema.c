@@ -83,12 +83,14 @@ static struct err pragma_int(struct store *s, const char *sql, int64_t *ret) {
     return rc == SQLITE_ROW ? OK : store_error(s, rc, "open");
 }
 
-static struct err migrate_one(struct store *s, int64_t to) {
+/* All that are missing in one transaction, which waits for the disk once. */
+static struct err migrate(struct store *s, int64_t from) {
     CLEAN_BUF struct buf sql = {0};
     buf_adds(&sql, "BEGIN IMMEDIATE;");
-    buf_adds(&sql, migrations[to - 1]);
-    buf_addf(&sql, "PRAGMA application_id = %d; PRAGMA user_version = %" PRId64 "; COMMIT;",
-             APPLICATION_ID, to);
+    for (size_t i = (size_t)from; i < ARRAY_LEN(migrations); i++)
+        buf_adds(&sql, migrations[i]);
+    buf_addf(&sql, "PRAGMA application_id = %d; PRAGMA user_version = %zu; COMMIT;", APPLICATION_ID,
+             ARRAY_LEN(migrations));
     struct err e = store_exec(s, buf_cstr(&sql));
     if (err_failed(e) && !sqlite3_get_autocommit(s->db))
         err_ignore(store_exec(s, "ROLLBACK")); /* the first error is the one to tell */
@@ -107,7 +109,8 @@ struct err store_migrate(struct store *s) {
                        "state database %s: its version %" PRId64 " is newer than %" PRId64
                        ", the newest that corten %s knows",
                        s->path, version, newest, CORTEN_VERSION);
-    while (version < newest)
-        TRYF(migrate_one(s, ++version), "migrate to version %" PRId64, version);
-    return OK;
+    if (version == newest)
+        return OK;
+    return err_wrap(migrate(s, version), "migrate from version %" PRId64 " to %" PRId64, version,
+                    newest);
 }
