@@ -2,6 +2,7 @@
  * command.
  *
  *   bench api HOST NETWORK IMAGE N        create + start + wait + remove of `true`, one connection
+ *   bench steps HOST NETWORK IMAGE N      the same, a line for each of the four
  *   bench start HOST NETWORK IMAGE N      the start call alone; NETWORK bridge:80 publishes a port
  *   bench exec HOST CONTAINER N           exec create + start (attached, read to the end) of `true`
  *   bench command N PROGRAM [ARG...]      posix_spawn to reaped
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #define ANSWER_MAX (1u << 20)
+#define STEPS 4 /* of a life */
 
 static int by_value(const void *a, const void *b) {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -64,19 +66,46 @@ static struct err read_id(const struct buf *answer, char id[65]) {
     return OK;
 }
 
-static struct err one_life(struct http_client *c, const char *network, const char *image) {
+/* ret_at, of STEPS: when each was answered; may be NULL. */
+static struct err one_life(struct http_client *c, const char *network, const char *image,
+                           int64_t *ret_at) {
     CLEAN_BUF struct buf answer = {0}, body = {0};
     char id[65], target[160];
+    int64_t at[STEPS];
     buf_addf(&body, "{\"Image\":\"%s\",\"Cmd\":[\"true\"],\"HostConfig\":{\"NetworkMode\":\"%s\"}}",
              image, network);
     TRY(request(c, "POST", "/v1.41/containers/create", buf_cstr(&body), &answer));
+    at[0] = time_monotonic();
     TRY(read_id(&answer, id));
     snprintf(target, sizeof target, "/v1.41/containers/%s/start", id);
     TRY(request(c, "POST", target, NULL, &answer));
+    at[1] = time_monotonic();
     snprintf(target, sizeof target, "/v1.41/containers/%s/wait", id);
     TRY(request(c, "POST", target, NULL, &answer));
+    at[2] = time_monotonic();
     snprintf(target, sizeof target, "/v1.41/containers/%s", id);
-    return request(c, "DELETE", target, NULL, &answer);
+    TRY(request(c, "DELETE", target, NULL, &answer));
+    at[3] = time_monotonic();
+    if (ret_at)
+        memcpy(ret_at, at, sizeof at);
+    return OK;
+}
+
+static struct err steps(struct http_client *c, const char *network, const char *image, uint64_t n) {
+    static const char *const names[STEPS] = {"create", "start", "wait", "remove"};
+    int64_t *times = NEW_ARRAY(n * STEPS + 1, int64_t);
+    for (uint64_t i = 0; i < n; i++) {
+        int64_t at[STEPS], before = time_monotonic();
+        TRY(one_life(c, network, image, at));
+        for (size_t k = 0; k < STEPS; k++)
+            times[k * n + i] = at[k] - (k ? at[k - 1] : before);
+    }
+    for (size_t k = 0; k < STEPS; k++) {
+        printf("%s ", names[k]);
+        report(times + k * n, n);
+    }
+    free(times);
+    return OK;
 }
 
 /* The stamp's own clock, as it comes out of the log. */
@@ -183,7 +212,8 @@ static struct err measure(int argc, char **argv) {
     struct http_client *c = NULL;
     uint64_t n = 0;
     bool first = !strcmp(argv[1], "first"), start = !strcmp(argv[1], "start");
-    bool api = (first || start || !strcmp(argv[1], "api")) && argc == 6,
+    bool in_steps = !strcmp(argv[1], "steps");
+    bool api = (first || start || in_steps || !strcmp(argv[1], "api")) && argc == 6,
          exec = !strcmp(argv[1], "exec") && argc == 5;
     bool command = !strcmp(argv[1], "command") && argc > 3;
     if (!strcmp(argv[1], "memory") && argc > 2)
@@ -193,13 +223,18 @@ static struct err measure(int argc, char **argv) {
     TRY(str_to_u64(str_of(argv[api ? 5 : exec ? 4 : 2]), 100000, &n));
     if (api)
         TRY(http_dial(argv[2], &c));
+    if (in_steps && api && n > 0) {
+        struct err e = steps(c, argv[3], argv[4], n);
+        http_client_free(c);
+        return e;
+    }
     int64_t *times = NEW_ARRAY(n + 1, int64_t);
     for (uint64_t i = 0; i < n; i++) {
         int64_t before = time_monotonic();
         int64_t own = -1; /* what it has timed itself */
         TRY(first   ? one_first(c, argv[3], argv[4], &own)
             : start ? one_start(c, argv[3], argv[4], &own)
-            : api   ? one_life(c, argv[3], argv[4])
+            : api   ? one_life(c, argv[3], argv[4], NULL)
             : exec  ? one_exec(argv[2], argv[3])
                     : one_command(argv + 3));
         times[i] = first || start ? own : time_monotonic() - before;
