@@ -1,4 +1,5 @@
 #include "kernel/seccomp.h"
+#include <assert.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <seccomp.h>
@@ -201,12 +202,92 @@ static void emit_arch(struct seccomp_program *p, struct seccomp_arch *a, uint32_
     vec_done(&v);
 }
 
+/* --- fewer instructions ------------------------------------------------------------------------
+ * Nearly half of what the tree gives are returns. The kernel translates and compiles the filter
+ * anew for every process that loads it, so the same return serves all jumps that reach it. */
+
+enum { NOT_PLACED = UINT32_MAX };
+
+/* The program is made again from its end, so that everything a jump may go to has its place. */
+struct backward {
+    const struct sock_filter *from;
+    struct seccomp_program out; /* the last instruction first */
+    uint32_t *places;           /* of each instruction of from, in out */
+    struct seccomp_program returns;
+    VEC(uint32_t) return_places; /* the nearest of each */
+    bool too_far;
+};
+
+static bool is_return(const struct sock_filter *f) {
+    return BPF_CLASS(f->code) == BPF_RET;
+}
+
+/* Where in out the instruction `to` is, or one that does the same and is within reach of what is
+ * emitted within the next three. */
+static uint32_t place_of(struct backward *b, size_t to) {
+    const struct sock_filter *f = &b->from[to];
+    if (!is_return(f))
+        return b->places[to];
+    size_t i = 0;
+    while (i < b->returns.n && b->returns.items[i].k != f->k)
+        i++;
+    if (i == b->returns.n) {
+        vec_push(&b->returns, *f);
+        vec_push(&b->return_places, (uint32_t)NOT_PLACED);
+    }
+    uint32_t *place = &b->return_places.items[i];
+    if (*place == NOT_PLACED || b->out.n - *place > JUMP_MAX - 2) {
+        *place = (uint32_t)b->out.n;
+        vec_push(&b->out, *f);
+    }
+    return *place;
+}
+
+static uint32_t distance(const struct backward *b, uint32_t place) {
+    return (uint32_t)b->out.n - 1 - place;
+}
+
+static void place(struct backward *b, size_t at) {
+    struct sock_filter f = b->from[at];
+    if (is_return(&f))
+        return; /* where something goes to it */
+    if (BPF_CLASS(f.code) != BPF_JMP) {
+        uint32_t next = place_of(b, at + 1);
+        assert(next == b->out.n - 1);
+    } else if (BPF_OP(f.code) == BPF_JA) {
+        uint32_t to = place_of(b, at + 1 + f.k);
+        f.k = distance(b, to);
+    } else {
+        uint32_t yes = place_of(b, at + 1 + f.jt), no = place_of(b, at + 1 + f.jf);
+        b->too_far |= distance(b, yes) > JUMP_MAX || distance(b, no) > JUMP_MAX;
+        f.jt = (uint8_t)distance(b, yes);
+        f.jf = (uint8_t)distance(b, no);
+    }
+    b->places[at] = (uint32_t)b->out.n;
+    vec_push(&b->out, f);
+}
+
+static void share_returns(struct seccomp_program *p) {
+    struct backward b = {.from = p->items, .places = mem_array(p->n, sizeof(*b.places))};
+    for (size_t i = p->n; i-- > 0;)
+        place(&b, i);
+    for (size_t i = 0; !b.too_far && i < b.out.n; i++)
+        p->items[i] = b.out.items[b.out.n - 1 - i];
+    if (!b.too_far)
+        p->n = b.out.n;
+    vec_done(&b.out);
+    vec_done(&b.returns);
+    vec_done(&b.return_places);
+    free(b.places);
+}
+
 struct err seccomp_compile(struct seccomp_filter *f, struct seccomp_program *ret) {
     struct seccomp_program p = {0};
     emit(&p, BPF_LD | BPF_W | BPF_ABS, 0, 0, AT_ARCH);
     for (size_t i = 0; i < f->archs.n; i++)
         emit_arch(&p, &f->archs.items[i], f->default_action);
     emit_return(&p, f->other_action);
+    share_returns(&p);
     if (p.n > BPF_MAXINSNS) {
         size_t n = p.n;
         vec_done(&p);

@@ -174,3 +174,27 @@ TEST(too_long_a_program_is_refused) {
     assert_err(seccomp_compile(&f, &p), ERR_INVALID);
     seccomp_filter_done(&f);
 }
+
+/* What is compiled again for every process that is started has no return twice, or the same nearly
+ * that: every second call allowed, and all of them within a few jumps' reach. */
+TEST(returns_are_shared) {
+    struct seccomp_filter f = {.default_action = DENY, .other_action = SECCOMP_RET_KILL_PROCESS};
+    struct seccomp_program p;
+    size_t returns = 0;
+    for (uint32_t nr = 0; nr < 800; nr += 2)
+        add(&f, nr, SECCOMP_RET_ALLOW, NULL, 0);
+    assert_ok(seccomp_compile(&f, &p));
+    for (size_t i = 0; i < p.n; i++)
+        returns += BPF_CLASS(p.items[i].code) == BPF_RET;
+    assert_true(p.n < 900);
+    assert_true(returns < 20);
+    for (uint32_t nr = 0; nr < 900; nr++) {
+        struct seccomp_data d = {.nr = (int)nr, .arch = AUDIT_ARCH_X86_64};
+        size_t steps = 0;
+        assert_int_equal(run(&p, &d, &steps), nr % 2 || nr >= 800 ? DENY : SECCOMP_RET_ALLOW);
+        d.arch = AUDIT_ARCH_I386;
+        assert_int_equal(run(&p, &d, &steps), SECCOMP_RET_KILL_PROCESS);
+    }
+    vec_done(&p);
+    seccomp_filter_done(&f);
+}
