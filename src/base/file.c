@@ -176,10 +176,13 @@ ssize_t fd_read_all(int fd, void *p, size_t n) {
 }
 
 int fd_read_buf(int fd, struct buf *b) {
-    enum { CHUNK = 16 * 1024 };
+    enum { CHUNK = 4000 }; /* most files that we read are a line or two: no pages for more */
     for (;;) {
+        size_t room = b->cap > b->len ? b->cap - b->len - 1 : 0;
+        size_t want = room > CHUNK / 4 ? room : MAX((size_t)CHUNK, b->len);
         /* One byte more than allowed is asked for, so that a longer file is noticed. */
-        size_t want = b->max ? MIN((size_t)CHUNK, b->max - MIN(b->len, b->max) + 1) : (size_t)CHUNK;
+        if (b->max)
+            want = MIN(want, b->max - MIN(b->len, b->max) + 1);
         ssize_t got = read(fd, buf_room(b, want), want);
         if (got < 0 && errno == EINTR)
             continue;
