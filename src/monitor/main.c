@@ -7,6 +7,7 @@
 #include "monitor/keeper.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -62,6 +63,22 @@ static void trim_stack(void) {
     (void)!madvise((void *)(top - STACK_LOOKED), STACK_LOOKED, MADV_DONTNEED);
 }
 
+/* The program's own pages: all monitors share them, but what a start has read of it is not read
+ * again while nothing happens, and every mapping counts. What can be written is not given back. */
+static int trim_segments(struct dl_phdr_info *program, size_t size, void *arg) {
+    (void)size;
+    (void)arg;
+    for (size_t i = 0; i < program->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &program->dlpi_phdr[i];
+        if (p->p_type != PT_LOAD || p->p_flags & PF_W)
+            continue;
+        uintptr_t begin = (program->dlpi_addr + p->p_vaddr) & ~(uintptr_t)4095;
+        (void)!madvise((void *)begin, program->dlpi_addr + p->p_vaddr + p->p_memsz - begin,
+                       MADV_DONTNEED);
+    }
+    return 1; /* the program comes first; libraries are there in instrumented builds only */
+}
+
 static void on_quiet(void *arg) {
     struct keeper *k = arg;
     if (k->active) {
@@ -75,6 +92,7 @@ static void on_quiet(void *arg) {
     session_trim(&k->session);
     trim_stack();
     malloc_trim(0);
+    dl_iterate_phdr(trim_segments, NULL);
 }
 
 void keeper_active(struct keeper *k) {
