@@ -100,6 +100,11 @@ void exit_maybe(struct keeper *k) {
     loop_post(k->loop, check, k);
 }
 
+/* A restart makes the same cgroups anew; it waits for this process (monitor_await). */
+static void bury(struct keeper *k) {
+    log_err(LOG_WARN, runtime_delete(TAKE(k->grave)), "container %s: remove its cgroups", k->id);
+}
+
 /* Who hears of the exit finds the whole log: the report waits for it, but not for a disk that
  * hangs. Whoever reads the log after that asks us first, and waits (follow.c). */
 static void report(struct keeper *k) {
@@ -112,6 +117,7 @@ static void report(struct keeper *k) {
         exit_notice(k);
     else
         record(k);
+    bury(k); /* while the daemon writes the exit down; clients are answered after both */
     exit_maybe(k);
 }
 
@@ -187,9 +193,9 @@ static void on_init(void *arg, int status) {
     health_stop(k);
     life_stop(k);
     execs_settle(k);
-    /* Before the daemon hears of it: a restart makes the same cgroups anew. */
-    log_err(LOG_WARN, runtime_delete(k->box), "container %s: remove its cgroups", k->id);
-    k->box = NULL;
+    /* Nothing of the container is alive when the daemon hears of its end. */
+    log_err(LOG_WARN, runtime_end(k->box), "container %s: end what it left behind", k->id);
+    k->grave = TAKE(k->box);
     held_close(k);
     names_drop(k);
     k->terminal_fd = fd_close(k->terminal_fd);

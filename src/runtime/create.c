@@ -428,14 +428,14 @@ struct err runtime_resume(struct runtime_box *b) {
     return cgroup_freeze(&b->cgroup, false);
 }
 
+struct err runtime_end(struct runtime_box *b) {
+    return cgroup_populated(&b->cgroup) ? cgroup_kill(&b->cgroup) : OK;
+}
+
 struct err runtime_delete(struct runtime_box *b) {
     if (!b)
         return OK;
-    struct err e = OK;
-    if (cgroup_populated(&b->cgroup))
-        e = cgroup_kill(&b->cgroup);
-    if (err_failed(e))
-        return e;
+    TRY(runtime_end(b));
     /* The directories' descriptors are not needed for it, and must not be what keeps them. */
     struct cgroup_host host = b->cgroup.host;
     char path[CGROUP_PATH_MAX];

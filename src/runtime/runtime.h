@@ -155,7 +155,9 @@ struct err runtime_resume(struct runtime_box *b);
  * -1 when unavailable. Owned by the box. runtime_oom_count: OOM kills so far. */
 int runtime_oom_fd(struct runtime_box *b);
 uint64_t runtime_oom_count(struct runtime_box *b);
-/* Kills what is left, removes the cgroups, frees b. NULL allowed. */
+/* Kills what is left, once the init has ended: everything is dead then. */
+struct err runtime_end(struct runtime_box *b);
+/* The same, removes the cgroups, frees b. NULL allowed. */
 struct err runtime_delete(struct runtime_box *b);
 
 /* The cgroup as runtime_create makes it, with its limits and devices, for processes that somebody
