@@ -119,6 +119,7 @@ struct err container_reserve_endpoint(struct container *c, struct network *w,
         r.ip = text_or_null(e->ipam_config ? e->ipam_config->ipv4_address : NULL);
         r.ip6 = text_or_null(e->ipam_config ? e->ipam_config->ipv6_address : NULL);
         r.aliases = &e->aliases;
+        r.link_locals = e->ipam_config ? &e->ipam_config->link_local_ips : NULL;
         links = e->links;
         links.cap = 0; /* copied when it grows */
         struct endpoint_options options;

@@ -185,8 +185,8 @@ struct err container_endpoint_check(const struct api_endpoint *e) {
     struct endpoint_options options;
     if (!e)
         return OK;
-    if (e->ipam_config && e->ipam_config->link_local_ips.n)
-        return err_new(ERR_UNSUPPORTED, "link-local addresses are not supported");
+    if (e->ipam_config)
+        TRY(link_locals_check(&e->ipam_config->link_local_ips));
     return endpoint_options_check(&e->driver_opts, &options);
 }
 

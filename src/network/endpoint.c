@@ -204,6 +204,8 @@ static struct endpoint_plan *make_plan(const struct networks *n, const struct ne
     p->source = w->source;
     p->source6 = w->source6;
     p->sysctls = r->sysctls ? mem_strdup(r->sysctls) : NULL;
+    if (r->link_locals)
+        copy_names(&p->link_locals, r->link_locals->items, r->link_locals->n);
     p->mode = w->mode;
     p->mode6 = w->mode6;
     p->rules6 = n->rules6;
@@ -266,6 +268,7 @@ static struct err check_network(struct networks *n, struct network *w,
                        w->name, r->ip6);
     if (!w->six && r->ip6)
         TRY(six_check_fixed(w, r->ip6));
+    TRY(link_locals_fit(w, r->link_locals));
     if (w->driver == NETWORK_IPVLAN && r->mac && *r->mac)
         return err_new(ERR_INVALID,
                        "network %s: interfaces of ipvlan have their parent's MAC address, and no "

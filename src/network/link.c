@@ -330,6 +330,15 @@ struct err link_inside_six(struct netlink *nl, const char *name, const struct in
     return err_wrap(netlink_send(nl, &b, NULL), "IPv6 of interface %s in the container", name);
 }
 
+struct err link_inside_more(struct netlink *nl, const char *name, struct in_addr address,
+                            unsigned prefix) {
+    unsigned index = 0;
+    TRY(index_inside(nl, name, &index));
+    CLEAN_NETLINK_BATCH struct netlink_batch b = {0};
+    new_address(&b, index, address, prefix);
+    return err_wrap(netlink_send(nl, &b, NULL), "interface %s in the container", name);
+}
+
 struct err link_inside(struct netlink *nl, const struct inside *in) {
     unsigned index = 0;
     TRY(index_inside(nl, in->name, &index));

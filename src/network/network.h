@@ -61,7 +61,8 @@
 #define NETWORK_NAME_LEN_MAX 128
 #define NETWORK_NAMES_MAX 1024 /* aliases, or links, of one endpoint */
 #define NETWORK_PORTS_MAX 4096 /* published ports, or ranges of them, of one endpoint */
-#define NETWORK_BOUND_MAX 256  /* ports of one range that are bound; longer ones are looked up */
+#define NETWORK_LINK_LOCALS_MAX 16
+#define NETWORK_BOUND_MAX 256 /* ports of one range that are bound; longer ones are looked up */
 
 /* --- ports --------------------------------------------------------------------------------- */
 
@@ -161,15 +162,15 @@ struct networks_config {
     /* JSON array of "DOMAIN=ADDRESS[,ADDRESS…]": names in that domain are asked there and nowhere
      * else, the longest domain wins; NULL: none. */
     const char *dns_forwards;
-    bool default_names;        /* names are answered on the default network as well */
-    const char *host_gateway;  /* address that host-gateway stands for; NULL: the gateway */
-    const char *bind_ip;       /* default address for published ports; NULL: 0.0.0.0 */
-    const char *run_dir;       /* <run-root>/network, made here (mode 0700) */
-    unsigned mtu;              /* 0: 1500 */
-    const char *nft_program;   /* NULL: /usr/sbin/nft */
+    bool default_names;          /* names are answered on the default network as well */
+    const char *host_gateway;    /* address that host-gateway stands for; NULL: the gateway */
+    const char *bind_ip;         /* default address for published ports; NULL: 0.0.0.0 */
+    const char *run_dir;         /* <run-root>/network, made here (mode 0700) */
+    unsigned mtu;                /* 0: 1500 */
+    const char *nft_program;     /* NULL: /usr/sbin/nft */
     const struct cgroup *cgroup; /* where the two programs are born; NULL: where the caller is */
-    const char *dns_program;   /* corten-dns; NULL: names are not answered */
-    const char *relay_program; /* corten-relay; NULL: ports are published by translation only */
+    const char *dns_program;     /* corten-dns; NULL: names are not answered */
+    const char *relay_program;   /* corten-relay; NULL: ports are published by translation only */
 };
 
 struct networks;
@@ -331,7 +332,10 @@ struct endpoint_request {
     const char *sysctls; /* of the interface, as endpoint_options_check gives them; or NULL */
     bool default_route;  /* through this network's gateway, unless it is internal */
     const struct strs *aliases, *links; /* NULL: none. User-defined networks only */
+    const struct strs *link_locals;     /* as link_locals_check has found them good; NULL: none */
 };
+/* Addresses of 169.254.0.0/16 and fe80::/10, at most NETWORK_LINK_LOCALS_MAX; INVALID by name. */
+struct err link_locals_check(const struct strs *list);
 /* What driver options ask for; both may be NULL. sysctls: "net.ipv4.conf.IFNAME.forwarding=0,…",
  * IFNAME stands for the interface, and nothing but settings of an interface is allowed. Any option
  * that is not known is ERR_UNSUPPORTED by name. */
@@ -367,6 +371,7 @@ struct endpoint_plan {
     struct in_addr source;
     struct in6_addr source6;
     char *sysctls;            /* or NULL */
+    struct strv link_locals;  /* more addresses in the container */
     bool rules6;              /* the packet filter is used for IPv6 */
     bool forward;             /* forwarding may be switched on */
     bool relay;               /* corten-relay serves published ports on IPv6 */

@@ -17,6 +17,7 @@ struct endpoint_plan *endpoint_plan_free(struct endpoint_plan *p) {
         strv_done(&p->warnings);
         strv_done(&p->aliases);
         strv_done(&p->links);
+        strv_done(&p->link_locals);
     }
     free(p);
     return NULL;

@@ -174,6 +174,11 @@ void networks_publish(struct networks *n, const char *action, const struct netwo
 
 /* endpoint_options.c. Pool: sets them; the caller is in the container's namespace. */
 struct err endpoint_sysctls_set(const char *sysctls, const char *interface);
+/* link_local.c. INVALID: one of IPv6, and the network has none. list may be NULL. */
+struct err link_locals_fit(const struct network *w, const struct strs *list);
+struct netlink;
+/* Gives the container's interface what it was asked to have beside its addresses. */
+struct err link_locals_up(const struct endpoint_plan *p, struct netlink *inside);
 /* Interface names as the kernel takes them. */
 bool is_interface_name(const char *name);
 /* "02:42:ac:11:00:02"; group addresses are refused. */
@@ -286,6 +291,9 @@ struct inside {
 /* Through a socket that lives in the container's namespace. */
 struct err link_inside(struct netlink *nl, const struct inside *in);
 /* The interface's IPv6 address. */
+/* One more IPv4 address of this link. */
+struct err link_inside_more(struct netlink *nl, const char *name, struct in_addr address,
+                            unsigned prefix);
 struct err link_inside_six(struct netlink *nl, const char *name, const struct in6_addr *address,
                            unsigned prefix);
 /* The default route; ::, it leads to the interface alone. */

@@ -70,8 +70,8 @@ struct err settings_apply(const struct networks *n, const struct network_request
     if (!from->config_only || from->removing)
         return err_new(ERR_FORBIDDEN, "configuration network %s is not a configuration network",
                        from->name);
-    if (r->subnet || r->subnet6 || r->gateway || r->gateway6 || r->aux.n || r->aux6.n || r->six ||
-        r->options.n)
+    if (r->subnet || r->subnet6 || r->gateway || r->gateway6 || r->ip_range || r->ip_range6 ||
+        r->aux.n || r->aux6.n || r->six || r->no_four || r->options.n)
         return err_new(ERR_FORBIDDEN, "user supplied configurations are not supported if the "
                                       "network depends on a configuration network");
     const struct network_pools *p = from->settings;

@@ -156,6 +156,7 @@ static struct err configure_inside(const struct endpoint_plan *p, int netns_fd,
     TRY(link_inside(in, &inside));
     if (p->six)
         TRY(bring_six(p, netns_fd, in));
+    TRY(link_locals_up(p, in));
     return p->sysctls ? set_sysctls(p, netns_fd) : OK;
 }
 

@@ -53,7 +53,7 @@ HOST = [
 ]
 NETWORK = [
     ('IPAMConfig', {'IPv4Address': '10.93.0.9'}), ('IPAMConfig', {'IPv6Address': 'fd93::9'}),
-    ('IPAMConfig', {'LinkLocalIPs': ['169.254.3.4']}, 'link-local'), ('Links', ['other:alias']), ('MacAddress', '02:42:ac:11:00:43'),
+    ('IPAMConfig', {'LinkLocalIPs': ['169.254.3.4']}), ('Links', ['other:alias']), ('MacAddress', '02:42:ac:11:00:43'),
     ('Aliases', ['db']), ('DriverOpts', {'com.docker.network.endpoint.sysctls': 'net.ipv4.conf.IFNAME.log_martians=1'}),
     ('GwPriority', 3),
 ]

@@ -45,6 +45,29 @@ dk network connect only "$(dk run -d busybox sleep 1000)"
 dk rm -f lone > /dev/null
 expect_eq "$(dk run --rm --network only --ip6 fd91:1::50 --add-host h:host-gateway busybox sh -c 'grep h$ /etc/hosts; ip -6 route | grep -c default')" $'fd91:1::1\th\n1'
 
+step "link-local addresses beside the others"
+dk network create --ipv6 --subnet 10.91.7.0/24 --subnet fd91:7::/64 near7 > /dev/null
+expect_fails "invalid link-local IP address: 10.1.2.3" dk run --rm --network near7 --link-local-ip 10.1.2.3 busybox true
+expect_fails "invalid link-local IP address: fd91::1" dk run --rm --network near7 --link-local-ip fd91::1 busybox true
+expect_fails "has no IPv6" dk run --rm --link-local-ip fe80::9 busybox true
+box --name ll --network near7 --link-local-ip 169.254.7.7 --link-local-ip fe80::7 busybox sh -c 'mkdir /w; echo here > /w/index.html; httpd -f -h /w'
+expect_match "$(dk exec ll ip addr show eth0)" 'inet 169\.254\.7\.7/16 '
+expect_match "$(dk exec ll ip addr show eth0)" 'inet6 fe80::7/64'
+expect_match "$(dk exec ll ip route)" 'default via 10\.91\.7\.1'
+expect_match "$(dk inspect -f '{{json .NetworkSettings.Networks.near7.IPAMConfig.LinkLocalIPs}}' ll)" '"169.254.7.7","fe80::7"'
+expect_eq "$(dk run --rm --network near7 --link-local-ip 169.254.7.8 busybox wget -qO- http://169.254.7.7/)" here
+box --name later busybox sleep 1000
+dk network connect --link-local-ip 169.254.7.9 near7 later
+expect_eq "$(dk exec later ping -c 1 -W 2 169.254.7.7 | grep -c ' 0% packet loss')" 1
+dk restart -t 0 ll > /dev/null
+expect_match "$(dk exec ll ip addr show eth0)" '169\.254\.7\.7/16'
+dk rm -f ll later > /dev/null
+
+step "pools and drivers of addresses that are refused"
+expect_fails "second pool of the same family" dk network create --subnet 10.91.8.0/24 --subnet 10.91.9.0/24 two
+expect_fails "IPAM.Driver: 'other' is not supported" dk network create --ipam-driver other two
+expect_fails "IPAM.Options: 'a' is not supported" dk network create --ipam-opt a=b two
+
 step "settings for other networks"
 expect_fails "has no driver" dk network create --config-only -d macvlan base
 expect_fails "none" dk network create --config-only --internal base
@@ -52,6 +75,8 @@ dk network create --config-only --subnet 10.91.2.0/24 --gateway 10.91.2.7 --labe
 expect_eq "$(dk network inspect -f '{{.ConfigOnly}} {{.Driver}} {{(index .IPAM.Config 0).Subnet}}' base)" "true null 10.91.2.0/24"
 expect_fails "settings for other networks" dk run --rm --network base busybox true
 expect_fails "user supplied configurations" dk network create --config-from base --subnet 10.91.3.0/24 user
+api POST /v1.51/networks/create '{"Name":"user","ConfigFrom":{"Network":"base"},"IPAM":{"Config":[{"IPRange":"10.91.2.128/25"}]}}'
+expect_eq "$api_status" 403
 expect_fails "not a configuration network" dk network create --config-from only user
 dk network create --config-from base --label b=2 user > /dev/null
 restart_daemon

@@ -149,7 +149,6 @@ done <<'LINES'
 --ipam-driver network create --ipam-driver nope x
 --ipam-opt network create --ipam-opt a=b x
 --driver-opt network connect --driver-opt a=b n1 other
---link-local-ip network connect --link-local-ip 169.254.1.1 n1 other
 --scope volume create --scope multi x
 --group volume create --group g x
 --availability volume create --availability drain x
