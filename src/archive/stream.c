@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define COPY_SIZE (256u << 10)
+#define SKIP_SIZE (32u << 10)
 
 struct err stream_read(struct stream *s, void *p, size_t n, size_t *ret_n) {
     return s->read(s, p, n, ret_n);
@@ -35,10 +36,12 @@ struct err stream_drain(struct stream *s) {
 }
 
 struct err stream_skip(struct stream *s, uint64_t n) {
-    char p[32 << 10];
+    char small[512]; /* a larger one would be cleared for each few bytes */
+    CLEAN_FREE
+    char *large = n > sizeof(small) ? mem_alloc(SKIP_SIZE) : NULL;
     while (n > 0) {
         size_t k;
-        TRY(stream_read(s, p, MIN(n, sizeof(p)), &k));
+        TRY(stream_read(s, large ? large : small, MIN(n, large ? SKIP_SIZE : sizeof(small)), &k));
         if (k == 0)
             return err_new(ERR_INVALID, "unexpected end of data");
         n -= k;

@@ -127,12 +127,19 @@ static struct err header_u32(const char *field, size_t n, const char *what, uint
 
 static bool header_checksum_right(const struct header *h) {
     const unsigned char *p = (const unsigned char *)h;
-    int64_t wanted, plain = 0, with_sign = 0; /* some old writers summed signed bytes */
+    int64_t wanted;
+    uint32_t sum = 0, high = 0; /* of all bytes; how many are negative as signed ones */
     for (size_t i = 0; i < TAR_BLOCK; i++) {
-        bool own = i >= offsetof(struct header, checksum) && i < offsetof(struct header, type);
-        plain += own ? ' ' : p[i];
-        with_sign += own ? ' ' : (signed char)p[i];
+        sum += p[i];
+        high += p[i] >> 7;
     }
+    for (size_t i = 0; i < sizeof(h->checksum); i++) { /* itself it counts as blanks */
+        unsigned char c = (unsigned char)h->checksum[i];
+        sum += ' ' - (uint32_t)c;
+        high -= c >> 7;
+    }
+    /* Some old writers summed signed bytes. */
+    int64_t plain = sum, with_sign = (int64_t)sum - 256 * (int64_t)high;
     struct err e = header_number(h->checksum, sizeof(h->checksum), "checksum", &wanted);
     bool right = !err_failed(e) && (wanted == plain || wanted == with_sign);
     err_ignore(e); /* the caller says that the checksum is wrong */
@@ -176,10 +183,16 @@ static void tar_set_data(struct tar_reader *t, uint64_t size) {
 }
 
 static struct err tar_skip_data(struct tar_reader *t) {
-    TRYF(stream_skip(t->in, t->left), "archive");
-    t->left = 0;
-    TRYF(stream_skip(t->in, t->padding), "archive");
-    t->padding = 0;
+    struct buffered *b = t->buffered;
+    if (b->len - b->pos >= t->left + t->padding) { /* all of it is here */
+        b->pos += t->left + t->padding;
+        b->given += t->left + t->padding;
+    } else {
+        TRYF(stream_skip(t->in, t->left), "archive");
+        t->left = 0;
+        TRYF(stream_skip(t->in, t->padding), "archive");
+    }
+    t->left = t->padding = 0;
     return OK;
 }
 

@@ -2,6 +2,7 @@
 #include "build/copy.h"
 #include "base/path.h"
 #include "base/time.h"
+#include "build/ahead.h"
 #include "build/unpack.h"
 #include <stdlib.h>
 
@@ -359,10 +360,15 @@ static struct err send_layer(struct copy *c, const struct layer *l, const char *
 
 static struct err send_or_take(struct copy *c, const struct place *at, const struct owner *owner,
                                const struct layer *l, const char *key, char **ret_image) {
-    char same[KEY_TEXT], *like = NULL;
-    layer_key(c, at, owner, same);
-    if (!c->fresh)
-        TRY(daemon_cache_get(c->client, same, c->arena, &like));
+    char *like = NULL;
+    layer_key(c, at, owner, c->same);
+    if (c->made && strcmp(c->made->same, c->same) == 0)
+        like = (char *)c->made->image;
+    else if (!c->fresh)
+        TRY(daemon_cache_get(c->client, c->same, c->arena, &like));
+    *ret_image = NULL;
+    if (like && c->others)
+        return OK;
     if (like) {
         struct err e = daemon_stack(c->client, c->parent, key, like, NULL, 0, c->arena, ret_image);
         if (err_kind(e) != ERR_NOT_FOUND)
@@ -371,7 +377,22 @@ static struct err send_or_take(struct copy *c, const struct place *at, const str
     }
     TRY(send_layer(c, l, key, ret_image));
     /* An empty layer leaves the parent as it is: its topmost layer is another one. */
-    return l->entries.n ? daemon_cache_put(c->client, same, *ret_image) : OK;
+    return l->entries.n ? daemon_cache_put(c->client, c->same, *ret_image) : OK;
+}
+
+static bool is_within(const char *path, const char *dir) {
+    size_t n = strlen(dir);
+    return strncmp(path, dir, n) == 0 && (path[n] == '/' || !path[n]);
+}
+
+/* Ahead of its turn: may a copy before it make directories that it needs? */
+static struct err apart(const struct copy *c, const struct place *at) {
+    const struct build_stat *known = at->parents.items;
+    for (size_t i = 0; c->others && i < at->parents.n; i++)
+        for (size_t k = 0; k < c->others->n; k++)
+            if (!*known[i].type && is_within(c->others->items[k], known[i].path))
+                return err_new(ERR_CANCELLED, "%s is not there yet", known[i].path);
+    return OK;
 }
 
 struct err copy_run(struct copy *c, const char *key, char **ret_image) {
@@ -390,6 +411,7 @@ struct err copy_run(struct copy *c, const char *key, char **ret_image) {
     if (c->add)
         TRY(unpack_archives(c));
     TRY(place_find(c, &at));
+    TRY(apart(c, &at));
     TRY(copy_entries(c, &at, c->chown ? &owner : NULL, &mode, &layer));
     if (!c->link)
         TRY(check(c, &at, &layer));

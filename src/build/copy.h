@@ -12,6 +12,7 @@
 #include "build/packed.h"
 #include "build/stack.h"
 
+struct made;
 struct fds VEC_BODY(int);
 struct packed_trees VEC_BODY(struct packed *);
 struct copy {
@@ -24,6 +25,9 @@ struct copy {
     int64_t latest;            /* no time is later, wall ns; INT64_MAX: any */
     bool link;                 /* nothing of the image is looked at: links, owners, kinds */
     bool fresh;                /* no layer that was made before is taken */
+    const struct made *made;   /* but this one: build/ahead.h; NULL: none */
+    const struct strs *others; /* it is made ahead of its turn, after copies to these; else NULL */
+    char same[KEY_TEXT];       /* by copy_run: the key of its layer */
     char content[KEY_TEXT];    /* of the items and flags, whatever the parent; by copy_key */
     struct source_items items;
     bool stack; /* the layer may be stacked on `known`, or kept to be stacked on */
@@ -41,7 +45,7 @@ void copy_done(struct copy *c);
 /* ret: begun by this; its parts and its text. */
 struct err copy_key(struct copy *c, struct key *ret);
 /* Makes the layer and sends it. A layer of the same content for the same place that was made on
- * another parent is taken instead. */
+ * another parent is taken instead; ahead of its turn, *ret_image is NULL then. */
 struct err copy_run(struct copy *c, const char *key, char **ret_image);
 /* A layer that makes this directory (WORKDIR). *ret_image is the parent when it is there. */
 struct err copy_make_dir(struct client *client, struct arena *a, const char *parent,

@@ -13,8 +13,7 @@ static int path_order(const void *a, const void *b) {
 }
 
 /* Their digests are known by now: source_hash has just asked for them. */
-static struct err collect_files(struct build *b, const struct source_items *items,
-                                struct memory_files *ret) {
+static struct err collect_files(const struct source_items *items, struct memory_files *ret) {
     for (size_t i = 0; i < items->n; i++) {
         const struct source_item *item = &items->items[i];
         for (size_t n = 0; n < item->files.n; n++) {
@@ -23,7 +22,7 @@ static struct err collect_files(struct build *b, const struct source_items *item
             const char *name = item->root ? f->real : item->name;
             if (!*name)
                 continue; /* the context itself */
-            TRY(AWAIT(b, source_marks(item, f, &marks)));
+            TRY(source_marks(item, f, &marks));
             struct memory_file out = {name, marks.attributes, marks.content};
             vec_push(ret, out);
         }
@@ -68,7 +67,7 @@ struct err explain_step(struct build *b, const struct stage *s, const struct ins
         return OK;
     }
     if (items)
-        TRY(collect_files(b, items, &files));
+        TRY(AWAIT(b, collect_files(items, &files)));
     is.files = files;
     was = memory_find(m, &is); /* other lanes had the turn */
     if (!hit) {

@@ -65,6 +65,7 @@ static void *lane_main(void *arg) {
     struct err e = client_open_like(b->first_client, &b->client);
     if (!err_failed(e))
         e = stage_run(b, l->stage);
+    ahead_end(b);
     if (err_failed(e)) {
         report_failed(&l->report);
         event_add(b->lanes->cancel);

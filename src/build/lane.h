@@ -11,6 +11,7 @@
 #pragma once
 #include <pthread.h>
 
+#include "build/ahead.h"
 #include "build/cache.h"
 #include "build/execute.h"
 
@@ -25,6 +26,7 @@ struct lane {
     bool missed; /* a step was not in the cache */
     pthread_t thread;
     struct cache_records records;
+    struct aheads aheads; /* begun by its stage */
     struct err error;
 };
 struct lanes {

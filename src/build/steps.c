@@ -1,5 +1,6 @@
 /* build/steps.c - COPY, ADD and WORKDIR. */
 #include "base/path.h"
+#include "build/ahead.h"
 #include "build/explain.h"
 #include "build/fetch.h"
 #include "build/lane.h"
@@ -258,6 +259,7 @@ static struct err copy_items(struct step *t, bool explained, char **ret_image, b
         TRY(explain_step(t->build, t->stage, t->instr, &k, &t->copy.items, *ret_hit));
     if (*ret_image)
         return OK;
+    ahead_begin(t->build, t->stage, t->instr);
     TRY(run_copy(t, k.text, ret_image));
     cache_note(t->build, k.text, *ret_image);
     return OK;
@@ -300,13 +302,11 @@ static void step_free(struct step *t) {
     ignore_done(&t->exclude);
 }
 
-struct err step_copy(struct build *b, struct stage *stage, const struct instr *in) {
-    struct state *s = &stage->state;
-    OWN(step_free) struct step t = {.build = b, .stage = stage, .instr = in};
-    char *image = NULL;
+static struct step step_begin(struct build *b, struct stage *stage, const struct instr *in) {
+    struct step t = {.build = b, .stage = stage, .instr = in};
     t.copy = (struct copy){.client = b->client,
                            .arena = b->arena,
-                           .parent = s->layers,
+                           .parent = stage->state.layers,
                            .add = in->kind == I_ADD,
                            .latest = b->request->latest,
                            /* As the peer: a mode makes an ordinary copy of it. */
@@ -314,6 +314,45 @@ struct err step_copy(struct build *b, struct stage *stage, const struct instr *i
                            .fresh = step_fresh(b),
                            .temp_fd = b->context->temp_fd,
                            .temp_serial = &b->context->serial};
+    return t;
+}
+
+const char *step_copy_dest(struct build *b, struct stage *stage, const struct instr *in) {
+    const struct copy_spec *spec = &in->copy;
+    OWN(step_free) struct step t = step_begin(b, stage, in);
+    if (spec->from || spec->docs_n)
+        return NULL;
+    struct err e = expand_all(&t);
+    bool good = !err_failed(e);
+    err_ignore(e); /* the step itself says it */
+    for (size_t i = 0; good && i < spec->sources_n; i++)
+        good = !source_is_git(t.sources[i]) && !source_is_url(t.sources[i]);
+    CLEAN_FREE char *clean = good ? path_clean(str_of(t.copy.dest)) : NULL;
+    return arena_strz(b->arena, clean);
+}
+
+struct err step_copy_ahead(struct build *b, struct stage *stage, const struct instr *in,
+                           const char *parent, const struct strs *others, struct made *ret) {
+    OWN(step_free) struct step t = step_begin(b, stage, in);
+    CLEAN_KEY struct key k = {0};
+    char *image = NULL;
+    t.copy.parent = parent;
+    t.copy.others = others;
+    TRY(expand_all(&t));
+    TRY(find_in_context(&t, &b->context->root));
+    TRY(AWAIT(b, copy_key(&t.copy, &k)));
+    TRY(run_copy(&t, k.text, &image));
+    memcpy(ret->same, t.copy.same, KEY_TEXT);
+    ret->image = image;
+    return OK;
+}
+
+struct err step_copy(struct build *b, struct stage *stage, const struct instr *in) {
+    struct state *s = &stage->state;
+    const struct made *made = ahead_wait(b, in);
+    OWN(step_free) struct step t = step_begin(b, stage, in);
+    char *image = NULL;
+    t.copy.made = made;
     TRY(expand_all(&t));
     struct err e = perform(&t, &image);
     TRY(dockerfile_locate(s->file, in->node, err_wrap(e, "%s failed", instruction_name(in->kind))));
