@@ -124,6 +124,7 @@ struct err container_exec_create(struct container *c, const struct api_exec_crea
         return err_new(ERR_INVALID,
                        "the working directory '%s' is invalid, it needs to be an absolute path",
                        doc->working_dir);
+    TRY(monitor_check_detach_keys(doc->detach_keys));
     TRY(make_room(c));
     random_id(id);
     struct container_exec *x = exec_new(c, id);

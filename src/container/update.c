@@ -62,16 +62,37 @@ static void merge_blkio(struct api_resources *to, const struct api_resources *r)
     take_objs(&to->blkio_device_write_iops, &r->blkio_device_write_iops);
 }
 
+/* What is settled when a container is created, or means nothing on Linux. */
+static struct err refuse_fixed(const struct api_resources *r) {
+    const struct {
+        bool given;
+        const char *name;
+    } list[] = {
+        {r->devices.n > 0, "Devices"},
+        {r->device_cgroup_rules.n > 0, "DeviceCgroupRules"},
+        {r->device_requests.n > 0, "DeviceRequests"},
+        {r->ulimits.n > 0, "Ulimits"},
+        {r->cgroup_parent && *r->cgroup_parent, "CgroupParent"},
+        {r->oom_kill_disable != NULL, "OomKillDisable"},
+        {r->kernel_memory != 0, "KernelMemory"},
+        {r->kernel_memory_tcp != 0, "KernelMemoryTCP"},
+        {r->cpu_count != 0, "CpuCount"},
+        {r->cpu_percent != 0, "CpuPercent"},
+        {r->io_maximum_iops != 0, "IOMaximumIOps"},
+        {r->io_maximum_bandwidth != 0, "IOMaximumBandwidth"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(list); i++)
+        if (list[i].given)
+            return err_new(ERR_UNSUPPORTED, "%s cannot be changed by update", list[i].name);
+    return OK;
+}
+
 static struct err merge(struct update_job *j) {
     struct container *c = j->c;
     const struct api_resources *r = &j->doc->resources;
     j->host = *c->host;
     struct api_resources *to = &j->host.resources;
-    if (r->devices.n || r->device_cgroup_rules.n || r->device_requests.n || r->ulimits.n ||
-        (r->cgroup_parent && *r->cgroup_parent) || r->oom_kill_disable || r->kernel_memory)
-        return err_new(ERR_UNSUPPORTED,
-                       "devices, ulimits, cgroup parent, OomKillDisable and KernelMemory cannot be "
-                       "changed by update");
+    TRY(refuse_fixed(r));
     TRY(check_cpu_conflicts(c, r));
     merge_blkio(to, r);
     take_i64(&to->cpu_shares, r->cpu_shares);

@@ -367,6 +367,9 @@ struct err monitor_follow_log(int run_dir_fd, int *ret_fd);
  * written or the client leaves. */
 void monitor_settle_log(int run_dir_fd, int client);
 
+/* NULL and "" are the default. ERR_INVALID names them. */
+struct err monitor_check_detach_keys(const char *keys);
+
 /* user (as monitor_start.user) by the databases below root. For copying into a container. */
 struct err monitor_user_ids(int root, const char *user, uint32_t *ret_uid, uint32_t *ret_gid);
 

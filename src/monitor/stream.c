@@ -479,3 +479,9 @@ struct err detach_keys_parse(const char *text, unsigned char out[DETACH_KEYS_MAX
     *ret_n = n;
     return OK;
 }
+
+struct err monitor_check_detach_keys(const char *keys) {
+    unsigned char out[DETACH_KEYS_MAX];
+    size_t n;
+    return detach_keys_parse(keys, out, &n);
+}
