@@ -164,7 +164,7 @@ call('POST', '/containers/create?name=other', {'Image': 'busybox', 'Cmd': ['slee
 call('POST', '/containers/other/start')
 ENDPOINT = [
     ('IPAMConfig', {'IPv4Address': '10.93.0.9'}, lambda n: {'IPv4Address': n['IPAddress']}), ('IPAMConfig', {'IPv6Address': 'fd93::9'}, lambda n: {'IPv6Address': n['GlobalIPv6Address']}),
-    ('LinkLocalIPs', {'IPAMConfig': {'LinkLocalIPs': ['169.254.3.4']}}, None), ('Links', ['other:alias'], None),
+    ('IPAMConfig', {'LinkLocalIPs': ['169.254.3.4']}, lambda n: n['IPAMConfig']), ('Links', ['other:alias'], None),
     ('MacAddress', '02:42:ac:11:00:43', None), ('Aliases', ['db'], None),
     ('DriverOpts', {'com.docker.network.endpoint.sysctls': 'net.ipv4.conf.IFNAME.log_martians=1'}, None),
     ('DriverOpts', {'no.such.option': '1'}, None), ('GwPriority', 3, None),
@@ -175,8 +175,7 @@ for running in (True, False):
         path = '/containers/' + made['Id']
         if running:
             call('POST', path + '/start')
-        endpoint = value if name == 'LinkLocalIPs' else {name: value}
-        status, answer = call('POST', '/networks/net/connect', {'Container': made['Id'], 'EndpointConfig': endpoint})
+        status, answer = call('POST', '/networks/net/connect', {'Container': made['Id'], 'EndpointConfig': {name: value}})
         if status != 200:  # by what it is
             name = list(value)[0] if name == 'DriverOpts' else name
         if not running:
