@@ -137,8 +137,9 @@ struct network_spare {
 };
 struct spares *spares_new(struct networks *n);
 struct spares *spares_free(struct spares *s);
-/* Pool. A new namespace: lo up, IPv6 off for all but lo. Written only on success. */
-struct err network_empty(struct netlink *ret_in, int *ret_fd);
+/* Pool. A new namespace: lo up, IPv6 off for all but lo. proc: a procfs to do it by; -1: /proc.
+ * Written only on success. */
+struct err network_empty(int proc, struct netlink *ret_in, int *ret_fd);
 
 /* The daemon's end of corten-dns: names.c. */
 struct names *names_new(struct networks *n, const char *program);

@@ -70,15 +70,19 @@ static struct err prepare(struct endpoint_plan *p) {
 
 /* IPv6 is off in a namespace that has IPv4 only (row 54 of the attacks: router advertisements), for
  * all interfaces to come; lo keeps ::1, as the newer peer has it. */
-static struct err quiet_six(void) {
-    static const char *const paths[] = {"/proc/sys/net/ipv6/conf/default/disable_ipv6",
-                                        "/proc/sys/net/ipv6/conf/default/accept_ra",
-                                        "/proc/sys/net/ipv6/conf/all/accept_ra"};
+static struct err quiet_six(int proc) {
+    static const char *const paths[] = {"default/disable_ipv6", "default/accept_ra",
+                                        "all/accept_ra"};
     static const char *const values[] = {"1", "0", "0"};
+    int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    CLEAN_FD int conf = proc >= 0 ? openat(proc, "sys/net/ipv6/conf", flags)
+                                  : open("/proc/sys/net/ipv6/conf", flags);
+    if (conf < 0 && errno == ENOENT)
+        return OK; /* a kernel without IPv6 */
+    if (conf < 0)
+        return err_errno(errno, "open the switches of IPv6");
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-        int fd = open(paths[i], O_WRONLY | O_CLOEXEC);
-        if (fd < 0 && errno == ENOENT)
-            return OK; /* a kernel without IPv6 */
+        int fd = openat(conf, paths[i], O_WRONLY | O_CLOEXEC);
         if (fd < 0)
             return err_errno(errno, "open %s", paths[i]);
         int r = fd_write_all(fd, values[i], 1);
@@ -89,10 +93,16 @@ static struct err quiet_six(void) {
     return OK;
 }
 
+struct first_steps {
+    struct netlink *in;
+    int proc; /* -1: /proc */
+};
+
 /* Runs inside the namespace; the socket stays there when the thread leaves. */
 static struct err set_up_inside(void *arg) {
-    TRY(quiet_six());
-    return netlink_open(NETLINK_ROUTE, arg);
+    const struct first_steps *x = arg;
+    TRY(quiet_six(x->proc));
+    return netlink_open(NETLINK_ROUTE, x->in);
 }
 
 static void use_spare(struct network_spare *s, struct netlink *ret_inside, int *ret_fd) {
@@ -108,7 +118,7 @@ static struct err enter_given(int given, struct netlink *ret_inside, int *ret_fd
     if (fd < 0)
         return err_errno(errno, "copy the network namespace");
     TRY(ns_enter_net(fd, &back));
-    struct err e = set_up_inside(ret_inside);
+    struct err e = set_up_inside(&(struct first_steps){ret_inside, -1});
     ns_leave_net(back);
     TRY(e);
     *ret_fd = TAKE_FD(fd);
@@ -273,7 +283,7 @@ static struct err bring_up(struct endpoint_plan *p, int netns_fd, struct endpoin
     else if (p->spare)
         use_spare(TAKE(p->spare), &in, &l.netns_fd);
     else
-        TRY(ns_setup_net(set_up_inside, &in, &l.netns_fd));
+        TRY(ns_setup_net(set_up_inside, &(struct first_steps){&in, -1}, &l.netns_fd));
     struct err e = *p->parent.name ? connect_to_parent(p, l.netns_fd, &in)
                                    : connect_pair(p, l.netns_fd, &in);
     if (!err_failed(e))
@@ -346,11 +356,12 @@ struct err endpoint_down(const struct endpoint_plan *p) {
     return rules_unpublish(&what);
 }
 
-struct err network_empty(struct netlink *ret_in, int *ret_fd) {
+struct err network_empty(int proc, struct netlink *ret_in, int *ret_fd) {
     CLEAN_FD
     int fd = -1;
     CLEAN_NETLINK struct netlink in = NETLINK_NONE;
-    TRY(ns_setup_net(set_up_inside, &in, &fd));
+    struct first_steps x = {&in, proc};
+    TRY(ns_setup_net(set_up_inside, &x, &fd));
     TRY(link_lo_up(&in));
     *ret_in = in;
     in = NETLINK_NONE;
@@ -361,7 +372,7 @@ struct err network_empty(struct netlink *ret_in, int *ret_fd) {
 struct err network_none_up(struct network_spare *spare, int *ret_netns_fd) {
     CLEAN_NETLINK struct netlink in = NETLINK_NONE;
     if (!spare)
-        return network_empty(&in, ret_netns_fd);
+        return network_empty(-1, &in, ret_netns_fd);
     use_spare(spare, &in, ret_netns_fd);
     return OK;
 }
