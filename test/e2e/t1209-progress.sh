@@ -2,26 +2,15 @@
 # What the stock docker CLI draws on a terminal while images are loaded, pushed and pulled: line by line what it draws with
 # dockerd, the same ids in the same order, each with statuses in the same order.
 . "$(dirname "$0")/lib.sh"
-command -v dockerd >/dev/null && command -v containerd >/dev/null || skip "dockerd is not installed"
+. "$here/peer.sh"
 command -v docker-registry >/dev/null && command -v python3 >/dev/null || skip "docker-registry or python3 is not installed"
 start_daemon
 printf 'version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:5000"}\n' \
     "$TEST_TMP/registry" >"$TEST_TMP/registry.yml"
 in_net docker-registry serve "$TEST_TMP/registry.yml" >"$TEST_TMP/registry.log" 2>&1 &
 at_end "kill $! 2>/dev/null"
-engine=$TEST_TMP/dockerd
-mkdir "$engine"
-(cd / && exec setsid nsenter --net="/proc/$net_pid/ns/net" dockerd --data-root "$engine/data" --exec-root "$engine/run" \
-    --iptables=false --bridge=none -H "unix://$engine/sock" -p "$engine/pid" >"$engine/log" 2>&1 </dev/null) &
-dockerd=$!
-end_dockerd() {
-    local i
-    kill "$dockerd" 2>/dev/null
-    for i in $(seq 200); do kill -0 "$dockerd" 2>/dev/null || break; sleep 0.1; done
-    grep "$engine" /proc/mounts | awk '{print $2}' | sort -r | while read -r m; do umount -l "$m"; done
-}
-at_end end_dockerd
-peer() { "$docker" -H "unix://$engine/sock" "$@"; }
+peer_net=$net_pid
+run_dockerd --iptables=false --bridge=none || skip "$peer_why"
 make_busybox_image
 r=127.0.0.1:5000
 for i in 1 2 3 4 5 6; do
@@ -31,11 +20,6 @@ done
 { echo FROM busybox; for i in 1 2 3 4 5 6; do echo COPY "$i" /; done; } >layers/Dockerfile
 ct build -q -t $r/app:1 layers >/dev/null && dk save -o app.tar $r/app:1 || fail "build"
 dk rmi -f $r/app:1 busybox >/dev/null && ct builder prune -af >/dev/null || fail "rmi"
-for i in $(seq 300); do
-    peer version >/dev/null 2>&1 && break
-    kill -0 "$dockerd" 2>/dev/null || skip "dockerd does not run here: $(tail -1 "$engine/log")"
-    sleep 0.1
-done
 
 # A status that is over before it can be drawn is left out by either; the manifests that they push are not the same.
 plain() {
@@ -44,7 +28,7 @@ plain() {
 }
 same() { # WORDS… the same terminal from both
     local status
-    python3 "$here/terminal.py" "$docker" -H "unix://$engine/sock" "$@" >peer.all
+    python3 "$here/terminal.py" "$docker" -H "$peer" "$@" >peer.all
     status=$?
     expect_status $status python3 "$here/terminal.py" "$docker" -H "unix://$SOCKET" "$@"
     printf '%s\n' "$output" >ours.all

@@ -3,31 +3,12 @@
 # what they wrote; nothing is done without --apply, the old root is only read, twice is once.
 # limit: 240
 . "$(dirname "$0")/lib.sh"
-command -v dockerd > /dev/null && command -v containerd > /dev/null || skip "dockerd is not installed"
+. "$here/peer.sh"
 make_net
-engine=$TEST_TMP/dockerd
-mkdir "$engine"
-run_dockerd() {
-    local i
-    (cd / && exec setsid nsenter --net="/proc/$net_pid/ns/net" dockerd --data-root "$engine/data" --exec-root "$engine/run" \
-        -H "unix://$engine/sock" -p "$engine/pid" > "$engine/log" 2>&1 < /dev/null) &
-    dockerd=$!
-    for i in $(seq 300); do
-        DOCKER_HOST=unix://$engine/sock "$docker" version > /dev/null 2>&1 && return
-        kill -0 "$dockerd" 2> /dev/null || break
-        sleep 0.1
-    done
-    skip "dockerd does not run here: $(tail -1 "$engine/log")"
-}
-end_dockerd() {
-    local i
-    kill "$dockerd" 2> /dev/null
-    for i in $(seq 200); do kill -0 "$dockerd" 2> /dev/null || break; sleep 0.1; done
-    grep "$engine" /proc/mounts | awk '{print $2}' | sort -r | while read -r m; do umount -l "$m"; done
-}
-at_end end_dockerd
-run_dockerd
-old() { DOCKER_HOST=unix://$engine/sock "$docker" "$@"; }
+peer_net=$net_pid
+engine=$peer_dir
+run_dockerd || skip "$peer_why"
+old() { peer "$@"; }
 
 step "what dockerd has"
 mkdir -p "$engine/ctx/bin"
@@ -53,7 +34,7 @@ id=$(old inspect -f '{{.Id}}' app:1)
 subnet=$(old network inspect -f '{{(index .IPAM.Config 0).Subnet}}' net2)
 start_daemon
 expect_fails "a dockerd runs on" ct system import-docker --data-root "$engine/data"
-end_dockerd
+stop_dockerd
 before=$(cd "$engine/data" && find . -type f -newermt '1970-01-01' -printf '%p %s %T@\n' | sort | sha256sum)
 
 step "without --apply it is only said"

@@ -2,31 +2,13 @@
 # corten against dockerd: the same command lines with the stock docker CLI and with corten, both to another engine.
 # limit: 240
 . "$(dirname "$0")/lib.sh"
+. "$here/peer.sh"
 . "$here/transcript.sh"
-command -v dockerd >/dev/null && command -v containerd >/dev/null || skip "dockerd is not installed"
 case $("$docker" --version) in
 *' version 1'?.* | *' version 2'[0-4].*) skip "the stock docker CLI here is older than what corten is compared with" ;;
 esac
-make_net
-engine=$TEST_TMP/dockerd
-mkdir "$engine"
-(cd / && exec setsid nsenter --net="/proc/$net_pid/ns/net" dockerd --data-root "$engine/data" --exec-root "$engine/run" \
-    -H "unix://$engine/sock" -p "$engine/pid" >"$engine/log" 2>&1 </dev/null) &
-dockerd=$!
-end_dockerd() {
-    local i
-    kill "$dockerd" 2>/dev/null
-    for i in $(seq 200); do kill -0 "$dockerd" 2>/dev/null || break; sleep 0.1; done
-    grep "$engine" /proc/mounts | awk '{print $2}' | sort -r | while read -r m; do umount -l "$m"; done
-}
-at_end end_dockerd
-export DOCKER_HOST=unix://$engine/sock CORTEN_HOST=unix://$engine/sock
-for i in $(seq 300); do
-    "$docker" version >/dev/null 2>&1 && break
-    kill -0 "$dockerd" 2>/dev/null || skip "dockerd does not run here: $(tail -1 "$engine/log")"
-    sleep 0.1
-done
-"$docker" version >/dev/null 2>&1 || skip "dockerd does not answer here: $(tail -1 "$engine/log")"
+run_dockerd || skip "$peer_why"
+export DOCKER_HOST=$peer CORTEN_HOST=$peer
 make_busybox_image
 cd "$TEST_TMP" || exit 1
 dk run -d --name web --label a=b -v vol:/data busybox sh -c 'echo out; echo err >&2; sleep 1000' >/dev/null || skip "dockerd starts no container here"
