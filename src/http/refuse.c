@@ -41,14 +41,15 @@ static bool failed(ssize_t n) {
     return n < 0 && errno != EAGAIN && errno != EINTR;
 }
 
+/* To its end, which may be now: who drains has nothing to say. */
 static bool say(struct refusal *r) {
-    if (r->sent == r->out.len)
-        return true;
-    ssize_t n = send(r->fd, r->out.data + r->sent, r->out.len - r->sent,
-                     MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (failed(n))
-        return false;
-    r->sent += n > 0 ? (size_t)n : 0;
+    if (r->sent < r->out.len) {
+        ssize_t n = send(r->fd, r->out.data + r->sent, r->out.len - r->sent,
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (failed(n))
+            return false;
+        r->sent += n > 0 ? (size_t)n : 0;
+    }
     if (r->sent < r->out.len)
         return true;
     shutdown(r->fd, SHUT_WR);
