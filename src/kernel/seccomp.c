@@ -1,5 +1,4 @@
 #include "kernel/seccomp.h"
-#include <assert.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <seccomp.h>
@@ -252,8 +251,8 @@ static void place(struct backward *b, size_t at) {
     if (is_return(&f))
         return; /* where something goes to it */
     if (BPF_CLASS(f.code) != BPF_JMP) {
-        uint32_t next = place_of(b, at + 1);
-        assert(next == b->out.n - 1);
+        if (is_return(&b->from[at + 1])) /* falls into it: it lies right behind */
+            vec_push(&b->out, b->from[at + 1]);
     } else if (BPF_OP(f.code) == BPF_JA) {
         uint32_t to = place_of(b, at + 1 + f.k);
         f.k = distance(b, to);

@@ -198,3 +198,97 @@ TEST(returns_are_shared) {
     vec_done(&p);
     seccomp_filter_done(&f);
 }
+
+static bool holds(const struct seccomp_test *t, uint64_t value) {
+    switch (t->op) {
+    case SECCOMP_EQ:
+        return value == t->value;
+    case SECCOMP_NE:
+        return value != t->value;
+    case SECCOMP_MASKED_EQ:
+        return (value & t->mask) == t->value;
+    case SECCOMP_GT:
+        return value > t->value;
+    case SECCOMP_GE:
+        return value >= t->value;
+    case SECCOMP_LT:
+        return value < t->value;
+    case SECCOMP_LE:
+        return value <= t->value;
+    }
+    return false;
+}
+
+/* What the rules mean, in the order in which they were given. */
+static uint32_t meant(const struct seccomp_rules *rules, uint32_t other,
+                      const struct seccomp_data *d) {
+    for (size_t i = 0; i < rules->n; i++) {
+        const struct seccomp_rule *r = &rules->items[i];
+        bool all = r->nr == (uint32_t)d->nr;
+        for (size_t k = 0; k < r->tests_n; k++)
+            all &= holds(&r->tests[k], d->args[r->tests[k].arg]);
+        if (all)
+            return r->action;
+    }
+    return other;
+}
+
+static uint32_t some_action(void) {
+    static const uint32_t actions[] = {
+        SECCOMP_RET_ALLOW,     SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_LOG, SECCOMP_RET_TRAP, DENY,
+        SECCOMP_RET_ERRNO | 38};
+    return actions[(size_t)rand() % ARRAY_LEN(actions)];
+}
+
+static uint64_t some_value(void) {
+    static const uint64_t values[] = {0,         1, 5, UINT64_C(5) << 32, (UINT64_C(5) << 32) + 5,
+                                      UINT64_MAX};
+    return values[(size_t)rand() % ARRAY_LEN(values)];
+}
+
+/* From no rule at all to hundreds, a few numbers or many: the program does what the rules mean. */
+TEST(any_filter_does_what_its_rules_mean) {
+    srand(11);
+    for (int round = 0; round < 400; round++) {
+        struct seccomp_filter f = {.default_action = some_action(), .other_action = DENY};
+        uint32_t span = 1 + (uint32_t)rand() % (round % 2 ? 4 : 600);
+        size_t rules = round < 4 ? (size_t)round / 2 : (size_t)rand() % (round % 10 ? 30 : 400);
+        struct seccomp_rules given = {0};
+        if (round & 1) /* architectures without a rule, before and behind */
+            seccomp_filter_arch(&f, "SCMP_ARCH_ARM");
+        seccomp_filter_arch(&f, ARCH);
+        if (round & 2)
+            seccomp_filter_arch(&f, "SCMP_ARCH_AARCH64");
+        for (size_t i = 0; i < rules; i++) {
+            struct seccomp_test t[3];
+            size_t n = (size_t)rand() % 4;
+            for (size_t k = 0; k < n; k++) {
+                uint64_t mask = some_value();
+                enum seccomp_op op = (enum seccomp_op)(rand() % (SECCOMP_MASKED_EQ + 1));
+                t[k] = (struct seccomp_test){.arg = (unsigned)rand() % 2, .op = op, .mask = mask};
+                t[k].value = op == SECCOMP_MASKED_EQ ? some_value() & mask : some_value();
+            }
+            add(&f, (uint32_t)rand() % span, some_action(), t, n);
+            const struct seccomp_rules *all = &seccomp_filter_arch(&f, ARCH)->rules;
+            vec_push(&given, all->items[all->n - 1]);
+        }
+        struct seccomp_program p;
+        assert_ok(seccomp_compile(&f, &p));
+        for (int i = 0; i < 200; i++) {
+            struct seccomp_data d = {.nr = (int)((uint32_t)rand() % (span + 2)),
+                                     .arch = AUDIT_ARCH_X86_64,
+                                     .args = {some_value(), some_value()}};
+            size_t steps = 0;
+            assert_int_equal(run(&p, &d, &steps), meant(&given, f.default_action, &d));
+        }
+        struct seccomp_data foreign = {.arch = AUDIT_ARCH_I386};
+        size_t steps = 0;
+        assert_int_equal(run(&p, &foreign, &steps), DENY);
+        struct seccomp_data bare = {.arch = AUDIT_ARCH_ARM};
+        uint32_t r = run(&p, &bare, &steps);
+        assert_int_equal(r, round & 1 ? f.default_action : DENY);
+        vec_done(&p);
+        vec_done(&given);
+        seccomp_filter_done(&f);
+    }
+}
