@@ -107,9 +107,14 @@ void api_container_kill(struct api_call *c) {
     struct container *k = NULL;
     const char *signal = api_query(c, "signal");
     int signo = 9;
-    if (signal && *signal && !signal_parse(signal, &signo))
+    if (signal && *signal && !signal_parse(signal, &signo)) {
         api_reply_err(c, err_new(ERR_INVALID, "invalid signal: %s", signal));
-    else if (find(c, &k))
+        return;
+    }
+    struct err e = container_find(c->api->containers, c->arg[0], &k);
+    if (err_failed(e))
+        api_reply_err(c, err_wrap(e, "cannot kill container: %s", c->arg[0]));
+    else
         container_kill(k, signo, verb_done, c);
 }
 

@@ -35,6 +35,8 @@
 /* "true": every exec dies when its client's connection does (KillWithClient of the exec's create
  * call, for clients that do not know that). */
 #define CONTAINER_LABEL_EXEC_KILL "corten.exec.kill-with-client"
+/* "true", "false" or "auto": whether it gets an init, where the call does not say it. */
+#define CONTAINER_LABEL_INIT "corten.init"
 /* Of the create call; what an image says there is left out. */
 #define CONTAINER_LABEL_CAUSE "corten.cause"
 #define CONTAINER_LABEL_BY "corten.deployed-by"

@@ -187,13 +187,15 @@ static struct err compose(struct create_job *j, const struct api_container_creat
     if (j->cs->config.defaults)
         container_defaults_apply(j->cs->config.defaults, &j->arena, &host);
     doc.host = &host;
-    if (doc.host->init && *doc.host->init && j->cs->init_fd < 0)
-        return err_new(ERR_UNSUPPORTED, "HostConfig.Init: corten-init is not installed beside %s",
-                       j->cs->config.monitor_program);
     TRY(container_validate(&doc, &j->arena, &j->warnings));
     TRY(container_size_check(j->cs, doc.host));
     container_merge_config(&doc.config, &image_config(image)->config, &j->arena);
     container_start_method(&doc.config, &given->config, &j->arena);
+    if (!given->host || !given->host->init)
+        TRY(container_init_choose(&doc.config, j->cs->init_fd >= 0, &j->arena, &host));
+    if (host.init && *host.init && j->cs->init_fd < 0)
+        return err_new(ERR_UNSUPPORTED, "HostConfig.Init: corten-init is not installed beside %s",
+                       j->cs->config.monitor_program);
     TRY(container_health_check(&doc, &j->arena));
     if (doc.config.entrypoint.n + doc.config.cmd.n == 0)
         return err_new(ERR_INVALID, "no command specified");

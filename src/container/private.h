@@ -354,6 +354,11 @@ struct err container_method_settings(const struct container *c, struct arena *a,
 /* The method `start` is the entry point where none is set. */
 void container_start_method(struct api_config *c, const struct api_config *given, struct arena *a);
 
+/* init_choice.c: sets h->init as the label corten.init says, when there is one. ERR_INVALID names
+ * it. available: there is an init; without one, "auto" is "false". */
+struct err container_init_choose(const struct api_config *config, bool available, struct arena *a,
+                                 struct api_host_config *h);
+
 /* inside.c: `container --update` in this exec. */
 void container_update_inside(struct container *c, const char *exec_id);
 /* transaction.c: one that an earlier daemon's end has cut is taken back. */

@@ -54,6 +54,17 @@ expect_eq "$(dk run --rm --ipc container:donor busybox sh -c 'cat /dev/shm/f; re
 $(dk exec donor readlink /proc/self/ns/ipc)"
 expect_fails "non-shareable IPC" dk run --rm --ipc container:plain busybox true
 expect_eq "$(dk run --rm --init busybox cat /proc/1/comm)" "corten-init"
+expect_eq "$(dk run --rm --label corten.init=auto busybox cat /proc/1/comm)" "corten-init"
+expect_eq "$(dk run --rm --label corten.init=auto --init=false busybox cat /proc/1/comm)" "cat"
+expect_eq "$(dk run --rm --label corten.init=auto --pid host busybox sh -c 'cat /proc/$$/comm; grep PPid /proc/$$/status' | head -1)" "sh"
+dk create --name choice --label corten.init=auto --entrypoint /sbin/tini busybox -- sh > /dev/null
+expect_eq "$(dk inspect -f '{{.HostConfig.Init}}' choice)" "false"
+dk commit -c 'LABEL corten.init=true' -c 'ENTRYPOINT []' choice asks > /dev/null
+dk rm choice > /dev/null
+expect_eq "$(dk run --rm asks cat /proc/1/comm)" "corten-init"
+expect_eq "$(dk run --rm --label corten.init=false asks cat /proc/1/comm)" "cat"
+expect_fails "label corten.init: 'maybe' is none of true, false and auto" dk run --rm --label corten.init=maybe busybox true
+dk rmi asks > /dev/null
 expect_status 7 dk run --rm --init busybox sh -c 'exit 7'
 expect_status 127 dk run --rm --init busybox no-such-program
 dk rm -f donor > /dev/null
