@@ -40,6 +40,43 @@ if [ -z "$(grep -l "$other\|aarch64" /proc/sys/fs/binfmt_misc/* 2>/dev/null)" ];
     expect_fails 'exec format error' ct run --rm $r/team/other:1
 fi
 
+if command -v qemu-aarch64-static >/dev/null && [ -z "$(grep -l aarch64 /proc/sys/fs/binfmt_misc/* 2>/dev/null)" ]; then
+    step "and with an interpreter in binfmt_misc it runs"
+    # A program that writes and exits with 7. Its e_flags are only this test's, and so are the interpreter's: no other is run by it.
+    mkdir "$TEST_TMP/arm"
+    magic=$(python3 - "$TEST_TMP/arm/hello" "$$" <<'END'
+import os, struct, sys
+text = b"hello from arm64\n"
+code = struct.pack("<8I", 0xD2800020, 0x100000E1, 0xD2800002 | len(text) << 5, 0xD2800808, 0xD4000001, 0xD28000E0, 0xD2800BA8, 0xD4000001) + text
+head = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 183, 1, 0x400078, 64, 0, 0xC0000000 | int(sys.argv[2]), 64, 56, 1, 0, 0, 0)
+load = struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, 120 + len(code), 120 + len(code), 4096)
+open(sys.argv[1], "wb").write(head + load + code)
+os.chmod(sys.argv[1], 0o755)
+print("".join("\\x%02x" % c for c in head[:52]))
+END
+    )
+    tar -C "$TEST_TMP/arm" -c . | dk import --platform linux/arm64 -c 'CMD ["/hello"]' - $r/team/arm:1 >/dev/null || fail "import"
+    expect_fails 'exec format error' dk run --rm --platform linux/arm64 $r/team/arm:1
+    mkdir "$TEST_TMP/misc"
+    # The kernel forgets what was registered with the last mount of binfmt_misc, so one is held.
+    unshare --mount --propagation private sh -c 'mount -t binfmt_misc none "$1" && printf %s "$2" >"$1/register" && echo yes >"$3" && exec sleep 1000' \
+        sh "$TEST_TMP/misc" ":corten-test-$$:M:0:$magic::$(command -v qemu-aarch64-static):F" "$TEST_TMP/registered" 2>/dev/null &
+    misc=$!
+    forget() { nsenter --mount="/proc/$misc/ns/mnt" sh -c "echo -1 >$TEST_TMP/misc/corten-test-$$" 2>/dev/null; kill "$misc" 2>/dev/null; }
+    at_end forget
+    settled() { [ -e "$TEST_TMP/registered" ] || ! kill -0 "$misc" 2>/dev/null; }
+    eventually 5 settled
+    if [ -e "$TEST_TMP/registered" ]; then
+        expect_status 7 dk run --rm --platform linux/arm64 $r/team/arm:1
+        expect_eq "$output" 'hello from arm64'
+        expect_status 7 ct run --rm $r/team/arm:1
+        expect_match "$output" 'does not match the detected host platform'
+        expect_match "$output" '^hello from arm64$'
+        forget
+        expect_fails 'exec format error' dk run --rm --platform linux/arm64 $r/team/arm:1
+    fi
+fi
+
 step "an index: each machine gets its own, whatever is under the name here"
 ct tag busybox $r/team/own:1
 ct push -q $r/team/own:1 >/dev/null && ct push -q $r/team/other:1 >/dev/null || fail "push"
