@@ -98,8 +98,9 @@ struct keeper {
     char *id;
     unsigned flags; /* enum start_flag */
     int run_dir_fd;
-    struct runtime_box *box;   /* NULL: it has ended */
-    struct runtime_box *grave; /* then: until its cgroups are gone */
+    struct cgroup_host *cgroups; /* of the host, until the container is made; NULL: not known */
+    struct runtime_box *box;     /* NULL: it has ended */
+    struct runtime_box *grave;   /* then: until its cgroups are gone */
     struct runtime_process init;
     int mounts_fd; /* mount namespace of the container, kept until its end is told; -1: not ours to
                     */

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "kernel/cgroup.h"
 #include "kernel/oom.h"
 #include "monitor/keeper.h"
 #include <errno.h>
@@ -28,8 +29,9 @@ struct prestart {
 struct prestarts VEC_BODY(struct prestart);
 struct held VEC_BODY(int);
 
-/* What arrived before and with START. */
+/* What arrived before and with START, and what was found out meanwhile. */
 struct arrival {
+    struct cgroup_host *cgroups;
     struct prestarts clients;
     struct held trees;
     struct monitor_keep *keeps;
@@ -150,6 +152,17 @@ static struct err receive(struct arrival *a) {
     }
 }
 
+/* One that was made ahead has the time for it. */
+static struct cgroup_host *find_cgroups(void) {
+    struct cgroup_host *h = NEW(struct cgroup_host);
+    struct err e = cgroup_detect(h);
+    if (!err_failed(e))
+        return h;
+    err_free(e); /* the start asks again, and tells */
+    free(h);
+    return NULL;
+}
+
 /* What ps shows, and by what monitor_await knows us. */
 static void take_name(char *word, const char *id) {
     if (strlen(word) == strlen(id))
@@ -172,6 +185,7 @@ static struct err keeper_init(struct keeper *k, struct arrival *a, const struct 
     k->keeps = a->keeps;
     k->keeps_n = a->keeps_n;
     k->ports = TAKE(a->ports);
+    k->cgroups = TAKE(a->cgroups);
     list_init(&k->execs);
     list_init(&k->runs);
     list_init(&k->waiters);
@@ -222,6 +236,7 @@ static struct err start(struct keeper *k, struct arrival *a, char *word) {
     take_name(word, s.id);
     TRY(keeper_init(k, a, &s));
     TRY(start_container(k, &s, a->trees.items, a->trees.n));
+    free(TAKE(k->cgroups));
     while (a->trees.n) /* they are in the container now */
         fd_close(a->trees.items[--a->trees.n]);
     vec_done(&a->trees);
@@ -282,7 +297,7 @@ int monitor_main(int argc, char **argv) {
         report_failure(e);
     (void)!fcntl(DAEMON_FD, F_SETFD,
                  FD_CLOEXEC); /* after runtime_protect, which may execute us again */
-    struct arrival a = {.ports = ports_new()};
+    struct arrival a = {.ports = ports_new(), .cgroups = find_cgroups()};
     e = receive(&a);
     if (err_failed(e)) {
         err_ignore(

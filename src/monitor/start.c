@@ -165,6 +165,7 @@ static struct err create(struct keeper *k, struct protocol_start *s, struct oci_
         .mount_fds = trees->items,
         .mount_fds_n = trees->n,
         .stdio = {p->theirs[0], p->theirs[1], p->theirs[2]},
+        .cgroup_host = k->cgroups,
         .die_with_caller = true, /* nobody else could tell how it ended */
     };
     struct awaited awaited = {k, s};

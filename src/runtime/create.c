@@ -110,7 +110,10 @@ static struct err make_cgroup(const struct runtime_create_options *o, struct run
     char path[CGROUP_PATH_MAX];
     cgroup_path_of(o, path);
     struct cgroup_host host;
-    TRY(cgroup_detect(&host));
+    if (o->cgroup_host)
+        host = *o->cgroup_host;
+    else
+        TRY(cgroup_detect(&host));
     limits_demand(&host, l->resources);
     struct err e = o->cgroup_path ? cgroup_adopt(&host, path, &b->cgroup)
                                   : cgroup_make(&host, path, &b->cgroup);

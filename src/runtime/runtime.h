@@ -23,6 +23,7 @@
 #include "spec/runtime_config.h" /* struct oci_config: OCI runtime-spec 1.2 config.json */
 #include <sys/types.h>
 
+struct cgroup_host; /* kernel/cgroup.h */
 struct runtime_box; /* one container: pidfd, cgroup descriptors, namespaces */
 
 /* A process that the runtime started; the caller is its parent and must reap it by pidfd. */
@@ -82,6 +83,9 @@ struct runtime_create_options {
     /* In place of linux.cgroupsPath: a cgroup that somebody else has made, in some hierarchies at
      * least; it is made in the others and removed with the container. NULL: none. */
     const char *cgroup_path;
+    /* The host's hierarchies, found beforehand (cgroup_detect), borrowed. NULL: they are looked
+     * for. */
+    const struct cgroup_host *cgroup_host;
     /* The old root stays mounted below the new one, for a host whose root is an initramfs, which
      * pivot_root(2) refuses. */
     bool no_pivot;
