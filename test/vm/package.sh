@@ -1,27 +1,10 @@
 # Runs in the guest ($1: the directory with the packages): the Debian packages under a real systemd, the first process of
 # a pid namespace. Install, restart, limits of the service, upgrade, docker's name and socket, purge. Prints what fails,
 # and "all is well" when nothing does.
+limit=900
 if [ "${2:-}" != inside ]; then
-    mkdir -p /run/systemd/system
-    cat >/run/systemd/system/corten-test.service <<UNIT
-[Unit]
-DefaultDependencies=no
-SuccessAction=exit-force
-FailureAction=exit-force
-[Service]
-Type=oneshot
-TimeoutStartSec=900
-StandardOutput=file:/run/told
-StandardError=inherit
-ExecStart=/bin/bash $(readlink -f "$0") $1 inside
-UNIT
-    : >/run/told
-    stdbuf -o0 tail -f /run/told & # what it says when it does not come to the end
-    timeout 960 unshare --pid --fork --mount --mount-proc env -i container=corten SYSTEMD_COLORS=0 PATH="$PATH" \
-        /lib/systemd/systemd --system --unit=corten-test.service --log-level=err --show-status=false >/dev/null 2>&1
-    sleep 1
-    grep -q '^all is well$' /run/told
-    exit
+    # shellcheck source=test/vm/under-systemd.sh
+    . "$(dirname "$(readlink -f "$0")")/under-systemd.sh"
 fi
 
 set -u

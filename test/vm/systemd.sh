@@ -1,25 +1,8 @@
 # Runs in the guest ($1: the build directory): a real systemd, as the first process of a pid namespace, and
 # corten-runtime with its cgroup driver under it. Prints what fails; exit 0: nothing.
 if [ "${2:-}" != inside ]; then
-    mkdir -p /run/systemd/system
-    cat >/run/systemd/system/corten-test.service <<UNIT
-[Unit]
-DefaultDependencies=no
-SuccessAction=exit-force
-FailureAction=exit-force
-[Service]
-Type=oneshot
-TimeoutStartSec=200
-StandardOutput=file:/run/told
-StandardError=inherit
-ExecStart=/bin/bash $(readlink -f "$0") $1 inside
-UNIT
-    : >/run/told
-    timeout 250 unshare --pid --fork --mount --mount-proc env -i container=corten SYSTEMD_COLORS=0 PATH="$PATH" \
-        /lib/systemd/systemd --system --unit=corten-test.service --log-level=err --show-status=false
-    cat /run/told
-    grep -q '^all is well$' /run/told
-    exit
+    # shellcheck source=test/vm/under-systemd.sh
+    . "$(dirname "$(readlink -f "$0")")/under-systemd.sh"
 fi
 
 set -u
