@@ -68,7 +68,8 @@ static struct err adapt_six(const struct publishing *how, const struct port_requ
         vec_push(to, routed(r, true));
         return OK;
     }
-    bool translated = how->six && !how->relayed6;
+    /* No rule of the kernel leads away from ::1. */
+    bool translated = how->six && !how->relayed6 && !host_address_loopback(&r->host_ip);
     *ret_keep = translated || !needs_kernel(r);
     if (*ret_keep || r->both)
         return OK;

@@ -63,6 +63,17 @@ dk restart -t 0 ll > /dev/null
 expect_match "$(dk exec ll ip addr show eth0)" '169\.254\.7\.7/16'
 dk rm -f ll later > /dev/null
 
+step "ranges that are not bound, on addresses of IPv6"
+for at in '--network near7 -p [::1]' '-p [::1]' '-p [::]'; do
+    # shellcheck disable=SC2086
+    expect_fails "port 20000 is to be published on an IPv6 address" dk run --rm $at:20000-20300:20000-20300 busybox true
+done
+box --name wide --network near7 -p '[::]:20000-20300:20000-20300' busybox sh -c 'mkdir /w; echo here > /w/index.html; httpd -f -p 20300 -h /w'
+eventually 5 get in_net '[2001:db8:1::1]:20300'
+expect_eq "$(get far '[2001:db8:1::1]:20300')" here
+expect_status 7 get in_net 127.0.0.1:20300
+dk rm -f wide > /dev/null
+
 step "pools and drivers of addresses that are refused"
 expect_fails "second pool of the same family" dk network create --subnet 10.91.8.0/24 --subnet 10.91.9.0/24 two
 expect_fails "IPAM.Driver: 'other' is not supported" dk network create --ipam-driver other two

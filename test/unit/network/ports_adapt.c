@@ -71,6 +71,9 @@ TEST(families_and_the_relay) {
         {&both, "", many, IPPROTO_TCP, "b"},
         {&both, "::", many, IPPROTO_TCP, "6"},
         {&both, "::", 1, IPPROTO_SCTP, "6"},
+        {&both, "::1", 1, IPPROTO_TCP, "6"}, /* never translated */
+        {&both, "::1", many, IPPROTO_TCP, no},
+        {&both, "::1", 1, IPPROTO_SCTP, no},
         {&both_relayed, "::", many, IPPROTO_TCP, no},
         {&both_relayed, "", many, IPPROTO_TCP, "4"},
         {&only6, "", 1, IPPROTO_TCP, "b"},
