@@ -43,8 +43,11 @@ struct err base_pull(struct build *b, const char *name) {
     char *auth;
     TRY(auth_for_image(b->job->registry_config, name, b->arena, &auth));
     TRY(client_open_like(b->client, &puller));
-    struct err e = AWAIT(b, client_image_pull(puller, with_tag(b, name), auth, b->request->platform,
-                                              pull_message, b));
+    const struct platform *p = b->platform ? b->platform : &b->plan->platform;
+    const char *wanted = platform_is_here(p) ? b->request->platform
+                                             : arena_printf(b->arena, "%s/%s", p->os, p->arch);
+    struct err e =
+        AWAIT(b, client_image_pull(puller, with_tag(b, name), auth, wanted, pull_message, b));
     client_close(puller);
     return err_wrap(e, "pull %s", name);
 }

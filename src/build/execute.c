@@ -86,7 +86,7 @@ static struct err triggers(struct build *b, struct stage *stage) {
 
 /* An image of the daemon may be of another platform: pulled so, or made elsewhere. */
 static struct err platform_check(struct build *b, const struct stage *st) {
-    const struct platform here = platform_here();
+    const struct platform here = st->platform;
     const struct oci_image_config *c = &st->state.image;
     if (!c->os || !*c->os || !c->architecture || !*c->architecture ||
         (strcmp(c->os, here.os) == 0 && strcmp(c->architecture, here.arch) == 0) ||
@@ -98,6 +98,20 @@ static struct err platform_check(struct build *b, const struct stage *st) {
                                st->base, c->os, c->architecture, here.os, here.arch);
     return b->checks.error ? err_new(ERR_INVALID, "%s", words)
                            : report_text(b->report, "[Warning] %s\n", words);
+}
+
+/* The image; brought anew where the one that is here is for another machine than the stage. */
+static struct err base_of(struct build *b, const struct stage *st, const char *name,
+                          struct build_base *ret) {
+    struct oci_image_config c = {0};
+    b->platform = &st->platform;
+    TRY(base_find(b, name, ret));
+    TRYF(oci_image_config_parse(ret->config, b->arena, &c), "%s", name);
+    if (platform_is_here(&st->platform) || !c.architecture ||
+        strcmp(c.architecture, st->platform.arch) == 0)
+        return OK;
+    TRY(base_pull(b, name));
+    return AWAIT(b, daemon_base(b->client, name, b->arena, ret));
 }
 
 static struct err stage_begin(struct build *b, struct stage *st) {
@@ -112,8 +126,9 @@ static struct err stage_begin(struct build *b, struct stage *st) {
         return OK;
     }
     if (strcmp(st->base, "scratch") == 0) {
-        struct platform here = platform_here();
-        state_scratch(s, here.os, here.arch);
+        state_scratch(s, st->platform.os, st->platform.arch);
+        if (*st->platform.variant)
+            s->image.variant = arena_strz(b->arena, st->platform.variant);
         TRY(base_layers(b, "scratch", &s->layers));
         s->base_layers = s->layers;
         return OK;
@@ -124,7 +139,7 @@ static struct err stage_begin(struct build *b, struct stage *st) {
     const char *name = st->base;
     if (st->context)
         TRY(named_image(b, st->context, &name));
-    TRY(base_find(b, name, &base));
+    TRY(base_of(b, st, name, &base));
     TRYF(state_base(s, base.config), "%s", name);
     s->base_name = st->context && str_starts(str_of(st->context), STR(CONTEXT_LAYOUT)) ? st->base
                                                                                        : name;

@@ -12,6 +12,7 @@ struct build {
     struct request *request;
     const struct dockerfile *file;
     struct plan *plan;
+    const struct platform *platform; /* of the images that are pulled; NULL: the build's */
     struct client *client;
     struct client *lease; /* open as long as the build runs */
     struct report *report;

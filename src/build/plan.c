@@ -1,10 +1,13 @@
 /* build/plan.c - stages. */
 #include "build/plan.h"
+#include "base/file.h"
 #include "base/vec.h"
 #include "build/expand.h"
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 struct instrs VEC_BODY(struct instr);
 struct stages VEC_BODY(struct stage);
@@ -15,17 +18,44 @@ struct planner {
     struct plan *plan;
 };
 
+/* uname's name, ours, variant, and how qemu's interpreters are called. */
+static const char *const machines[][4] = {{"x86_64", "amd64", "", "x86_64"},
+                                          {"aarch64", "arm64", "", "aarch64"},
+                                          {"armv7l", "arm", "v7", "arm"},
+                                          {"i686", "386", "", "i386"},
+                                          {"ppc64le", "ppc64le", "", "ppc64le"},
+                                          {"s390x", "s390x", "", "s390x"},
+                                          {"riscv64", "riscv64", "", "riscv64"},
+                                          {"mips64", "mips64le", "", "mips64el"},
+                                          {"loongarch64", "loong64", "", "loongarch64"}};
+
 struct platform platform_here(void) {
-    static const char *const names[][3] = {{"x86_64", "amd64", ""},    {"aarch64", "arm64", ""},
-                                           {"armv7l", "arm", "v7"},    {"i686", "386", ""},
-                                           {"ppc64le", "ppc64le", ""}, {"s390x", "s390x", ""},
-                                           {"riscv64", "riscv64", ""}};
     struct utsname u;
     uname(&u);
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(u.machine, names[i][0]) == 0)
-            return (struct platform){"linux", names[i][1], names[i][2]};
+    for (size_t i = 0; i < ARRAY_LEN(machines); i++)
+        if (strcmp(u.machine, machines[i][0]) == 0)
+            return (struct platform){"linux", machines[i][1], machines[i][2]};
     return (struct platform){"linux", "unknown", ""};
+}
+
+bool platform_is_here(const struct platform *p) {
+    struct platform here = platform_here();
+    return strcmp(p->os, here.os) == 0 && strcmp(p->arch, here.arch) == 0;
+}
+
+bool platform_runs(const struct platform *p) {
+    for (size_t i = 0; i < ARRAY_LEN(machines); i++) {
+        char path[64];
+        CLEAN_BUF struct buf text = {0};
+        snprintf(path, sizeof(path), "/proc/sys/fs/binfmt_misc/qemu-%s", machines[i][3]);
+        if (strcmp(p->arch, machines[i][1]) != 0 || access(path, F_OK) != 0)
+            continue;
+        struct err e = file_read(path, 4096, &text);
+        bool enabled = !err_failed(e) && str_starts(buf_str(&text), STR("enabled"));
+        err_ignore(e); /* it went in this moment */
+        return enabled;
+    }
+    return platform_is_here(p);
 }
 
 static const char *global(void *arg, struct str name) {
@@ -50,17 +80,20 @@ static void platform_args(struct planner *p) {
     struct platform here = platform_here();
     const char *full = arena_printf(p->arena, *here.variant ? "%s/%s/%s" : "%s/%s", here.os,
                                     here.arch, here.variant);
+    const struct platform *to = &p->plan->platform;
+    const char *wanted = arena_printf(p->arena, *to->variant ? "%s/%s/%s" : "%s/%s", to->os,
+                                      to->arch, to->variant);
     const char *target = p->request->target;
     const char *const args[][2] = {{"BUILDPLATFORM", full},
                                    {"BUILDOS", here.os},
                                    {"BUILDOSVERSION", ""},
                                    {"BUILDARCH", here.arch},
                                    {"BUILDVARIANT", here.variant},
-                                   {"TARGETPLATFORM", full},
-                                   {"TARGETOS", here.os},
+                                   {"TARGETPLATFORM", wanted},
+                                   {"TARGETOS", to->os},
                                    {"TARGETOSVERSION", ""},
-                                   {"TARGETARCH", here.arch},
-                                   {"TARGETVARIANT", here.variant},
+                                   {"TARGETARCH", to->arch},
+                                   {"TARGETVARIANT", to->variant},
                                    {"TARGETSTAGE", target && *target ? target : "default"}};
     for (size_t i = 0; i < ARRAY_LEN(args); i++) {
         struct build_arg *given = request_arg(p->request, args[i][0]);
@@ -82,19 +115,29 @@ static struct err global_arg(struct planner *p, const struct instr *in) {
     return OK;
 }
 
-/* "linux/amd64" and the like must be this machine's: nothing else can run here. */
-static struct err platform_check(const char *text) {
+/* "linux/amd64" and the like; "linux" alone is this machine's. */
+static struct err platform_read(struct planner *p, const char *text, struct platform *ret) {
     struct platform here = platform_here();
-    struct str os, arch, variant;
+    struct str os, arch, variant = STR("");
     str_cut(str_of(text), '/', &os, &arch);
     str_cut(arch, '/', &arch, &variant);
-    bool same_arch = arch.len == 0 || str_eqz(arch, here.arch) ||
-                     (str_eqz(arch, "x86_64") && strcmp(here.arch, "amd64") == 0) ||
-                     (str_eqz(arch, "aarch64") && strcmp(here.arch, "arm64") == 0);
-    if (str_eqz(os, here.os) && same_arch)
+    if (!str_eqz(os, here.os))
+        return err_new(ERR_UNSUPPORTED, "platform %s is not supported: only linux", text);
+    if (arch.len == 0) {
+        *ret = here;
         return OK;
-    return err_new(ERR_UNSUPPORTED, "platform %s is not supported: this machine is %s/%s", text,
-                   here.os, here.arch);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(machines); i++) {
+        if (!str_eqz(arch, machines[i][0]) && !str_eqz(arch, machines[i][1]))
+            continue;
+        bool v8 = str_eqz(variant, "v8") && strcmp(machines[i][1], "arm64") == 0;
+        *ret = (struct platform){here.os, machines[i][1],
+                                 v8 || !variant.len ? machines[i][2]
+                                                    : arena_str(p->arena, variant)};
+        return OK;
+    }
+    return err_new(ERR_UNSUPPORTED, "platform %s is not supported: unknown architecture '%.*s'",
+                   text, STR_ARG(arch));
 }
 
 static struct stage *stage_named(const struct plan *p, size_t before, const char *name) {
@@ -113,6 +156,7 @@ static struct err stage_base(struct planner *p, struct stage *s) {
                                 unset.n ? unset.items[0] : "");
     s->context = plan_context(p->plan, s->base);
     s->parent = s->context ? NULL : stage_named(p->plan, s->index, s->base);
+    s->platform = s->parent ? s->parent->platform : p->plan->platform;
     if (!s->from.from.platform)
         return OK;
     char *platform;
@@ -120,7 +164,7 @@ static struct err stage_base(struct planner *p, struct stage *s) {
     if (!*platform)
         return dockerfile_error(p->file, s->from.node, 0, "empty platform value from expression %s",
                                 s->from.from.platform);
-    return dockerfile_locate(p->file, s->from.node, platform_check(platform));
+    return dockerfile_locate(p->file, s->from.node, platform_read(p, platform, &s->platform));
 }
 
 static struct err number_stage(const struct plan *p, const struct stage *from, const char *name,
@@ -308,13 +352,14 @@ struct err plan_make(const struct dockerfile *f, struct request *r, struct arena
     plan->stages_n = stages.n;
     plan->stages = arena_array(a, stages.n, sizeof(struct stage));
     memcpy(plan->stages, stages.items, stages.n * sizeof(struct stage));
+    plan->platform = platform_here();
+    if (r->platform && *r->platform)
+        TRY(platform_read(&p, r->platform, &plan->platform));
     platform_args(&p);
     for (size_t i = 0; i < plan->globals_n; i++)
         TRY(global_arg(&p, &plan->globals[i]));
     for (size_t i = 0; i < plan->stages_n; i++)
         TRY(stage_base(&p, &plan->stages[i]));
-    if (r->platform && *r->platform)
-        TRY(platform_check(r->platform));
     TRY(target(&p));
     TRY(number_steps(&p));
     plan->steps_n += plan->globals_n;

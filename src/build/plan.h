@@ -6,13 +6,17 @@
 
 #define STAGES_MAX 1000
 
+struct platform {
+    const char *os, *arch, *variant; /* "linux" "amd64" "" */
+};
 struct stage {
     unsigned index;
     char *name; /* lower case; NULL: none */
     struct instr from;
-    char *base;           /* image name with ARGs expanded; "scratch" */
-    const char *context;  /* FROM of a named context: its value; else NULL */
-    struct stage *parent; /* FROM of another stage; NULL: image or scratch */
+    char *base;               /* image name with ARGs expanded; "scratch" */
+    const char *context;      /* FROM of a named context: its value; else NULL */
+    struct platform platform; /* FROM --platform, else the build's */
+    struct stage *parent;     /* FROM of another stage; NULL: image or scratch */
     struct instr *steps;
     size_t steps_n;
     bool needed;
@@ -28,13 +32,14 @@ struct plan {
     size_t stages_n;
     struct stage *target;
     const struct strmap *contexts; /* request.h */
+    struct platform platform;      /* of the result */
     size_t steps_n; /* instructions that run: global ARGs, FROM and steps of needed stages */
-};
-struct platform {
-    const char *os, *arch, *variant; /* "linux" "amd64" "" */
 };
 /* This machine's. */
 struct platform platform_here(void);
+bool platform_is_here(const struct platform *p);
+/* Can its programs run here: by the processor, or by an interpreter (binfmt_misc)? */
+bool platform_runs(const struct platform *p);
 
 struct err plan_make(const struct dockerfile *f, struct request *r, struct arena *a,
                      struct plan **ret);

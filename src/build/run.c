@@ -260,6 +260,12 @@ struct err step_run(struct build *b, struct stage *stage, const struct instr *in
     char *text = created_by(&r);
     TRY(step_cached(b, key.text, &image));
     TRY(explain_step(b, stage, in, &key, NULL, image));
+    if (!image && !platform_runs(&stage->platform))
+        return dockerfile_locate(s->file, in->node,
+                                 err_new(ERR_UNSUPPORTED,
+                                         "RUN for %s/%s needs such a machine, or an enabled "
+                                         "qemu interpreter in binfmt_misc",
+                                         stage->platform.os, stage->platform.arch));
     if (!image) {
         struct err e = perform(&r, key.text, &image);
         if (err_failed(e) && r.container)

@@ -361,7 +361,6 @@ struct err step_copy(struct build *b, struct stage *stage, const struct instr *i
 
 struct err stage_directory(struct build *b, struct stage *stage) {
     struct state *s = &stage->state;
-    struct platform here = platform_here();
     const struct source_root *root;
     CLEAN_KEY struct key k = {0};
     CLEAN_COPY struct copy c = {.client = b->client,
@@ -370,7 +369,7 @@ struct err stage_directory(struct build *b, struct stage *stage) {
                                 .latest = b->request->latest,
                                 .fresh = step_fresh(b)};
     char *image = NULL;
-    state_scratch(s, here.os, here.arch);
+    state_scratch(s, stage->platform.os, stage->platform.arch);
     TRY(base_layers(b, "scratch", &s->layers));
     s->base_layers = s->layers;
     c.parent = s->layers;
