@@ -50,6 +50,13 @@ static void job_free(struct files_job *j) {
     free(j);
 }
 
+/* One that has begun answers by itself; of a put, only what went well. */
+static void files_begun(void *arg, struct err e) {
+    struct files_job *j = arg;
+    if (err_failed(e) && j->what != FILES_PUT)
+        http_taken_refuse(j->cs->config.loop, &j->taken, e);
+}
+
 static void files_done(void *arg, struct str result UNUSED, struct err e) {
     struct files_job *j = arg;
     struct container *c = map_getz(&j->cs->by_id, j->id);
@@ -164,6 +171,7 @@ static struct err run_worker(struct files_job *j, struct container *c) {
         .args = buf_str(&text),
         .fds = fds.items,
         .fds_n = fds.n,
+        .begun = files_begun,
         .done = files_done,
         .arg = j,
     };

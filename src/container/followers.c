@@ -59,6 +59,17 @@ static void on_notice(void *arg, struct worker *w UNUSED, struct msg *m) {
 
 static void start(struct followers *f);
 
+/* There is no worker for those who wait: they are told why. */
+static void on_begun(void *arg, struct err e) {
+    struct followers *f = arg;
+    for (struct list *n; err_failed(e) && (n = list_pop(&f->waiting));) {
+        struct waiting *w = CONTAINER_OF(n, struct waiting, link);
+        struct http_taken client = {.fd = TAKE_FD(w->fds[0])};
+        http_taken_refuse(f->all->config.loop, &client, e);
+        waiting_free(w);
+    }
+}
+
 /* Its clients see their streams break off; who came meanwhile gets the next one. */
 static void on_done(void *arg, struct str result UNUSED, struct err e) {
     struct followers *f = arg;
@@ -81,6 +92,7 @@ static void start(struct followers *f) {
         .job = "logs-serve",
         .args = STR("{}"),
         .notice = on_notice,
+        .begun = on_begun,
         .done = on_done,
         .arg = f,
     };
@@ -96,13 +108,11 @@ static struct followers *followers_of(struct containers *cs) {
     return cs->followers;
 }
 
-void container_follow_logs(struct containers *cs, const char *id, struct str args, const int *fds,
-                           size_t fds_n) {
+struct err container_follow_logs(struct containers *cs, const char *id, struct str args,
+                                 const int *fds, size_t fds_n) {
     struct followers *f = followers_of(cs);
-    if (f->n >= FOLLOWERS_MAX) {
-        log_warn("more than %d followers of logs: one is sent away", FOLLOWERS_MAX);
-        return;
-    }
+    if (f->n >= FOLLOWERS_MAX)
+        return err_new(ERR_UNAVAILABLE, "more than %d followers of logs", FOLLOWERS_MAX);
     struct waiting *w = NEW(struct waiting);
     CLEAN_BUF struct buf text = {0};
     buf_addf(&text, "%s\n", id);
@@ -111,9 +121,9 @@ void container_follow_logs(struct containers *cs, const char *id, struct str arg
     for (; w->fds_n < fds_n && w->fds_n < ARRAY_LEN(w->fds); w->fds_n++)
         w->fds[w->fds_n] = fcntl(fds[w->fds_n], F_DUPFD_CLOEXEC, 3);
     if (w->fds_n == 0 || w->fds[w->fds_n - 1] < 0) {
-        log_warn("follow the log of %s: %s", id, strerror(errno));
+        struct err e = err_errno(errno, "follow the log of %s", id);
         waiting_free(w);
-        return;
+        return e;
     }
     f->n++;
     f->idle = timer_free(f->idle);
@@ -121,6 +131,7 @@ void container_follow_logs(struct containers *cs, const char *id, struct str arg
     if (!f->worker)
         start(f);
     hand_over(f);
+    return OK;
 }
 
 void container_followers_close(struct containers *cs) {

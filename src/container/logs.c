@@ -68,7 +68,21 @@ const char *container_log_name(const struct container *c, struct arena *a) {
     return arena_printf(a, "%s-json.log", c->id);
 }
 
-static void logs_done(void *arg UNUSED, struct str result UNUSED, struct err e) {
+struct logs_call {
+    struct loop *loop;
+    struct http_taken taken; /* until the worker has it */
+};
+
+static void logs_begun(void *arg, struct err e) {
+    struct logs_call *call = arg;
+    if (err_failed(e))
+        http_taken_refuse(call->loop, &call->taken, e);
+    else
+        http_taken_done(&call->taken);
+}
+
+static void logs_done(void *arg, struct str result UNUSED, struct err e) {
+    free(arg);
     if (err_kind(e) == ERR_CANCELLED)
         err_ignore(e); /* the client left */
     else
@@ -106,30 +120,55 @@ static void write_args(const struct container *c, const struct container_logs *o
     *out = jo;
 }
 
+static void read_once(struct container *c, struct http_taken *taken, struct str args,
+                      const int *fds, size_t fds_n) {
+    struct logs_call *call = NEW(struct logs_call);
+    *call = (struct logs_call){c->all->config.loop, *taken};
+    *taken = (struct http_taken){.fd = -1};
+    struct worker_start s = {
+        .program = c->all->config.worker_program,
+        .job = "logs-read",
+        .args = args,
+        .fds = fds,
+        .fds_n = fds_n,
+        .begun = logs_begun,
+        .done = logs_done,
+        .arg = call,
+    };
+    worker_start(c->all->config.loop, &s);
+}
+
+/* run: -1 when its run directory is gone, with the monitor. */
+static struct err open_directories(const struct container *c, int *ret_log, int *ret_run) {
+    CLEAN_FD int log_fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (log_fd < 0)
+        return err_errno(errno, "open '%s'", c->directory);
+    *ret_run = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*ret_run < 0 && errno != ENOENT)
+        return err_errno(errno, "open the run directory");
+    *ret_log = TAKE_FD(log_fd);
+    return OK;
+}
+
 void container_logs(struct container *c, const struct container_logs *o, struct http_taken *taken) {
     CLEAN_ARENA struct arena a = {0};
     CLEAN_BUF struct buf args = {0};
-    CLEAN_FD int log_fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEAN_FD int run_fd = openat(c->all->run_fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEAN_FD int log_fd = -1, run_fd = -1;
+    CLEAN_ERR struct err e = open_directories(c, &log_fd, &run_fd);
     struct json_out jo = {.out = &args};
     write_args(c, o, &a, &jo);
     jo_kstr(&jo, "content_type", o->content_type);
     jo_obj_end(&jo);
-    int fds[3] = {taken->fd, log_fd, run_fd};
-    if (log_fd >= 0 && o->follow && container_is_alive(c)) {
-        container_follow_logs(c->all, c->id, buf_str(&args), fds, run_fd >= 0 ? 3 : 2);
-    } else if (log_fd >= 0) {
-        struct worker_start s = {
-            .program = c->all->config.worker_program,
-            .job = "logs-read",
-            .args = buf_str(&args),
-            .fds = fds,
-            .fds_n = run_fd >= 0 ? 3 : 2,
-            .done = logs_done,
-        };
-        worker_start(c->all->config.loop, &s);
-    }
-    http_taken_done(taken);
+    const int fds[3] = {taken->fd, log_fd, run_fd};
+    size_t fds_n = run_fd >= 0 ? 3 : 2;
+    if (!err_failed(e) && o->follow && container_is_alive(c))
+        e = container_follow_logs(c->all, c->id, buf_str(&args), fds, fds_n);
+    else if (!err_failed(e))
+        read_once(c, taken, buf_str(&args), fds, fds_n);
+    if (err_failed(e))
+        http_taken_refuse(c->all->config.loop, taken, e);
+    else
+        http_taken_done(taken);
 }
 
 struct attach_call {

@@ -296,8 +296,8 @@ void container_endpoints_release(struct container *c);
 struct err container_endpoints_adopt(struct container *c, int run_dir);
 /* followers.c: hands a follower of logs to the worker that serves them all. fds as "logs-read",
  * borrowed. */
-void container_follow_logs(struct containers *cs, const char *id, struct str args, const int *fds,
-                           size_t fds_n);
+struct err container_follow_logs(struct containers *cs, const char *id, struct str args,
+                                 const int *fds, size_t fds_n);
 void container_followers_close(struct containers *cs);
 
 /* logs.c: the log as a hijacked stream. taken stays the caller's; gate: closed by the worker at its

@@ -29,6 +29,8 @@ struct worker {
     struct msg_conn *conn;
     int wait_status;
     bool cancelled, said_done, exited, closed;
+    void (*begun)(void *arg, struct err e);
+    int errnum; /* of a descriptor that could not be kept */
 };
 
 static void turns(struct loop *l);
@@ -117,6 +119,8 @@ static struct err start_work(void *arg) {
     CLEAN_FD
     int theirs = -1;
     int pair[2];
+    if (w->errnum)
+        return err_errno(w->errnum, "start worker");
     TRY(msg_pair(pair));
     w->socket = pair[0];
     theirs = pair[1];
@@ -142,7 +146,10 @@ static void start_done(void *arg, struct err e) {
         fd_close(w->fds[i]);
     w->fds_n = 0;
     buf_done(&w->first);
-    if (w->pidfd < 0) {
+    bool running = w->pidfd >= 0;
+    if (w->begun)
+        w->begun(w->arg, running ? OK : e);
+    if (!running) {
         if (w->cancelled) {
             err_free(e);
             e = err_new(ERR_CANCELLED, "%s: cancelled", w->job);
@@ -179,8 +186,12 @@ struct worker *worker_start(struct loop *l, const struct worker_start *s) {
     w->socket = w->pidfd = -1;
     msg_putz(&w->first, WORKER_TAG_JOB, s->job);
     msg_put(&w->first, WORKER_TAG_TEXT, s->args);
-    for (; w->fds_n < MIN(s->fds_n, (size_t)MSG_FDS_MAX); w->fds_n++)
+    w->begun = s->begun;
+    for (; w->fds_n < MIN(s->fds_n, (size_t)MSG_FDS_MAX); w->fds_n++) {
         w->fds[w->fds_n] = fcntl(s->fds[w->fds_n], F_DUPFD_CLOEXEC, 3);
+        if (w->fds[w->fds_n] < 0)
+            w->errnum = errno;
+    }
     list_push(&l->workers_waiting, &w->link);
     turns(l);
     return w;

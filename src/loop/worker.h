@@ -23,6 +23,9 @@ struct worker_start {
     /* A notice or question from the worker. type >= 100, defined by the job's folder. NULL allowed.
      */
     void (*notice)(void *arg, struct worker *w, struct msg *m);
+    /* Once, before done: it has its descriptors; or it could not be started, and nobody has seen
+     * them (e is borrowed). NULL allowed. */
+    void (*begun)(void *arg, struct err e);
     /* Exactly once, last: the result (JSON text, may be empty) or the error. Consumes e. */
     void (*done)(void *arg, struct str result, struct err e);
     void *arg;
