@@ -140,7 +140,7 @@ TEST(bad_networks_are_refused) {
     struct place p = {0};
     open_place(&p, NULL);
     struct arena a = {0};
-    struct network_request r = {.name = "a b"};
+    struct network_request r = {.name = "a/b"};
     assert_err(create(&p, &r), ERR_INVALID);
     r.name = "bridge";
     assert_err(create(&p, &r), ERR_FORBIDDEN);
