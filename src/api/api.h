@@ -66,7 +66,8 @@ struct api_listener {
     const struct api_policy *policy;
 };
 #define API_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
-/* All figures in Prometheus' text format: what GET /corten/metrics answers. */
+/* All figures in Prometheus' text format: what GET /corten/metrics answers, but for the networks',
+ * which only the kernel knows. */
 void api_metrics(const struct api *api, struct buf *out);
 /* GET /metrics and nothing else, for a listener of its own; arg: const struct api *. */
 http_handler api_metrics_handle;

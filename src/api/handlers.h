@@ -32,7 +32,7 @@ api_fn api_commit;
 api_fn api_image_create, api_image_load, api_image_get, api_images_get, api_image_push;
 /* network.c */
 api_fn api_network_list, api_network_inspect, api_network_create, api_network_remove,
-    api_network_prune, api_network_connect, api_network_disconnect;
+    api_network_prune, api_network_connect, api_network_disconnect, api_network_stats;
 /* volume_more.c: what the peer does not have */
 api_fn api_volume_stat, api_volume_get, api_volume_put, api_volume_export, api_volume_rename,
     api_volume_snapshot, api_volume_relabel;

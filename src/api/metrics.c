@@ -221,20 +221,3 @@ void api_metrics(const struct api *api, struct buf *out) {
     add_calls(out, api->metrics);
     add_process(out);
 }
-
-void api_metrics_get(struct api_call *c) {
-    CLEAN_BUF struct buf out = {0};
-    api_metrics(c->api, &out);
-    api_reply_text(c, 200, API_METRICS_TYPE, buf_str(&out));
-}
-
-void api_metrics_handle(void *arg, struct http_exchange *x, const struct http_request *r) {
-    CLEAN_BUF struct buf out = {0};
-    if (!str_eqz(r->path, "/metrics") ||
-        (!str_eqz(r->method, "GET") && !str_eqz(r->method, "HEAD"))) {
-        http_reply(x, 404, "text/plain", STR("GET /metrics is all there is\n"));
-        return;
-    }
-    api_metrics(arg, &out);
-    http_reply(x, 200, API_METRICS_TYPE, buf_str(&out));
-}

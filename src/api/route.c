@@ -82,6 +82,7 @@ const struct api_route api_routes[] = {
     {"POST", "/networks/create", api_network_create},
     {"POST", "/networks/prune", api_network_prune},
     {"GET", "/networks/{}", api_network_inspect},
+    {"GET", "/networks/{}/stats", api_network_stats},
     {"DELETE", "/networks/{}", api_network_remove},
     {"POST", "/networks/{}/connect", api_network_connect},
     {"POST", "/networks/{}/disconnect", api_network_disconnect},

@@ -56,6 +56,7 @@
     X(network_inspect)    \
     X(network_ls)         \
     X(network_rm)         \
+    X(network_stats)      \
     X(pause)              \
     X(ps)                 \
     X(pull)               \

@@ -27,6 +27,7 @@
 #include "monitor/monitor.h"
 #include "network/network.h"
 #include "spec/api_container.h"
+#include "spec/api_network_stats.h"
 #include "spec/api_stats.h"
 #include "store/store.h"
 #include "volume/volume.h"
@@ -275,6 +276,11 @@ void container_top(struct container *c, const char *ps_args,
  * valid during the call; its preread and precpu are the caller's to fill. */
 typedef void container_used(void *arg, struct err e, struct api_stats *stats);
 void container_usage(struct container *c, container_used *done, void *arg);
+/* What went through a network, and through each of its containers, read by a pool thread. usage is
+ * valid during the call. The network need not live until then. */
+void containers_network_usage(struct containers *cs, const struct network *w,
+                              void (*done)(void *arg, struct err e, struct api_network_usage *u),
+                              void *arg);
 /* Bytes on disk that each of these wrote (0 when it has gone meanwhile), measured by a pool thread.
  * sizes is in the order of list and valid during the call. */
 struct container_size {

@@ -53,6 +53,7 @@
 #include "base/vec.h"
 #include "loop/bus.h"
 #include "loop/loop.h"
+#include "spec/api_stats.h"
 #include "spec/fields.h"
 #include "store/store.h"
 #include <net/if.h>
@@ -480,6 +481,21 @@ void endpoint_aliases_set(struct networks *n, const struct endpoint_plan *p);
 void endpoint_renamed(struct networks *n, const char *container_id, const char *name);
 /* "02:42:ac:11:00:02"; "" when there is none of its own (ipvlan) */
 char *mac_format(const uint8_t mac[6], char out[18]);
+
+/* --- counters ------------------------------------------------------------------------------- */
+
+/* The host's interface that a network is on: its bridge or its parent, which need not be there yet.
+ * false: it has none. */
+bool network_host_interface(const struct network *w, char ret[IFNAMSIZ]);
+struct network_counter {
+    char interface[IFNAMSIZ]; /* "": none, nothing is asked */
+    bool far_end; /* a pair's end on the host: what the container receives, this one has sent */
+    bool found;   /* filled, as stats; false: there is no such interface */
+    struct api_network_stats stats;
+};
+/* *Pool*. What interfaces of that namespace (-1: the host's) have counted. Each is one question to
+ * the kernel, of a few microseconds. */
+struct err network_counters_read(int netns_fd, struct network_counter *items, size_t n);
 
 /* --- events -------------------------------------------------------------------------------- */
 struct network_event {

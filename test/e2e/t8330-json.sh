@@ -91,6 +91,7 @@ keys network_inspect n1
 keys network_connect n1 lazy
 keys network_disconnect n1 lazy
 keys network_rm n1
+keys network_stats --no-stream bridge
 keys events --since 0 --until 0s
 keys version
 keys info
