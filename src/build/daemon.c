@@ -111,18 +111,23 @@ struct err daemon_image(struct client *c, const char *layers, const char *key, b
     return image_call(c, &call, a, ret_image);
 }
 
+static void query_annotations(struct buf *t, const struct strmap *annotations) {
+    CLEAN_BUF struct buf text = {0};
+    struct oci_annotations all = {.all = *annotations};
+    if (annotations->n == 0)
+        return;
+    fields_print(&oci_annotations_fields, &all, &text);
+    client_query(t, "annotations", buf_cstr(&text));
+}
+
 struct err daemon_result(struct client *c, const char *layers, const char *key,
                          const struct strmap *annotations, const struct oci_image_config *config,
                          struct arena *a, char **ret_image) {
-    CLEAN_BUF struct buf t = {0}, text = {0};
-    struct oci_annotations all = {.all = *annotations};
+    CLEAN_BUF struct buf t = {0};
     buf_adds(&t, "/corten/build/image");
     client_query(&t, "layers", layers);
     client_query(&t, "key", key);
-    if (annotations->n) {
-        fields_print(&oci_annotations_fields, &all, &text);
-        client_query(&t, "annotations", buf_cstr(&text));
-    }
+    query_annotations(&t, annotations);
     struct client_call call = {.method = "POST",
                                .target = buf_cstr(&t),
                                .in_fields = &oci_image_config_fields,
@@ -130,10 +135,13 @@ struct err daemon_result(struct client *c, const char *layers, const char *key,
     return image_call(c, &call, a, ret_image);
 }
 
-struct err daemon_attest(struct client *c, const char *image, struct str statement) {
+struct err daemon_attest(struct client *c, const char *image, struct str statement, bool travels,
+                         const struct strmap *index_annotations) {
     CLEAN_BUF struct buf t = {0};
     buf_adds(&t, "/corten/build/attest");
     client_query(&t, "image", image);
+    client_query_bool(&t, "travels", travels);
+    query_annotations(&t, index_annotations);
     struct client_call call = {.method = "POST",
                                .target = buf_cstr(&t),
                                .body = statement,

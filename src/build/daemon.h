@@ -23,7 +23,8 @@ struct err daemon_cache_put(struct client *c, const char *key, const char *image
 /* ERR_NOT_FOUND when the image is not here. */
 struct err daemon_base(struct client *c, const char *name, struct arena *a, struct build_base *ret);
 /* Keeps an in-toto statement about the image. */
-struct err daemon_attest(struct client *c, const char *image, struct str statement);
+struct err daemon_attest(struct client *c, const char *image, struct str statement, bool travels,
+                         const struct strmap *index_annotations);
 /* layers: an image id or "scratch"; key: NULL for none. step: of the config only the platform stays
  * (a step image). */
 struct err daemon_image(struct client *c, const char *layers, const char *key, bool step,

@@ -94,6 +94,11 @@ static void add_bases(const struct build *b, struct json_out *o) {
     jo_arr_end(o);
 }
 
+/* What goes to strangers says no more than was asked for. */
+static bool is_min(const struct build *b) {
+    return b->job->attest && strcmp(b->job->attest, "min") == 0;
+}
+
 static void add_definition(const struct build *b, struct json_out *o) {
     const struct strmap *p = &b->job->provenance;
     jo_key(o, "buildDefinition");
@@ -103,7 +108,8 @@ static void add_definition(const struct build *b, struct json_out *o) {
     jo_obj(o);
     jo_kstr(o, "dockerfile", b->request->dockerfile);
     jo_kstr(o, "target", b->request->target ? b->request->target : "");
-    add_arguments(b, o);
+    if (!is_min(b))
+        add_arguments(b, o);
     jo_obj_end(o);
     jo_key(o, "internalParameters");
     jo_obj(o);
@@ -120,7 +126,8 @@ static void add_run(const struct build *b, struct json_out *o) {
     jo_obj(o);
     jo_key(o, "builder");
     jo_obj(o);
-    jo_kstr(o, "id", "corten-build " CORTEN_VERSION);
+    const char *id = b->job->builder_id;
+    jo_kstr(o, "id", id && *id ? id : "corten-build " CORTEN_VERSION);
     jo_obj_end(o);
     jo_key(o, "metadata");
     jo_obj(o);
@@ -173,15 +180,16 @@ static struct err write_metadata(const struct build *b, const char *image) {
 }
 
 /* By default; `corten build --provenance=false` leaves it out, POST /build has no such word. A
- * result that was there has its statement. */
+ * result that was there has its statement; one that shall travel with it is made anew. */
 static struct err keep_statement(const struct build *b, const char *image) {
     CLEAN_BUF struct buf text = {0};
     struct json_out o = {.out = &text};
     bool caller = b->job->context && *b->job->context;
-    if (!b->made || (caller && b->job->provenance.n == 0))
+    bool travels = b->job->attest && *b->job->attest;
+    if (!travels && (!b->made || (caller && b->job->provenance.n == 0)))
         return OK;
     add_statement(b, image, &o);
-    return daemon_attest(b->client, image, buf_str(&text));
+    return daemon_attest(b->client, image, buf_str(&text), travels, &b->job->index_annotations);
 }
 
 struct err output_all(struct build *b, const char *image) {

@@ -111,7 +111,7 @@ static struct err verify(const struct build_options *o, const struct build_job *
     TRY(view_open(o, &v));
     buf_addf(&query, "%s&nocache=1", first->query);
     job.query = query.data;
-    job.id_file = job.metadata_file = NULL;
+    job.id_file = job.metadata_file = job.attest = NULL;
     job.outputs = (struct objs){0};
     char id[65];
     snprintf(id, sizeof(id), "%s", first->id);

@@ -30,8 +30,8 @@ static const struct option_row build_rows[] = {
          "Secret for RUN --mount=type=secret"),
     LIST(O, ssh, 0, "ssh", "default|NAME[=SOCKET]", "SSH agent's socket for RUN --mount=type=ssh"),
     LIST(O, allow, 0, "allow", "ENTITLEMENT", "Allow network.host or security.insecure to RUN"),
-    LIST(O, annotations, 0, "annotation", "[manifest:]KEY=VALUE",
-         "Say something about the image in its manifest"),
+    LIST(O, annotations, 0, "annotation", "[manifest:|index:]KEY=VALUE",
+         "Say something about the image in its manifest, or in its index with --provenance"),
     LIST(O, labels, 0, "label", "KEY=VALUE", "Set metadata for an image"),
     LIST(O, add_hosts, 0, "add-host", "HOST:IP", "Add a host to /etc/hosts of the steps"),
     LIST(O, ulimits, 0, "ulimit", "NAME=SOFT[:HARD]", "Limits of the steps"),
@@ -67,7 +67,12 @@ static const struct option_row build_rows[] = {
     FLAG(O, validate, 0, "validate",
          "Run the image and give it its names once its validate method is good"),
     FLAG(O, verify, 0, "verify", "Build twice without cache: both must give the same image"),
-    FLAG_ON(O, provenance, 0, "provenance", "Labels that say where the image comes from"),
+    TEXT(
+        O, provenance, 0, "provenance", "true|false|min|max|mode=MODE",
+        "As --attest type=provenance; false: no labels that say where the image comes from either"),
+    LIST(O, attest, 0, "attest", "type=provenance[,mode=min|max][,builder-id=ID]",
+         "Push and save the image with a statement of how it was built"),
+    TEXT(O, sbom, 0, "sbom", "false", NULL),
     /* The context is not sent, and no container is left: these have nothing more to do. */
     FLAG(O, compress, 0, "compress", NULL),
     FLAG(O, force_rm, 0, "force-rm", NULL),
@@ -293,20 +298,6 @@ static struct err context_option(struct arena *a, const char *text, struct strma
     return OK;
 }
 
-static struct err annotation_option(struct arena *a, const char *text, struct strmap *ret) {
-    struct str key, value;
-    struct str rest = str_of(text);
-    if (str_starts(rest, STR("manifest:")))
-        rest = str_from(rest, strlen("manifest:"));
-    if (!str_cut(rest, '=', &key, &value) || key.len == 0)
-        return err_new(ERR_INVALID, "corten: --annotation '%s': KEY=VALUE is wanted", text);
-    if (str_find(key, ':') >= 0 || str_find(key, '[') >= 0)
-        return err_new(ERR_UNSUPPORTED,
-                       "corten: --annotation '%s': only the manifest can be annotated", text);
-    strmap_set(ret, a, arena_str(a, key), arena_str(a, value));
-    return OK;
-}
-
 static struct err grants(const struct build_options *o, struct arena *a, struct build_job *job) {
     for (size_t i = 0; i < o->secrets.n; i++)
         TRY(secret_option(a, o->secrets.items[i],
@@ -321,8 +312,6 @@ static struct err grants(const struct build_options *o, struct arena *a, struct 
             return err_new(ERR_INVALID, "corten: unknown entitlement '%s'", what);
         strs_add(&job->allow, a, what);
     }
-    for (size_t i = 0; i < o->annotations.n; i++)
-        TRY(annotation_option(a, o->annotations.items[i], &job->annotations));
     for (size_t i = 0; i < o->fresh.n; i++)
         strs_add(&job->fresh, a, o->fresh.items[i]);
     return build_cache_options(o, a, job);
@@ -461,7 +450,7 @@ struct err build_job_make(struct invocation *in, struct build_job *ret, bool *re
     const char *given = in->args[0], *dockerfile, *tmp = getenv("TMPDIR");
     CLEAN_BUF struct buf query = {0};
     char context[PATH_MAX], id[65];
-    bool remote = is_remote(given), standard = strcmp(given, "-") == 0;
+    bool remote = is_remote(given), standard = strcmp(given, "-") == 0, labels = true;
     *ret_stdout = false;
     if (!realpath(remote || standard ? "/" : given, context))
         return err_errno(errno, "corten: context '%s'", given);
@@ -487,9 +476,10 @@ struct err build_job_make(struct invocation *in, struct build_job *ret, bool *re
     if (o->metadata)
         TRY(build_path(a, o->metadata, &job.metadata_file));
     TRY(grants(o, a, &job));
+    TRY(build_attest_options(o, a, &job, &labels));
     for (size_t i = 0; i < o->outputs.n; i++)
         TRY(output_option(a, o->outputs.items[i], &job, ret_stdout));
-    if (o->provenance)
+    if (labels)
         TRY(build_origin(o, remote ? given : NULL, remote || standard ? NULL : context, dockerfile,
                          a, &job.provenance));
     *ret = job;

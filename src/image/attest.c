@@ -10,12 +10,15 @@
 
 #define STATEMENT "https://in-toto.io/Statement/"
 
-void image_attest(struct images *im, struct image *i, struct str statement, image_done *done,
-                  void *arg) {
+void image_attest(struct images *im, struct image *i, const struct image_attestation *a,
+                  image_done *done, void *arg) {
     CLEAN_BUF struct buf args = {0};
     struct json_out o = {.out = &args};
+    struct str statement = a->statement;
     struct err e = OK;
-    if (statement.len > IMAGE_STATEMENT_MAX)
+    if (i->artifact)
+        e = err_new(ERR_INVALID, "%s is no image", i->id_text);
+    else if (statement.len > IMAGE_STATEMENT_MAX)
         e = err_new(ERR_INVALID, "the statement is larger than %u bytes", IMAGE_STATEMENT_MAX);
     else if (str_find_str(statement, STR(STATEMENT)) < 0 || !str_is_utf8(statement))
         e = err_new(ERR_INVALID, "the document is no in-toto statement");
@@ -25,11 +28,14 @@ void image_attest(struct images *im, struct image *i, struct str statement, imag
     }
     jo_key(&o, "statement");
     jo_str(&o, statement);
+    jo_kbool(&o, "travels", a->travels);
+    jo_key(&o, "annotations");
+    jo_str(&o, a->annotations);
     struct image_job_new n = {.job = "image-attest",
                               .args = buf_str(&args),
                               .images = &i,
                               .images_n = 1,
-                              .lazy = true,
+                              .lazy = !a->travels,
                               .done = done,
                               .arg = arg};
     job_start(im, &n);

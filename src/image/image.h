@@ -305,10 +305,18 @@ void image_commit_body(struct images *im, struct http_taken *client, const struc
 /* --- attestations ------------------------------------------------------------------------------
  */
 #define IMAGE_STATEMENT_MAX (1u << 20) /* bytes of one in-toto statement */
+struct image_attestation {
+    struct str statement; /* in-toto, JSON */
+    /* It goes with pushes and archives, as BuildKit's: the image gets an index of its manifest and
+     * of a manifest "unknown/unknown" whose layer is the statement (its subjects then have the
+     * digest of the image's manifest). Its layers are compressed for that. Durable. */
+    bool travels;
+    struct str annotations; /* of that index: JSON of spec/oci_annotations.h, checked; or empty */
+};
 /* Keeps an in-toto statement as a document of the image; it goes with the image. In the background:
  * done may come after the answer was given. */
-void image_attest(struct images *im, struct image *i, struct str statement, image_done *done,
-                  void *arg);
+void image_attest(struct images *im, struct image *i, const struct image_attestation *a,
+                  image_done *done, void *arg);
 /* The in-toto statements among the image's documents, newest first, as a JSON array (valid during
  * the call). */
 void image_statements(struct images *im, struct image *i,

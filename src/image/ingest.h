@@ -39,7 +39,12 @@ struct ingest_layer {
 };
 
 /* What was said about an image where it came from (document.c); the numbers are in the store. */
-enum document_kind { DOCUMENT_INDEX = 1, DOCUMENT_MANIFEST = 2, DOCUMENT_BLOB = 3 };
+enum document_kind {
+    DOCUMENT_INDEX = 1,
+    DOCUMENT_MANIFEST = 2,
+    DOCUMENT_BLOB = 3,
+    DOCUMENT_INDEX_HERE = 4, /* an index that a build here has made (attest_job.c) */
+};
 struct ingest_document {
     struct digest digest;
     enum document_kind kind;
@@ -152,6 +157,7 @@ struct kept_document {
     struct digest digest;
     struct str text;
     bool is_index;
+    bool made_here;               /* the index of a build */
     struct oci_manifest manifest; /* one of the two */
     struct oci_index index;
 };

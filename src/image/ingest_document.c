@@ -62,8 +62,11 @@ static struct err read_one(const struct ingest *in, const struct ingest_document
     CLEAN_BUF struct buf text = {0};
     TRY(read_text(in, d, &text));
     struct str s = {arena_str(a, buf_str(&text)), text.len};
-    *ret = (struct kept_document){
-        .digest = d->digest, .text = s, .is_index = d->kind == DOCUMENT_INDEX};
+    *ret = (struct kept_document){.digest = d->digest,
+                                  .text = s,
+                                  .is_index = d->kind == DOCUMENT_INDEX ||
+                                              d->kind == DOCUMENT_INDEX_HERE,
+                                  .made_here = d->kind == DOCUMENT_INDEX_HERE};
     return ret->is_index ? oci_index_parse(s, a, &ret->index)
                          : oci_manifest_parse(s, a, &ret->manifest);
 }
@@ -78,7 +81,7 @@ struct err ingest_documents_read(const struct ingest *in, const struct ingest_im
     k.items = arena_array(&k.arena, image->documents_n + 1, sizeof(*k.items));
     for (size_t i = image->documents_n; i-- > 0;) {
         const struct ingest_document *d = &image->documents[i];
-        if (d->kind != DOCUMENT_INDEX && d->kind != DOCUMENT_MANIFEST)
+        if (d->kind == DOCUMENT_BLOB)
             continue;
         struct err e = read_one(in, d, &k.arena, &k.items[k.n]);
         if (err_failed(e)) {

@@ -156,6 +156,9 @@ static struct err try_document(struct registry *r, const struct ingest_image *im
 
 static struct err choose(struct registry *r, const struct ingest_image *image,
                          const struct reference *ref, struct push_plan *p) {
+    /* What a build has just said is what is wanted, whatever the repository has. */
+    if (p->kept.n > 0 && p->kept.items[0].made_here)
+        TRY(try_document(r, image, &p->kept.items[0], p));
     for (int there = 1; there >= 0; there--)
         for (size_t i = 0; i < p->kept.n; i++)
             if (known_there(image, ref, &p->kept.items[i]) == there)

@@ -3,8 +3,8 @@
  * Artifacts: the manifest as it came.
  * Private to registry/; worker only.
  *
- * Order of choice: the document by which the image is known in the repository that is pushed to,
- * then the newest. An index goes only when the registry gets or has all that it lists; otherwise
+ * Order of choice: the index that a build here has made, when nothing newer came; the document by
+ * which the image is known in the repository that is pushed to; then the newest. An index goes only when the registry gets or has all that it lists; otherwise
  * the image's own manifest goes alone. Tests: test/e2e/t1210-exchange.sh, t1207-artifacts.sh.
  */
 #pragma once

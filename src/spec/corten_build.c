@@ -23,7 +23,10 @@ FIELDS(build_job_fields, struct build_job, F(host, "Host", F_STR, .flags = F_REQ
        F(explain, "Explain", F_BOOL, .flags = OMIT_EMPTY),
        F(cache_from, "CacheFrom", F_ARRAY, .flags = OMIT_EMPTY, .sub = &build_cache_fields),
        F(annotations, "Annotations", F_STRMAP, .flags = OMIT_EMPTY),
-       F(cache_to, "CacheTo", F_ARRAY, .flags = OMIT_EMPTY, .sub = &build_cache_fields));
+       F(cache_to, "CacheTo", F_ARRAY, .flags = OMIT_EMPTY, .sub = &build_cache_fields),
+       F(attest, "Attest", F_STR, .flags = OMIT_EMPTY),
+       F(builder_id, "BuilderId", F_STR, .flags = OMIT_EMPTY),
+       F(index_annotations, "IndexAnnotations", F_STRMAP, .flags = OMIT_EMPTY));
 #undef F
 
 #define F(member, name, kind, ...) FIELD(struct build_cache, member, name, kind, ##__VA_ARGS__)

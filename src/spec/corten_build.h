@@ -99,10 +99,11 @@
  * (that of P as given). Owners, modes, times, links and extended attributes are kept. 404 when
  * there is nothing at P.
  *
- * POST /corten/build/attest?image=ID     body: an in-toto statement
- *     Kept as a document of the image, in the background. 204. GET
- * /corten/images/{name}/attestation gives the statements about an image as an array, newest first;
- * those of a pulled attestation are among them.
+ * POST /corten/build/attest?image=ID[&travels=1][&annotations=A]     body: an in-toto statement
+ *     Kept as a document of the image, in the background. 204. With travels it goes with pushes and
+ * archives (image/image.h, image_attest), and is there when the answer comes; A (as above) is what
+ * the image's index then says. GET /corten/images/{name}/attestation gives the statements about an
+ * image as an array, newest first; those of a pulled attestation are among them.
  *
  * POST /corten/build/stat?image=ID     body: struct build_stat_query
  *     200 struct build_stat_reply: one entry per path, in order. Each path is absolute and resolved
@@ -151,6 +152,9 @@ struct build_job {
     struct objs cache_from;    /* struct build_cache: what the daemon shall know beforehand */
     struct strmap annotations; /* of the result's manifest */
     struct objs cache_to;      /* struct build_cache: where the steps shall be kept besides */
+    char *attest;     /* "min", "max": the statement goes with the image; "": it does not */
+    char *builder_id; /* who the statement says has built it; "": this program */
+    struct strmap index_annotations; /* with attest: of the index */
 };
 extern const struct fields build_job_fields;
 
