@@ -84,11 +84,7 @@ static struct err read_changes(struct api_call *c, struct str *ret) {
 }
 
 static struct err check_import(struct api_call *c, struct image_import *ret) {
-    const char *from = api_query(c, "fromSrc");
-    if (!from || strcmp(from, "-") != 0)
-        return err_new(ERR_UNSUPPORTED,
-                       "query parameter 'fromSrc': only '-' (the request's body) is "
-                       "supported");
+    CLEAN_BUF struct buf args = {0};
     struct platform *platform;
     TRY(api_platform(c, &platform));
     *ret = (struct image_import){.repo = api_query(c, "repo"),
@@ -96,18 +92,23 @@ static struct err check_import(struct api_call *c, struct image_import *ret) {
                                  .message = api_query(c, "message"),
                                  .platform = platform};
     TRY(read_changes(c, &ret->config));
-    return image_import_check(ret);
+    return image_import_args(ret, &args);
 }
 
 /* The texts of o live in the call's arena, which ends with the call: they are kept until the job
  * has taken them over. */
-static void import(struct api_call *c, const struct image_import *o) {
+static void import(struct api_call *c, const char *from, const struct image_import *o) {
+    const struct registry_options options = {.settings = str_of(c->api->registries)};
     struct images *images = c->api->images;
     struct http_taken client;
     CLEAN_ARENA struct arena kept = c->arena;
     c->arena = (struct arena){0};
-    if (api_take_socket(c, &client))
+    if (!api_take_socket(c, &client))
+        return;
+    if (strcmp(from, "-") == 0)
         image_import(images, &client, o, NULL, NULL);
+    else
+        registry_import(images, &options, &client, from, o, NULL, NULL);
 }
 
 static void pull(struct api_call *c, const char *name) {
@@ -126,11 +127,14 @@ static void pull(struct api_call *c, const char *name) {
 
 void api_image_create(struct api_call *c) {
     struct image_import o;
-    const char *from = api_query(c, "fromImage");
-    if (from && *from)
-        pull(c, from);
+    const char *image = api_query(c, "fromImage"), *from = api_query(c, "fromSrc");
+    if (image && *image)
+        pull(c, image);
+    else if (!from || !*from)
+        api_reply_err(c,
+                      err_new(ERR_INVALID, "query parameter 'fromImage' or 'fromSrc' is required"));
     else if (!refused(c, check_import(c, &o)))
-        import(c, &o);
+        import(c, from, &o);
 }
 
 /* --- push ---------------------------------------------------------------------------------- */

@@ -205,6 +205,7 @@ bool cli_colour(int fd);                        /* a terminal, and NO_COLOR is n
 /* Progress messages on a terminal: one line per id, redrawn; plain lines otherwise. */
 struct progress {
     bool quiet, tty;
+    bool bar;  /* the cursor is behind one that has no line of its own */
     FILE *out; /* NULL: stdout */
     VEC(char *) ids;
     char *aux_id; /* image id of the last aux */

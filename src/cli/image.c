@@ -204,13 +204,15 @@ static struct err message_json(void *arg, const struct api_message *m) {
     return OK;
 }
 
+/* fd: the body, -1: none. */
 static struct err upload(struct invocation *in, struct client *c, const char *target, int fd) {
     struct progress p = {.tty = isatty(1)};
-    struct client_call call = {.method = "POST",
-                               .target = target,
-                               .content_type = "application/x-tar",
-                               .body_read = cli_read_fd,
-                               .body_arg = &fd};
+    struct client_call call = {.method = "POST", .target = target};
+    if (fd >= 0) {
+        call.content_type = "application/x-tar";
+        call.body_read = cli_read_fd;
+        call.body_arg = &fd;
+    }
     struct err e = client_begin(c, &call);
     if (!err_failed(e))
         e = in->json ? client_messages(c, message_json, in) : client_messages(c, progress_show, &p);
@@ -297,14 +299,15 @@ static int import_run(struct invocation *in) {
     CLEAN_CLIENT struct client *c = NULL;
     CLEAN_BUF struct buf target = {0};
     CLEAN_FD int fd = -1;
-    const char *repo = "", *tag = "";
-    struct err e = open_input(in->args[0], &fd);
+    const char *repo = "", *tag = "", *from = in->args[0];
+    bool is_url = !strncmp(from, "http://", 7) || !strncmp(from, "https://", 8);
+    struct err e = is_url ? OK : open_input(from, &fd);
     if (!err_failed(e) && !(c = cli_connect(in)))
         return 1;
     if (in->args_n > 1)
         cli_split_tag(in->args[1], &in->arena, &repo, &tag);
     buf_adds(&target, "/images/create");
-    client_query(&target, "fromSrc", "-");
+    client_query(&target, "fromSrc", is_url ? from : "-");
     client_query(&target, "repo", repo);
     client_query(&target, "tag", *tag ? tag : NULL);
     client_query(&target, "message", o->message);
@@ -406,7 +409,7 @@ const struct command command_load = {.name = "load",
 const struct command command_import = {.name = "import",
                                        .waits = true,
                                        .alias = "image import",
-                                       .usage = "import [OPTIONS] FILE|- [REPOSITORY[:TAG]]",
+                                       .usage = "import [OPTIONS] FILE|URL|- [REPOSITORY[:TAG]]",
                                        .summary = "Make an image from a tar of files",
                                        OPTIONS_OF(import_rows, struct import_options),
                                        .args_min = 1,

@@ -30,8 +30,13 @@ static void show_status(struct progress *p, const struct api_message *m) {
         }
         snprintf(bar, sizeof bar, "%s", buf_cstr(&text));
     }
-    if (!m->id || !*m->id) {
-        fprintf(out, "%s\n", m->status);
+    if ((!m->id || !*m->id) && *bar) {
+        p->bar = p->tty;
+        if (p->tty)
+            fprintf(out, "\033[2K\r%s %s\r", m->status, bar);
+    } else if (!m->id || !*m->id) {
+        fprintf(out, "%s%s\n", p->bar ? "\033[2K" : "", m->status);
+        p->bar = false;
     } else if (p->tty) {
         size_t up = p->ids.n - line_of(p, m->id);
         up = MAX(up, (size_t)1);

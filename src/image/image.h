@@ -243,12 +243,13 @@ void image_save(struct images *im, struct http_taken *client, const struct strv 
 /* POST /images/create?fromSrc=-: a tar (plain, gzip, zstd) becomes a one-layer image. */
 struct image_import {
     const char *repo, *tag;          /* "" or NULL: untagged */
-    const char *message;             /* "" gives the peer's "Imported from -" */
+    const char *message;             /* "" or NULL gives the peer's "Imported from -" */
     const struct platform *platform; /* NULL: this machine */
     struct str config; /* JSON of the config object ("changes" applied by the caller), or empty */
 };
-/* What is wrong with o, to be asked before the socket is taken: who is refused is still sending. */
-struct err image_import_check(const struct image_import *o);
+/* o as arguments of a job, inside of a JSON object, or what is wrong with it: to be asked before
+ * the socket is taken, because who is refused is still sending. */
+struct err image_import_args(const struct image_import *o, struct buf *ret);
 void image_import(struct images *im, struct http_taken *client, const struct image_import *o,
                   image_done *done, void *arg);
 

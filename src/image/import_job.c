@@ -1,12 +1,12 @@
-/* import_job.c - the job "image-import": a tar of a whole root file system becomes an image. */
+/* import_job.c - the job "image-import": a tar of a whole root file system becomes an image. That
+ * from a URL is registry/'s. */
 #include "base/time.h"
 #include "image/compose.h"
 #include "image/ingest.h"
 #include "image/jobs.h"
 #include <stdio.h>
 
-static struct err import_layer(struct ingest *in, struct ingest_layer *l) {
-    CLEAN_STREAM struct stream *body = ingest_body(in);
+static struct err import_layer(struct ingest *in, struct stream *body, struct ingest_layer *l) {
     CLEAN_STREAM struct stream *plain = NULL;
     enum compression kind;
     uint64_t entries;
@@ -17,7 +17,7 @@ static struct err import_layer(struct ingest *in, struct ingest_layer *l) {
     return ingest_place_blobs(in, l, 1);
 }
 
-static struct err import_run(struct ingest *in) {
+struct err ingest_import(struct ingest *in, struct stream *tar) {
     CLEAN_BUF struct buf config = {0};
     CLEAN_BUF struct buf comment = {0}, architecture = {0}, variant = {0};
     struct ingest_layer l = {0};
@@ -28,7 +28,7 @@ static struct err import_run(struct ingest *in) {
     bool tagged = ref.len > 0;
     if (tagged)
         TRY(reference_parse(ref, &tag));
-    TRY(import_layer(in, &l));
+    TRY(import_layer(in, tar, &l));
     buf_add_str(&comment, ingest_arg(in, "comment"));
     buf_add_str(&architecture, ingest_arg(in, "architecture"));
     buf_add_str(&variant, ingest_arg(in, "variant"));
@@ -58,5 +58,6 @@ struct err image_import_job(struct worker_ctx *ctx, struct str args, const int *
     CLEAN_INGEST struct ingest in;
     (void)ret_result; /* everything was said by questions */
     TRY(ingest_open(ctx, args, fds, fds_n, false, &in));
-    return ingest_end(&in, import_run(&in));
+    CLEAN_STREAM struct stream *body = ingest_body(&in);
+    return ingest_end(&in, ingest_import(&in, body));
 }

@@ -88,7 +88,8 @@ struct err answer_bytes(struct ingest *in, const void *p, size_t n);
 struct err answer_end(struct ingest *in);
 /* {"status":…,"id":…}; id NULL: without. */
 struct err answer_status_line(struct ingest *in, const char *id, const char *fmt, ...) PRINTF(3, 4);
-/* With progressDetail (total 0: unknown; both 0: an empty object) and the bar as text. */
+/* With progressDetail (total 0: unknown; both 0: an empty object) and the bar as text; id NULL:
+ * without. */
 struct err answer_progress(struct ingest *in, const char *id, const char *status, uint64_t current,
                            uint64_t total);
 struct err answer_stream_line(struct ingest *in, const char *fmt, ...) PRINTF(2, 3);
@@ -197,6 +198,10 @@ struct ingest_commit {
     const struct oci_annotations *annotations; /* instead of earlier ones; NULL: nothing is known */
 };
 struct err ingest_commit(struct ingest *in, const struct ingest_commit *c);
+
+/* An image of one layer from a tar (plain, gzip, zstd; borrowed), as image_import_args say; its id
+ * is told to the client. */
+struct err ingest_import(struct ingest *in, struct stream *tar);
 
 /* Opens a stored blob (of a layer, or a document) for reading. */
 struct err ingest_open_blob(const struct ingest *in, const struct digest *d, int *ret_fd);

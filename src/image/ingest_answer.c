@@ -125,7 +125,8 @@ struct err answer_progress(struct ingest *in, const char *id, const char *status
         add_bar(&bar, current, total);
         jo_kstr(&o, "progress", buf_cstr(&bar));
     }
-    jo_kstr(&o, "id", id);
+    if (id)
+        jo_kstr(&o, "id", id);
     jo_obj_end(&o);
     return answer_line(in, &line);
 }

@@ -147,7 +147,7 @@ void image_save(struct images *im, struct http_taken *client, const struct strv 
 /* --- import
  * -------------------------------------------------------------------------------------------------
  */
-static struct err import_args(const struct image_import *o, struct buf *out) {
+struct err image_import_args(const struct image_import *o, struct buf *out) {
     struct json_out j = {.out = out};
     struct reference r;
     char text[REFERENCE_TEXT_MAX];
@@ -171,15 +171,10 @@ static struct err import_args(const struct image_import *o, struct buf *out) {
     return OK;
 }
 
-struct err image_import_check(const struct image_import *o) {
-    CLEAN_BUF struct buf args = {0};
-    return import_args(o, &args);
-}
-
 void image_import(struct images *im, struct http_taken *client, const struct image_import *o,
                   image_done *done, void *arg) {
     CLEAN_BUF struct buf args = {0};
-    struct err e = import_args(o, &args);
+    struct err e = image_import_args(o, &args);
     if (err_failed(e)) {
         image_job_refuse(im, client, done, arg, e);
         return;

@@ -130,6 +130,13 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
+/* Told about once a second, however little comes. */
+static int on_tick(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
+    const struct transfer *t = arg;
+    (void)a, (void)b, (void)c, (void)d;
+    return atomic_load(t->call->abort);
+}
+
 /* --- one transfer
  * ------------------------------------------------------------------------------------------ */
 static void set_method(CURL *c, struct transfer *t) {
@@ -207,7 +214,8 @@ static struct err set_proxy(CURL *c, struct transfer *t, const char *url) {
     curl_easy_setopt(c, CURLOPT_PROXY, proxy ? proxy : "");
     curl_easy_setopt(c, CURLOPT_NOPROXY, "");
     if (proxy && literal_refused(t, url))
-        return err_new(ERR_FORBIDDEN, "registry %s leads to a private address", t->registry->shown);
+        return err_new(ERR_FORBIDDEN, "%s %s leads to a private address", t->registry->noun,
+                       t->registry->shown);
     return OK;
 }
 
@@ -240,27 +248,32 @@ static struct err set_options(CURL *c, struct transfer *t, const char *url) {
     curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
     curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t);
+    if (t->call->abort) {
+        curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_tick);
+        curl_easy_setopt(c, CURLOPT_XFERINFODATA, t);
+    }
     set_method(c, t);
     TRY(set_proxy(c, t, url));
     return set_tls(c, t, url);
 }
 
 static struct err transfer_error(const struct transfer *t, CURLcode code, const char *why) {
-    const char *host = t->registry->shown;
+    const char *noun = t->registry->noun, *host = t->registry->shown;
     if (t->refused_address)
-        return err_new(ERR_FORBIDDEN, "registry %s leads to a private address", host);
+        return err_new(ERR_FORBIDDEN, "%s %s leads to a private address", noun, host);
     if (t->too_big)
-        return err_new(ERR_INVALID, "registry %s: the answer is larger than %zu bytes", host,
+        return err_new(ERR_INVALID, "%s %s: the answer is larger than %zu bytes", noun, host,
                        t->call->max);
     if (t->wrong_range)
-        return err_new(ERR_INVALID, "registry %s sent another range than it was asked for", host);
+        return err_new(ERR_INVALID, "%s %s sent another range than it was asked for", noun, host);
     if (t->sink_error < 0)
-        return err_errno(t->sink_error, "registry %s: store the answer", host);
+        return err_errno(t->sink_error, "%s %s: store the answer", noun, host);
     t->answer->transport = true;
     bool untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
     if (untrusted || code == CURLE_SSL_CERTPROBLEM)
         t->answer->transport = false;
-    return err_new(ERR_UNAVAILABLE, "registry %s: %s", host,
+    return err_new(ERR_UNAVAILABLE, "%s %s: %s", noun, host,
                    why[0] ? why : curl_easy_strerror(code));
 }
 
@@ -303,7 +316,7 @@ void registry_answer_done(struct registry_answer *a) {
 /* --- calls
  * ---------------------------------------------------------------------------------------------------
  */
-static enum registry_peer peer_of(const struct registry *r, const char *url) {
+enum registry_peer registry_peer_of(const struct registry *r, const char *url) {
     struct str scheme, authority;
     bool own = url_split(str_of(url), &scheme, &authority) && str_eqz(scheme, r->scheme) &&
                str_eqz(authority, r->authority);
@@ -332,7 +345,7 @@ static struct err follow(struct registry *r, const struct registry_call *c,
             return err_new(ERR_INVALID, "registry %s redirects too often", r->shown);
         if (!redirect_allowed(str_of(url), str_of(r->authority), r->insecure))
             return err_new(ERR_FORBIDDEN, "registry %s redirects to where it may not", r->shown);
-        TRY(registry_transfer(r, c, url, peer_of(r, url), ret));
+        TRY(registry_transfer(r, c, url, registry_peer_of(r, url), ret));
     }
     return OK;
 }
@@ -341,7 +354,7 @@ static struct err call_once(struct registry *r, const struct registry_call *c,
                             struct registry_answer *ret) {
     CLEAN_FREE
     char *url = make_url(r, c->url);
-    enum registry_peer peer = peer_of(r, url);
+    enum registry_peer peer = registry_peer_of(r, url);
     if (peer == PEER_FOREIGN && !redirect_allowed(str_of(url), str_of(r->authority), r->insecure))
         return err_new(ERR_FORBIDDEN, "registry %s leads to where it may not", r->shown);
     TRY(registry_transfer(r, c, url, peer, ret));
@@ -381,7 +394,7 @@ struct err registry_call(struct registry *r, const struct registry_call *c,
     }
 }
 
-static enum err_kind kind_of_status(long status) {
+enum err_kind registry_status_kind(long status) {
     switch (status) {
     case 400:
         return ERR_INVALID;
@@ -425,7 +438,7 @@ struct err registry_error(const struct registry *r, const struct registry_answer
     error_words(r, a, &words);
     if (a->retry_after > 0)
         buf_addf(&words, " (the registry says to try again in %ld s)", a->retry_after);
-    return err_new(kind_of_status(a->status), "%s: %s", what, buf_cstr(&words));
+    return err_new(registry_status_kind(a->status), "%s: %s", what, buf_cstr(&words));
 }
 
 char *registry_next_page(const struct registry_answer *a) {

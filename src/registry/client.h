@@ -22,6 +22,7 @@ struct registry {
     char *authority;     /* "registry-1.docker.io", "localhost:5000" */
     char *base;          /* path below which /v2/ lies; "" but for mirrors */
     char *shown;         /* as in references: "docker.io"; a mirror: its authority */
+    const char *noun;    /* what errors call it: "registry", "server" */
     char *path;          /* "library/busybox" */
     const char *scheme;  /* "https" or "http" */
     const char *actions; /* "pull" or "pull,push"; "": no repository is meant (login, search) */
@@ -102,14 +103,24 @@ bool registry_again(struct err e, const struct registry_answer *a);
 /* Waits before attempt + 1 (0: the first failed), as long as the server asked for or growing. */
 void registry_pause(int attempt, const struct registry_answer *a);
 
-/* Private to client.c, auth.c. */
+/* The kind of error that a status is. */
+enum err_kind registry_status_kind(long status);
+
+/* A client for a URL that belongs to no registry: nothing is sent yet. basic: "user:password" for
+ * its host and port, or NULL. */
+struct registry *registry_at(const struct registry_settings *s, const char *url, const char *basic);
+
+/* Private to client.c, auth.c, import_download.c. */
 /* Whom a transfer goes to: decides whether the authorization is sent, and which addresses will do.
  */
 enum registry_peer { PEER_REGISTRY, PEER_TOKEN_SERVER, PEER_FOREIGN };
 struct err registry_transfer(struct registry *r, const struct registry_call *c, const char *url,
                              enum registry_peer peer, struct registry_answer *ret);
+enum registry_peer registry_peer_of(const struct registry *r, const char *url);
 struct err registry_read_auth(struct str header, struct registry_credentials *ret);
 void registry_credentials_done(struct registry_credentials *c);
+/* connect.c: the directory laid out for "host:port", owned, or NULL. */
+char *registry_find_certs(const struct registry_settings *s, const char *authority);
 /* certs.c: what lies in certs_dir goes to a libcurl handle. own: the transfer goes to the registry
  * itself, which alone learns who we are. ERR_INVALID: a certificate without key. */
 struct err registry_set_tls(const struct registry *r, bool own, bool insecure, void *curl);

@@ -1,4 +1,5 @@
 /* connect.c - the first words with a registry: TLS or not, who we are. */
+#include "base/base64.h"
 #include "base/mem.h"
 #include "registry/client.h"
 #include <curl/curl.h>
@@ -10,8 +11,8 @@
 #define HUB_SERVER "registry-1.docker.io"
 #define HUB_SEARCH "index.docker.io"
 
-static char *find_certs(const char *const *dirs, const char *authority) {
-    for (const char *const *d = dirs; *d; d++) {
+char *registry_find_certs(const struct registry_settings *s, const char *authority) {
+    for (const char **d = s->certs_dirs; *d; d++) {
         char *path = mem_printf("%s/%s", *d, authority);
         if (access(path, F_OK) == 0)
             return path;
@@ -111,15 +112,38 @@ static void set_place(struct registry *r, const struct registry_open *o) {
     r->base = mem_strdup("");
 }
 
+struct registry *registry_at(const struct registry_settings *s, const char *url,
+                             const char *basic) {
+    struct registry *r = NEW(struct registry);
+    struct str scheme, authority;
+    url_split(str_of(url), &scheme, &authority); /* who calls has looked */
+    r->settings = s;
+    r->noun = "GET";
+    r->scheme = str_eq_nocase(scheme, STR("https")) ? "https" : "http";
+    r->authority = str_dup(authority);
+    r->shown = mem_strdup(url);
+    r->base = mem_strdup("");
+    r->path = mem_strdup("");
+    r->actions = "";
+    r->certs_dir = registry_find_certs(s, r->authority);
+    if (basic) {
+        CLEAN_BUF struct buf value = {0};
+        base64_encode(str_of(basic), &value);
+        r->authorization = mem_printf("Authorization: Basic %s", buf_cstr(&value));
+    }
+    return r;
+}
+
 struct err registry_open(const struct registry_open *o, struct registry **ret) {
     CLEAN_REGISTRY struct registry *r = NEW(struct registry);
     CLEAN_ANSWER struct registry_answer answer = {0};
     r->settings = o->settings;
+    r->noun = "registry";
     r->path = mem_strdup(o->ref->path);
     r->actions = o->actions;
     r->want_identity = o->want_identity;
     set_place(r, o);
-    r->certs_dir = find_certs(o->settings->certs_dirs, r->authority);
+    r->certs_dir = registry_find_certs(o->settings, r->authority);
     r->insecure = settings_insecure(o->settings, str_of(r->authority));
     if (o->mirror)
         TRY(mirror_ping(r, str_starts(str_of(o->mirror), STR("http://")), &answer));

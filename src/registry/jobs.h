@@ -5,6 +5,8 @@
 
 struct err registry_pull_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
                              struct buf *ret_result);
+struct err registry_import_job(struct worker_ctx *ctx, struct str args, const int *fds,
+                               size_t fds_n, struct buf *ret_result);
 struct err registry_push_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,
                              struct buf *ret_result);
 struct err registry_login_job(struct worker_ctx *ctx, struct str args, const int *fds, size_t fds_n,

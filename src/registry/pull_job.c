@@ -14,10 +14,15 @@
 #define TAGS_BYTES_MAX (4u << 20)
 
 const struct worker_job registry_jobs[] = {
-    {"registry-pull", registry_pull_job},           {"registry-push", registry_push_job},
-    {"registry-login", registry_login_job},         {"registry-inspect", registry_inspect_job},
-    {"registry-referrers", registry_referrers_job}, {"registry-list", registry_list_job},
-    {"registry-search", registry_search_job},       {NULL, NULL},
+    {"registry-pull", registry_pull_job},
+    {"registry-push", registry_push_job},
+    {"registry-login", registry_login_job},
+    {"registry-inspect", registry_inspect_job},
+    {"registry-referrers", registry_referrers_job},
+    {"registry-list", registry_list_job},
+    {"registry-search", registry_search_job},
+    {"registry-import", registry_import_job},
+    {NULL, NULL},
 };
 
 struct err job_settings_read(const struct ingest *in, struct job_settings *ret) {

@@ -1,4 +1,5 @@
-/* registry.h - pull and push: the distribution protocol. The door of registry/.
+/* registry.h - pull and push: the distribution protocol; and import from a URL. The door of
+ * registry/.
  *
  * Owns nothing: what is pulled becomes facts of image/ (image_job_start, image/ingest.h). Both
  * verbs run as a job in corten-worker on libcurl; the daemon only starts them and takes the commit.
@@ -46,6 +47,11 @@ struct registry_pull {
 /* POST /images/create?fromImage=…: writes the whole answer to the client, see image_load. */
 void registry_pull(struct images *im, const struct registry_options *o, struct http_taken *client,
                    const struct registry_pull *p, image_done *done, void *arg);
+
+/* POST /images/create?fromSrc=URL: the tar that is there becomes an image (image_import). Without a
+ * message the image's history names the URL. */
+void registry_import(struct images *im, const struct registry_options *o, struct http_taken *client,
+                     const char *url, const struct image_import *i, image_done *done, void *arg);
 
 struct registry_push {
     const char *name; /* repository, without tag */

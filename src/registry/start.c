@@ -1,5 +1,6 @@
 /* start.c - the daemon's side of pull and push: checks the request, starts the job. */
 #include "base/mem.h"
+#include "registry/import_url.h"
 #include "registry/manifest.h"
 #include "registry/registry.h"
 #include <stdlib.h>
@@ -74,6 +75,41 @@ void registry_pull(struct images *im, const struct registry_options *o, struct h
                                 .arg = arg};
     image_job_start(im, &s);
     vec_done(&current);
+}
+
+/* --- import
+ * -------------------------------------------------------------------------------------------------
+ */
+static struct err import_args(const struct registry_options *o, const char *url,
+                              const struct image_import *i, struct buf *ret) {
+    struct image_import described = *i;
+    struct json_out j = {.out = ret};
+    CLEAN_IMPORT_URL struct import_url u = {0};
+    CLEAN_FREE
+    char *message = NULL;
+    TRY(import_url_parse(str_of(url), &u));
+    if (!i->message || !i->message[0])
+        described.message = message = mem_printf("Imported from %s", u.url);
+    jo_kstr(&j, "url", url);
+    put_common(&j, o, NULL);
+    buf_addc(ret, ',');
+    return image_import_args(&described, ret);
+}
+
+void registry_import(struct images *im, const struct registry_options *o, struct http_taken *client,
+                     const char *url, const struct image_import *i, image_done *done, void *arg) {
+    CLEAN_BUF struct buf args = {0};
+    struct err e = import_args(o, url, i, &args);
+    if (err_failed(e)) {
+        image_job_refuse(im, client, done, arg, e);
+        return;
+    }
+    struct image_job_start s = {.job = "registry-import",
+                                .args = buf_str(&args),
+                                .client = client,
+                                .done = done,
+                                .arg = arg};
+    image_job_start(im, &s);
 }
 
 /* --- questions
