@@ -2,6 +2,7 @@
 # Images go between us, skopeo, podman and dockerd through a registry, archives and layouts, in both
 # directions, and every digest stays what it was.
 . "$(dirname "$0")/lib.sh"
+. "$here/peer.sh"
 for p in docker-registry skopeo python3; do command -v $p >/dev/null || skip "$p is not installed"; done
 w=$TEST_TMP/x
 mkdir "$w"
@@ -134,15 +135,6 @@ print(d("/blobs/sha256/" + d("/index.json")["manifests"][0]["digest"][7:])["conf
     expect_eq "$(dk images -aq --no-trunc)" "$converted"
     empty
 fi
-if command -v dockerd >/dev/null; then
-    (cd / && exec nsenter --net="/proc/$net_pid/ns/net" unshare --mount --propagation private dockerd --data-root "$w/docker" \
-        --exec-root "$w/docker-run" --iptables=false --bridge=none --storage-driver vfs -H "unix://$w/docker.sock" \
-        -p "$w/dockerd.pid" >"$w/dockerd.log" 2>&1 </dev/null) &
-    dockerd_pid=$!
-    at_end "kill $dockerd_pid 2>/dev/null; wait $dockerd_pid 2>/dev/null"
-    moby() { "$docker" -H "unix://$w/docker.sock" "$@"; }
-    if eventually 20 curl -sf -o /dev/null --unix-socket "$w/docker.sock" http://d/_ping; then
-        both_ways moby ''
-    fi
-fi
+peer_net=$net_pid
+run_dockerd --iptables=false --bridge=none --storage-driver vfs && both_ways peer ''
 pass

@@ -3,18 +3,16 @@
 # The short round builds some of them; CORTEN_FULL all 40.
 # limit: 900
 . "$(dirname "$0")/lib.sh"
+. "$here/peer.sh"
 for p in dockerd python3 dpkg; do command -v $p >/dev/null || skip "$p is not installed"; done
 w=$TEST_TMP/x
 mkdir -p "$w" && cd "$w" || fail "no directory"
 start_daemon
-(cd / && exec nsenter --net="/proc/$net_pid/ns/net" unshare --mount --propagation private dockerd --data-root "$w/docker" \
-    --exec-root "$w/docker-run" --iptables=false --bridge=none -H "unix://$w/docker.sock" \
-    -p "$w/dockerd.pid" >"$w/dockerd.log" 2>&1 </dev/null) &
-dockerd_pid=$!
-at_end "kill $dockerd_pid 2>/dev/null; wait $dockerd_pid 2>/dev/null"
+peer_net=$net_pid
+run_dockerd --iptables=false --bridge=none || skip "$peer_why"
 peer_cli=/usr/bin/docker
 [ -x $peer_cli ] || peer_cli=$docker
-moby() { "$peer_cli" -H "unix://$w/docker.sock" "$@"; }
+moby() { DOCKER_HOST=$peer "$peer_cli" "$@"; }
 
 step "bases"
 # Files of installed packages and what they depend on, as they lie here.
@@ -40,7 +38,6 @@ make_busybox_image box0
 dk save box0 >/dev/null || fail "save"
 c=$(dk create box0 x) && dk export "$c" >box.tar && dk rm "$c" >/dev/null
 dk rmi box0 >/dev/null
-eventually 30 curl -sf -o /dev/null --unix-socket "$w/docker.sock" http://d/_ping || skip "dockerd does not start here"
 import box box.tar 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' 'CMD ["sh"]'
 import onb box.tar 'CMD ["inherited"]' 'ENTRYPOINT ["/bin/env"]' 'ONBUILD COPY site /onb' 'ONBUILD RUN echo triggered > /onb/t' \
     'HEALTHCHECK CMD true' 'LABEL base=onb' 'EXPOSE 1'
