@@ -131,26 +131,35 @@ static void view_mapping(const struct port_mapping *m, struct objmap *ret, struc
     }
 }
 
-static void view_ports(const struct container *c, struct arena *a, struct objmap *ret) {
+struct port_facts port_facts_of(const struct container *c) {
     const struct endpoint_plan *p = container_endpoint(c);
+    static const struct port_mapping none;
+    return (struct port_facts){p && p->ports.n ? p->ports.items
+                               : p             ? &none
+                                               : NULL,
+                               p ? p->ports.n : 0, &c->config->exposed_ports};
+}
+
+void view_ports(const struct port_facts *f, struct arena *a, struct objmap *ret) {
     CLEAN_MAP struct map index = {0};
     ret->present = true;
-    if (!p)
+    if (!f->items)
         return;
-    for (size_t i = 0; i < c->config->exposed_ports.n; i++) {
-        const char *port = c->config->exposed_ports.items[i];
+    for (size_t i = 0; i < f->exposed->n; i++) {
+        const char *port = f->exposed->items[i];
         const char *key = strchr(port, '/') ? port : arena_printf(a, "%s/tcp", port);
         (void)port_list(ret, &index, key, a);
     }
-    for (size_t i = 0; i < p->ports.n; i++)
-        view_mapping(&p->ports.items[i], ret, &index, a);
+    for (size_t i = 0; i < f->n; i++)
+        view_mapping(&f->items[i], ret, &index, a);
     for (size_t i = 0; i < ret->n; i++) /* exposed, not published */
         if (!((struct objs *)ret->items[i].value)->present)
             ret->items[i].value = NULL;
 }
 
-static void view_network(const struct container *c, int minor, struct arena *a,
+static void view_network(const struct container *c, int minor, bool ports, struct arena *a,
                          struct api_network_settings *ret) {
+    struct port_facts facts = port_facts_of(c);
     ret->bridge = ret->link_local_ipv6_address = ret->ipv6_gateway = ret->global_ipv6_address =
         arena_strz(a, "");
     ret->sandbox_id = ret->sandbox_key = ret->bridge;
@@ -159,7 +168,8 @@ static void view_network(const struct container *c, int minor, struct arena *a,
         ret->sandbox_id = arena_strz(a, c->id);
         ret->sandbox_key = arena_printf(a, "/proc/%d/ns/net", (int)c->pid);
     }
-    view_ports(c, a, &ret->ports);
+    if (ports)
+        view_ports(&facts, a, &ret->ports);
     view_endpoints(c, minor, a, &ret->networks);
     const struct api_endpoint *e = objmap_get(&ret->networks, "bridge");
     if (e) {
@@ -297,7 +307,7 @@ static void view_graph(const struct container *c, struct arena *a, struct api_co
     strmap_set(data, a, "WorkDir", arena_printf(a, "%s/work", c->directory));
 }
 
-void view_container(const struct container *c, int minor, struct arena *a,
+void view_container(const struct container *c, int minor, bool ports, struct arena *a,
                     struct api_container *ret) {
     *ret = (struct api_container){0};
     const struct strs *entry = &c->config->entrypoint, *cmd = &c->config->cmd;
@@ -333,7 +343,7 @@ void view_container(const struct container *c, int minor, struct arena *a,
     view_mounts(c, a, &ret->mounts);
     ret->config = c->config;
     ret->lifecycle = container_life_view(c, a);
-    view_network(c, minor, a, &ret->network);
+    view_network(c, minor, ports, a, &ret->network);
 }
 
 /* --- list
@@ -355,20 +365,19 @@ static char *view_command(const struct container *c, struct arena *a) {
     return arena_str(a, buf_str(&text));
 }
 
-static bool is_published(const struct endpoint_plan *p, uint8_t proto, uint16_t port) {
-    for (size_t i = 0; i < p->ports.n; i++) {
-        const struct port_mapping *m = &p->ports.items[i];
+static bool is_published(const struct port_facts *f, uint8_t proto, uint16_t port) {
+    for (size_t i = 0; i < f->n; i++) {
+        const struct port_mapping *m = &f->items[i];
         if (m->proto == proto && port >= m->container_port && port - m->container_port < m->count)
             return true;
     }
     return false;
 }
 
-static void view_port_list(const struct container *c, struct arena *a, struct objs *ret) {
-    const struct endpoint_plan *p = container_endpoint(c);
+void view_port_list(const struct port_facts *f, struct arena *a, struct objs *ret) {
     ret->present = true;
-    for (size_t i = 0; p && i < p->ports.n; i++) {
-        const struct port_mapping *m = &p->ports.items[i];
+    for (size_t i = 0; i < f->n; i++) {
+        const struct port_mapping *m = &f->items[i];
         char *ip = text_of_host(&m->host_ip, a);
         char *type = arena_strz(a, port_proto_name(m->proto));
         for (unsigned k = 0; k < m->count; k++) {
@@ -380,11 +389,11 @@ static void view_port_list(const struct container *c, struct arena *a, struct ob
                                   .type = type};
         }
     }
-    for (size_t i = 0; p && i < c->config->exposed_ports.n; i++) {
+    for (size_t i = 0; f->items && i < f->exposed->n; i++) {
         uint8_t proto = 0;
         uint16_t number = 0;
-        struct err e = port_parse(str_of(c->config->exposed_ports.items[i]), &proto, &number);
-        bool skip = err_failed(e) || is_published(p, proto, number);
+        struct err e = port_parse(str_of(f->exposed->items[i]), &proto, &number);
+        bool skip = err_failed(e) || is_published(f, proto, number);
         err_ignore(e); /* checked at create */
         if (skip)
             continue;
@@ -394,8 +403,9 @@ static void view_port_list(const struct container *c, struct arena *a, struct ob
     }
 }
 
-void view_summary(const struct container *c, int minor, struct arena *a,
+void view_summary(const struct container *c, int minor, bool ports, struct arena *a,
                   struct api_container_summary *ret) {
+    struct port_facts facts = port_facts_of(c);
     *ret = (struct api_container_summary){0};
     CLEAN_BUF struct buf status = {0};
     container_status_text(c, &status);
@@ -405,7 +415,8 @@ void view_summary(const struct container *c, int minor, struct arena *a,
     ret->image_id = c->image_id;
     ret->command = view_command(c, a);
     ret->created = c->created / NSEC_PER_SEC;
-    view_port_list(c, a, &ret->ports);
+    if (ports)
+        view_port_list(&facts, a, &ret->ports);
     ret->labels = c->config->labels;
     ret->labels.present = true;
     ret->state = arena_strz(a, container_state_name(c->state));

@@ -128,7 +128,7 @@ static void df_containers(const struct df *d, struct arena *a, struct api_disk_u
     doc->containers.present = true;
     for (size_t i = 0; i < n; i++) {
         struct api_container_summary *s = objs_add(&doc->containers, a, sizeof(*s));
-        view_summary(all[i], c->minor, a, s);
+        view_summary(all[i], c->minor, true, a, s);
         s->size_rw = MAX(measured(d, DF_CONTAINER, all[i]->id), INT64_C(0));
         const struct image *image = all[i]->hold.image;
         s->size_root_fs = s->size_rw + (image ? (int64_t)image->size : 0);

@@ -61,6 +61,8 @@ void json_print(const struct json *j, struct buf *out);
 struct json_out {
     struct buf *out;
     bool comma;
+    struct json_hole *holes; /* spec/fields.h: values that are put there later */
+    size_t holes_n;
 };
 void jo_obj(struct json_out *o);     /* { */
 void jo_obj_end(struct json_out *o); /* } */

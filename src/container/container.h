@@ -117,6 +117,7 @@ struct container {
 
     /* private to container/ */
     struct arena host_arena; /* holds host after an update */
+    struct container_pin *pin;
     struct op_queue queue;
     struct monitor *monitor;
     struct endpoint_plans endpoints; /* while it runs; read-only for others */
@@ -215,6 +216,13 @@ const struct endpoint_plan *container_endpoint(const struct container *c);
 /* Its endpoint on this network, or NULL. */
 const struct endpoint_plan *container_endpoint_on(const struct container *c,
                                                   const char *network_id);
+
+/* What was asked for (config, host) stays in memory as it is now until unpin, also when the
+ * container is updated or removed meanwhile: for jobs that read it. The container itself need not
+ * stay. */
+struct container_pin;
+struct container_pin *container_pin(struct container *c);
+void container_unpin(struct container_pin *p);
 
 struct volumes *container_volumes(const struct container *c);
 struct networks *container_networks(const struct container *c);

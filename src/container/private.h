@@ -72,6 +72,9 @@ bool container_state_from_name(const char *name, enum container_state *ret);
  */
 bool container_cgroup_ended(struct err e);
 void container_set_state(struct container *c, enum container_state s); /* asserts the table */
+/* pin.c: the arena ends, or with the last pin. */
+void container_arena_end(struct container *c, struct arena *a);
+void container_pin_orphan(struct container *c);
 bool container_is_alive(const struct container *c);
 
 /* record.c: the row. */

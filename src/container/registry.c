@@ -69,8 +69,9 @@ void container_free(struct container *c) {
     endpoint_plan_free(c->idle);
     free(c->name);
     free(c->error);
-    arena_done(&c->host_arena);
-    arena_done(&c->arena);
+    container_arena_end(c, &c->host_arena);
+    container_arena_end(c, &c->arena);
+    container_pin_orphan(c);
     free(c);
 }
 

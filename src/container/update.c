@@ -174,7 +174,7 @@ void container_host_replace(struct container *c, const struct api_host_config *t
     struct err e = fields_decode(&api_host_config_fields, buf_str(&text), &arena, host);
     assert(!err_failed(e)); /* it was printed from the same table */
     c->host = host;
-    arena_done(&c->host_arena); /* of the update before */
+    container_arena_end(c, &c->host_arena); /* of the update before */
     c->host_arena = arena;
 }
 

@@ -178,10 +178,18 @@ bool fields_empty(const struct fields *table, const void *obj);
 /* Appends the object. minor = API minor version (44 for 1.44), 0 = newest. */
 void fields_encode(const struct fields *table, const void *obj, int minor, struct json_out *out);
 void fields_print(const struct fields *table, const void *obj, struct buf *out); /* minor 0 */
-/* The same for our own records: without the members that decoding would find the same without (zero,
- * false, null). Two thirds of a container are that, and a start reads all of them. */
+/* The same for our own records: without the members that decoding would find the same without
+ * (zero, false, null). Two thirds of a container are that, and a start reads all of them. */
 #define FIELDS_SPARSE (-1) /* as minor */
 void fields_print_sparse(const struct fields *table, const void *obj, struct buf *out);
+/* A member that is left out for now: the encoder notes where its value belongs (json_out.holes),
+ * and fields_encode_value makes it, perhaps on another thread. */
+struct json_hole {
+    const void *member;        /* its address in the document */
+    const struct field *field; /* noted; NULL: this version or an empty value has no place */
+    size_t at;                 /* noted: offset in the text */
+};
+void fields_encode_value(const struct field *f, const void *value, int minor, struct json_out *out);
 /* Documents that are an array of objects (lists, docker-archive's manifest.json). */
 struct err fields_decode_objs(const struct fields *table, struct str text, struct arena *a,
                               struct objs *ret);

@@ -276,6 +276,25 @@ static bool in_version(const struct field *f, int minor) {
     return minor >= f->since && (f->until == 0 || minor <= f->until);
 }
 
+void fields_encode_value(const struct field *f, const void *value, int minor, struct json_out *o) {
+    if ((f->flags & F_NULLABLE) && kind_empty(f, value) && !is_present(f, value))
+        jo_null(o);
+    else
+        put_value(f, value, minor, o);
+}
+
+/* Leaves the value out when it is one of the holes. */
+static bool left_out(const struct field *f, const void *p, struct json_out *o) {
+    for (size_t i = 0; i < o->holes_n; i++)
+        if (o->holes[i].member == p) {
+            o->holes[i].field = f;
+            o->holes[i].at = o->out->len;
+            o->comma = true;
+            return true;
+        }
+    return false;
+}
+
 static void put_rows(const struct fields *table, const void *obj, int minor, struct json_out *o) {
     for (size_t i = 0; i < table->n; i++) {
         const struct field *f = &table->rows[i];
@@ -292,6 +311,8 @@ static void put_rows(const struct fields *table, const void *obj, int minor, str
         if (empty && (f->flags & OMIT_EMPTY))
             continue;
         jo_key(o, f->name);
+        if (left_out(f, p, o))
+            continue;
         if (empty && !is_present(f, p))
             jo_null(o);
         else
