@@ -58,7 +58,7 @@ step "nobody reads: 141, as if the signal had ended it; other failures keep thei
 closed() { perl -e 'pipe R, W; close R; open STDOUT, ">&W"; close W; exec @ARGV' "$bin/corten" "$@"; }
 for c in "ps -a" images version --help "help run" "inspect web" "save busybox" "export web" "cp web:/etc -" "run --rm busybox echo x" \
     "exec web echo x" "logs web" "logs -f web" "attach web" "events --since 1h --until 0s" "top web" top "stats --no-stream" \
-    "history busybox" "system df" "volume ls" "network inspect bridge" "completion bash" "create busybox" "why disk"; do
+    "history busybox" "system df" "volume ls" "network inspect bridge" "completion bash" "create busybox" "why disk" "builder ls"; do
     refused 141 ': (Broken pipe)$' closed $c
 done
 refused 1 'No such container: nope$' closed rm nope
