@@ -1,9 +1,12 @@
 /* The builder's commit: what a stopped container wrote becomes a layer by moving its upper
- * directory (or what a whole root has more than its image), and the container goes. */
+ * directory (or what a whole root has more than its image), and the container goes. One that wrote
+ * nothing needs no worker: its image is the result. */
 #include "container/private.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct adopt_job {
@@ -14,6 +17,7 @@ struct adopt_job {
     struct arena arena; /* of root */
     struct rootfs root;
     char upper[32];
+    bool wrote;
     struct op_run *run;
     void (*done)(void *arg, struct err e, const char *image_id);
     void *arg;
@@ -37,6 +41,23 @@ static struct err adopt_prepare(void *job) {
     return container_root(j->c, &j->arena, &j->root);
 }
 
+/* Whether anything at all is in the directory. The mount points of a start lie in the image's
+ * ground (image/image.h) or were made in here: then the worker looks what is left without them. */
+static struct err look(struct adopt_job *j) {
+    CLEAN_FD int fd = openat(j->dir, j->upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d)
+        return err_errno(errno, "open the container's directory");
+    fd = -1; /* the list's */
+    const struct dirent *x;
+    errno = 0;
+    while (!j->wrote && (x = readdir(d)))
+        j->wrote = strcmp(x->d_name, ".") != 0 && strcmp(x->d_name, "..") != 0;
+    int failed = j->wrote ? 0 : errno;
+    closedir(d);
+    return failed ? err_errno(failed, "list the container's directory") : OK;
+}
+
 static struct err adopt_work(void *job) {
     struct adopt_job *j = job;
     monitor_await(j->c->monitor_pid, j->c->id); /* its overlay is still mounted so long */
@@ -44,7 +65,8 @@ static struct err adopt_work(void *job) {
     if (j->dir < 0)
         return err_errno(errno, "open '%s'", j->c->directory);
     j->root.dir_fd = j->dir;
-    return container_upper(&j->root, j->upper);
+    TRY(container_upper(&j->root, j->upper));
+    return look(j);
 }
 
 static void committed(void *arg, struct image *i, struct err e) {
@@ -59,6 +81,15 @@ static void committed(void *arg, struct image *i, struct err e) {
         container_remove_now(c, true, run, NULL, NULL);
 }
 
+/* The same image is known by the step's key from now on. */
+static void nothing_written(struct adopt_job *j) {
+    struct image *i = j->c->hold.image;
+    struct err e = i->removed ? err_new(ERR_CONFLICT, "the image was removed meanwhile") : OK;
+    if (!err_failed(e))
+        image_cache_put(j->c->all->config.images, str_of(j->key), i);
+    committed(j, i, e);
+}
+
 static void adopt_finish(void *job, struct err e, struct op_run *run) {
     struct adopt_job *j = job;
     if (err_failed(e)) {
@@ -67,6 +98,10 @@ static void adopt_finish(void *job, struct err e, struct op_run *run) {
         return;
     }
     j->run = run;
+    if (!j->wrote && j->c->hold.image) {
+        nothing_written(j);
+        return;
+    }
     VEC(const char *) stubs = {0};
     for (size_t i = 0; i < j->c->mounts_n; i++)
         vec_push(&stubs, j->c->mounts[i].destination);

@@ -99,6 +99,16 @@ printf 'FROM busybox\nRUN mkdir -m 700 /t\nCOPY --chown=3:4 two /t/\n' >again/Do
 corten build -q -t again:3 again >/dev/null || fail "another destination"
 expect_eq "$(dk run --rm again:3 sh -c "stat -c %a /t")" 700
 expect_eq "$(dk run --rm again:1 sh -c "stat -c %a /t")" 755
+step "a RUN that writes nothing gives its step the image that it stands on, also after a kill -9"
+printf 'FROM busybox\nRUN true 1\nRUN touch /a && rm /a\nRUN mkdir /b\nRUN true 2\n' >Nothing
+corten build --progress plain -t nothing -f Nothing . >/dev/null 2>&1 || fail "nothing"
+id=$(dk inspect -f '{{.Id}}' nothing)
+expect_eq "$(dk inspect -f '{{len .RootFS.Layers}}' nothing)" "$(($(dk inspect -f '{{len .RootFS.Layers}}' busybox) + 1))"
+expect_eq "$(dk history --format '{{.CreatedBy}} {{.Size}}' nothing | grep -c 'true [12] .*0B$')" 2
+kill_daemon
+restart_daemon
+expect_eq "$(corten build --progress plain -t nothing -f Nothing . 2>&1 | grep -ci cached)" 4
+expect_eq "$(dk inspect -f '{{.Id}}' nothing)" "$id"
 step "the image that a build ended in goes as any other"
 printf 'FROM busybox\nRUN echo x > /y\nCMD ["true"]\n' > Goes
 DOCKER_BUILDKIT=0 dk build -q -t goes -f Goes . > /dev/null 2>&1 || fail build
