@@ -50,6 +50,27 @@ bool api_filter_any_label(const struct strs *wanted, const struct strmap *labels
     return false;
 }
 
+/* Every bracket is closed, and a backslash has something to quote. */
+struct err api_filter_check_patterns(const struct strs *wanted) {
+    for (size_t i = 0; wanted && i < wanted->n; i++) {
+        bool inside = false, begun = false;
+        for (const char *p = wanted->items[i]; *p; p++) {
+            if (*p == '\\' && *++p == '\0')
+                return err_new(ERR_INVALID, "syntax error in pattern");
+            if (inside) {
+                inside = *p != ']' || !begun;
+                begun |= *p != '^' || p[-1] != '[';
+            } else if (*p == '[') {
+                inside = true;
+                begun = false;
+            }
+        }
+        if (inside)
+            return err_new(ERR_INVALID, "syntax error in pattern");
+    }
+    return OK;
+}
+
 bool api_filter_reference(const struct strs *wanted, const struct reference *ref) {
     char whole[REFERENCE_TEXT_MAX], name[REFERENCE_TEXT_MAX];
     reference_familiar(ref, whole);

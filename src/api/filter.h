@@ -13,7 +13,8 @@ bool api_filter_bool(const struct strs *value); /* false when absent */
 /* For "label!": any of the wanted matches. */
 bool api_filter_any_label(const struct strs *wanted, const struct strmap *labels);
 /* Shell pattern in which '*' does not match '/' against "name:tag" and "name" (filter reference).
- */
+ * check: is it one? */
+struct err api_filter_check_patterns(const struct strs *wanted);
 bool api_filter_reference(const struct strs *wanted, const struct reference *ref);
 /* `until`: unix seconds, RFC 3339, or a duration before now ("10m"). Absent: *ret untouched. */
 struct err api_filter_until(const struct api_filters *f, int64_t *ret);

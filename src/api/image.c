@@ -251,6 +251,7 @@ static struct err check_list(struct api_call *c, struct api_filters *f, struct l
     static const char *const filters[] = {"dangling", "label", "label!",    "before",
                                           "since",    "until", "reference", NULL};
     TRY(api_read_filters(c, filters, f));
+    TRY(api_filter_check_patterns(api_filter(f, "reference")));
     return read_limits(c, f, l);
 }
 

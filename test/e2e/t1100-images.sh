@@ -28,6 +28,9 @@ api GET /v1.42/images/json
 api GET /v1.51/images/json
 [ "$(jq '.[0] | has("VirtualSize")' <<<"$output")" = false ] || fail "VirtualSize of 1.51: $output"
 
+for p in '[' 'box[' '[^' 'box\'; do expect_fails 'syntax error in pattern' dk images --filter "reference=$p"; done
+expect_eq "$(dk images -q --filter 'reference=[^a]ox' | wc -l)" 1
+
 step "tag"
 expect_eq "$(dk tag box localhost:5000/team/box:v1)" ''
 expect_eq "$(dk inspect -f '{{json .RepoTags}}' "$id")" '["box:latest","localhost:5000/team/box:v1"]'

@@ -57,6 +57,64 @@ for format in gnu 'pax --sparse-version=0.1' 'pax --sparse-version=1.0'; do
 done
 [ "$(du -sk "$DATA_ROOT/image/layer" | cut -f1)" -lt 20000 ] || fail "holes take room: $(du -sk "$DATA_ROOT/image/layer")"
 
+step "what files have besides their bytes: through import, COPY, RUN, commit and save"
+cat >"$TEST_TMP/meta.py" <<'PY'
+import io, json, sys, tarfile
+def entry(t, name, type=tarfile.REGTYPE, data=b'', pax={}, **k):
+    i = tarfile.TarInfo(name)
+    i.type, i.size, i.pax_headers = type, len(data), pax
+    for a, v in k.items(): setattr(i, a, v)
+    t.addfile(i, io.BytesIO(data))
+def text(b): return b.decode('utf8', 'surrogateescape')
+def acl(*rows): return text(b'\2\0\0\0' + b''.join(t.to_bytes(2, 'little') + p.to_bytes(2, 'little') + (i & 0xffffffff).to_bytes(4, 'little') for t, p, i in rows))
+if sys.argv[1] == 'make':
+    t = tarfile.open(sys.argv[2], 'w', format=tarfile.PAX_FORMAT)
+    entry(t, 'suid', data=b'x', mode=0o6755, pax={'mtime': '1234567890.123456789'})
+    entry(t, 'hard', tarfile.LNKTYPE, linkname='suid')
+    entry(t, 'dev', tarfile.CHRTYPE, mode=0o640, devmajor=1, devminor=3)
+    entry(t, 'block', tarfile.BLKTYPE, mode=0o640, devmajor=7, devminor=200)
+    entry(t, 'fifo', tarfile.FIFOTYPE, mode=0o600)
+    entry(t, 'link', tarfile.SYMTYPE, linkname='../../etc/passwd')
+    entry(t, 'attr', data=b'y', mode=0o644, pax={'SCHILY.xattr.user.k': 'v', 'SCHILY.xattr.security.capability': text(b'\1\0\0\2\0\4' + bytes(14))})
+    entry(t, 'acl', data=b'z', mode=0o664, uid=4000000000, gid=70000,
+          pax={'SCHILY.xattr.system.posix_acl_access': acl((1, 6, -1), (2, 6, 70000), (4, 5, -1), (16, 6, -1), (32, 4, -1))})
+    t.close()
+else: # what a saved image's topmost layer has, a line each; argument: what all names begin with
+    t = tarfile.open(sys.argv[2])
+    layer = json.load(t.extractfile('manifest.json'))[0]['Layers'][-1]
+    for m in sorted(tarfile.open(fileobj=io.BytesIO(t.extractfile(layer).read())), key=lambda m: m.name):
+        name = m.name.removeprefix('./').removeprefix(sys.argv[3])
+        if name in ('', '.') or m.isdir(): continue
+        what = {b'0': 'file', b'1': 'file', b'2': 'link ' + m.linkname, b'3': f'char {m.devmajor} {m.devminor}', b'4': f'block {m.devmajor} {m.devminor}', b'6': 'fifo'}[m.type]
+        if name in ('hard', 'suid'): # whichever comes first
+            what = 'one' if m.islnk() or m.pax_headers.get('mtime') == '1234567890.123456789' and m.mode == 0o6755 else 'other'
+        print(name, what, '' if m.type in b'12' or what == 'one' else oct(m.mode), m.uid, m.gid, sorted((k, v) for k, v in m.pax_headers.items() if 'SCHILY' in k))
+PY
+python3 "$TEST_TMP/meta.py" make "$TEST_TMP/meta.tar"
+dk import -c 'CMD ["x"]' "$TEST_TMP/meta.tar" meta:1 >/dev/null || fail "import"
+has() { dk save -o "$TEST_TMP/has.tar" "$1" && PYTHONIOENCODING=utf8:surrogateescape python3 "$TEST_TMP/meta.py" show "$TEST_TMP/has.tar" "${2-}"; }
+was=$(has meta:1)
+expect_eq "$(wc -l <<<"$was") $(grep -c ' one ' <<<"$was") $(grep -c "posix_acl_access\|capability.*user.k" <<<"$was")" '8 2 2'
+expect_match "$was" '^block block 7 200 0o640 0 0'
+expect_match "$was" '^acl file 0o664 4000000000 70000'
+make_busybox_image box
+mkdir -p "$TEST_TMP/ctx"
+printf 'FROM box\nCOPY --from=meta:1 / /m/\n' >"$TEST_TMP/ctx/Dockerfile"
+ct build -q -t copied:1 "$TEST_TMP/ctx" >/dev/null || fail "build"
+# COPY gives all to root, times are seconds; else it is the same.
+expect_eq "$(has copied:1 m/ | sed 's/ \(one\|other\) .*\[/ [/; s/ [0-9]* [0-9]* \[/ [/')" "$(sed 's/ one .*\[/ [/; s/ [0-9]* [0-9]* \[/ [/' <<<"$was")"
+printf 'RUN chmod 4711 /m/attr; ln /m/acl /m/acl2; mknod /m/new c 5 6; chown 99999:99999 /m/fifo; rm /m/hard\n' >>"$TEST_TMP/ctx/Dockerfile"
+ct build -q -t ran:1 "$TEST_TMP/ctx" >/dev/null || fail "build"
+ran=$(has ran:1 m/)
+expect_match "$ran" '^fifo fifo 0o600 99999 99999'
+expect_match "$ran" '^new char 5 6 0o644 0 0'
+expect_match "$ran" '^\.wh\.hard file'
+expect_match "$ran" "^attr file 0o4711 0 0 .*user.k', 'v'"
+dk run --name meta box sh -c 'touch /f; chmod 6711 /f; ln /f /g; mknod /d b 8 1; mkfifo /p' && dk commit meta by-commit:1 >/dev/null || fail "commit"
+expect_eq "$(has by-commit:1 | sed 's/ \[\]//' | tr -s '\n ' ' ')" 'd block 8 1 0o644 0 0 f file 0o6711 0 0 g file 0 0 p fifo 0o644 0 0 '
+output=$(ct system check 2>&1) || fail "system check: $output"
+dk rm meta >/dev/null
+
 step "127 layers, the last one on top; one more is refused"
 python3 - "$layer" "$TEST_TMP/many.tar" "$TEST_TMP/chunked.tar" <<'PY' || fail "archive of many layers"
 import hashlib, io, json, subprocess, sys, tarfile
