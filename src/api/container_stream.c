@@ -116,12 +116,10 @@ void api_container_attach_ws(struct api_call *c) {
     struct container_websocket o = {.accept = accept, .multiplexed = !tty, .text = c->minor < 28};
     if (api_take_socket(c, &taken)) {
         e = container_websocket(cs, &o, &taken, &inner);
-        if (err_failed(e)) {
+        if (err_failed(e))
             refuse(&taken, e);
-        } else {
-            http_taken_done(&taken);
+        else
             attach(&a, api_stream_type(tty, API_MINOR_MAX), &inner);
-        }
     }
     free(a.detach_keys);
 }

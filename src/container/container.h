@@ -352,7 +352,8 @@ void container_attach(struct container *c, const struct monitor_attach *a, const
 void container_attach_log(struct container *c, const struct monitor_attach *a, bool out, bool err,
                           const char *content_type, struct http_taken *taken);
 /* The client's socket goes to a worker that speaks WebSocket with it; *ret is what to attach
- * instead, with frames of both streams when multiplexed. On an error taken is still the caller's.
+ * instead, with frames of both streams when multiplexed. taken is moved; on an error it is still the
+ * caller's.
  */
 struct container_websocket {
     const char *accept; /* websocket_check's */

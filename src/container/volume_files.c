@@ -22,6 +22,14 @@ static void job_end(struct volume_job *j, struct err e) {
     free(j);
 }
 
+/* As for a container's files: one that has begun answers by itself; of a put, only what went well.
+ */
+static void begun(void *arg, struct err e) {
+    struct volume_job *j = arg;
+    if (err_failed(e) && j->what != FILES_PUT)
+        http_taken_refuse(j->cs->config.loop, &j->taken, e);
+}
+
 static void done(void *arg, struct str result UNUSED, struct err e) {
     struct volume_job *j = arg;
     if (err_failed(e) && j->what == FILES_PUT) /* the others are told by the worker */
@@ -64,6 +72,7 @@ static struct err run(struct volume_job *j, struct volume *v, enum files_what wh
         .args = buf_str(&text),
         .fds = fds,
         .fds_n = keep >= 0 ? 4 : 3,
+        .begun = begun,
         .done = done,
         .arg = j,
     };

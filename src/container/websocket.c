@@ -26,10 +26,24 @@
 /* --- in the daemon -----------------------------------------------------------------------------
  */
 
+struct websocket_call {
+    struct containers *cs;
+    struct http_taken taken; /* until the worker has it */
+};
+
+static void begun(void *arg, struct err e) {
+    struct websocket_call *call = arg;
+    if (err_failed(e))
+        http_taken_refuse(call->cs->config.loop, &call->taken, e);
+    else
+        http_taken_done(&call->taken);
+}
+
 static void ended(void *arg, struct str result UNUSED, struct err e) {
-    struct containers *cs = arg;
-    cs->websockets--;
+    struct websocket_call *call = arg;
+    call->cs->websockets--;
     log_err(LOG_DEBUG, e, "WebSocket");
+    free(call);
 }
 
 struct err container_websocket(struct containers *cs, const struct container_websocket *o,
@@ -49,13 +63,17 @@ struct err container_websocket(struct containers *cs, const struct container_web
     jo_kbool(&jo, "text", o->text);
     jo_obj_end(&jo);
     const int fds[] = {taken->fd, pair[1]};
+    struct websocket_call *call = NEW(struct websocket_call);
+    *call = (struct websocket_call){cs, *taken};
+    *taken = (struct http_taken){.fd = -1};
     struct worker_start s = {.program = cs->config.worker_program,
                              .job = "container-websocket",
                              .args = buf_str(&args),
                              .fds = fds,
                              .fds_n = 2,
+                             .begun = begun,
                              .done = ended,
-                             .arg = cs};
+                             .arg = call};
     cs->websockets++;
     worker_start(cs->config.loop, &s);
     fd_close(pair[1]);
