@@ -58,15 +58,19 @@ static struct err look(struct adopt_job *j) {
     return failed ? err_errno(failed, "list the container's directory") : OK;
 }
 
+/* Everything that could write has ended, so what is there can be looked at while the monitor still
+ * leaves; letting go of an overlay syncs the file system below it. To be moved, it must be free. */
 static struct err adopt_work(void *job) {
     struct adopt_job *j = job;
-    monitor_await(j->c->monitor_pid, j->c->id); /* its overlay is still mounted so long */
     j->dir = open(j->c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (j->dir < 0)
         return err_errno(errno, "open '%s'", j->c->directory);
     j->root.dir_fd = j->dir;
     TRY(container_upper(&j->root, j->upper));
-    return look(j);
+    TRY(look(j));
+    if (j->wrote)
+        monitor_await(j->c->monitor_pid, j->c->id);
+    return OK;
 }
 
 static void committed(void *arg, struct image *i, struct err e) {
