@@ -337,27 +337,43 @@ static void add_txt(struct dns_answer *a, const struct place *p) {
     }
 }
 
+/* "80/tcp", "53", "20000-39999/udp". */
+static bool read_ports(struct str text, struct str *ret_proto, uint64_t *ret_first,
+                       uint64_t *ret_last) {
+    struct str numbers, a, b;
+    str_cut(text, '/', &numbers, ret_proto);
+    if (ret_proto->len == 0)
+        *ret_proto = STR("tcp");
+    bool range = str_cut(numbers, '-', &a, &b);
+    struct err e = str_to_u64(a, UINT16_MAX, ret_first);
+    if (!err_failed(e))
+        e = str_to_u64(range ? b : a, UINT16_MAX, ret_last);
+    bool good = !err_failed(e);
+    err_free(e);
+    return good;
+}
+
 /* proto, port: empty or what "_80._tcp" asks for. */
 static void add_srv(struct dns_answer *a, const struct place *p, struct str port,
                     struct str proto) {
     uint8_t data[6 + DNS_NAME_MAX] = {0};
     size_t len = place_name(p, data + 6);
+    uint64_t wanted = 0, first, last;
+    struct str kind;
+    if (port.len)
+        err_ignore(str_to_u64(port, UINT16_MAX, &wanted)); /* no number: 0, which nobody has */
     for (size_t i = 0; len && i < p->member->doc.ports.n; i++) {
-        struct str number, kind;
-        uint64_t v = 0;
-        str_cut(str_of(p->member->doc.ports.items[i]), '/', &number, &kind);
-        if (kind.len == 0)
-            kind = STR("tcp");
-        if ((port.len && !str_eq(port, number)) || (proto.len && !str_eq(proto, kind)))
+        if (!read_ports(str_of(p->member->doc.ports.items[i]), &kind, &first, &last) ||
+            (proto.len && !str_eq(proto, kind)))
             continue;
-        struct err e = str_to_u64(number, UINT16_MAX, &v);
-        bool wrong = err_failed(e);
-        err_free(e);
-        if (wrong)
+        if (port.len && (wanted < first || wanted > last))
             continue;
-        data[4] = (uint8_t)(v >> 8);
-        data[5] = (uint8_t)v;
-        dns_answer_add(a, DNS_SRV, DNS_TTL, data, 6 + len);
+        for (uint64_t v = port.len ? wanted : first; v <= (port.len ? wanted : last) && !a->full;
+             v++) {
+            data[4] = (uint8_t)(v >> 8);
+            data[5] = (uint8_t)v;
+            dns_answer_add(a, DNS_SRV, DNS_TTL, data, 6 + len);
+        }
     }
 }
 

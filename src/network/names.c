@@ -123,7 +123,7 @@ void network_member_put(struct networks *networks, const struct network_member *
         .hostname = (char *)m->hostname,
         .live = m->live,
         .servers = m->servers,
-        .ports = m->ports,
+        .ports = names_ports(&m->ports, &a),
         .labels = m->labels,
     };
     for (size_t i = 0; i < m->plans_n; i++)

@@ -39,7 +39,9 @@ struct names_member {
     bool live;           /* others may see it */
     struct objs places;  /* struct names_place */
     struct strs servers; /* asked instead of the host's */
-    struct strs ports;   /* "80/tcp", for SRV */
+    struct strs ports;   /* "80/tcp", "20000-39999/udp", for SRV */
     struct strmap labels;
 };
 extern const struct fields names_member_fields;
+/* Ports as a document has them: many become ranges, so that 40,000 fit. Memory in a. */
+struct strs names_ports(const struct strs *ports, struct arena *a);

@@ -5,6 +5,7 @@
 #include "network/dns_cache.h"
 #include "network/dns_forward.h"
 #include "network/dns_names.h"
+#include "network/names.h"
 #include <arpa/inet.h>
 #include <ldns/ldns.h>
 #include <stdlib.h>
@@ -72,6 +73,42 @@ static void expect(struct dns_names *n, const char *asker, const char *name, uin
         CLEAN_FREE char *got = answer(n, asker, name, type, edns);
         assert_string_equal(got, want);
     }
+}
+
+TEST(ranges_of_ports) {
+    struct dns_names *n = dns_names_new();
+    put(n, "aaaa", "web", "one", "10.1.0.2", ",\"ports\":[\"7-9/udp\",\"53\",\"9-x/tcp\"]");
+    put(n, "bbbb", "wide", "one", "10.1.0.3", ",\"ports\":[\"20000-39999/udp\"]");
+    expect(n, "bbbb00000000", "web", DNS_SRV,
+           "0 0 0 7 web.one. 0 0 8 web.one. 0 0 9 web.one. 0 0 53 web.one.");
+    expect(n, "bbbb00000000", "_8._udp.web", DNS_SRV, "0 0 0 8 web.one.");
+    expect(n, "bbbb00000000", "_8._tcp.web", DNS_SRV, "0");
+    expect(n, "bbbb00000000", "_10._udp.web", DNS_SRV, "0");
+    expect(n, "aaaa00000000", "_39999._udp.wide", DNS_SRV, "0 0 0 39999 wide.one.");
+    CLEAN_FREE char *all = answer(n, "aaaa00000000", "wide", DNS_SRV, false);
+    assert_true(!strncmp(all, "0 cut ", 6));
+    dns_names_free(n);
+}
+
+TEST(many_ports_become_ranges) {
+    CLEAN_ARENA struct arena a = {0};
+    struct strs few = {0}, many = {0};
+    strs_add(&few, &a, "80");
+    strs_add(&few, &a, "81/tcp");
+    assert_int_equal(names_ports(&few, &a).n, 2);
+    strs_add(&many, &a, "65535/udp");
+    for (unsigned i = 39999; i >= 20000; i--) {
+        strs_add(&many, &a, arena_printf(&a, "%u/tcp", i));
+        strs_add(&many, &a, arena_printf(&a, "%u/udp", i));
+    }
+    strs_add(&many, &a, "53");
+    strs_add(&many, &a, "40001");
+    struct strs got = names_ports(&many, &a);
+    static const char *const want[] = {"53/tcp", "20000-39999/tcp", "40001/tcp", "20000-39999/udp",
+                                       "65535/udp"};
+    assert_int_equal(got.n, ARRAY_LEN(want));
+    for (size_t i = 0; i < got.n; i++)
+        assert_string_equal(got.items[i], want[i]);
 }
 
 TEST(names_of_containers) {
