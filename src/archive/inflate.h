@@ -3,7 +3,8 @@
  * gzip by ISA-L, or by zlib where ISA-L is missing or INFLATE_ZLIB asks for it (ISA-L reads foreign
  * bytes: the switch is there for the day it has a hole; both give the same verdict in the tests).
  * Concatenated gzip members and zstd frames follow each other; a cut stream, a wrong checksum or
- * bytes after the end that are not zero padding are ERR_INVALID. xz and bzip2 are refused by name.
+ * bytes after the end that are not zero padding are ERR_INVALID. xz and bzip2 are refused by name
+ * (decode.h reads them).
  * Bombs: beyond INFLATE_FREE bytes more than INFLATE_RATIO times the input is refused. zstd windows
  * above 128 MiB are refused.
  * Tests: test/unit/archive/inflate.c; fuzz: test/fuzz/tar.c.

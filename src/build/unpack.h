@@ -1,10 +1,8 @@
 /* build/unpack.h - foreign tar streams to directories of ours. Private to build/. */
 #pragma once
+#include "archive/decode.h"
 #include "build/copy.h"
 
-/* The plain stream of one that may be gzip, zstd, xz or bzip2 (told by magic; taken over). Bombs
- * are refused as archive/inflate.h says, xz dictionaries beyond 256 MiB too. */
-struct err decode_open(struct stream *from, struct stream **ret);
 /* ADD: every file among the items that is a tar archive, compressed or not, is replaced by its
  * content. Other files stay. */
 struct err unpack_archives(struct copy *c);

@@ -1,6 +1,6 @@
 /* The job "container-files": answers one archive, export or changes call on the client's socket. */
+#include "archive/decode.h"
 #include "archive/extract.h"
-#include "archive/inflate.h"
 #include "archive/layer_tar.h"
 #include "base/base64.h"
 #include "base/file.h"
@@ -272,7 +272,6 @@ static struct err run_put(struct files_run *r) {
     CLEAN_STREAM struct stream *body = NULL;
     CLEAN_STREAM struct stream *plain = NULL;
     CLEAN_BUF struct buf out = {0};
-    enum compression kind;
     struct extracted done;
     char *below;
     TRY(open_destination(r, &below));
@@ -283,7 +282,7 @@ static struct err run_put(struct files_run *r) {
     if (r->args.own)
         TRY(monitor_user_ids(r->root, r->args.user ? r->args.user : "", &o.uid, &o.gid));
     TRY(open_body(r, &body));
-    TRY(inflate_open(stream_borrow(body), 0, &plain, &kind));
+    TRY(decode_open(stream_borrow(body), &plain));
     umask(0);
     TRY(extract_into(plain, r->root, &o, &extract_default_limits, &done));
     http_plain_answer(&out, 200, NULL, STR_NONE);

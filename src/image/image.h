@@ -232,15 +232,15 @@ void image_prune(struct images *im, bool dangling_only, bool (*wanted)(void *arg
  * after it is an {"errorDetail"} line, as the peer does. When the client goes away the worker is
  * killed and nothing is left. done (NULL allowed) is for logs and waiting. */
 
-/* POST /images/load: docker-archive or OCI layout, plain, gzip or zstd, in the request's body.
- * wanted: only images for that machine (NULL: those for this one; of a name that has none, the
- * others). */
+/* POST /images/load: docker-archive or OCI layout, compressed or not (archive/decode.h), in the
+ * request's body. wanted: only images for that machine (NULL: those for this one; of a name that
+ * has none, the others). */
 void image_load(struct images *im, struct http_taken *client, bool quiet,
                 const struct platform *wanted, image_done *done, void *arg);
 /* GET /images/get: an archive of these references that is both docker-archive and OCI layout. */
 void image_save(struct images *im, struct http_taken *client, const struct strv *refs,
                 image_done *done, void *arg);
-/* POST /images/create?fromSrc=-: a tar (plain, gzip, zstd) becomes a one-layer image. */
+/* POST /images/create?fromSrc=-: a tar (archive/decode.h) becomes a one-layer image. */
 struct image_import {
     const char *repo, *tag;          /* "" or NULL: untagged */
     const char *message;             /* "" or NULL gives the peer's "Imported from -" */

@@ -1,5 +1,6 @@
 /* import_job.c - the job "image-import": a tar of a whole root file system becomes an image. That
  * from a URL is registry/'s. */
+#include "archive/decode.h"
 #include "base/time.h"
 #include "image/compose.h"
 #include "image/ingest.h"
@@ -8,9 +9,8 @@
 
 static struct err import_layer(struct ingest *in, struct stream *body, struct ingest_layer *l) {
     CLEAN_STREAM struct stream *plain = NULL;
-    enum compression kind;
     uint64_t entries;
-    TRY(inflate_open(stream_borrow(body), 0, &plain, &kind));
+    TRY(decode_open(stream_borrow(body), &plain));
     TRY(ingest_fill_unknown(in, l, INGEST_TREE, plain, true, &entries));
     TRY(ingest_reserve(in, l, 1));
     TRY(ingest_adopt(in, l, in->dir_fd, INGEST_TREE));

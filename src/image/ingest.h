@@ -199,7 +199,7 @@ struct ingest_commit {
 };
 struct err ingest_commit(struct ingest *in, const struct ingest_commit *c);
 
-/* An image of one layer from a tar (plain, gzip, zstd; borrowed), as image_import_args say; its id
+/* An image of one layer from a tar (archive/decode.h; borrowed), as image_import_args say; its id
  * is told to the client. */
 struct err ingest_import(struct ingest *in, struct stream *tar);
 

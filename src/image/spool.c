@@ -1,4 +1,5 @@
 #include "image/spool.h"
+#include "archive/decode.h"
 #include "archive/extract.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -106,9 +107,8 @@ static struct err spool_all(struct spool *s, struct stream *plain) {
 
 struct err spool_read(struct ingest *in, struct stream *archive, struct spool *ret) {
     CLEAN_STREAM struct stream *plain = NULL;
-    enum compression kind;
     struct spool s = {.in = in};
-    TRY(inflate_open(stream_borrow(archive), 0, &plain, &kind));
+    TRY(decode_open(stream_borrow(archive), &plain));
     struct err e = spool_all(&s, plain);
     if (err_failed(e)) {
         spool_done(&s);

@@ -115,6 +115,22 @@ expect_eq "$(has by-commit:1 | sed 's/ \[\]//' | tr -s '\n ' ' ')" 'd block 8 1 
 output=$(ct system check 2>&1) || fail "system check: $output"
 dk rm meta >/dev/null
 
+step "archives in xz and bzip2: import, load, cp"
+for z in xz bzip2; do
+    command -v $z >/dev/null || continue
+    $z <"$TEST_TMP/meta.tar" >"$TEST_TMP/meta.z"
+    dk import "$TEST_TMP/meta.z" meta:$z >/dev/null || fail "import of $z"
+    expect_eq "$(has meta:$z)" "$was"
+    dk save box | $z -1 >"$TEST_TMP/box.z"
+    dk rmi box >/dev/null
+    dk load -q -i "$TEST_TMP/box.z" >/dev/null || fail "load of $z"
+    head -c 700000 "$TEST_TMP/box.z" | expect_fails 'cut' dk load -q
+    cid=$(dk create box x)
+    expect_eq "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$SOCKET" -T "$TEST_TMP/meta.z" "http://d/v1.51/containers/$cid/archive?path=/tmp")" 200
+    expect_eq "$(dk cp "$cid:/tmp/acl" - | tar -xO)" z
+    dk rm "$cid" >/dev/null
+done
+
 step "127 layers, the last one on top; one more is refused"
 python3 - "$layer" "$TEST_TMP/many.tar" "$TEST_TMP/chunked.tar" <<'PY' || fail "archive of many layers"
 import hashlib, io, json, subprocess, sys, tarfile

@@ -1,14 +1,55 @@
-/* build/decode.c - archives as they come: plain, gzip, zstd (archive/inflate.h), xz, bzip2. */
-#include "archive/inflate.h"
+#include "archive/decode.h"
 #include "base/mem.h"
-#include "build/unpack.h"
 #include <bzlib.h>
+#include <dlfcn.h>
 #include <lzma.h>
 #include <stdlib.h>
 
 #define INPUT_SIZE (64u << 10)
 #define XZ_MEMORY_MAX (UINT64_C(256) << 20) /* bytes of a dictionary */
 #define MAGIC_SIZE 6
+
+/* What is used of the two libraries, one of them at a time. */
+struct codec {
+    void *library;
+    lzma_ret (*xz_open)(lzma_stream *s, uint64_t memory, uint32_t flags);
+    lzma_ret (*xz_code)(lzma_stream *s, lzma_action action);
+    void (*xz_end)(lzma_stream *s);
+    int (*bz_open)(bz_stream *s, int verbosity, int small);
+    int (*bz_code)(bz_stream *s);
+    int (*bz_end)(bz_stream *s);
+};
+
+static void codec_xz(struct codec *c) {
+    c->xz_open = (lzma_ret(*)(lzma_stream *, uint64_t, uint32_t))dlsym(c->library,
+                                                                       "lzma_stream_decoder");
+    c->xz_code = (lzma_ret(*)(lzma_stream *, lzma_action))dlsym(c->library, "lzma_code");
+    c->xz_end = (void (*)(lzma_stream *))dlsym(c->library, "lzma_end");
+}
+
+static void codec_bz(struct codec *c) {
+    c->bz_open = (int (*)(bz_stream *, int, int))dlsym(c->library, "BZ2_bzDecompressInit");
+    c->bz_code = (int (*)(bz_stream *))dlsym(c->library, "BZ2_bzDecompress");
+    c->bz_end = (int (*)(bz_stream *))dlsym(c->library, "BZ2_bzDecompressEnd");
+}
+
+static struct err codec_load(bool xz, struct codec *ret) {
+    const char *name = xz ? "liblzma.so.5" : "libbz2.so.1.0";
+    ret->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!ret->library)
+        return err_new(ERR_UNSUPPORTED, "such an archive needs %s, which is not installed", name);
+    if (xz)
+        codec_xz(ret);
+    else
+        codec_bz(ret);
+    bool whole = xz ? ret->xz_open && ret->xz_code && ret->xz_end
+                    : ret->bz_open && ret->bz_code && ret->bz_end;
+    if (whole)
+        return OK;
+    dlclose(ret->library);
+    *ret = (struct codec){0};
+    return err_new(ERR_UNSUPPORTED, "%s lacks a function", name);
+}
 
 /* The bytes that were looked at, then the rest. */
 struct again {
@@ -33,6 +74,7 @@ static void again_done(struct stream *s) {
 
 struct decoder {
     struct stream s;
+    struct codec codec;
     bool xz, ended, at_end; /* of the compressed data; of the input */
     lzma_stream lzma;
     bz_stream bz;
@@ -59,7 +101,7 @@ static struct err fill(struct decoder *d, size_t *ret_left) {
 static struct err step_xz(struct decoder *d, void *p, size_t n, size_t *ret_n) {
     d->lzma.next_out = p;
     d->lzma.avail_out = n;
-    lzma_ret r = lzma_code(&d->lzma, d->at_end ? LZMA_FINISH : LZMA_RUN);
+    lzma_ret r = d->codec.xz_code(&d->lzma, d->at_end ? LZMA_FINISH : LZMA_RUN);
     *ret_n = n - d->lzma.avail_out;
     d->ended = r == LZMA_STREAM_END;
     if (r == LZMA_OK || d->ended || (r == LZMA_BUF_ERROR && !d->at_end))
@@ -74,14 +116,14 @@ static struct err step_bz(struct decoder *d, void *p, size_t n, size_t left, siz
     d->bz.next_out = p;
     d->bz.avail_out = (unsigned)MIN(n, (size_t)1 << 30);
     size_t room = d->bz.avail_out;
-    int r = BZ2_bzDecompress(&d->bz);
+    int r = d->codec.bz_code(&d->bz);
     *ret_n = room - d->bz.avail_out;
     if (r == BZ_STREAM_END) {
         /* Another member may follow. */
         bz_stream next = {.next_in = d->bz.next_in, .avail_in = d->bz.avail_in};
-        BZ2_bzDecompressEnd(&d->bz);
+        d->codec.bz_end(&d->bz);
         d->bz = (bz_stream){0};
-        if (BZ2_bzDecompressInit(&d->bz, 0, 0) != BZ_OK)
+        if (d->codec.bz_open(&d->bz, 0, 0) != BZ_OK)
             return err_new(ERR_SYSTEM, "bzip2 does not start");
         d->bz.next_in = next.next_in;
         d->bz.avail_in = next.avail_in;
@@ -112,21 +154,27 @@ static struct err decoder_read(struct stream *s, void *p, size_t n, size_t *ret_
 
 static void decoder_done(struct stream *s) {
     struct decoder *d = CONTAINER_OF(s, struct decoder, s);
-    if (d->xz)
-        lzma_end(&d->lzma);
-    else
-        BZ2_bzDecompressEnd(&d->bz);
+    if (d->codec.xz_end)
+        d->codec.xz_end(&d->lzma);
+    if (d->codec.bz_end)
+        d->codec.bz_end(&d->bz);
+    if (d->codec.library)
+        dlclose(d->codec.library);
     free(d);
 }
 
 static struct err decoder_new(struct stream *from, bool xz, struct stream **ret) {
     struct decoder *d = NEW(struct decoder);
+    CLEAN_STREAM struct stream *s = &d->s;
     d->xz = xz;
     d->s = (struct stream){decoder_read, decoder_done, from};
-    bool ok = xz ? lzma_stream_decoder(&d->lzma, XZ_MEMORY_MAX, LZMA_CONCATENATED) == LZMA_OK
-                 : BZ2_bzDecompressInit(&d->bz, 0, 0) == BZ_OK;
-    *ret = &d->s;
-    return ok ? OK : err_new(ERR_SYSTEM, "%s does not start", xz ? "xz" : "bzip2");
+    TRY(codec_load(xz, &d->codec));
+    bool ok = xz ? d->codec.xz_open(&d->lzma, XZ_MEMORY_MAX, LZMA_CONCATENATED) == LZMA_OK
+                 : d->codec.bz_open(&d->bz, 0, 0) == BZ_OK;
+    if (!ok)
+        return err_new(ERR_SYSTEM, "%s does not start", xz ? "xz" : "bzip2");
+    *ret = TAKE(s);
+    return OK;
 }
 
 struct err decode_open(struct stream *from, struct stream **ret) {
@@ -139,11 +187,5 @@ struct err decode_open(struct stream *from, struct stream **ret) {
     bool is_xz = a->n == sizeof(xz) && memcmp(a->head, xz, sizeof(xz)) == 0;
     if (!is_xz && (a->n < 4 || memcmp(a->head, "BZh", 3) != 0))
         return inflate_open(TAKE(in), 0, ret, &kind);
-    struct stream *d;
-    struct err e = decoder_new(TAKE(in), is_xz, &d);
-    if (err_failed(e))
-        stream_free(d);
-    else
-        *ret = d;
-    return e;
+    return decoder_new(TAKE(in), is_xz, ret);
 }
