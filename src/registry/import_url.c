@@ -22,9 +22,9 @@ static struct err decode(struct str s, struct buf *out) {
         if (c == '%') {
             int hi = s.len - i > 2 ? digit(s.p[i + 1]) : -1;
             int lo = hi >= 0 ? digit(s.p[i + 2]) : -1;
-            c = (char)(hi << 4 | lo);
+            c = lo >= 0 ? (char)(hi * 16 + lo) : '\0';
             i += 2;
-            if (lo < 0 || (unsigned char)c < ' ')
+            if ((unsigned char)c < ' ')
                 return err_new(ERR_INVALID, "import: bad user name or password in the URL");
         }
         buf_addc(out, c);
