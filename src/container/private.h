@@ -26,6 +26,7 @@ struct containers {
     struct spare *spare;         /* a monitor made ahead */
     int websockets;              /* that workers serve */
     struct container_rate hook_wrong;
+    VEC(struct container *) unswept; /* removed, and the disk would not let their directories go */
     struct strv buried; /* burial.c: ids whose directories have gone, and whose rows go next */
     struct burial *burial;
     struct timer *burial_timer;

@@ -37,13 +37,18 @@ static void free_when_idle(void *arg) {
 
 static void sweep_done(void *arg, struct err e) {
     struct container *c = arg;
-    if (err_failed(e)) {
-        /* The row stays `removing`: the next start of the daemon tries again. */
-        log_err(LOG_WARN, e, "container %s: remove its directory", c->id);
-    } else {
-        container_bury(c);
-    }
+    struct containers *cs = c->all;
     c->gone = true;
+    if (err_failed(e)) {
+        /* The row stays `removing`. When the disk takes the next one it is tried again, at the
+         * latest by the next start of the daemon. */
+        log_err(LOG_WARN, e, "container %s: remove its directory", c->id);
+        vec_push(&cs->unswept, c);
+        return;
+    }
+    container_bury(c);
+    if (cs->unswept.n)
+        job_submit(cs->config.loop, sweep_work, sweep_done, cs->unswept.items[--cs->unswept.n]);
     if (c->queue.length == 0) {
         loop_post(c->all->config.loop, free_when_idle, c);
     } else {

@@ -259,6 +259,9 @@ void containers_close(struct containers *cs) {
     container_boot_end(cs);
     container_followers_close(cs);
     container_burials_end(cs);
+    for (size_t i = 0; i < cs->unswept.n; i++)
+        container_free(cs->unswept.items[i]);
+    vec_done(&cs->unswept);
     container_spare_close(cs);
     map_done(&cs->by_id);
     map_done(&cs->by_name);

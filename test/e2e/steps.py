@@ -153,6 +153,9 @@ def names_in(path):
     return set(os.listdir(path)) if os.path.isdir(path) else set()
 
 
+at_end = False
+
+
 def differences():
     wrong = []
     containers = call('GET', '/containers/json?all=1')[1]
@@ -183,7 +186,9 @@ def differences():
     kept = names_in(DATA + '/container')
     for boot in names_in(DATA + '/ephemeral'):
         kept |= names_in(DATA + '/ephemeral/' + boot)
-    if kept != known:
+    # One that the disk would not let go is tried again with the next removal.
+    left = kept - known if MODE == 'kill' or at_end else set()
+    if left or known - kept:
         wrong.append('directories %s, containers %s' % (kept, known))
     volumes = {v['Name'] for v in call('GET', '/volumes')[1]['Volumes'] or []}
     # A row that could not be deleted is an empty volume, which can be removed again.
@@ -426,7 +431,7 @@ def once(name, step, what):
 def main():
     import io
     import tarfile
-    global TAR
+    global TAR, at_end
     b = io.BytesIO()
     with tarfile.open(fileobj=b, mode='w') as t:
         i = tarfile.TarInfo('put')
@@ -458,6 +463,9 @@ def main():
                     if daemon.dead():
                         daemon.start()
         print('%s: %d steps' % (name, most), flush=True)
+    at_end = True
+    clear()
+    created()
     clear()
     expect_facts('at the end')
     daemon.stop()

@@ -55,5 +55,18 @@ wait
 expect_eq "$(dk ps -q | wc -l)" "30"
 dk rm -f $(dk ps -q) > /dev/null
 expect_eq "$(dk ps -aq)" ""
+
+# A directory that the disk would not let go goes with the next one that it does.
+id=$(dk create --name stuck busybox true)
+: > "$DATA_ROOT/container/$id/stuck"
+if chattr +i "$DATA_ROOT/container/$id/stuck" 2> /dev/null; then
+    dk rm stuck > /dev/null
+    dk create --name next busybox true > /dev/null
+    [ -d "$DATA_ROOT/container/$id" ] || fail "it could be removed"
+    chattr -i "$DATA_ROOT/container/$id/stuck"
+    dk rm next > /dev/null
+    swept() { [ ! -d "$DATA_ROOT/container/$id" ]; }
+    eventually 5 swept
+fi
 expect_nothing_left
 pass
