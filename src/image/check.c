@@ -17,6 +17,9 @@ struct check {
     bool repair;
     VEC(struct layer_fact *) layers; /* pinned */
     VEC(struct blob *) blobs;        /* pinned */
+    size_t removing;                 /* images; and one while the problems are looked at */
+    struct arena arena;              /* of doc */
+    struct store_check doc;
     void (*done)(void *arg, const struct store_check *doc, struct err e);
     void *arg;
 };
@@ -106,6 +109,25 @@ static const char *drop_blob(struct images *im, const struct digest *d) {
     return "removed: pull the image again to have it back";
 }
 
+static void check_end(struct check *k, struct err e) {
+    k->done(k->arg, &k->doc, e);
+    vec_done(&k->layers);
+    vec_done(&k->blobs);
+    arena_done(&k->arena);
+    free(k);
+}
+
+/* Who hears of a repair finds it done. */
+static void one_done(struct check *k) {
+    if (--k->removing == 0)
+        check_end(k, OK);
+}
+
+static void image_gone(void *arg, const struct image_removals *r UNUSED, struct err e) {
+    err_ignore(e); /* with another layer of it, or by somebody else */
+    one_done(arg);
+}
+
 static void apply_problem(struct check *k, struct store_problem *p, struct arena *a) {
     struct images *im = k->images;
     struct digest d;
@@ -121,7 +143,7 @@ static void apply_problem(struct check *k, struct store_problem *p, struct arena
     } else if (l && strcmp(p->kind, "layer-unproved") == 0) {
         done = "kept as it is";
     } else if (l && !l->blob) {
-        drop_images_of(im, l, "has a damaged layer");
+        k->removing += drop_images_of(im, l, "has a damaged layer", image_gone, k);
         done = "its images are removed";
     }
     if (done)
@@ -160,38 +182,34 @@ static void unpin(struct check *k) {
         images_collect(im);
 }
 
-static void check_free(struct check *k) {
-    vec_done(&k->layers);
-    vec_done(&k->blobs);
-    free(k);
-}
-
 static void check_done(void *arg, struct str result, struct err e) {
     struct check *k = arg;
     struct images *im = k->images;
-    CLEAN_ARENA struct arena a = {0};
-    struct store_check doc = {0};
     if (!im) {
-        err_ignore(e); /* the daemon stops */
-        check_free(k);
+        err_ignore(e); /* the daemon stops: nobody waits */
+        vec_done(&k->layers);
+        vec_done(&k->blobs);
+        free(k);
         return;
     }
     im->check = NULL;
     unpin(k);
     if (!err_failed(e))
-        e = fields_decode(&store_check_fields, result, &a, &doc);
-    if (!err_failed(e)) {
-        struct store_problem *p = doc.problems.items;
-        apply_trees(im, &doc);
-        for (size_t i = 0; i < doc.problems.n; i++) {
-            apply_problem(k, &p[i], &a);
-            log_warn("image check: %s %s: %s%s%s", p[i].kind, p[i].name, p[i].what,
-                     *p[i].repair ? "; " : "", p[i].repair);
-        }
-        doc.trees = (struct objs){0};
+        e = fields_decode(&store_check_fields, result, &k->arena, &k->doc);
+    if (err_failed(e)) {
+        check_end(k, e);
+        return;
     }
-    k->done(k->arg, &doc, e);
-    check_free(k);
+    struct store_problem *p = k->doc.problems.items;
+    k->removing = 1;
+    apply_trees(im, &k->doc);
+    for (size_t i = 0; i < k->doc.problems.n; i++) {
+        apply_problem(k, &p[i], &k->arena);
+        log_warn("image check: %s %s: %s%s%s", p[i].kind, p[i].name, p[i].what,
+                 *p[i].repair ? "; " : "", p[i].repair);
+    }
+    k->doc.trees = (struct objs){0};
+    one_done(k);
 }
 
 /* --- the start

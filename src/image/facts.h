@@ -268,8 +268,11 @@ void jobs_cancel(struct images *im);
 void images_rebuild(struct images *im);
 void rebuild_detach(struct images *im);
 bool rebuild_has(const struct images *im, const char *ingest);
-/* The images of a layer that is lost for good cannot be used: they go, with a word in the log. */
-void drop_images_of(struct images *im, struct layer_fact *l, const char *why);
+/* The images of a layer that is lost for good cannot be used: they go, with a word in the log.
+ * Returns how many; each calls gone (NULL: nobody waits) when it is no more. */
+size_t drop_images_of(struct images *im, struct layer_fact *l, const char *why,
+                      void (*gone)(void *arg, const struct image_removals *r, struct err e),
+                      void *arg);
 
 /* --- check.c, gc.c
  * ----------------------------------------------------------------------------------- */

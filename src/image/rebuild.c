@@ -41,7 +41,9 @@ static void rebuild_args(const struct rebuild *r, struct buf *out) {
     jo_obj_end(&o);
 }
 
-void drop_images_of(struct images *im, struct layer_fact *l, const char *why) {
+size_t drop_images_of(struct images *im, struct layer_fact *l, const char *why,
+                      void (*gone)(void *arg, const struct image_removals *r, struct err e),
+                      void *arg) {
     VEC(struct image *) lost = {0};
     size_t it = 0;
     struct image *i;
@@ -53,9 +55,11 @@ void drop_images_of(struct images *im, struct layer_fact *l, const char *why) {
             }
     for (size_t n = 0; n < lost.n; n++) {
         log_error("image %s %s and is removed", lost.items[n]->id_text, why);
-        image_remove(im, str_of(lost.items[n]->id_text), true, true, NULL, NULL);
+        image_remove(im, str_of(lost.items[n]->id_text), true, true, gone, arg);
     }
+    size_t n = lost.n;
     vec_done(&lost);
+    return n;
 }
 
 static void rebuild_again(void *arg) {
@@ -68,7 +72,7 @@ static void rebuild_again(void *arg) {
 static bool rebuilt(struct images *im, struct layer_fact *l, char how, struct store_txn *t) {
     l->pins--;
     if (how == REBUILD_LOST)
-        drop_images_of(im, l, "was lost in an unclean shutdown");
+        drop_images_of(im, l, "was lost in an unclean shutdown", NULL, NULL);
     if (how != REBUILD_WHOLE)
         return how != REBUILD_LOST && l->refs > 0;
     l->suspect = false;
