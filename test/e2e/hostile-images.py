@@ -230,7 +230,7 @@ archive("link-out", [("0/layer.tar", plain)], [("manifest.json", "../../../../et
 print("link-out\tleads out")
 with open(os.path.join(top, "xz.tar"), "wb") as f:
     f.write(b"\xfd7zXZ\0" + bytes(100))
-print("xz\txz-compressed")
+print("xz\tdamaged or cut xz data")
 with open(os.path.join(top, "rubbish.tar"), "wb") as f:
     f.write(os.urandom(2000))
 print("rubbish\ttar archive")
