@@ -63,7 +63,7 @@ GET /exec/{id}/json 404
 GET /images/json 200
 POST /build 400
 POST /build/prune 200
-POST /images/create 501
+POST /images/create 400
 GET /images/{name}/json 404
 GET /images/{name}/history 404
 POST /images/{name}/push 200
