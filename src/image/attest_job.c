@@ -28,21 +28,13 @@ static void attesting_done(struct attesting *t) {
     arena_done(&t->arena);
 }
 
-static void put_descriptor(struct json_out *o, const char *type, const struct digest *d,
-                           uint64_t size) {
-    char text[DIGEST_TEXT_MAX];
-    jo_kstr(o, "mediaType", type);
-    jo_kstr(o, "digest", digest_text(d, text));
-    jo_ki64(o, "size", (int64_t)size);
-}
-
 static void manifest_begin(struct json_out *o, const struct digest *config, size_t size) {
     jo_obj(o);
     jo_ki64(o, "schemaVersion", 2);
     jo_kstr(o, "mediaType", OCI_MANIFEST);
     jo_key(o, "config");
     jo_obj(o);
-    put_descriptor(o, OCI_CONFIG, config, size);
+    descriptor_put(o, OCI_CONFIG, config, size);
     jo_obj_end(o);
     jo_key(o, "layers");
     jo_arr(o);
@@ -69,7 +61,7 @@ static struct err add_manifest(struct attesting *t) {
         if (!l->has_blob)
             TRY(ingest_make_blob(t->in, l));
         jo_obj(&o);
-        put_descriptor(&o, types[l->compression], &l->blob, l->blob_size);
+        descriptor_put(&o, types[l->compression], &l->blob, l->blob_size);
         jo_obj_end(&o);
     }
     jo_arr_end(&o);
@@ -149,7 +141,7 @@ static struct err add_attestation(struct attesting *t) {
     TRY(add_config(t, &statement, &config, &config_size));
     manifest_begin(&o, &config, config_size);
     jo_obj(&o);
-    put_descriptor(&o, IN_TOTO, &statement, statement_size);
+    descriptor_put(&o, IN_TOTO, &statement, statement_size);
     jo_key(&o, "annotations");
     jo_obj(&o);
     jo_key(&o, "in-toto.io/predicate-type");
@@ -194,12 +186,12 @@ static struct err add_index(struct attesting *t) {
     jo_key(&o, "manifests");
     jo_arr(&o);
     jo_obj(&o);
-    put_descriptor(&o, OCI_MANIFEST, &t->manifest, t->manifest_size);
+    descriptor_put(&o, OCI_MANIFEST, &t->manifest, t->manifest_size);
     put_platform(&o, json_str(json_get(config, "architecture")), json_str(json_get(config, "os")),
                  json_str(json_get(config, "variant")));
     jo_obj_end(&o);
     jo_obj(&o);
-    put_descriptor(&o, OCI_MANIFEST, &t->attestation, t->attestation_size);
+    descriptor_put(&o, OCI_MANIFEST, &t->attestation, t->attestation_size);
     jo_key(&o, "annotations");
     jo_obj(&o);
     jo_kstr(&o, "vnd.docker.reference.digest", digest_text(&t->manifest, about));

@@ -230,3 +230,7 @@ struct err ingest_image(const struct ingest *in, size_t i, struct arena *a,
 struct err ingest_artifact(const struct ingest_image *image, struct arena *a,
                            struct oci_manifest *ret, struct ingest_layer **ret_blobs,
                            size_t *ret_n);
+
+/* The members of a descriptor (OCI image-spec, descriptor.md) into the object that is open. */
+struct json_out;
+void descriptor_put(struct json_out *o, const char *type, const struct digest *d, uint64_t size);

@@ -47,8 +47,7 @@ static const char *layer_type(enum compression c) {
                                    : OCI_LAYER;
 }
 
-static void put_descriptor(struct json_out *o, const char *type, const struct digest *d,
-                           uint64_t size) {
+void descriptor_put(struct json_out *o, const char *type, const struct digest *d, uint64_t size) {
     char text[DIGEST_TEXT_MAX];
     jo_kstr(o, "mediaType", type);
     jo_kstr(o, "digest", digest_text(d, text));
@@ -62,14 +61,14 @@ static void make_manifest(struct saved *v) {
     jo_kstr(&o, "mediaType", OCI_MANIFEST);
     jo_key(&o, "config");
     jo_obj(&o);
-    put_descriptor(&o, OCI_CONFIG, &v->image.id, v->image.config.len);
+    descriptor_put(&o, OCI_CONFIG, &v->image.id, v->image.config.len);
     jo_obj_end(&o);
     jo_key(&o, "layers");
     jo_arr(&o);
     for (size_t i = 0; i < v->image.layers_n; i++) {
         const struct ingest_layer *l = &v->image.layers[i];
         jo_obj(&o);
-        put_descriptor(&o, layer_type(l->compression), &l->blob, l->blob_size);
+        descriptor_put(&o, layer_type(l->compression), &l->blob, l->blob_size);
         jo_obj_end(&o);
     }
     jo_arr_end(&o);
@@ -108,7 +107,7 @@ static void put_index_entry(struct json_out *o, const struct saved *v, const cha
     if (v->artifact)
         text = v->image.config;
     jo_obj(o);
-    put_descriptor(o, oci_media_type_of(text),
+    descriptor_put(o, oci_media_type_of(text),
                    v->artifact ? &v->image.id
                    : v->top    ? &v->top->digest
                                : &v->made_digest,
